@@ -1,0 +1,1 @@
+"""GLocal-K and the baselines of its paper, on the paper's splits, under honest protocols."""

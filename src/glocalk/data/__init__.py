@@ -1,0 +1,1 @@
+"""Where ratings come from: readers of each data set, the rating matrix, its splits."""

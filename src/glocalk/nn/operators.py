@@ -1,0 +1,120 @@
+"""What an auto-encoder over ratings needs of the rating matrix, behind four functions.
+
+The matrix R [items, users] never enters a network as such: it enters through `product`, its
+convolution through `convolved_product`, and the output layer meets it in `half_squared_error`.
+A formulation (dense here; exact and sparse elsewhere) implements the four, and every network
+written on them runs on either.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from glocalk.nn.kernels import global_convolution
+
+
+class RatingOperator(ABC):
+    """Observed ratings R [items, users] as an operator on weights; all results differentiable."""
+
+    shape: tuple[int, int]
+
+    @abstractmethod
+    def product(self, weight: Tensor) -> Tensor:
+        """R W, missing ratings counting 0: weight [users, hidden] → [items, hidden]."""
+
+    @abstractmethod
+    def convolved_product(self, kernels: Sequence[Tensor], weight: Tensor) -> Tensor:
+        """R⁽ᴸ⁾ W with R⁽ˡ⁾ = ReLU(R⁽ˡ⁻¹⁾ ⊗ GK⁽ˡ⁾), see `global_convolution`.
+
+        Differentiable in `weight` [users, hidden] and in every kernel [t, t].
+
+        Returns:
+            [items, hidden].
+        """
+
+    @abstractmethod
+    def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """½ Σ (rᵢᵤ − hᵢ·wᵤ − bᵤ)² over the observed ratings.
+
+        Args:
+            hidden: [items, hidden] last hidden layer.
+            weight: [hidden, users] output weights.
+            bias: [users] output bias.
+
+        Returns:
+            Scalar.
+        """
+
+
+def mean_prediction(hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Each item's prediction averaged over all users, without the prediction matrix.
+
+        μᵢ = (1/m) Σᵤ (hᵢ·wᵤ + bᵤ) = hᵢ·w̄ + b̄
+
+    Args:
+        hidden: [items, hidden].
+        weight: [hidden, users].
+        bias: [users].
+
+    Returns:
+        [items] pooled predictions, not clipped.
+    """
+    return hidden @ weight.mean(dim=1) + bias.mean()
+
+
+def predict_pairs(
+    hidden: Tensor, weight: Tensor, bias: Tensor, users: Tensor, items: Tensor, chunk: int = 65536
+) -> Tensor:
+    """Predictions hᵢ·wᵤ + bᵤ at the pairs asked for, and nowhere else.
+
+    Args:
+        hidden: [items, hidden].
+        weight: [hidden, users].
+        bias: [users].
+        users: [pairs] user indices.
+        items: [pairs] item indices.
+        chunk: pairs gathered at a time, which bounds the memory.
+
+    Returns:
+        [pairs] predictions, not clipped.
+    """
+    by_user = weight.T.contiguous()
+    parts = [
+        torch.linalg.vecdot(hidden[i], by_user[u]) + bias[u]
+        for u, i in zip(torch.split(users, chunk), torch.split(items, chunk), strict=True)
+    ]
+    return torch.cat(parts) if parts else bias.new_empty(0)
+
+
+class DenseRatings(RatingOperator):
+    """The dense formulation: R and its mask as full matrices, every product a matrix product.
+
+    Args:
+        users: [n] user index of each rating.
+        items: [n] item index of each rating.
+        ratings: [n] values, of the dtype and on the device to compute in.
+        shape: (items, users).
+    """
+
+    def __init__(
+        self, users: Tensor, items: Tensor, ratings: Tensor, shape: tuple[int, int]
+    ) -> None:
+        self.shape = shape
+        self.matrix = ratings.new_zeros(shape)
+        self.matrix[items, users] = ratings
+        self.observed = ratings.new_zeros(shape)
+        self.observed[items, users] = 1
+
+    def product(self, weight: Tensor) -> Tensor:
+        return self.matrix @ weight
+
+    def convolved_product(self, kernels: Sequence[Tensor], weight: Tensor) -> Tensor:
+        return global_convolution(self.matrix, kernels) @ weight
+
+    def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        predicted = torch.addmm(bias, hidden, weight)
+        return ((self.matrix - predicted) * self.observed).square().sum() / 2

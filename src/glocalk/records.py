@@ -1,0 +1,162 @@
+"""The record: one JSON file per run, the only thing that tables and figures are made from.
+
+`glocalk.run` writes records, `glocalk.report` reads them; neither knows the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glocalk.errors import GlocalkError
+
+PROTOCOLS = ("best_test", "validated", "held_out", "last", "official")
+METRICS = ("rmse", "mae", "ndcg")
+
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Curves(_Part):
+    """Errors after each epoch of one training, as columns of one length.
+
+    A completer without epochs has one row, its `epoch` None. `valid_*` are None where no
+    ratings were held out. `loss` is what the training minimised, in its own units.
+    """
+
+    stage: list[str]
+    epoch: list[int | None]
+    loss: list[float | None]
+    valid_rmse: list[float | None]
+    test_rmse: list[float]
+    test_mae: list[float]
+    test_ndcg: list[float | None]
+
+
+class ProtocolResult(_Part):
+    """Test errors that one protocol reports, and the epoch of the last stage it took each at.
+
+    `training` says which training they come from: 1 with a part of the training ratings held
+    out, 2 on all of them. Epochs are None for a completer without epochs. `user_errors` is the
+    key, in `Record.user_errors`, of the per-user sums of squared errors behind `rmse`.
+    """
+
+    training: Literal[1, 2]
+    rmse: float
+    mae: float
+    ndcg: float | None
+    rmse_epoch: int | None
+    mae_epoch: int | None
+    ndcg_epoch: int | None
+    user_errors: str
+
+
+class Failure(_Part):
+    """Why a run ended early."""
+
+    message: str
+    traceback: str
+
+
+class Record(_Part):
+    """Everything about one run; see the attributes' comments.
+
+    Per-user sums allow confidence intervals and paired tests from records alone: the pooled RMSE
+    is sqrt(sum(user_errors[key]) / sum(user_counts)).
+    """
+
+    format: Literal[1] = 1
+    status: Literal["done", "failed"]
+    failure: Failure | None = None
+
+    # What was run
+    experiment: str  # `table1` for the rows of Table 1
+    data: str  # config name: ml_100k, ml_1m, douban, synthetic, …
+    split: str  # u1, 90:10 seed 1234, monti, …
+    train_share: float  # share of the training ratings kept
+    model: str  # config name: glocal_k, bias, …
+    variant: str  # `default`, or what an ablation varied
+    settings_from: Literal["paper", "validation"]
+    side_information: bool
+    seed: int
+    deterministic: bool  # the seed changes nothing: one seed, no deviation
+
+    # What identifies it
+    config: dict[str, Any]  # resolved, all that can change the result
+    config_hash: str
+    data_checksum: str
+    model_version: int
+    commit: str | None  # None outside a checkout
+    dirty: bool  # made from an uncommitted tree
+
+    # Where and at what cost
+    versions: dict[str, str]
+    threads: int
+    device: str
+    parameters: int | None  # trained numbers; None where the run failed before it had a model
+    seconds: dict[str, Seconds]  # `total`, `training_1`, `training_2`, and parts of them
+    peak_rss_mb: float
+
+    # What came out; empty in a failed record
+    curves: dict[Literal["training_1", "training_2"], Curves] = {}
+    protocols: dict[str, ProtocolResult] = {}  # keys: PROTOCOLS, `held_out` only with training 1
+    validated_epoch_from_seed: int | None = None  # set where another seed's training 1 chose it
+    user_counts: list[int] = []  # [users] test ratings of each user
+    user_errors: dict[str, list[float]] = {}  # [users] sums of squared test errors
+
+    def write(self, path: Path) -> None:
+        """Write the record atomically: `path` holds the old text or the new, never a part."""
+        write_atomically(path, json.dumps(self.model_dump(), allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """The record at `path`.
+
+        Raises:
+            GlocalkError: no such file, or it does not hold a whole record.
+        """
+        try:
+            return cls.model_validate_json(path.read_text())
+        except OSError as error:
+            raise GlocalkError(f"The record '{path}' cannot be read: {error.strerror}.") from error
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise GlocalkError(
+                f"'{path}' does not hold a whole record: remove it and run its training again."
+            ) from error
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Every record below `folder`, in order of path."""
+    return [Record.read(path) for path in sorted(folder.glob("**/*.json"))]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step that a kill or a second writer cannot split.
+
+    Raises:
+        GlocalkError: the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise GlocalkError(f"'{path}' cannot be written: {error.strerror}.") from error
