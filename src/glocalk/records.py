@@ -106,7 +106,7 @@ class Record(_Part):
     peak_rss_mb: float
 
     # What came out; empty in a failed record
-    curves: dict[Literal["training_1", "training_2"], Curves] = {}
+    curves: dict[str, Curves] = {}  # keys: training_1, training_2
     protocols: dict[str, ProtocolResult] = {}  # keys: PROTOCOLS, `held_out` only with training 1
     validated_epoch_from_seed: int | None = None  # set where another seed's training 1 chose it
     user_counts: list[int] = []  # [users] test ratings of each user

@@ -44,7 +44,7 @@ def _first_problem(error: ValidationError, cls: type[Settings], where: str) -> s
     problems = sorted(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
     problem = problems[0]
     path = [str(part) for part in problem["loc"]]
-    name = ".".join([where, *path])
+    name = ".".join([where, *path] if where else path)
     if problem["type"] == "extra_forbidden":
         known = _fields_at(cls, path[:-1])
         return f"Unknown option '{name}': {did_you_mean(path[-1], known)}"

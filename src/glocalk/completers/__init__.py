@@ -1,0 +1,1 @@
+"""One file per model; `base` holds the contract that all of them keep."""

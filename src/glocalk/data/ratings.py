@@ -63,9 +63,12 @@ class RatingMatrix:
                 f"The rating {ratings[at]:g} of user {users[at]}, item {items[at]} is not on the "
                 f"scale {lowest:g} … {highest:g}."
             )
-        order = np.lexsort((items, users))
-        users, items, ratings = users[order], items[order], ratings[order]
-        twice = (np.diff(users) == 0) & (np.diff(items) == 0)
+        cells = users * self.shape[1] + items
+        if not (np.diff(cells) > 0).all():  # sorting is dear, and most parts come in order
+            order = np.argsort(cells, kind="stable")
+            users, items, ratings = users[order], items[order], ratings[order]
+            cells = cells[order]
+        twice = np.diff(cells) == 0
         if twice.any():
             at = int(np.argmax(twice))
             raise GlocalkError(

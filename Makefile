@@ -1,0 +1,62 @@
+# make reproduce   the main job: data, training, tables of this machine in runs/report/
+# make test        the tests
+# make help        the rest
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Narrow or widen `make reproduce`, e.g. make reproduce DATA=ml_100k,douban SEEDS=0,1,2,3,4
+DATA ?=
+MODELS ?=
+SEEDS ?=
+FORCE ?=
+STRICT ?=
+
+# Where pip finds the CPU build of torch, if the package index serves a larger one.
+TORCH_INDEX ?=
+
+.PHONY: help setup reproduce test test-slow lint report check promote clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
+
+setup: $(READY) ## virtual environment in .venv, exact versions from constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make setup PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import torch' 2>/dev/null || echo "torch comes next. If the package index offers a CUDA build, that is several GB; for the CPU build interrupt and run: make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu"
+	$(BIN)/pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable '.[dev]'
+	@touch $@
+
+reproduce: $(READY) ## train the plan and write runs/report/table1.md (DATA= MODELS= SEEDS= FORCE=1 STRICT=1)
+	$(BIN)/python -m glocalk.reproduce \
+		$(if $(DATA),'data=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
+		$(if $(FORCE),force=true) $(if $(STRICT),strict=true)
+
+test: $(READY) ## the tests; data tests need GLOCALK_DATA_DIR or data/
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY) ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY) ## ruff and the type check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+report: $(READY) ## reports/ and the README's table, from reports/records/
+	$(BIN)/python -m glocalk.report
+
+check: $(READY) ## that reports/ is what the committed records give
+	$(BIN)/python -m glocalk.report --check
+
+promote: $(READY) ## copy this machine's records from runs/ to reports/records/
+	$(BIN)/python -m glocalk.report promote
+
+clean: ## remove the virtual environment and caches; runs/ and data/ stay
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name '*.egg-info' -prune -exec rm -rf {} +

@@ -1,0 +1,249 @@
+"""GLocal-K: global and local kernels for recommender systems.
+
+Han, Lim, Long, Burgstaller, Poon, CIKM 2021, arXiv 2108.12184; official code
+`usydnlp/Glocal_K`. An auto-encoder over items' rating rows whose weights are multiplied by
+local kernels is pre-trained on the rating matrix R [items, users]:
+
+    p(R) = output(hidden(R)),   loss = ½ Σ_observed (r − p)² + Σ_layers (λ₂ ½ΣW² + λ_s ½ΣŴ²)
+
+and fine-tuned, with the same loss, on R convolved with a global kernel that the network's own
+prediction makes:
+
+    μ = mean over users of p(R),   GK = dot_scale · Σᵢ μᵢ kᵢ,   p = p(ReLU(R ⊗ GK))
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import lightning
+import torch
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from glocalk.completers.base import Completer, Training
+from glocalk.completers.stage import FullBatch, Stage, run_stage
+from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.nn.autoencoder import EffectiveLayer, KernelAutoEncoder, encode, truncated_normal_
+from glocalk.nn.formulation import Formulation
+from glocalk.nn.kernels import average_global_kernel, global_kernel
+from glocalk.nn.lbfgs import LineSearch, make_lbfgs
+from glocalk.nn.operators import RatingOperator, mean_prediction, predict_pairs
+from glocalk.settings import Settings
+
+
+class StageSettings(Settings):
+    """One stage's length and Trainer options."""
+
+    epochs: int = Field(ge=0, description="number of L-BFGS restarts")
+    iterations: int = Field(ge=1, description="L-BFGS iterations an epoch")
+    trainer: dict[str, Any] = Field(default={}, description="over the run's Trainer options")
+
+
+class LBFGSSettings(Settings):
+    """How L-BFGS runs."""
+
+    restart: bool = True  # its memory is dropped at every epoch, as in the official code
+    line_search: LineSearch = "strong_wolfe"
+    memory: int = Field(default=10, ge=1)
+
+    @model_validator(mode="after")
+    def _scipy_restarts(self) -> LBFGSSettings:
+        if self.line_search == "scipy" and not self.restart:
+            raise ValueError("SciPy's L-BFGS-B always restarts, so restart must be true")
+        return self
+
+
+class GLocalKSettings(Settings):
+    """Options of GLocal-K, with the paper's symbols."""
+
+    hidden_size: int = Field(ge=1)
+    hidden_layers: int = Field(ge=1)
+    kernel_dimension: int = Field(ge=1, description="length of u and v")
+    kernel_size: int = Field(ge=1, description="t of the t × t global kernel")
+    convolution_layers: int = Field(ge=1)
+    aggregation: Literal["weighted", "average"]
+    dot_scale: float
+    lambda_2: float = Field(ge=0, description="λ₂, on the raw weights W")
+    lambda_s: float = Field(ge=0, description="λ_s, on the kernel values Ŵ")
+    pretrain: StageSettings
+    finetune: StageSettings
+    lbfgs: LBFGSSettings
+    formulation: Formulation
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _odd(cls, size: int) -> int:
+        if size % 2 == 0:
+            raise ValueError("the global kernel has a middle, so its size must be odd (3, 5, 7)")
+        return size
+
+    @model_validator(mode="after")
+    def _trains(self) -> GLocalKSettings:
+        if not self.pretrain.epochs and not self.finetune.epochs:
+            raise ValueError("one of the two stages needs an epoch")
+        return self
+
+
+class GLocalKNetwork(nn.Module):
+    """The network that both stages train.
+
+    Args:
+        shape: (users, items).
+        config: the options.
+        generator: source of the initial values.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], config: GLocalKSettings, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        users, items = shape
+        self.config = config
+        self.autoencoder = KernelAutoEncoder(
+            users, config.hidden_size, config.hidden_layers, config.kernel_dimension, generator
+        )
+        self.item_kernels = nn.ParameterList(
+            truncated_normal_(torch.empty(items, config.kernel_size**2), 0.1, generator)
+            for _ in range(config.convolution_layers)
+        )
+
+    def effective(self) -> tuple[list[EffectiveLayer], Tensor]:
+        """The layers as they act, and the penalty."""
+        return self.autoencoder.effective(self.config.lambda_2, self.config.lambda_s)
+
+    def local_pass(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
+        """Last hidden layer [items, hidden] of the pass over R: all of pre-training."""
+        return encode(ratings.product(layers[0].weight), layers)
+
+    def global_pass(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
+        """Last hidden layer [items, hidden] of the pass over the convolved R: fine-tuning."""
+        kernels = self.global_kernels(ratings, layers)
+        return encode(ratings.convolved_product(kernels, layers[0].weight), layers)
+
+    def global_kernels(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> list[Tensor]:
+        """The [t, t] global kernel of each convolution layer."""
+        scale = self.config.dot_scale
+        if self.config.aggregation == "average":
+            return [average_global_kernel(kernels, scale) for kernels in self.item_kernels]
+        pooled = mean_prediction(self.local_pass(ratings, layers), *layers[-1])
+        return [global_kernel(pooled, kernels, scale) for kernels in self.item_kernels]
+
+
+class _LBFGSStage(lightning.LightningModule):
+    """Full-batch L-BFGS on the loss of one pass, an epoch a step."""
+
+    automatic_optimization = False  # one step evaluates the loss many times
+
+    def __init__(self, network: GLocalKNetwork, iterations: int) -> None:
+        super().__init__()
+        self.network = network
+        self.iterations = iterations
+
+    def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
+        """Last hidden layer [items, hidden] that this stage predicts from."""
+        raise NotImplementedError
+
+    def trained(self) -> nn.Module:
+        """The part of the network that this stage trains."""
+        raise NotImplementedError
+
+    def loss(self, ratings: RatingOperator) -> Tensor:
+        """½ Σ_observed (r − p)² + penalty: sums, not means."""
+        layers, penalty = self.network.effective()
+        return ratings.half_squared_error(self.hidden(ratings, layers), *layers[-1]) + penalty
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return make_lbfgs(
+            self.trained().parameters(),
+            iterations=self.iterations,
+            **self.network.config.lbfgs.model_dump(),
+        )
+
+    def training_step(self, batch: RatingOperator, batch_idx: int) -> None:
+        del batch_idx
+        optimizer = self.optimizers()
+        assert not isinstance(optimizer, list)
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = self.loss(batch)
+            self.manual_backward(loss)
+            return loss
+
+        # The loss at the epoch's start; logged after the step, for the closure runs many times.
+        self.log("loss", optimizer.step(closure))
+
+    @torch.no_grad()
+    def predict_pairs(self, ratings: RatingOperator, users: Tensor, items: Tensor) -> Tensor:
+        """Predictions of the pairs [pairs], not clipped."""
+        layers, _ = self.network.effective()
+        return predict_pairs(self.hidden(ratings, layers), *layers[-1], users, items)
+
+
+class PreTraining(_LBFGSStage):
+    """Stage 1: the auto-encoder on the rating matrix (Sec. 3.1 of the paper)."""
+
+    def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
+        return self.network.local_pass(ratings, layers)
+
+    def trained(self) -> nn.Module:
+        return self.network.autoencoder
+
+
+class FineTuning(_LBFGSStage):
+    """Stage 2: auto-encoder and item kernels on the convolved matrix (Sec. 3.2)."""
+
+    def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
+        return self.network.global_pass(ratings, layers)
+
+    def trained(self) -> nn.Module:
+        return self.network
+
+
+class GLocalK(Completer):
+    """Pre-training, then fine-tuning of one network; predictions are those of the last stage."""
+
+    Config = GLocalKSettings
+    official = "best_test"  # the official code prints its best test epoch, see the README
+
+    def __init__(self, config: GLocalKSettings) -> None:
+        self.config = config
+        self._stage: _LBFGSStage | None = None
+        self._data: FullBatch | None = None
+
+    @property
+    def schedule(self) -> dict[str, int]:
+        epochs = {"pretrain": self.config.pretrain.epochs, "finetune": self.config.finetune.epochs}
+        return {stage: number for stage, number in epochs.items() if number}
+
+    def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
+        del valid  # nothing is chosen during the training
+        generator = torch.Generator().manual_seed(training.seed)
+        network = GLocalKNetwork(train.shape, self.config, generator)
+        self._data = FullBatch(train, self.config.formulation)
+        for name, settings, kind in (
+            ("pretrain", self.config.pretrain, PreTraining),
+            ("finetune", self.config.finetune, FineTuning),
+        ):
+            if not settings.epochs:
+                continue
+            self._stage = kind(network, settings.iterations)
+            stage = Stage(name, self._stage, settings.epochs, settings.trainer)
+            run_stage(stage, self._data, training, self.predict)
+
+    def predict(self, users: Indices, items: Indices) -> Values:
+        assert self._stage is not None, "fit first"
+        assert self._data is not None, "fit first"
+        device = self._stage.device
+        predicted = self._stage.predict_pairs(
+            self._data.operator(device),
+            torch.tensor(users, device=device),
+            torch.tensor(items, device=device),
+        )
+        return predicted.double().cpu().numpy()
+
+    @property
+    def num_parameters(self) -> int:
+        assert self._stage is not None, "fit first"
+        return sum(parameter.numel() for parameter in self._stage.network.parameters())

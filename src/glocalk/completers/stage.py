@@ -1,0 +1,178 @@
+"""Stages: LightningModules that a completer trains one after another, each resumable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch.utils.data import DataLoader
+
+from glocalk.completers.base import Training
+from glocalk.completers.monitor import Predict
+from glocalk.data.ratings import RatingMatrix
+from glocalk.nn.formulation import Formulation, make_operator
+from glocalk.nn.operators import RatingOperator
+
+
+@dataclass
+class Stage:
+    """One LightningModule and how it is trained.
+
+    Attributes:
+        name: as in curves, checkpoints and logs.
+        module: what is trained; logs the loss it minimises as `loss`.
+        epochs: how many, at least 1.
+        trainer: Trainer options of this stage, over those of the run.
+    """
+
+    name: str
+    module: lightning.LightningModule
+    epochs: int
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FullBatch(lightning.LightningDataModule):
+    """The whole rating matrix as the one batch of an epoch, an operator on the model's device.
+
+    Args:
+        train: the ratings.
+        formulation: how the operator computes, see `make_operator`.
+        dtype: of its values.
+    """
+
+    def __init__(
+        self, train: RatingMatrix, formulation: Formulation, dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__()
+        self.train, self.formulation, self.dtype = train, formulation, dtype
+        self._operators: dict[torch.device, RatingOperator] = {}
+
+    def train_dataloader(self) -> DataLoader[RatingMatrix]:
+        # batch_size None: the matrix is handed over as it is.
+        return DataLoader([self.train], batch_size=None)  # type: ignore[arg-type]
+
+    def transfer_batch_to_device(
+        self, batch: RatingMatrix, device: torch.device, dataloader_idx: int
+    ) -> RatingOperator:
+        """Lightning's hook: the batch on `device` is the operator there."""
+        del batch, dataloader_idx  # there is one of each
+        return self.operator(device)
+
+    def operator(self, device: torch.device) -> RatingOperator:
+        """The operator on `device`, made once."""
+        if device not in self._operators:
+            train = self.train
+            self._operators[device] = make_operator(
+                torch.tensor(train.users, device=device),
+                torch.tensor(train.items, device=device),
+                torch.tensor(train.ratings, device=device, dtype=self.dtype),
+                (train.num_items, train.num_users),
+                self.formulation,
+            )
+        return self._operators[device]
+
+
+def run_stage(
+    stage: Stage, data: lightning.LightningDataModule, training: Training, predict: Predict
+) -> None:
+    """Train `stage`, from its last checkpoint where `training.folder` holds one.
+
+    After each epoch the monitor evaluates `predict`, and then a checkpoint replaces the last one.
+    A finished stage's checkpoint is loaded and nothing is trained.
+    """
+    callbacks: list[Callback] = [_Epochs(stage.name, training, predict)]
+    checkpoint = None
+    if training.folder is not None:
+        checkpoint = training.folder / f"{stage.name}.ckpt"
+        callbacks.append(
+            ModelCheckpoint(
+                dirpath=training.folder,
+                filename=stage.name,
+                enable_version_counter=False,
+                save_on_train_epoch_end=True,
+            )
+        )
+    options = {
+        "max_epochs": stage.epochs,
+        "logger": list(training.loggers.get(stage.name, ())),
+        "enable_checkpointing": checkpoint is not None,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "log_every_n_steps": 1,
+        "num_sanity_val_steps": 0,
+        **training.trainer,
+        **stage.trainer,
+    }
+    trainer = lightning.Trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
+    resume = checkpoint if checkpoint is not None and checkpoint.exists() else None
+    trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or absent.
+
+    Lightning writes to the system's temporary folder and moves the file, which copies it, not
+    atomically, where that folder lies on another file system.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        """Write beside `path`, then replace it."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            super().save_checkpoint(checkpoint, temporary, storage_options)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+class _Epochs(Callback):
+    """Tells the monitor of each epoch, logs what it found, and checkpoints its state.
+
+    Every epoch starts from a seed of its own, so that a resumed stage draws what an
+    uninterrupted one draws.
+    """
+
+    def __init__(self, stage: str, training: Training, predict: Predict) -> None:
+        self.stage, self.training, self.predict = stage, training, predict
+
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        del pl_module
+        entropy = [self.training.seed, trainer.current_epoch, *self.stage.encode()]
+        lightning.seed_everything(
+            int(np.random.SeedSequence(entropy).generate_state(1)[0]), verbose=False
+        )
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        monitor = self.training.monitor
+        loss = trainer.callback_metrics.get("loss")
+        monitor.observe(
+            self.stage,
+            trainer.current_epoch + 1,
+            self.predict,
+            None if loss is None else float(loss),
+        )
+        row = monitor.last_row
+        names = ("valid_rmse", "test_rmse", "test_mae", "test_ndcg")
+        pl_module.log_dict({name: row[name] for name in names if row.get(name) is not None})
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.training.monitor.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.training.monitor.load_state_dict(state_dict)

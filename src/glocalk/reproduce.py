@@ -1,0 +1,197 @@
+"""`python -m glocalk.reproduce`: train the plan cheapest first, with a table after every run."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+from pydantic import Field
+
+from glocalk.cli import plain, run_app, settings_of
+from glocalk.data.source import Source
+from glocalk.errors import GlocalkError, MissingDataError
+from glocalk.records import Record, read_records
+from glocalk.report.local import write_local_table
+from glocalk.run.execute import held_record
+from glocalk.run.settings import RunSettings, build_completer, build_source
+from glocalk.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class ReproduceSettings(Settings):
+    """What to reproduce, and where things lie."""
+
+    data: list[str] = Field(min_length=1)
+    models: list[str] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
+    strict: bool
+    force: bool
+    data_dir: Path
+    runs_dir: Path
+    reports_dir: Path
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run of the plan.
+
+    Attributes:
+        settings: of the run.
+        seconds: the time it is expected to take; None where no committed record tells.
+        floor: whether its model has no epochs, and so takes seconds.
+        held: whether the runs folder has its record already.
+    """
+
+    settings: RunSettings
+    seconds: float | None
+    floor: bool
+    held: bool
+
+    @property
+    def title(self) -> str:
+        """What is run."""
+        run = self.settings
+        return f"{run.data_name} {run.model_name} seed {run.seed}"
+
+    @property
+    def time(self) -> str:
+        """The expected time, in words."""
+        if self.held:
+            return "done already"
+        if self.floor:
+            return "seconds"
+        if self.seconds is None:
+            return "time unknown"
+        return f"about {max(1, round(self.seconds))} s"
+
+    @property
+    def overrides(self) -> list[str]:
+        """Arguments of `glocalk.train` that make this run."""
+        run = self.settings
+        return [
+            f"data={run.data_name}",
+            f"model={run.model_name}",
+            f"seed={run.seed}",
+            f"data_dir='{run.data_dir}'",
+            f"runs_dir='{run.runs_dir}'",
+            f"force={run.force}",
+        ]
+
+
+def reproduce(settings: ReproduceSettings) -> None:
+    """Print the plan, make its runs, and write the table of this machine after each.
+
+    Raises:
+        GlocalkError: an unknown name, damaged data, data missing with `strict`, or a failed run
+            (the others are made first).
+    """
+    runs, gaps = _find_data(settings)
+    committed = read_records(settings.reports_dir / "records")
+    plan = make_plan(runs, committed)
+    _show(plan)
+    table = settings.runs_dir / "report"
+    failed = []
+    for number, planned in enumerate(plan, start=1):
+        if not planned.held:
+            _log.info("\n[%d/%d] %s (%s)", number, len(plan), planned.title, planned.time)
+            command = [sys.executable, "-m", "glocalk.train", *planned.overrides]
+            if subprocess.run(command, check=False).returncode:
+                failed.append(planned.title)
+        write_local_table(settings.runs_dir, settings.reports_dir / "records", table, gaps)
+    write_local_table(settings.runs_dir, settings.reports_dir / "records", table, gaps)
+    _log.info("\n%s", (table / "table1.md").read_text())
+    if failed:
+        raise GlocalkError(f"Failed: {'; '.join(failed)}: see above, then start again.")
+
+
+def make_plan(runs: Sequence[RunSettings], committed: Sequence[Record]) -> list[Planned]:
+    """The runs in order: floors, GLocal-K on ML-100K, then the cheapest first."""
+    plan = []
+    for run in runs:
+        completer = build_completer(run.model)
+        seconds = [
+            record.seconds["total"]
+            for record in committed
+            if (record.data, record.model, record.variant, record.status)
+            == (run.data_name, run.model_name, run.variant, "done")
+        ]
+        plan.append(
+            Planned(
+                settings=run,
+                seconds=statistics.median(seconds) if seconds else None,
+                floor=not completer.has_epochs,
+                held=not run.force and held_record(run) is not None,
+            )
+        )
+
+    def order(planned: Planned) -> tuple[bool, bool, float, int]:
+        run = planned.settings
+        main = (run.model_name, run.data_name) == ("glocal_k", "ml_100k")
+        seconds = float("inf") if planned.seconds is None else planned.seconds
+        return not planned.floor, not main, seconds, run.seed
+
+    return sorted(plan, key=order)
+
+
+def _find_data(settings: ReproduceSettings) -> tuple[list[RunSettings], dict[str, str]]:
+    """The runs whose data is there, and why the other data sets are not."""
+    runs, gaps = [], {}
+    for data in settings.data:
+        chosen = [
+            _settings_of_run(settings, data, model, seed)
+            for model in settings.models
+            for seed in settings.seeds
+        ]
+        source: Source = build_source(chosen[0].data)
+        try:
+            source.split(settings.data_dir)
+        except MissingDataError as error:
+            if settings.strict:
+                raise
+            gaps[data] = str(error)
+        else:
+            runs += chosen
+    return runs, gaps
+
+
+def _settings_of_run(settings: ReproduceSettings, data: str, model: str, seed: int) -> RunSettings:
+    config = hydra.compose(
+        "train",
+        [
+            f"data={data}",
+            f"model={model}",
+            f"seed={seed}",
+            f"data_dir='{settings.data_dir}'",
+            f"runs_dir='{settings.runs_dir}'",
+            f"force={settings.force}",
+        ],
+    )
+    return settings_of(config, data, model, overrides=())
+
+
+def _show(plan: Sequence[Planned]) -> None:
+    _log.info("Plan:")
+    for number, planned in enumerate(plan, start=1):
+        _log.info("  %2d. %s: %s", number, planned.title, planned.time)
+
+
+@hydra.main(version_base="1.3", config_path="pkg://glocalk.conf", config_name="reproduce")
+def _app(config: DictConfig) -> None:
+    reproduce(ReproduceSettings.check(plain(config), ""))
+
+
+def main() -> None:
+    """Entry point."""
+    run_app(_app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The protocols: which training and which epoch a reported test error is taken from.
+
+Their meaning is told in the README; the epochs meant are those of the last stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from glocalk.completers.base import OfficialRule
+from glocalk.completers.monitor import Monitor
+from glocalk.records import Curves, ProtocolResult
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One finished training as the protocols see it.
+
+    Attributes:
+        number: 1, with a part of the training ratings held out, or 2, on all of them.
+        monitor: its curves and per-user errors.
+    """
+
+    number: Literal[1, 2]
+    monitor: Monitor
+
+    @property
+    def curves(self) -> Curves:
+        return self.monitor.curves
+
+    @property
+    def last_stage(self) -> range:
+        """Rows of the curves that belong to the last stage."""
+        stages = self.curves.stage
+        return range(stages.index(stages[-1]), len(stages))
+
+    def at(self, rmse_row: int, mae_row: int, ndcg_row: int) -> ProtocolResult:
+        """The result with each metric taken at its own row."""
+        curves = self.curves
+        return ProtocolResult(
+            training=self.number,
+            rmse=curves.test_rmse[rmse_row],
+            mae=curves.test_mae[mae_row],
+            ndcg=curves.test_ndcg[ndcg_row],
+            rmse_epoch=curves.epoch[rmse_row],
+            mae_epoch=curves.epoch[mae_row],
+            ndcg_epoch=curves.epoch[ndcg_row],
+            user_errors=self.errors_key(rmse_row),
+        )
+
+    def errors_key(self, row: int) -> str:
+        """Name of a row's per-user errors in the record."""
+        stage, epoch = self.curves.stage[row], self.curves.epoch[row]
+        return f"training_{self.number}/{stage}" + ("" if epoch is None else f"/{epoch}")
+
+    def row_of(self, epoch: int | None) -> int:
+        """The last stage's row of an epoch."""
+        return self.last_stage[self.curves.epoch[self.last_stage.start :].index(epoch)]
+
+
+def best_test(training: Trained) -> ProtocolResult:
+    """The least test error, the highest NDCG, each at its own (earliest) epoch."""
+    curves, rows = training.curves, training.last_stage
+
+    def first_least(column: list[float]) -> int:
+        return rows[int(np.argmin(column[rows.start :]))]
+
+    gains = [-gain if gain is not None else 0.0 for gain in curves.test_ndcg]
+    return training.at(
+        first_least(curves.test_rmse), first_least(curves.test_mae), first_least(gains)
+    )
+
+
+def validated_epoch(training_1: Trained) -> int | None:
+    """The (earliest) epoch of least validation RMSE."""
+    rows = training_1.last_stage
+    column = training_1.curves.valid_rmse[rows.start :]
+    row = rows[int(np.argmin([np.inf if rmse is None else rmse for rmse in column]))]
+    return training_1.curves.epoch[row]
+
+
+def take_results(
+    training_1: Trained | None,
+    training_2: Trained,
+    chosen_epoch: int | None,
+    official: OfficialRule,
+) -> dict[str, ProtocolResult]:
+    """The result under every protocol.
+
+    Args:
+        training_1: None where it was not made: `held_out` is then left out.
+        training_2: the training on all training ratings.
+        chosen_epoch: the epoch that validation chose; None for a completer without epochs.
+        official: the rule of the model's own code.
+    """
+    last = training_2.last_stage[-1]
+    chosen = training_2.row_of(chosen_epoch)
+    results = {
+        "best_test": best_test(training_2),
+        "validated": training_2.at(chosen, chosen, chosen),
+        "last": training_2.at(last, last, last),
+    }
+    if training_1 is not None:
+        row = training_1.row_of(chosen_epoch)
+        results["held_out"] = training_1.at(row, row, row)
+    results["official"] = results[official]
+    return results

@@ -1,0 +1,104 @@
+"""What every completer must keep; a new one is found by its `conf/model/*.yaml`."""
+
+from pathlib import Path
+
+import glocalk.conf
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from glocalk.completers.base import Training
+from glocalk.completers.monitor import Monitor
+from glocalk.run.settings import build_completer
+from planted import planted
+
+CONFIGS = sorted((Path(glocalk.conf.__path__[0]) / "model").glob("*.yaml"))
+NAMES = [path.stem for path in CONFIGS]
+TRAIN, TEST = planted()
+ALL_USERS = np.repeat(np.arange(TRAIN.num_users), TRAIN.num_items)
+ALL_ITEMS = np.tile(np.arange(TRAIN.num_items), TRAIN.num_users)
+
+
+def new(name):
+    path = CONFIGS[NAMES.index(name)]
+    return build_completer(OmegaConf.to_container(OmegaConf.load(path), resolve=True))
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def trained(request):
+    """(config name, fitted completer, its monitor)."""
+    completer = new(request.param)
+    monitor = Monitor(TEST)
+    completer.fit(TRAIN, None, Training(seed=0, monitor=monitor))
+    return request.param, completer, monitor
+
+
+def test_the_floors_and_the_paper_s_model_are_there():
+    assert {"bias", "glocal_k", "global_mean"} <= set(NAMES)
+
+
+def test_predictions_are_finite_for_every_user_and_item(trained):
+    _, completer, _ = trained
+    predicted = completer.predict(ALL_USERS, ALL_ITEMS)
+    assert predicted.shape == (TRAIN.num_users * TRAIN.num_items,)
+    assert np.isfinite(predicted).all()
+
+
+def test_a_pair_s_prediction_depends_on_the_pair_alone(trained):
+    _, completer, _ = trained
+    order = np.random.default_rng(0).permutation(len(ALL_USERS))
+    whole = completer.predict(ALL_USERS, ALL_ITEMS)
+    shuffled = completer.predict(ALL_USERS[order], ALL_ITEMS[order])
+    np.testing.assert_allclose(shuffled, whole[order], rtol=0, atol=1e-5)
+    assert completer.predict(ALL_USERS[:1], ALL_ITEMS[:1]) == pytest.approx(whole[:1], abs=1e-5)
+
+
+def test_the_error_on_planted_ratings_is_sane(trained):
+    name, completer, _ = trained
+    error = np.clip(completer.predict(TEST.users, TEST.items), 1, 5) - TEST.ratings
+    constant = np.sqrt(np.mean((TEST.ratings - TRAIN.ratings.mean()) ** 2))
+    rmse = np.sqrt(np.mean(error**2))
+    assert rmse > 0.3, "below the noise: it has seen the test ratings"
+    assert rmse <= constant * (1 + 1e-9 if name == "global_mean" else 1.02)
+
+
+def test_the_seed_decides(trained):
+    name, completer, _ = trained
+
+    def again(seed):
+        other = new(name)
+        other.fit(TRAIN, None, Training(seed=seed))
+        return other.predict(ALL_USERS, ALL_ITEMS)
+
+    first = completer.predict(ALL_USERS, ALL_ITEMS)
+    np.testing.assert_array_equal(again(0), first)
+    assert np.array_equal(again(1), first) == completer.deterministic
+
+
+def test_the_test_ratings_change_no_prediction(trained):
+    name, completer, _ = trained
+    other = new(name)
+    other.fit(TRAIN, None, Training(seed=0, monitor=Monitor()))
+    np.testing.assert_array_equal(
+        other.predict(ALL_USERS, ALL_ITEMS), completer.predict(ALL_USERS, ALL_ITEMS)
+    )
+
+
+def test_the_monitor_hears_of_every_epoch_of_the_schedule(trained):
+    _, completer, monitor = trained
+    expected = [(s, e) for s, epochs in completer.schedule.items() for e in range(1, epochs + 1)]
+    assert bool(expected) == completer.has_epochs
+    assert list(zip(monitor.curves.stage, monitor.curves.epoch, strict=True)) == expected
+    if expected:  # the last one saw what the completer predicts now
+        error = np.clip(completer.predict(TEST.users, TEST.items), 1, 5) - TEST.ratings
+        assert monitor.curves.test_rmse[-1] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-6)
+
+
+def test_it_counts_its_parameters(trained):
+    _, completer, _ = trained
+    assert completer.num_parameters > 0
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
+def test_the_config_says_what_it_is(path):
+    assert path.read_text().startswith("#")

@@ -1,0 +1,229 @@
+import numpy as np
+import pytest
+import torch
+
+import literal
+from glocalk.completers.base import Training
+from glocalk.completers.glocal_k import (
+    FineTuning,
+    GLocalK,
+    GLocalKNetwork,
+    GLocalKSettings,
+    PreTraining,
+)
+from glocalk.completers.monitor import Monitor
+from glocalk.errors import GlocalkError
+from glocalk.nn.operators import DenseRatings
+from planted import planted
+
+TRAIN, TEST = planted(num_users=14, num_items=11)
+
+
+def settings(**options):
+    defaults = {
+        "hidden_size": 6,
+        "hidden_layers": 2,
+        "kernel_dimension": 3,
+        "kernel_size": 3,
+        "convolution_layers": 1,
+        "aggregation": "weighted",
+        "dot_scale": 0.3,
+        "lambda_2": 0.2,
+        "lambda_s": 0.06,
+        "pretrain": {"epochs": 2, "iterations": 3},
+        "finetune": {"epochs": 3, "iterations": 2},
+        "lbfgs": {},
+        "formulation": "dense",
+    }
+    return GLocalKSettings.check({**defaults, **options}, "model")
+
+
+def network_of(config, seed=0):
+    network = GLocalKNetwork(TRAIN.shape, config, torch.Generator().manual_seed(seed)).double()
+    with torch.no_grad():
+        for layer in network.autoencoder.layers:  # some kernel values 0, most between 0 and 1
+            layer.u.mul_(300)
+            layer.v.mul_(300)
+    return network
+
+
+def dense_ratings():
+    matrix = torch.zeros(TRAIN.num_items, TRAIN.num_users, dtype=torch.float64)
+    matrix[TRAIN.items, TRAIN.users] = torch.tensor(TRAIN.ratings)
+    return matrix, (matrix > 0).double()
+
+
+def operator():
+    users, items = torch.tensor(TRAIN.users), torch.tensor(TRAIN.items)
+    shape = (TRAIN.num_items, TRAIN.num_users)
+    return DenseRatings(users, items, torch.tensor(TRAIN.ratings), shape)
+
+
+def literal_loss(network, stage, config):
+    ratings, observed = dense_ratings()
+    layers = [(layer.weight, layer.u, layer.v, layer.bias) for layer in network.autoencoder.layers]
+    x = ratings
+    if stage is FineTuning:
+        x = literal.convolved(
+            ratings, layers, list(network.item_kernels), config.dot_scale, config.aggregation
+        )
+    return literal.loss(x, ratings, observed, layers, config.lambda_2, config.lambda_s)
+
+
+@pytest.mark.parametrize("stage", [PreTraining, FineTuning])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"kernel_size": 5},
+        {"kernel_size": 7, "aggregation": "average"},
+        {"convolution_layers": 2},
+        {"convolution_layers": 3, "dot_scale": 0.1},
+        {"aggregation": "average", "convolution_layers": 2, "dot_scale": 5.0},
+        {"hidden_layers": 1},
+        {"hidden_layers": 3, "kernel_dimension": 5},
+    ],
+    ids=str,
+)
+def test_loss_and_gradient_are_the_literal_ones(stage, options):
+    config = settings(**options)
+    network = network_of(config)
+    module = stage(network, iterations=1)
+    ours = module.loss(operator())
+    theirs = literal_loss(network, stage, config)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
+    trained = list(module.trained().parameters())
+    gradients = torch.autograd.grad(ours, trained, allow_unused=True)
+    expected = torch.autograd.grad(theirs, trained, allow_unused=True)
+    for got, want in zip(gradients, expected, strict=True):
+        assert (got is None) == (want is None)
+        if want is not None:
+            torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-11)
+    if stage is FineTuning:
+        assert all(g is not None and g.abs().max() > 0 for g in gradients[-1:])
+
+
+def test_pre_training_leaves_the_item_kernels_alone():
+    config = settings()
+    network = network_of(config)
+    trained = {id(parameter) for parameter in PreTraining(network, 1).trained().parameters()}
+    assert not trained & {id(parameter) for parameter in network.item_kernels}
+    trained = {id(parameter) for parameter in FineTuning(network, 1).trained().parameters()}
+    assert trained == {id(parameter) for parameter in network.parameters()}
+
+
+def test_item_kernels_start_as_in_the_official_code():
+    config = settings(kernel_size=5)
+    network = GLocalKNetwork((30, 400), config, torch.Generator().manual_seed(0))
+    (kernels,) = network.item_kernels
+    assert kernels.shape == (400, 25)
+    assert 0.19 < kernels.abs().max() <= 0.2
+    assert kernels.std().item() == pytest.approx(0.08796, rel=0.02)  # normal cut at ±2 σ
+
+
+def fit(config, seed=0, **options):
+    completer = GLocalK(config)
+    monitor = Monitor(TEST)
+    completer.fit(TRAIN, None, Training(seed=seed, monitor=monitor, **options))
+    return completer, monitor
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"hidden_size": 7},
+        {"hidden_layers": 1},
+        {"kernel_dimension": 4},
+        {"kernel_size": 5},
+        {"convolution_layers": 2},
+        {"aggregation": "average"},
+        {"dot_scale": 0.6},
+        {"lambda_2": 0.4},
+        {"lambda_s": 0.6},
+        {"pretrain": {"epochs": 3, "iterations": 3}},
+        {"pretrain": {"epochs": 2, "iterations": 4}},
+        {"finetune": {"epochs": 4, "iterations": 2}},
+        {"finetune": {"epochs": 3, "iterations": 3}},
+        {"lbfgs": {"restart": False}},
+        {"lbfgs": {"line_search": "scipy"}},
+    ],
+    ids=str,
+)
+def test_every_option_changes_the_predictions(option):
+    plain, _ = fit(settings())
+    other, _ = fit(settings(**option))
+    difference = plain.predict(TEST.users, TEST.items) - other.predict(TEST.users, TEST.items)
+    assert np.abs(difference).max() > 1e-6
+
+
+def test_a_stage_without_epochs_is_left_out():
+    config = settings(finetune={"epochs": 0, "iterations": 2})
+    completer, monitor = fit(config)
+    assert completer.schedule == {"pretrain": 2}
+    assert monitor.curves.stage == ["pretrain"] * 2
+    # Its prediction is that of pre-training, which has never seen a convolution.
+    error = np.clip(completer.predict(TEST.users, TEST.items), 1, 5) - TEST.ratings
+    assert monitor.curves.test_rmse[-1] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-6)
+
+
+def test_stage_trainer_options_reach_the_trainer():
+    config = settings(pretrain={"epochs": 2, "iterations": 3, "trainer": {"max_epochs": 1}})
+    _, monitor = fit(config)
+    assert monitor.curves.stage.count("pretrain") == 1
+
+
+class Killed(BaseException):
+    pass
+
+
+class KillAt:
+    """A listener that stops the training as a signal would, after an epoch's evaluation."""
+
+    def __init__(self, stage, epoch):
+        self.at = (stage, epoch)
+
+    def epoch_ended(self, stage, epoch, test, valid):
+        del test, valid
+        if (stage, epoch) == self.at:
+            raise Killed
+
+
+@pytest.mark.parametrize("restart", [True, False])
+@pytest.mark.parametrize("at", [("pretrain", 1), ("pretrain", 2), ("finetune", 1), ("finetune", 3)])
+def test_a_killed_training_goes_on_to_the_uninterrupted_result(tmp_path, at, restart):
+    config = settings(lbfgs={"restart": restart})
+    whole, whole_monitor = fit(config, folder=tmp_path / "whole")
+    completer, monitor = GLocalK(config), Monitor(TEST, listeners=[KillAt(*at)])
+    with pytest.raises(Killed):
+        completer.fit(TRAIN, None, Training(monitor=monitor, folder=tmp_path / "killed"))
+    resumed, resumed_monitor = fit(config, folder=tmp_path / "killed")
+    assert resumed_monitor.curves == whole_monitor.curves
+    for row in range(5):
+        np.testing.assert_array_equal(
+            resumed_monitor.user_errors(row), whole_monitor.user_errors(row)
+        )
+    np.testing.assert_array_equal(
+        resumed.predict(TEST.users, TEST.items), whole.predict(TEST.users, TEST.items)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"lambda_2": -1.0}, "'model.lambda_2' cannot be -1.0"),
+        ({"lambda_s": -0.1}, "'model.lambda_s' cannot be -0.1"),
+        ({"kernel_size": 4}, "'model.kernel_size' cannot be 4: .* odd"),
+        ({"hidden_size": 0}, "'model.hidden_size' cannot be 0"),
+        ({"aggregation": "mean"}, "'model.aggregation' cannot be 'mean'"),
+        ({"lamda_2": 3.0}, "Unknown option 'model.lamda_2': did you mean 'lambda_2'"),
+        (
+            {"pretrain": {"epochs": 1, "iterations": 1, "epoch": 3}},
+            "Unknown option 'model.pretrain.epoch': did you mean 'epochs'",
+        ),
+        ({"lbfgs": {"restart": False, "line_search": "scipy"}}, "restart must be true"),
+    ],
+)
+def test_impossible_options_end_in_one_sentence(options, sentence):
+    with pytest.raises(GlocalkError, match=sentence) as error:
+        settings(**options)
+    assert "\n" not in str(error.value)
