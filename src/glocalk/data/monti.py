@@ -82,7 +82,6 @@ def _matrix(stored: h5py.Dataset | h5py.Group) -> NDArray[np.float64]:
     """[users, items] from a full matrix or from MATLAB's compressed columns."""
     if isinstance(stored, h5py.Dataset):
         return np.asarray(stored, dtype=np.float64).T
-    columns = (np.asarray(stored[name]) for name in ("data", "ir", "jc"))
-    shape = (int(stored.attrs["MATLAB_sparse"]), len(stored["jc"]) - 1)
-    full: NDArray[np.float64] = sparse.csc_matrix(tuple(columns), shape=shape).toarray()
-    return full.astype(np.float64)
+    values, rows, starts = (np.asarray(stored[name]) for name in ("data", "ir", "jc"))
+    shape = (int(stored.attrs["MATLAB_sparse"]), len(starts) - 1)
+    return sparse.csc_array((values.astype(np.float64), rows, starts), shape=shape).toarray()

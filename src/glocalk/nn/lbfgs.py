@@ -65,7 +65,7 @@ class EpochLBFGS(torch.optim.LBFGS):
         """One epoch; returns the loss before it."""
         if self.restart:
             self.state.clear()
-        return super().step(closure)  # type: ignore[no-untyped-call]
+        return super().step(closure)
 
 
 class ScipyLBFGSB(torch.optim.Optimizer):
