@@ -55,7 +55,7 @@ def download(folder: Path) -> Path:
     except subprocess.CalledProcessError as error:
         lines = [line for line in error.stderr.splitlines() if line.startswith("ERROR: ")]
         said = lines[0].removeprefix("ERROR: ") if lines else f"exit status {error.returncode}"
-        raise UnavailableError(f"pip cannot download it ({said})") from error
+        raise UnavailableError(f"pip cannot download it: {said}") from error
     return next(folder.glob("*.whl"))
 
 

@@ -89,6 +89,18 @@ class Checksum:
     expected: str
     of: Callable[[Path], str] = sha256
 
+    def mismatch(self, path: Path) -> str | None:
+        """Both digests, as a part of a sentence; None where the file holds what it must.
+
+        Raises:
+            GlocalkError: the file cannot be read.
+        """
+        try:
+            found = self.of(path)
+        except OSError as error:
+            raise GlocalkError(f"'{path}' cannot be read: {error.strerror}.") from error
+        return None if found == self.expected else f"SHA-256 {found}, expected {self.expected}"
+
 
 @dataclass(frozen=True)
 class FileSet:
@@ -119,11 +131,10 @@ class FileSet:
         if not path.is_file():
             self._get(path)
             return path
-        found, expected = self._digest(path), self.files[name].expected
-        if found != expected:
+        if mismatch := self.files[name].mismatch(path):
             raise GlocalkError(
-                f"'{path}' is damaged or another file (SHA-256 {found}, expected {expected}): "
-                f"remove it and get it again from {self.address}."
+                f"'{path}' is damaged or another file ({mismatch}): remove it and get it again "
+                f"from {self.address}."
             )
         return path
 
@@ -138,24 +149,18 @@ class FileSet:
                 except (UnavailableError, OSError) as error:
                     tried += f", {place.name} does not give it ({error})"
                     continue
-                found, expected = self._digest(temporary), self.files[path.name].expected
-                if found == expected:
-                    # Atomic: a second run at the same time meets no file or this one, whole.
-                    temporary.chmod(0o644)
-                    temporary.replace(path)
-                    return
-                tried += f", {place.name} gives another file (SHA-256 {found}, expected {expected})"
+                if mismatch := self.files[path.name].mismatch(temporary):
+                    tried += f", {place.name} gives another file ({mismatch})"
+                    continue
+                # Atomic: a second run at the same time meets no file or this one, whole.
+                temporary.chmod(0o644)
+                temporary.replace(path)
+                return
         raise MissingDataError(
             f"{self.title} is missing: there is no '{path}'{tried}; get it from {self.address} and "
             f"put it into '{path.parent}', or choose another data folder than "
             f"'{path.parent.parent}' with data_dir=… or GLOCALK_DATA_DIR."
         )
-
-    def _digest(self, path: Path) -> str:
-        try:
-            return self.files[path.name].of(path)
-        except OSError as error:
-            raise GlocalkError(f"'{path}' cannot be read: {error.strerror}.") from error
 
 
 @contextmanager
