@@ -7,9 +7,9 @@ import sys
 # GLocal-K of a size that trains in a second.
 SMALL = [
     "data=synthetic",
-    "data.num_users=40",
-    "data.num_items=30",
-    "data.num_ratings=300",
+    "data.users=40",
+    "data.items=30",
+    "data.ratings=300",
     "model.hidden_size=8",
     "model.pretrain.epochs=3",
     "model.finetune.epochs=3",

@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+# Matrices in tests are tiny: a second thread costs more than it brings, and processes side by
+# side would wait for one another. Set before torch is imported, which reads it once.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 
 DATA_DIR = Path(os.environ.get("GLOCALK_DATA_DIR", "data"))

@@ -2,6 +2,7 @@
 
 import pytest
 
+import glocalk.train
 from command import SMALL, run
 
 CASES = {
@@ -45,28 +46,43 @@ CASES = {
 }
 
 
+@pytest.fixture
+def train(monkeypatch, tmp_path, capsys):
+    """Runs `glocalk.train` in this process; gives exit code, output and error output."""
+
+    def run_in_process(*overrides):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+        monkeypatch.setattr("sys.argv", ["train", *overrides])
+        try:
+            glocalk.train.main()
+            code = 0
+        except SystemExit as error:
+            code = error.code
+        return code, *capsys.readouterr()
+
+    return run_in_process
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_one_sentence(case, tmp_path):
+def test_one_sentence(case, train):
     overrides, parts = CASES[case]
     given = {override.split("=")[0] for override in overrides}
-    rest = [option for option in SMALL if option.split("=")[0] not in given]
-    if given & {"data", "model"}:
-        rest = []
-    process = run("train", *rest, *overrides, cwd=tmp_path)
-    assert process.returncode == 1
-    lines = process.stderr.strip().splitlines()
-    assert len(lines) == 1, process.stderr
+    small = [] if given & {"data", "model"} else SMALL
+    code, printed, error = train(*small, *overrides)
+    assert code == 1
+    (line,) = error.strip().splitlines()
     for part in parts:
-        assert part in lines[0]
-    assert process.stdout == ""
+        assert part in line
+    assert printed == ""
 
 
-def test_a_truncated_data_file_is_named_with_both_checksums(tmp_path):
+def test_a_truncated_data_file_is_named_with_both_checksums(tmp_path, train):
     (tmp_path / "data" / "ml-100k").mkdir(parents=True)
     (tmp_path / "data" / "ml-100k" / "u.data").write_text("1\t1\t5\t0\n")
-    process = run("train", "model=bias", cwd=tmp_path, GLOCALK_DATA_DIR=str(tmp_path / "data"))
-    assert process.returncode == 1
-    (line,) = process.stderr.strip().splitlines()
+    code, _, error = train("model=bias", "data_dir=data")
+    assert code == 1
+    (line,) = error.strip().splitlines()
     assert "u.data' is damaged" in line
     assert "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490" in line
 
@@ -79,10 +95,10 @@ def test_a_sweep_goes_on_after_a_failed_run_and_says_so(tmp_path):
     assert process.stderr.count("No Douban") >= 2
 
 
-def test_a_folder_that_cannot_be_written_to(tmp_path):
+def test_a_folder_that_cannot_be_written_to(tmp_path, train):
     (tmp_path / "runs").write_text("a file where the folder should be")
-    process = run("train", *SMALL, cwd=tmp_path)
-    assert process.returncode == 1
-    (line,) = process.stderr.strip().splitlines()
+    code, _, error = train(*SMALL)
+    assert code == 1
+    (line,) = error.strip().splitlines()
     assert "'runs' cannot be written to" in line
     assert "runs_dir=" in line
