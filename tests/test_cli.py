@@ -92,7 +92,7 @@ def test_a_sweep_goes_on_after_a_failed_run_and_says_so(tmp_path):
     process = run("train", *overrides, cwd=tmp_path)
     assert process.returncode == 1
     assert len(list(tmp_path.glob("runs/synthetic-*/record.json"))) == 2
-    assert process.stderr.count("No Douban") >= 2
+    assert process.stderr.count("Douban is missing") >= 2
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, train):
