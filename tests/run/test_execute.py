@@ -171,9 +171,9 @@ def test_the_lowest_seed_s_epoch_serves_the_others(tmp_path):
 
 
 def test_a_failed_run_leaves_a_failed_record(tmp_path):
-    # Steps so long that the numbers leave float32.
-    process = run("train", *SMALL, "model.dot_scale=1e38", cwd=tmp_path)
-    assert process.returncode != 0
+    process = run("train", *SMALL, "model.lambda_2=1e38", cwd=tmp_path)  # beyond float32
+    assert process.returncode == 1
+    assert process.stderr == "The loss is inf: the training has diverged.\n"
     record = only_record(tmp_path / "runs")
     assert record.status == "failed"
     assert "diverged" in record.failure.message

@@ -48,8 +48,7 @@ class SparseRatings(RatingOperator):
         )
         # `order`: the position in `by_item` of each entry of `by_user`.
         self.by_user, self.order = self.by_item.transpose()
-        most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-        numba.set_num_threads(min(torch.get_num_threads(), most))
+        _share_threads()
 
     def product(self, weight: Tensor) -> Tensor:
         return _Product.apply(self, weight)  # type: ignore[no-any-return]
@@ -172,6 +171,17 @@ def _blocks(matrix: CSR) -> Any:
         block = np.zeros((stop - start, matrix.shape[1]), matrix.values.dtype)
         block[row, matrix.columns[entries]] = matrix.values[entries]
         yield slice(start, stop), torch.from_numpy(block)
+
+
+def _share_threads() -> None:
+    """Let numba use as many threads as torch.
+
+    Both stand on one OpenMP, and numba sets its number of threads when it starts.
+    """
+    threads = torch.get_num_threads()
+    most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    numba.set_num_threads(min(threads, most))
+    torch.set_num_threads(threads)
 
 
 def _array(tensor: Tensor) -> Array:
