@@ -240,7 +240,7 @@ class GLocalK(Completer):
         assert self._data is not None, "fit first"
         device = self._stage.device
         predicted = self._stage.predict_pairs(
-            self._data.operator(device),
+            self._data.operator(self._stage),
             torch.tensor(users, device=device),
             torch.tensor(items, device=device),
         )
