@@ -146,6 +146,19 @@ def test_notes():
     assert any(note.startswith("- SparseFC, published figure on ML-100K and on") for note in notes)
 
 
+def test_notes_tell_the_time_of_runs_that_take_some():
+    runs = [record(seed=seed, seconds={"total": t}) for seed, t in enumerate((80.4, 95.6, 90.6))]
+    quick = record(data="douban", seconds={"total": 0.4})
+    alone = record(model="bias", threads=1, seconds={"total": 3.0})
+    notes = table1_markdown(cells(*runs, quick, alone)).splitlines()
+    times = [note for note in notes if "Median time" in note]
+    assert times == [
+        "- Median time of a run, all its trainings, 1 thread, cpu: User + item bias on ML-100K "
+        "3 s.",
+        "- Median time of a run, all its trainings, 2 threads, cpu: GLocal-K on ML-100K 91 s.",
+    ]
+
+
 def test_notes_say_nothing_of_what_is_not_there():
     text = table1_markdown(cells())
     for word in ("Seed", "Deterministic", "search", "No epoch", "from seed"):

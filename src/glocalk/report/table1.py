@@ -159,6 +159,7 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
         *_seeds(made),
         *_borrowed_epochs(made),
         *_searched_settings(made),
+        *_times(made),
     ]
 
 
@@ -220,6 +221,20 @@ def _searched_settings(cells: Sequence[Cell]) -> list[str]:
         "Hyper-parameters set by a search on held-out training ratings, not as published: "
         f"{', '.join(names)}."
     ] * bool(names)
+
+
+def _times(cells: Sequence[Cell]) -> list[str]:
+    """How long the runs took that took a second or more, those on equal machines together."""
+    times: dict[tuple[int, str], list[str]] = {}
+    for cell in cells:
+        if cell.seconds is not None and cell.seconds >= 1:
+            where = cell.runs[0].threads, cell.runs[0].device
+            times.setdefault(where, []).append(f"{cell.name} {cell.seconds:.0f} s")
+    return [
+        f"Median time of a run, all its trainings, {threads} thread{'s' * (threads > 1)}, "
+        f"{device}: {', '.join(names)}."
+        for (threads, device), names in times.items()
+    ]
 
 
 def _tex_row(columns: Iterable[str]) -> str:
