@@ -217,8 +217,12 @@ def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
 def _threads() -> int:
     """As many threads as torch uses, from now on numba's number too."""
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    threads = min(torch.get_num_threads(), most)
+    wanted = torch.get_num_threads()
+    threads = min(wanted, most)
     numba.set_num_threads(threads)
+    # Where numba starts its threads it sets OpenMP's number to `most`, which is torch's too.
+    if torch.get_num_threads() != wanted:
+        torch.set_num_threads(wanted)
     return threads
 
 
