@@ -84,7 +84,7 @@ class CSR:
 
 def matmul(matrix: CSR, dense: Array) -> Array:
     """S D: [rows, columns] × [columns, width] → [rows, width]."""
-    threads = _threads()
+    threads = use_threads()
     (rows, columns), width = matrix.shape, dense.shape[1]
     slabs = -(-width // LANES)
     height = min(columns, _CACHE // (LANES * dense.itemsize))
@@ -114,7 +114,7 @@ def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
         pattern.starts,
         pattern.stops,
         pattern.columns,
-        pattern.parts(_threads()),
+        pattern.parts(use_threads()),
         left,
         right,
         max(_CACHE // (2 * right.itemsize * max(right.shape[1], 1)), 1),
@@ -128,7 +128,7 @@ def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
     """Predictions `samples` + bias [columns], less the ratings: ½ Σ e², and e [room]."""
     bounds = ratings.parts(_PARTS)
     squares, off = np.zeros(_PARTS), np.empty_like(samples)
-    _threads()
+    use_threads()
     _errors(
         ratings.starts, ratings.stops, ratings.columns, ratings.values, bounds, samples, bias,
         off, squares,
@@ -139,7 +139,7 @@ def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
 def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
     """The matrix with values[order] as its entries, and their sum in each row."""
     permuted, sums = np.empty(len(order), values.dtype), np.empty(matrix.shape[0], values.dtype)
-    _threads()
+    use_threads()
     _permute(matrix.starts, matrix.stops, order, values, matrix.parts(_PARTS), permuted, sums)
     return matrix.with_values(permuted), sums
 
@@ -149,7 +149,7 @@ def dilate(matrix: CSR, reach: int) -> CSR:
     rows, columns = matrix.shape
     counts = np.empty(rows, np.int64)
     arguments = matrix.starts, matrix.stops, matrix.columns, columns, reach, matrix.parts(_PARTS)
-    _threads()
+    use_threads()
     _dilate_count(*arguments, counts)
     bounds = np.concatenate([[0], np.cumsum(counts)])
     cells = np.empty(bounds[-1], np.int32)
@@ -168,7 +168,7 @@ def convolve(matrix: CSR, kernel: Array, cells: CSR) -> CSR:
     live = np.empty(len(cells.columns), np.int32)
     values = np.empty(len(cells.columns), matrix.values.dtype)
     stops = np.empty(matrix.shape[0], np.int64)
-    _threads()
+    use_threads()
     _convolve(
         matrix.starts, matrix.stops, matrix.columns, matrix.values, matrix.shape[1], kernel,
         cells.starts, cells.stops, cells.columns, cells.parts(_PARTS), stops, live, values,
@@ -179,7 +179,7 @@ def convolve(matrix: CSR, kernel: Array, cells: CSR) -> CSR:
 def kernel_gradient(matrix: CSR, convolved: CSR, gradient: Array, size: int) -> Array:
     """Gradient by K [size, size], given that by the entries of `convolved` = ReLU(S ⊗ K)."""
     parts = np.zeros((_PARTS, size, size))
-    _threads()
+    use_threads()
     _kernel_gradient(
         matrix.starts, matrix.stops, matrix.columns, matrix.values, matrix.shape[1],
         convolved.starts, convolved.stops, convolved.columns, convolved.parts(_PARTS),
@@ -192,7 +192,7 @@ def kernel_gradient(matrix: CSR, convolved: CSR, gradient: Array, size: int) -> 
 def entry_gradient(matrix: CSR, convolved: CSR, gradient: Array, kernel: Array) -> Array:
     """Gradient by the entries of S, given that by the entries of `convolved` = ReLU(S ⊗ K)."""
     by_entry = np.empty_like(matrix.values)
-    _threads()
+    use_threads()
     _entry_gradient(
         matrix.starts, matrix.stops, matrix.columns, matrix.shape[1], matrix.parts(_PARTS),
         convolved.starts, convolved.stops, convolved.columns, gradient, kernel, by_entry,
@@ -203,18 +203,18 @@ def entry_gradient(matrix: CSR, convolved: CSR, gradient: Array, kernel: Array) 
 def fill_rows(matrix: CSR, first: int, last: int) -> Array:
     """Rows first … last − 1 in full: [last − first, columns]."""
     block = np.zeros((last - first, matrix.shape[1]), matrix.values.dtype)
-    _threads()
+    use_threads()
     _fill_rows(matrix.starts, matrix.stops, matrix.columns, matrix.values, first, block)
     return block
 
 
 def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
     """Set values [room] at the entries of rows `first` … to those of `block` [·, columns]."""
-    _threads()
+    use_threads()
     _take_entries(matrix.starts, matrix.stops, matrix.columns, first, block, values)
 
 
-def _threads() -> int:
+def use_threads() -> int:
     """As many threads as torch uses, from now on numba's number too."""
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     wanted = torch.get_num_threads()
@@ -226,11 +226,11 @@ def _threads() -> int:
     return threads
 
 
-_compile = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
-_parallel = numba.njit(parallel=True, fastmath=True, cache=True, nogil=True, error_model="numpy")
+compile_ = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
+parallel = numba.njit(parallel=True, fastmath=True, cache=True, nogil=True, error_model="numpy")
 
 
-@_parallel
+@parallel
 def _matmul(
     starts: Array, stops: Array, columns: Array, values: Array, parts: Array, dense: Array,
     panels: Array, cursors: Array, product: Array,
@@ -243,6 +243,7 @@ def _matmul(
     threads, height = panels.shape[0], panels.shape[1]
     rows, width = dense.shape
     ranges = len(parts) - 1
+    flat = product.reshape(-1)
     for thread in prange(threads):
         panel, cursor = panels[thread], cursors[thread]
         total = np.empty(LANES, dense.dtype)
@@ -251,35 +252,51 @@ def _matmul(
             lanes = min(LANES, width - left)
             for row in range(parts[part], parts[part + 1]):
                 cursor[row] = starts[row]
-                for j in range(lanes):
-                    product[row, left + j] = 0
             for first in range(0, rows, height):
                 limit = min(first + height, rows)
                 _copy_lanes(dense, first, limit, left, lanes, panel)
                 for row in range(parts[part], parts[part + 1]):
-                    for j in range(LANES):
-                        total[j] = product[row, left + j] if j < lanes else 0
-                    cursor[row] = add_rows(
-                        values, columns, cursor[row], stops[row], first, limit, panel, total
-                    )
-                    for j in range(lanes):
-                        product[row, left + j] = total[j]
+                    k, stop = cursor[row], stops[row]
+                    if limit < rows:
+                        stop = _below(columns, k, stop, limit)
+                        cursor[row] = stop
+                    if lanes == LANES:
+                        at = row * width + left
+                        add_rows(values, columns, k, stop, panel, first, flat, at)
+                    else:
+                        for j in range(lanes):
+                            total[j] = product[row, left + j]
+                        add_rows(values, columns, k, stop, panel, first, total, 0)
+                        for j in range(lanes):
+                            product[row, left + j] = total[j]
 
 
-@_compile
+@compile_
 def _copy_lanes(dense: Array, first: int, limit: int, left: int, lanes: int, panel: Array) -> None:
-    """Copy dense[first:limit, left : left + lanes] to the panel, 0 to its other lanes."""
-    if lanes == LANES:  # a length known to the compiler
-        for row in range(first, limit):
+    """Copy dense[first:limit, left : left + lanes] to the panel."""
+    for row in range(first, limit):
+        source, target = dense[row, left : left + lanes], panel[row - first]
+        if lanes == LANES:  # a length known to the compiler
             for j in range(LANES):
-                panel[row - first, j] = dense[row, left + j]
-    else:
-        for row in range(first, limit):
-            for j in range(LANES):
-                panel[row - first, j] = dense[row, left + j] if j < lanes else 0
+                target[j] = source[j]
+        else:
+            for j in range(lanes):
+                target[j] = source[j]
 
 
-@_parallel
+@compile_
+def _below(columns: Array, begin: int, end: int, limit: int) -> int:
+    """Position of the first of the ascending columns[begin:end] that is not below `limit`."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if columns[middle] < limit:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@parallel
 def _sampled_product(
     starts: Array, stops: Array, columns: Array, parts: Array, left: Array, right: Array,
     height: int, cursor: Array, samples: Array,
@@ -316,7 +333,7 @@ def _sampled_product(
                 cursor[row] = k
 
 
-@_parallel
+@parallel
 def _errors(
     starts: Array, stops: Array, columns: Array, values: Array, parts: Array, samples: Array,
     bias: Array, off: Array, squares: Array,
@@ -330,7 +347,7 @@ def _errors(
         squares[part] = total
 
 
-@_parallel
+@parallel
 def _permute(
     starts: Array, stops: Array, order: Array, values: Array, parts: Array, permuted: Array,
     sums: Array,
@@ -344,7 +361,7 @@ def _permute(
             sums[row] = total
 
 
-@_compile
+@compile_
 def _mark_row(
     starts: Array, stops: Array, columns: Array, reach: int, row: int, marks: Array
 ) -> None:
@@ -356,7 +373,7 @@ def _mark_row(
                 marks[columns[k] + shift] = 1
 
 
-@_parallel
+@parallel
 def _dilate_count(
     starts: Array, stops: Array, columns: Array, width: int, reach: int, parts: Array,
     counts: Array,
@@ -371,7 +388,7 @@ def _dilate_count(
             counts[row] = count
 
 
-@_parallel
+@parallel
 def _dilate_fill(
     starts: Array, stops: Array, columns: Array, width: int, reach: int, parts: Array,
     bounds: Array, cells: Array,
@@ -387,7 +404,7 @@ def _dilate_fill(
                     k += 1
 
 
-@_parallel
+@parallel
 def _convolve(
     starts: Array, stops: Array, columns: Array, values: Array, width: int, kernel: Array,
     cell_starts: Array, cell_stops: Array, cells: Array, parts: Array, live_stops: Array,
@@ -420,7 +437,7 @@ def _convolve(
                 sums[width + half + c] = 0
 
 
-@_parallel
+@parallel
 def _kernel_gradient(
     starts: Array, stops: Array, columns: Array, values: Array, width: int, live_starts: Array,
     live_stops: Array, live: Array, parts: Array, gradient: Array, sums: Array,
@@ -443,7 +460,7 @@ def _kernel_gradient(
                 spread[live[k] + half] = 0
 
 
-@_parallel
+@parallel
 def _entry_gradient(
     starts: Array, stops: Array, columns: Array, width: int, parts: Array, live_starts: Array,
     live_stops: Array, live: Array, gradient: Array, kernel: Array, by_entry: Array,
@@ -469,7 +486,7 @@ def _entry_gradient(
                         spread[live[k] + half] = 0
 
 
-@_parallel
+@parallel
 def _fill_rows(
     starts: Array, stops: Array, columns: Array, values: Array, first: int, block: Array
 ) -> None:
@@ -478,7 +495,7 @@ def _fill_rows(
             block[row, columns[k]] = values[k]
 
 
-@_parallel
+@parallel
 def _take_entries(
     starts: Array, stops: Array, columns: Array, first: int, block: Array, values: Array
 ) -> None:
