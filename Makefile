@@ -34,7 +34,7 @@ $(READY): pyproject.toml constraints.txt
 
 reproduce: $(READY) ## train the plan and write runs/report/table1.md (DATA= MODELS= SEEDS= FORCE=1 STRICT=1)
 	$(BIN)/python -m glocalk.reproduce \
-		$(if $(DATA),'data=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
+		$(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
 		$(if $(FORCE),force=true) $(if $(STRICT),strict=true)
 
 test: $(READY) ## the tests; data tests need GLOCALK_DATA_DIR or data/

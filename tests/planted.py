@@ -6,10 +6,11 @@ from glocalk.data.ratings import RatingMatrix
 
 
 def planted(num_users=60, num_items=45, rank=2, density=0.4, seed=0, noise=0.3):
-    """(train, test): ratings 1 … 5 around a low-rank matrix; the last user and item have none."""
+    """(train, test): ratings 1 … 5, low-rank and offsets; the last user and item have none."""
     rng = np.random.default_rng(seed)
-    factors = rng.normal(size=(num_users, rank)), rng.normal(size=(num_items, rank))
+    factors = rng.normal(size=(num_users, rank)) / rank, rng.normal(size=(num_items, rank))
     values = 3 + factors[0] @ factors[1].T + noise * rng.normal(size=(num_users, num_items))
+    values += 0.7 * rng.normal(size=(num_users, 1)) + 0.7 * rng.normal(size=num_items)
     values = np.clip(np.rint(values), 1, 5)
     known = rng.random((num_users, num_items)) < density
     known[-1, :] = known[:, -1] = False

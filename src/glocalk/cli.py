@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -44,12 +45,20 @@ def run_app(app: Callable[[], Any]) -> None:
     """
     full = os.environ.get("HYDRA_FULL_ERROR", "0") != "0"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves the error to us
-    try:
+    with nullcontext() if full else exit_with_sentence():
         app()
+
+
+@contextmanager
+def exit_with_sentence() -> Iterator[None]:
+    """Print a user's error as one sentence and exit with 1.
+
+    Inside an application as well as around it, for Hydra adds lines of its own on the way out.
+    """
+    try:
+        yield
     except (GlocalkError, ConfigCompositionException, OverrideParseException) as error:
-        if full:
-            raise
-        print(_sentence(error), file=sys.stderr)
+        print(sentence(error), file=sys.stderr)
         sys.exit(1)
 
 
@@ -89,7 +98,7 @@ def _variant(overrides: Iterable[str]) -> str:
     return ",".join(telling) or "default"
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """One sentence for an error of ours, or of Hydra's about the command line."""
     if isinstance(error, GlocalkError):
         return str(error)

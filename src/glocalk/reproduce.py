@@ -14,7 +14,7 @@ import hydra
 from omegaconf import DictConfig
 from pydantic import Field
 
-from glocalk.cli import plain, run_app, settings_of
+from glocalk.cli import exit_with_sentence, plain, run_app, settings_of
 from glocalk.data.source import Source
 from glocalk.errors import GlocalkError, MissingDataError
 from glocalk.records import Record, read_records
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 class ReproduceSettings(Settings):
     """What to reproduce, and where things lie."""
 
-    data: list[str] = Field(min_length=1)
+    data_sets: list[str] = Field(min_length=1)
     models: list[str] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
     strict: bool
@@ -102,8 +102,7 @@ def reproduce(settings: ReproduceSettings) -> None:
     for number, planned in enumerate(plan, start=1):
         if not planned.held:
             _log.info("\n[%d/%d] %s (%s)", number, len(plan), planned.title, planned.time)
-            command = [sys.executable, "-m", "glocalk.train", *planned.overrides]
-            if subprocess.run(command, check=False).returncode:
+            if not _train(planned):
                 failed.append(planned.title)
         write_local_table(settings.runs_dir, settings.reports_dir / "records", table, gaps)
     write_local_table(settings.runs_dir, settings.reports_dir / "records", table, gaps)
@@ -141,10 +140,16 @@ def make_plan(runs: Sequence[RunSettings], committed: Sequence[Record]) -> list[
     return sorted(plan, key=order)
 
 
+def _train(planned: Planned) -> bool:
+    """Make a run in a process of its own; whether it ended well."""
+    command = [sys.executable, "-m", "glocalk.train", *planned.overrides]
+    return subprocess.run(command, check=False).returncode == 0
+
+
 def _find_data(settings: ReproduceSettings) -> tuple[list[RunSettings], dict[str, str]]:
     """The runs whose data is there, and why the other data sets are not."""
     runs, gaps = [], {}
-    for data in settings.data:
+    for data in settings.data_sets:
         chosen = [
             _settings_of_run(settings, data, model, seed)
             for model in settings.models
@@ -185,7 +190,8 @@ def _show(plan: Sequence[Planned]) -> None:
 
 @hydra.main(version_base="1.3", config_path="pkg://glocalk.conf", config_name="reproduce")
 def _app(config: DictConfig) -> None:
-    reproduce(ReproduceSettings.check(plain(config), ""))
+    with exit_with_sentence():
+        reproduce(ReproduceSettings.check(plain(config), ""))
 
 
 def main() -> None:

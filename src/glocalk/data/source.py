@@ -1,17 +1,27 @@
-"""What every data source has in common: its options, its files, their checksums."""
+"""What every data source has in common: its options, its files, the places they come from."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError, MissingDataError
 from glocalk.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 class Source(ABC):
@@ -40,58 +50,161 @@ class Source(ABC):
         """
 
 
+class Place(Protocol):
+    """Somewhere that files missing from the data folder can be had from.
+
+    A place only delivers: `FileSet` verifies what it gives and puts it where it belongs.
+    """
+
+    name: str
+    """As in `getting it from …`."""
+
+    def fetch(self, file: str, target: Path) -> None:
+        """Write the data set's file called `file` to `target`.
+
+        Raises:
+            UnavailableError: the place does not have it or cannot be reached.
+        """
+
+
+class UnavailableError(Exception):
+    """A place cannot give a file; the message, a clause, becomes part of an error sentence."""
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What a file must hold.
+
+    Attributes:
+        expected: hexadecimal digest.
+        of: takes the digest of a file. Not over its bytes where copies of equal content differ.
+    """
+
+    expected: str
+    of: Callable[[Path], str] = sha256
+
+    def mismatch(self, path: Path) -> str | None:
+        """Both digests, as a part of a sentence; None where the file holds what it must.
+
+        Raises:
+            GlocalkError: the file cannot be read.
+        """
+        try:
+            found = self.of(path)
+        except OSError as error:
+            raise GlocalkError(f"'{path}' cannot be read: {error.strerror}.") from error
+        return None if found == self.expected else f"SHA-256 {found}, expected {self.expected}"
+
+
 @dataclass(frozen=True)
 class FileSet:
-    """The files of a data set, which lie together below the data folder.
+    """The files of a data set, which lie together in one folder below the data folder.
 
     Attributes:
         title: the data set's name in sentences.
-        folder: name of its folder.
-        address: official address to get it from.
-        checksums: SHA-256 by file name; over the bytes, or over what the reader says.
+        folder: name of its folder below the data folder.
+        address: official address, the one to send a user to.
+        files: checksum by file name.
+        places: where to get a missing file from, in the order to try them in.
     """
 
     title: str
     folder: str
     address: str
-    checksums: Mapping[str, str]
+    files: Mapping[str, Checksum]
+    places: tuple[Place, ...] = ()
 
-    def path(self, data_dir: Path, name: str) -> Path:
-        """Where the file lies or should lie."""
-        return data_dir / self.folder / name
-
-    def read(self, data_dir: Path, name: str) -> bytes:
-        """The file's bytes.
+    def locate(self, data_dir: Path, name: str) -> Path:
+        """The path of a file that is there and verified, got from a place if need be.
 
         Raises:
-            MissingDataError: it is not there.
-            GlocalkError: it cannot be read.
+            MissingDataError: it is neither in the data folder nor to be had from a place.
+            GlocalkError: it is damaged, cannot be read, or its folder cannot be written to.
         """
-        path = self.path(data_dir, name)
-        try:
-            return path.read_bytes()
-        except FileNotFoundError as error:
-            raise self.missing(data_dir, name) from error
-        except OSError as error:
-            raise GlocalkError(f"'{path}' cannot be read: {error.strerror}.") from error
+        path = data_dir / self.folder / name
+        if not path.is_file():
+            self._get(path)
+            return path
+        if mismatch := self.files[name].mismatch(path):
+            raise GlocalkError(
+                f"'{path}' is damaged or another file ({mismatch}): remove it and get it again "
+                f"from {self.address}."
+            )
+        return path
 
-    def missing(self, data_dir: Path, name: str, tried: str = "") -> MissingDataError:
-        """The error that says what is missing, where to get it and where to put it."""
-        path = self.path(data_dir, name)
-        return MissingDataError(
-            f"No {self.title}: '{path}' is not there{tried}; get it from {self.address} and put it "
-            f"into '{path.parent}', or name the folder above with GLOCALK_DATA_DIR or data_dir=…"
+    def _get(self, path: Path) -> None:
+        """Put the file from the first place that has it at `path`, whole or not at all."""
+        tried = ""
+        for place in self.places:
+            _log.info("%s is not in '%s': getting it from %s.", self.title, path.parent, place.name)
+            with _written_aside(path) as temporary:
+                try:
+                    place.fetch(path.name, temporary)
+                except (UnavailableError, OSError) as error:
+                    tried += f", {place.name} does not give it ({error})"
+                    continue
+                if mismatch := self.files[path.name].mismatch(temporary):
+                    tried += f", {place.name} gives another file ({mismatch})"
+                    continue
+                # Atomic: a second run at the same time meets no file or this one, whole.
+                temporary.chmod(0o644)
+                temporary.replace(path)
+                return
+        raise MissingDataError(
+            f"{self.title} is missing: there is no '{path}'{tried}; get it from {self.address} and "
+            f"put it into '{path.parent}', or choose another data folder than "
+            f"'{path.parent.parent}' with data_dir=… or GLOCALK_DATA_DIR."
         )
 
-    def verify(self, data_dir: Path, name: str, content: bytes) -> None:
-        """Refuse content whose SHA-256 is not the file's.
 
-        Raises:
-            GlocalkError: naming both checksums.
-        """
-        found, expected = hashlib.sha256(content).hexdigest(), self.checksums[name]
-        if found != expected:
-            raise GlocalkError(
-                f"'{self.path(data_dir, name)}' is damaged or another file (SHA-256 {found}, "
-                f"expected {expected}): remove it and get it again from {self.address}."
-            )
+@contextmanager
+def _written_aside(path: Path) -> Iterator[Path]:
+    """A temporary file in the folder of `path`, made before anything is fetched for it.
+
+    Raises:
+        GlocalkError: the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise GlocalkError(
+            f"'{path.parent}' cannot be written to ({error.strerror}): put '{path.name}' there "
+            "yourself, or choose another data folder with data_dir=… or GLOCALK_DATA_DIR."
+        ) from error
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def divide(
+    name: str,
+    triples: tuple[Indices, Indices, Values],
+    test: NDArray[np.bool_],
+    shape: tuple[int, int],
+    scale: tuple[float, float],
+) -> Split:
+    """The split whose test ratings a mask marks; the others train.
+
+    Args:
+        name: of the split.
+        triples: user indices, item indices and ratings, [n] each.
+        test: [n] true for a test rating.
+        shape: (number of users, number of items).
+        scale: (lowest, highest) rating.
+    """
+    users, items, ratings = triples
+
+    def part(chosen: NDArray[np.bool_]) -> RatingMatrix:
+        return RatingMatrix(users[chosen], items[chosen], ratings[chosen], shape, scale)
+
+    return Split(name, train=part(~test), test=part(test))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import hydra.utils
 import lightning
 from pydantic import Field
 
@@ -108,7 +108,7 @@ def _build(options: Mapping[str, Any], where: str, kind: type[Source | Completer
     if not target:
         raise GlocalkError(f"The config group '{where}' names no class: give it a '_target_'.")
     try:
-        cls = hydra.utils.get_class(target)
+        cls = pkgutil.resolve_name(target)
     except Exception as error:
         raise GlocalkError(
             f"'{where}._target_' names '{target}', which cannot be found."

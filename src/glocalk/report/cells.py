@@ -1,0 +1,145 @@
+"""The cells of Table 1, model × data set: the published figure and our runs."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from glocalk.records import Record
+from glocalk.report.published import Published
+
+# Data sets of the paper, in its order, by config name.
+DATA_SETS = {"ml_100k": "ML-100K", "ml_1m": "ML-1M", "douban": "Douban"}
+
+# Models that the paper's table leaves out have no title there; these head our table.
+_TITLES = {"global_mean": "Global mean", "bias": "User + item bias"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A model on a data set.
+
+    Attributes:
+        model: config name of the model.
+        title: its name in tables.
+        side_information: whether it sees more than ratings.
+        data: config name of the data set.
+        published: figure in the paper's table, if it has this cell.
+        in_paper: whether the paper's table has the model.
+        runs: our runs, in order of seed; empty where there are none.
+    """
+
+    model: str
+    title: str
+    side_information: bool
+    data: str
+    published: Published | None
+    in_paper: bool
+    runs: tuple[Record, ...]
+
+    @property
+    def name(self) -> str:
+        """The cell in a note."""
+        return f"{self.title} on {data_title(self.data)}"
+
+    @property
+    def published_rmse(self) -> float | None:
+        """The published figure, if there is one."""
+        return self.published.rmse if self.published else None
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of our runs."""
+        return tuple(run.seed for run in self.runs)
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the seed changes nothing."""
+        return any(run.deterministic for run in self.runs)
+
+    def mean(self, protocol: str) -> float | None:
+        """Mean test RMSE over the seeds that have the protocol; None where none has."""
+        values = self._values(protocol)
+        return statistics.fmean(values) if values else None
+
+    def sd(self, protocol: str) -> float | None:
+        """Sample standard deviation over seeds; None for one seed or a deterministic model."""
+        values = self._values(protocol)
+        return statistics.stdev(values) if len(values) > 1 and not self.deterministic else None
+
+    @property
+    def seconds(self) -> float | None:
+        """Median time of a run."""
+        times = [run.seconds["total"] for run in self.runs]
+        return statistics.median(times) if times else None
+
+    def _values(self, protocol: str) -> list[float]:
+        return [run.protocols[protocol].rmse for run in self.runs if protocol in run.protocols]
+
+
+def data_title(data: str) -> str:
+    """A data set's name in tables."""
+    return DATA_SETS.get(data, data)
+
+
+def default_runs(records: Iterable[Record]) -> list[Record]:
+    """The runs that belong in Table 1: no ablation, all training ratings."""
+    return [
+        record
+        for record in records
+        if (record.experiment, record.variant, record.train_share) == ("table1", "default", 1)
+    ]
+
+
+def table1_cells(
+    records: Iterable[Record],
+    published: Sequence[Published],
+    also: Collection[tuple[str, str]] = (),
+) -> list[Cell]:
+    """Every cell with a published figure or with records, in the table's order.
+
+    Models that the paper leaves out come first, then the paper's, each with its data sets in the
+    paper's order and any others after them.
+
+    Args:
+        records: all records; those of other experiments and of variants are passed over.
+        published: the paper's figures.
+        also: cells (model, data) to list even if they have neither.
+    """
+    figures = {(figure.model, figure.data): figure for figure in published}
+    of_paper = {figure.model: figure for figure in published}
+    runs: dict[tuple[str, str], list[Record]] = {}
+    for record in default_runs(records):
+        runs.setdefault((record.model, record.data), []).append(record)
+    listed = figures.keys() | runs.keys() | set(also)
+    ours = {model for model, _ in listed} - of_paper.keys()
+    models = _ordered(ours, _TITLES) + list(of_paper)
+    data_sets = _ordered({data for _, data in listed}, DATA_SETS)
+    cells = []
+    for model, data in itertools.product(models, data_sets):
+        if (model, data) not in listed:
+            continue
+        row = of_paper.get(model)
+        made = sorted(runs.get((model, data), []), key=lambda record: record.seed)
+        cells.append(
+            Cell(
+                model=model,
+                title=row.title if row else _TITLES.get(model, model),
+                side_information=(
+                    row.side_information if row else any(run.side_information for run in made)
+                ),
+                data=data,
+                published=figures.get((model, data)),
+                in_paper=row is not None,
+                runs=tuple(made),
+            )
+        )
+    return cells
+
+
+def _ordered(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The names: known ones in their known order, then the others by name."""
+    rank = {name: position for position, name in enumerate(known)}
+    return sorted(names, key=lambda name: (rank.get(name, len(rank)), name))

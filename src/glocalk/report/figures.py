@@ -1,0 +1,169 @@
+"""Learning curves of GLocal-K: errors against the epoch, with what each protocol chose."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, TypeAlias
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from glocalk.records import Curves, Record
+from glocalk.report.cells import Cell, data_title
+from glocalk.report.layout import rmse
+
+Errors: TypeAlias = NDArray[np.float64]
+
+MODEL = "glocal_k"
+
+# Okabe & Ito's palette, told apart with colour-blind eyes too; markers differ in shape as well.
+_TEST, _VALID, _PUBLISHED = "#0072B2", "#E69F00", "#000000"
+_MARKS = {  # the first is larger, to be seen where validation chooses the same epoch
+    "best_test": ("v", 9, "#D55E00"),
+    "validated": ("o", 6, "#009E73"),
+    "last": ("s", 6, "#CC79A7"),
+}
+
+_STAGES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
+
+# Nothing of a user's matplotlibrc; text as outlines, which look the same everywhere.
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "glocalk",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
+
+
+def curves_svg(cell: Cell) -> str:
+    """The figure of one cell with runs that have epochs, as svg text."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        file = io.StringIO()
+        # No date and no version of the library, so that the same records give the same text.
+        metadata = {"Date": None, "Creator": None}
+        curves_figure(cell).savefig(file, format="svg", metadata=metadata)
+    return file.getvalue()
+
+
+def has_curves(cell: Cell) -> bool:
+    """Whether there is something to draw."""
+    return any(_epochs(run) > 1 for run in cell.runs)
+
+
+def curves_figure(cell: Cell) -> Figure:
+    """Test and validation RMSE of every seed and their mean, over the stages in a row."""
+    figure = Figure(figsize=(8.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    runs = [run for run in cell.runs if _epochs(run) > 1]
+    test = np.array([run.curves["training_2"].test_rmse for run in runs])  # [seeds, epochs]
+    valid = _validation(runs)
+    _draw(axes, test, _TEST, "Test")
+    if valid is not None:
+        _draw(axes, valid, _VALID, "Held-out ratings")
+    if cell.published_rmse is not None:
+        label = f"Published ({rmse(cell.published_rmse, 3)})"
+        axes.axhline(cell.published_rmse, color=_PUBLISHED, lw=0.9, ls=(0, (5, 3)), label=label)
+    marked = [_mark(axes, cell, runs, protocol) for protocol in _MARKS]
+    drawn = [*test.flat, *(valid.flat if valid is not None else ())]
+    needed = [*np.ravel(marked), *([] if cell.published_rmse is None else [cell.published_rmse])]
+    axes.set_ylim(*_limits(np.array(drawn), np.array(needed)))
+    axes.set_xlim(0, test.shape[1] + 1)
+    _show_stages(axes, runs[0].curves["training_2"])
+    axes.set_ylabel("RMSE")
+    axes.set_title(f"{cell.title} on {data_title(cell.data)}", loc="left", pad=18)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
+    return figure
+
+
+def _epochs(run: Record) -> int:
+    curves = run.curves.get("training_2")
+    return len(curves.test_rmse) if curves else 0
+
+
+def _validation(runs: Sequence[Record]) -> Errors | None:
+    """[seeds, epochs] validation RMSE of the seeds whose training 1 was made."""
+    columns = [run.curves["training_1"].valid_rmse for run in runs if "training_1" in run.curves]
+    return np.array(columns, dtype=np.float64) if columns else None
+
+
+def _draw(axes: Axes, errors: Errors, color: str, name: str) -> None:
+    """Every seed thin, their mean on top; errors [seeds, epochs]."""
+    seeds, size = errors.shape
+    epochs = np.arange(1, size + 1)  # counted through the stages
+    label = f"{name}, mean of {seeds} seeds" if seeds > 1 else f"{name}, one seed"
+    if seeds > 1:
+        axes.plot(epochs, errors.T, color=color, lw=0.6, alpha=0.35)
+    axes.plot(epochs, errors.mean(axis=0), color=color, lw=1.8, label=label)
+
+
+def _mark(axes: Axes, cell: Cell, runs: Sequence[Record], protocol: str) -> list[float]:
+    """Mark each seed's chosen epoch; returns the errors there."""
+    marker, size, color = _MARKS[protocol]
+    epochs, errors = [], []
+    for run in runs:
+        result = run.protocols[protocol]
+        stages = run.curves["training_2"].stage
+        before = stages.index(stages[-1])  # the epochs of a protocol are those of the last stage
+        if result.rmse_epoch is not None:
+            epochs.append(before + result.rmse_epoch)
+            errors.append(result.rmse)
+    axes.plot(
+        epochs,
+        errors,
+        ls="none",
+        marker=marker,
+        ms=size,
+        mfc=color,
+        mec="white",
+        mew=0.7,
+        zorder=4,
+        label=f"{protocol} ({rmse(cell.mean(protocol))})",
+    )
+    return errors
+
+
+def _limits(drawn: Errors, needed: Errors) -> tuple[float, float]:
+    """Limits that show what protocols chose, and clip the first epochs' tall errors."""
+    low = min(drawn.min(), needed.min())
+    high = max(np.quantile(drawn, 0.9), needed.max())
+    room = 0.08 * (high - low)
+    return float(low - room), float(high + room)
+
+
+def _show_stages(axes: Axes, curves: Curves) -> None:
+    """Number the epochs within each stage, and mark where one ends."""
+    sizes = [(stage, len(list(rows))) for stage, rows in groupby(curves.stage)]
+    step = 10 if len(curves.stage) >= 40 else 5 if len(curves.stage) >= 15 else 1
+    ticks: dict[int, str] = {}
+    start = 0
+    for stage, size in sizes:
+        ticks |= {start + epoch: str(epoch) for epoch in range(step, size + 1, step)}
+        if start:
+            axes.axvline(start + 0.5, color="#888888", lw=0.8, ls=":")
+        axes.annotate(
+            _STAGES.get(stage, stage),
+            (start + 0.5 + size / 2, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            color="#555555",
+        )
+        start += size
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.set_xlabel("Epoch of the stage")

@@ -1,0 +1,84 @@
+"""How numbers and tables are written: the same text for the same values, on every machine."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+
+NOTHING = "–"
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "–": "--",
+    "±": r"$\pm$",
+    "−": "$-$",
+}
+
+
+def rmse(value: float | None, digits: int = 4) -> str:
+    """As the paper prints it, without a leading zero: `.8905`, `1.1537`; `–` for None."""
+    return NOTHING if value is None else f"{value:.{digits}f}".removeprefix("0")
+
+
+def difference(value: float | None) -> str:
+    """A signed difference of two RMSE: `+.0012`, `−.0007`, `.0000`."""
+    if value is None:
+        return NOTHING
+    size = rmse(abs(value))
+    if size == ".0000":
+        return size
+    return ("−" if value < 0 else "+") + size
+
+
+def number(value: float | None, digits: int = 6) -> str:
+    """A number in a csv; empty for None."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def whole(value: int | None) -> str:
+    """A whole number in a csv; empty for None."""
+    return "" if value is None else str(value)
+
+
+def yes(value: bool) -> str:
+    """A truth value in a csv."""
+    return "yes" if value else "no"
+
+
+def enumeration(names: Iterable[object]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = map(str, names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A csv file."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
+    """A pipe table, its first `left` columns left-aligned, the others right-aligned."""
+    rule = [":--" if column < left else "--:" for column in range(len(header))]
+    lines = [header, rule, *([cell.replace("|", r"\|") for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def tex(text: str) -> str:
+    """Plain text, with `code` in backticks, for LaTeX."""
+    escaped = "".join(_TEX.get(character, character) for character in text)
+    return re.sub(r"`([^`]*)`", r"\\texttt{\1}", escaped)

@@ -1,0 +1,157 @@
+"""Records as tables need them: whole, each run once, and no stale one among the seeds of a cell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from glocalk.errors import GlocalkError
+from glocalk.records import PROTOCOLS, Record
+
+CellKey: TypeAlias = tuple[str, str, float, str, str]
+
+# What the seeds of one cell share; where they do not, they measure different things.
+_SHARED = ("split", "model_version", "config_hash", "data_checksum")
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The records that reports are made from.
+
+    Attributes:
+        done: in order of path.
+        failed: number of failed records, which no table shows.
+    """
+
+    done: list[Record]
+    failed: int
+
+
+@dataclass(frozen=True)
+class Local:
+    """The records of this machine that count.
+
+    Attributes:
+        done: the newest record of each run, in order of path; a seed that was last run under
+            older settings than another seed of its cell is left out.
+        failed: runs whose newest record is a failed one.
+        outdated: done records that older settings leave out.
+        unreadable: a sentence for each file that holds no whole record.
+    """
+
+    done: list[Record]
+    failed: list[Record]
+    outdated: list[Record]
+    unreadable: list[str]
+
+
+def cell_of(record: Record) -> CellKey:
+    """The cell of a table that a run belongs to, with other seeds."""
+    return record.experiment, record.data, record.train_share, record.model, record.variant
+
+
+def name_of(record: Record) -> str:
+    """A run in an error sentence or a note."""
+    variant = "" if record.variant == "default" else f" ({record.variant})"
+    return f"{record.data} {record.model}{variant} seed {record.seed}"
+
+
+def load_committed(folder: Path) -> Committed:
+    """The records below `folder`, checked to fit together.
+
+    Raises:
+        GlocalkError: a record is not whole, a run has two, or the seeds of one cell differ in
+            split, model version, config or data.
+    """
+    done: dict[Path, Record] = {}
+    failed = 0
+    for path in sorted(folder.glob("**/*.json")):
+        record = _read(path)
+        if record.status == "done":
+            done[path] = record
+        else:
+            failed += 1
+    _refuse_twice(done)
+    _refuse_stale(done)
+    return Committed(list(done.values()), failed)
+
+
+def load_local(runs: Path) -> Local:
+    """The records of the run folders in `runs`: `runs/<run>/record.json`."""
+    records: dict[Path, Record] = {}
+    unreadable = []
+    for path in sorted(runs.glob("*/record.json")):
+        try:
+            records[path] = _read(path)
+        except GlocalkError as error:
+            unreadable.append(str(error))
+    oldest_first = sorted(records, key=lambda path: (path.stat().st_mtime_ns, path))
+    newest = {(*cell_of(records[path]), records[path].seed): path for path in oldest_first}
+    counting = sorted(newest.values())
+    current = {  # of each cell, what its newest done record was made with
+        cell_of(records[path]): _shared(records[path])
+        for path in oldest_first
+        if path in counting and records[path].status == "done"
+    }
+    local = Local([], [], [], unreadable)
+    for record in map(records.__getitem__, counting):
+        if record.status == "failed":
+            local.failed.append(record)
+        elif _shared(record) == current[cell_of(record)]:
+            local.done.append(record)
+        else:
+            local.outdated.append(record)
+    return local
+
+
+def _read(path: Path) -> Record:
+    record = Record.read(path)
+    needed = set(PROTOCOLS) - {"held_out"}
+    if record.status == "done" and not (
+        needed <= record.protocols.keys() and "total" in record.seconds
+    ):
+        raise GlocalkError(
+            f"'{path}' is done but lacks a protocol or its time: remove it and run its training "
+            "again."
+        )
+    return record
+
+
+def _shared(record: Record) -> tuple[object, ...]:
+    return tuple(getattr(record, name) for name in _SHARED)
+
+
+def _refuse_twice(records: Mapping[Path, Record]) -> None:
+    seen: dict[object, Path] = {}
+    for path, record in records.items():
+        first = seen.setdefault((*cell_of(record), record.split, record.seed), path)
+        if first != path:
+            raise GlocalkError(
+                f"'{first}' and '{path}' are records of one run ({name_of(record)}): remove one, "
+                "or tables would count it twice."
+            )
+
+
+def _refuse_stale(records: Mapping[Path, Record]) -> None:
+    cells: dict[CellKey, list[Path]] = {}
+    for path, record in records.items():
+        cells.setdefault(cell_of(record), []).append(path)
+    for paths in cells.values():
+        for name in _SHARED:
+            values = [getattr(records[path], name) for path in paths]
+            odd, other = _odd_one(values)
+            if values[odd] != values[other]:
+                raise GlocalkError(
+                    f"'{paths[odd]}' does not fit '{paths[other]}', a seed of the same cell: its "
+                    f"{name} is {values[odd]}, not {values[other]}; remove or remake the one that "
+                    "is out of date."
+                )
+
+
+def _odd_one(values: Sequence[object]) -> tuple[int, int]:
+    """Positions of the rarest value (the later, on ties) and of the commonest."""
+    counts = Counter(values).most_common()
+    return values.index(counts[-1][0]), values.index(counts[0][0])

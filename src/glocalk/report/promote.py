@@ -1,0 +1,81 @@
+"""Copies this machine's records to the committed ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from glocalk.errors import GlocalkError
+from glocalk.records import Record
+from glocalk.report.load import load_local, name_of
+
+SYNTHETIC = "synthetic"
+
+
+def promote(
+    runs: Path, records_dir: Path, model: str | None = None, data: str | None = None
+) -> list[str]:
+    """Copy done records from `runs` to `records_dir`, once all of them are seen to be fit.
+
+    Synthetic data is left out unless `data` asks for it: reports show real data.
+
+    Args:
+        runs: the runs folder.
+        records_dir: the committed records' folder.
+        model: config name of a model to promote alone.
+        data: config name of a data set to promote alone.
+
+    Returns:
+        A sentence for each record copied or left out.
+
+    Raises:
+        GlocalkError: nothing to promote, a damaged record, one made from an uncommitted tree, or
+            two for one place.
+    """
+
+    def selected(record: Record) -> bool:
+        return model in (None, record.model) and data in (None, record.data)
+
+    local = load_local(runs)
+    if local.unreadable:
+        raise GlocalkError(local.unreadable[0])
+    chosen, said = [], []
+    for record in filter(selected, local.done):
+        if record.data == SYNTHETIC and data is None:
+            said.append(f"Left out: {name_of(record)}: not real data (data={SYNTHETIC}).")
+        else:
+            chosen.append(record)
+    for reason, others in (("failed", local.failed), ("older settings", local.outdated)):
+        said += [f"Left out: {name_of(record)}: {reason}." for record in filter(selected, others)]
+    if not chosen:
+        raise GlocalkError(" ".join([f"'{runs}' holds no record to promote.", *said]))
+    places: dict[Path, Record] = {}
+    for record in chosen:
+        if record.dirty or record.commit is None:
+            raise GlocalkError(
+                f"The record of {name_of(record)} was made from an uncommitted tree: commit, and "
+                "run it again; nothing was promoted."
+            )
+        place = records_dir / place_of(record)
+        if place in places:
+            raise GlocalkError(
+                f"{name_of(places[place])} and {name_of(record)} would both go to '{place}': "
+                "nothing was promoted."
+            )
+        places[place] = record
+    for place, record in places.items():
+        record.write(place)
+    return [
+        *(f"Promoted: {name_of(record)} to '{place}'." for place, record in places.items()),
+        *said,
+    ]
+
+
+def place_of(record: Record) -> Path:
+    """Where a record lies among the committed ones."""
+    name = record.model
+    if record.variant != "default":
+        name += "-" + re.sub(r"[^\w.,=+-]", "_", record.variant)
+    if record.train_share != 1:
+        name += f"-share_{record.train_share:g}"
+    return Path(record.experiment, record.data, name, f"seed_{record.seed}.json")

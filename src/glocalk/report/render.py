@@ -1,0 +1,93 @@
+"""Everything in `reports/`, made from the committed records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from glocalk.errors import GlocalkError
+from glocalk.records import write_atomically
+from glocalk.report.cells import table1_cells
+from glocalk.report.figures import MODEL, curves_svg, has_curves
+from glocalk.report.load import load_committed
+from glocalk.report.published import read_published
+from glocalk.report.readme import with_table
+from glocalk.report.results import results_csv
+from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the records give.
+
+    Attributes:
+        texts: of each file, by its path.
+        superfluous: figures that are there and that no record gives any more.
+        records: number of records that went in.
+        failed: number of failed records, left out.
+    """
+
+    texts: dict[Path, str]
+    superfluous: list[Path]
+    records: int
+    failed: int
+
+    @property
+    def summary(self) -> str:
+        """What went in and what did not."""
+        left_out = f", {_count(self.failed, 'failed record')} left out" if self.failed else ""
+        return f"{_count(self.records, 'record')}{left_out}"
+
+
+def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
+    """All texts of the report; nothing is written.
+
+    Raises:
+        GlocalkError: records that do not fit together, or a README without its markers.
+    """
+    committed = load_committed(records_dir)
+    cells = table1_cells(committed.done, read_published())
+    markdown = table1_markdown(cells)
+    texts = {
+        out_dir / "results.csv": results_csv(committed.done),
+        out_dir / "table1.csv": table1_csv(cells),
+        out_dir / "table1.md": markdown,
+        out_dir / "table1.tex": table1_tex(cells),
+        readme: with_table(readme, markdown),
+    }
+    for cell in cells:
+        if cell.model == MODEL and has_curves(cell):
+            texts[out_dir / f"curves_{cell.data}.svg"] = curves_svg(cell)
+    superfluous = sorted(set(out_dir.glob("curves_*.svg")) - texts.keys())
+    return Report(texts, superfluous, len(committed.done), committed.failed)
+
+
+def render(records_dir: Path, out_dir: Path, readme: Path) -> Report:
+    """Write the report, and remove figures that no longer belong to it."""
+    report = make_report(records_dir, out_dir, readme)
+    for path, text in report.texts.items():
+        write_atomically(path, text)
+    for path in report.superfluous:
+        path.unlink()
+    return report
+
+
+def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
+    """Compare the files that are there with what the records give, byte for byte.
+
+    Raises:
+        GlocalkError: some differ, named in the sentence.
+    """
+    report = make_report(records_dir, out_dir, readme)
+    different = [
+        path
+        for path, text in report.texts.items()
+        if not path.is_file() or path.read_bytes() != text.encode()
+    ]
+    if different or report.superfluous:
+        names = ", ".join(f"'{path}'" for path in [*different, *report.superfluous])
+        raise GlocalkError(f"Not what the records give: {names}; run `make report`.")
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"

@@ -1,0 +1,226 @@
+"""Table 1 of the paper beside our runs, as csv, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from glocalk.report.cells import DATA_SETS, Cell
+from glocalk.report.layout import (
+    NOTHING,
+    csv_text,
+    enumeration,
+    markdown_table,
+    number,
+    rmse,
+    tex,
+    yes,
+)
+
+COLUMNS = (
+    *("model", "side_information", "data", "published"),
+    *("best_test_mean", "best_test_sd", "validated_mean", "validated_sd", "held_out_mean"),
+    *("last_mean", "last_sd", "official_mean", "seeds", "seconds_median"),
+)
+
+PROTOCOL_NOTES = {
+    "best_test": "the least test error over the epochs. It selects on the test set, as the "
+    "official code behind GLocal-K's published figures does.",
+    "validated": "the test error at the epoch that 5 % of the training ratings, held out in a "
+    "training of their own, choose. The test set chooses nothing.",
+    "last": "the test error after the last epoch.",
+    "held_out": "the test error of the training without the held-out 5 %, at the same epoch as "
+    "`validated` (in `table1.csv`).",
+    "official": "the rule by which the model's own code picks the figure it reports (in "
+    "`table1.csv`).",
+}
+_SHOWN = ("best_test", "validated", "last")
+_WITH_SD = ("best_test", "validated")
+
+
+def table1_csv(cells: Sequence[Cell]) -> str:
+    """One row per cell."""
+    return csv_text(
+        COLUMNS,
+        (
+            [
+                cell.model,
+                yes(cell.side_information),
+                cell.data,
+                number(cell.published_rmse, 3),
+                number(cell.mean("best_test")),
+                number(cell.sd("best_test")),
+                number(cell.mean("validated")),
+                number(cell.sd("validated")),
+                number(cell.mean("held_out")),
+                number(cell.mean("last")),
+                number(cell.sd("last")),
+                number(cell.mean("official")),
+                str(len(cell.runs)),
+                number(cell.seconds, 1),
+            ]
+            for cell in cells
+        ),
+    )
+
+
+def table1_markdown(cells: Sequence[Cell]) -> str:
+    """A row per model, a group of columns per data set, notes under the table."""
+    header = ["Model", "Side inf."]
+    for title in DATA_SETS.values():
+        header += [f"{title}<br>published", *(f"{title}<br>`{name}`" for name in _SHOWN)]
+    rows = []
+    groups = _groups(cells)
+    for label, group in groups:
+        if len(groups) > 1:
+            rows.append([f"*{label}*", *[""] * (len(header) - 1)])
+        rows += group
+    notes = "".join(f"- {note}\n" for note in _notes(cells))
+    return f"{markdown_table(header, rows, left=2)}\n{notes}"
+
+
+def table1_tex(cells: Sequence[Cell]) -> str:
+    """A table environment with booktabs' rules, laid out as the Markdown is."""
+    width = 1 + len(_SHOWN)
+    titles = [rf"\multicolumn{{{width}}}{{c}}{{{tex(title)}}}" for title in DATA_SETS.values()]
+    starts = [3 + width * position for position in range(len(DATA_SETS))]
+    rules = [rf"\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts]
+    heads = [
+        "Model",
+        "Side inf.",
+        *(["published", *(f"`{name}`" for name in _SHOWN)] * len(starts)),
+    ]
+    lines = [
+        r"% Needs \usepackage{booktabs}.",
+        r"\begin{table*}",
+        r"\centering",
+        r"\footnotesize",
+        r"\setlength{\tabcolsep}{3pt}",
+        r"\caption{Test RMSE: published figures and our runs.}",
+        r"\label{tab:table1}",
+        rf"\begin{{tabular}}{{lc{'r' * width * len(starts)}}}",
+        r"\toprule",
+        _tex_row(["", "", *titles]),
+        " ".join(rules),
+        _tex_row(map(tex, heads)),
+    ]
+    for _, group in _groups(cells):
+        lines += [r"\midrule", *(_tex_row(map(tex, row)) for row in group)]
+    lines += [
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\begin{flushleft}",
+        *(rf"{tex(note)}\par" for note in _notes(cells)),
+        r"\end{flushleft}",
+        r"\end{table*}",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _groups(cells: Sequence[Cell]) -> list[tuple[str, list[list[str]]]]:
+    """Label and rows of each group: models that the paper leaves out, then the paper's."""
+    return [
+        (
+            "Table 1 of the paper" if in_paper else "Not in the paper's table",
+            [_row(list(row)) for _, row in groupby(group, key=lambda cell: cell.model)],
+        )
+        for in_paper, group in groupby(cells, key=lambda cell: cell.in_paper)
+    ]
+
+
+def _row(cells: Sequence[Cell]) -> list[str]:
+    """A model's row: its cells, of which data sets outside the paper are not shown."""
+    by_data = {cell.data: cell for cell in cells}
+    row = [cells[0].title, "yes" if cells[0].side_information else ""]
+    for data in DATA_SETS:
+        cell = by_data.get(data)
+        if cell is None:
+            row += [NOTHING] * (1 + len(_SHOWN))
+        else:
+            row += [rmse(cell.published_rmse, 3), *(_figure(cell, name) for name in _SHOWN)]
+    return row
+
+
+def _figure(cell: Cell, protocol: str) -> str:
+    mean, sd = cell.mean(protocol), cell.sd(protocol)
+    spread = f" ± {rmse(sd)}" if sd is not None and protocol in _WITH_SD else ""
+    return rmse(mean) + spread
+
+
+def _notes(cells: Sequence[Cell]) -> list[str]:
+    shown = [cell for cell in cells if cell.data in DATA_SETS]
+    made = [cell for cell in shown if cell.runs]
+    return [
+        "Test RMSE. Published figures: Table 1 of Han et al., CIKM 2021 (arXiv 2108.12184). "
+        f"Ours: mean ± sample standard deviation over seeds. {NOTHING}: no figure.",
+        *(f"`{name}`: {meaning}" for name, meaning in PROTOCOL_NOTES.items()),
+        *_remarks(shown),
+        *_without_epochs(made),
+        *_seeds(made),
+        *_borrowed_epochs(made),
+        *_searched_settings(made),
+    ]
+
+
+def _remarks(cells: Sequence[Cell]) -> list[str]:
+    """What there is to say about published figures, equal remarks on a model together."""
+    data_sets: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        if cell.published and cell.published.note:
+            key = (cell.title, cell.published.note)
+            data_sets.setdefault(key, []).append(DATA_SETS[cell.data])
+    return [
+        f"{title}, published figure on {' and on '.join(names)}: {note}."
+        for (title, note), names in data_sets.items()
+    ]
+
+
+def _without_epochs(cells: Sequence[Cell]) -> list[str]:
+    names = [
+        cell.name
+        for cell in cells
+        if all(run.protocols["last"].rmse_epoch is None for run in cell.runs)
+    ]
+    return [f"No epoch to choose, one figure by every protocol: {', '.join(names)}."] * bool(names)
+
+
+def _seeds(cells: Sequence[Cell]) -> list[str]:
+    names: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.deterministic:
+            seeds = "Deterministic, one run"
+        else:
+            seeds = f"Seed{'s' * (len(cell.seeds) > 1)} {enumeration(cell.seeds)}"
+        names.setdefault(seeds, []).append(cell.name)
+    return [f"{seeds}: {', '.join(where)}." for seeds, where in names.items()]
+
+
+def _borrowed_epochs(cells: Sequence[Cell]) -> list[str]:
+    notes = []
+    for cell in cells:
+        borrowers: dict[int, list[int]] = {}
+        for run in cell.runs:
+            if run.validated_epoch_from_seed is not None:
+                borrowers.setdefault(run.validated_epoch_from_seed, []).append(run.seed)
+        for lender, seeds in borrowers.items():
+            several = len(seeds) > 1
+            notes.append(
+                f"{cell.name}: seed{'s' * several} {enumeration(seeds)} "
+                f"{'take' if several else 'takes'} the `validated` epoch from seed {lender} and "
+                f"{'have' if several else 'has'} no `held_out`."
+            )
+    return notes
+
+
+def _searched_settings(cells: Sequence[Cell]) -> list[str]:
+    names = [
+        cell.name for cell in cells if any(run.settings_from == "validation" for run in cell.runs)
+    ]
+    return [
+        "Hyper-parameters set by a search on held-out training ratings, not as published: "
+        f"{', '.join(names)}."
+    ] * bool(names)
+
+
+def _tex_row(columns: Iterable[str]) -> str:
+    return " & ".join(columns) + r" \\"

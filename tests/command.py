@@ -1,0 +1,33 @@
+"""Command lines for tests: a small run, and what it prints."""
+
+import os
+import subprocess
+import sys
+
+# GLocal-K of a size that trains in a second.
+SMALL = [
+    "data=synthetic",
+    "data.users=40",
+    "data.items=30",
+    "data.ratings=300",
+    "model.hidden_size=8",
+    "model.pretrain.epochs=3",
+    "model.finetune.epochs=3",
+]
+VARIANT = ",".join(sorted(SMALL[1:]))
+
+
+def command(module, *overrides):
+    return [sys.executable, "-m", f"glocalk.{module}", *overrides]
+
+
+def run(module, *overrides, cwd, **environment):
+    """The finished process, its output as text."""
+    return subprocess.run(
+        command(module, *overrides),
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

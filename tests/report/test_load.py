@@ -1,0 +1,121 @@
+import os
+
+import pytest
+from factory import failed, record, write, write_runs
+
+from glocalk.errors import GlocalkError
+from glocalk.report.load import load_committed, load_local
+
+
+def best(records):
+    return [made.protocols["best_test"].rmse for made in records]
+
+
+def test_failed_records_are_counted_and_left_out(tmp_path):
+    write(tmp_path, record(seed=0), failed(seed=1), failed(seed=2))
+    committed = load_committed(tmp_path)
+    assert [made.seed for made in committed.done] == [0]
+    assert committed.failed == 2
+
+
+def test_a_folder_that_is_not_there_holds_no_records(tmp_path):
+    assert load_committed(tmp_path / "none").done == []
+
+
+def test_a_run_with_two_records_is_an_error_naming_both(tmp_path):
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    record(best=0.89).write(first)
+    record(best=0.88).write(second)
+    with pytest.raises(GlocalkError) as error:
+        load_committed(tmp_path)
+    assert f"'{first}' and '{second}'" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"variant": "kernel_size=5"},
+        {"train_share": 0.5},
+        {"experiment": "table2"},
+        {"data": "douban"},
+        {"model": "sparse_fc"},
+    ],
+)
+def test_other_runs_are_no_duplicates(tmp_path, change):
+    write(tmp_path, record(), record(**change))
+    assert len(load_committed(tmp_path).done) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"model_version": 2}, "model_version is 2, not 1"),
+        ({"config_hash": "dead"}, "config_hash is dead, not c0ffee"),
+        ({"data_checksum": "beef"}, "data_checksum is beef, not d0d0"),
+        ({"split": "u2"}, "split is u2, not u1"),
+    ],
+)
+def test_a_stale_seed_is_an_error_naming_its_file(tmp_path, change, told):
+    paths = write(tmp_path, record(seed=0), record(seed=1, **change), record(seed=2))
+    with pytest.raises(GlocalkError) as error:
+        load_committed(tmp_path)
+    assert f"'{paths[1]}' does not fit '{paths[0]}'" in str(error.value)
+    assert told in str(error.value)
+    assert "remove or remake" in str(error.value)
+
+
+def test_cells_need_not_agree_with_one_another(tmp_path):
+    write(tmp_path, record(), record(model="sparse_fc", model_version=3, config_hash="other"))
+    assert len(load_committed(tmp_path).done) == 2
+
+
+@pytest.mark.parametrize("part", ["protocols", "seconds"])
+def test_a_done_record_without_its_results_is_an_error(tmp_path, part):
+    write(tmp_path, record(**{part: {}}))
+    with pytest.raises(GlocalkError, match="lacks a protocol or its time"):
+        load_committed(tmp_path)
+
+
+def age(path, seconds):
+    os.utime(path, (seconds, seconds))
+
+
+def test_local_runs_take_the_newest_record_of_a_run(tmp_path):
+    write_runs(tmp_path, a=record(best=0.88, config_hash="old"), b=record(best=0.89))
+    age(tmp_path / "a" / "record.json", 1)
+    assert best(load_local(tmp_path).done) == [0.89]
+    age(tmp_path / "b" / "record.json", 0)
+    assert best(load_local(tmp_path).done) == [0.88]
+
+
+def test_local_seeds_of_older_settings_are_set_aside(tmp_path):
+    write_runs(
+        tmp_path,
+        a=record(seed=0, config_hash="new"),
+        b=record(seed=1, config_hash="old"),
+        c=record(seed=2, config_hash="new"),
+    )
+    for time, name in enumerate("bac"):
+        age(tmp_path / name / "record.json", time)
+    local = load_local(tmp_path)
+    assert [made.seed for made in local.done] == [0, 2]
+    assert [made.seed for made in local.outdated] == [1]
+
+
+def test_a_local_run_that_failed_last_has_failed(tmp_path):
+    write_runs(tmp_path, a=record(), b=failed(), c=failed(seed=1))
+    for time, name in enumerate("abc"):
+        age(tmp_path / name / "record.json", time)
+    local = load_local(tmp_path)
+    assert local.done == []
+    assert [made.seed for made in local.failed] == [0, 1]
+
+
+def test_local_files_that_are_no_records_are_named_not_fatal(tmp_path):
+    write_runs(tmp_path, a=record())
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "record.json").write_text('{"status": "do')
+    local = load_local(tmp_path)
+    assert len(local.done) == 1
+    assert [str(tmp_path / "b" / "record.json") in said for said in local.unreadable] == [True]

@@ -1,0 +1,163 @@
+import pytest
+from factory import README, curves, failed, floor, record, write
+
+from glocalk.errors import GlocalkError
+from glocalk.report.__main__ import main
+from glocalk.report.readme import with_table
+from glocalk.report.render import render
+
+TEST = [1.5, 0.95, 0.90, 0.89, 0.91]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with records and a README, the current one."""
+    monkeypatch.chdir(tmp_path)
+    made = record(curves={"training_2": curves(TEST), "training_1": curves(TEST, TEST)})
+    write(tmp_path / "reports" / "records", made, floor(), failed(seed=1))
+    (tmp_path / "README.md").write_text(README)
+    return tmp_path
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_writes_every_file(project, capsys):
+    assert main([]) == 0
+    names = {path.name for path in (project / "reports").iterdir()}
+    assert names == {
+        *("records", "results.csv", "table1.csv", "table1.md", "table1.tex"),
+        "curves_ml_100k.svg",
+    }
+    said = capsys.readouterr().out
+    assert said == (
+        "Made 'reports' and the table in 'README.md': 2 records, 1 failed record left out.\n"
+    )
+
+
+def test_rendering_twice_gives_the_same_bytes(project):
+    assert main([]) == 0
+    first = snapshot(project)
+    assert main([]) == 0
+    assert snapshot(project) == first
+    assert not any(
+        b"\r" in content or str(project).encode() in content for content in first.values()
+    )
+
+
+def test_the_readme_keeps_what_is_around_the_markers(project):
+    assert main([]) == 0
+    table = (project / "reports" / "table1.md").read_text()
+    assert (project / "README.md").read_text() == (
+        f"# Title\n\n<!-- table1:begin -->\n{table}<!-- table1:end -->\n\nAfter.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nothing",
+        "<!-- table1:begin --> alone",
+        "alone <!-- table1:end -->",
+        "<!-- table1:end --> before <!-- table1:begin -->",
+        README + README,
+    ],
+)
+def test_a_readme_without_its_one_place_is_an_error(tmp_path, text):
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    with pytest.raises(GlocalkError, match="no one place for Table 1"):
+        with_table(readme, "table\n")
+
+
+def test_no_file_is_written_where_the_readme_has_no_markers(project, capsys):
+    (project / "README.md").write_text("nothing")
+    before = snapshot(project)
+    assert main([]) == 1
+    assert snapshot(project) == before
+    assert "table1:begin" in capsys.readouterr().err
+
+
+def test_a_missing_readme_is_an_error(project, capsys):
+    (project / "README.md").unlink()
+    assert main([]) == 1
+    assert capsys.readouterr().err.startswith("'README.md' cannot be read")
+
+
+def test_without_records_the_published_figures_stand_alone(tmp_path):
+    (tmp_path / "README.md").write_text(README)
+    report = render(tmp_path / "records", tmp_path / "reports", tmp_path / "README.md")
+    assert report.summary == "0 records"
+    assert ".890 | – | – | – | .822" in (tmp_path / "reports" / "table1.md").read_text()
+    assert len((tmp_path / "reports" / "results.csv").read_text().splitlines()) == 1
+    assert not list((tmp_path / "reports").glob("*.svg"))
+
+
+def test_figures_without_records_are_removed(project):
+    assert main([]) == 0
+    (project / "reports" / "curves_old.svg").write_text("old")
+    (project / "reports" / "other.svg").write_text("not ours")
+    assert main([]) == 0
+    assert sorted(path.name for path in (project / "reports").glob("*.svg")) == [
+        *("curves_ml_100k.svg", "other.svg")
+    ]
+
+
+def test_check_passes_right_after_rendering_and_writes_nothing(project, capsys):
+    assert main([]) == 0
+    before = snapshot(project)
+    assert main(["--check"]) == 0
+    assert snapshot(project) == before
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("reports/results.csv", "reports/table1.csv", "reports/table1.md", "reports/table1.tex"),
+        *("reports/curves_ml_100k.svg", "README.md"),
+    ],
+)
+@pytest.mark.parametrize("damage", ["changed", "removed", "line ends"])
+def test_check_names_a_file_that_differs(project, capsys, name, damage):
+    assert main([]) == 0
+    file = project / name
+    if damage == "changed":
+        file.write_text(file.read_text().replace("9", "8"))
+    elif damage == "line ends":
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    else:
+        file.unlink()
+    before = snapshot(project)
+    assert main(["--check"]) == 1
+    assert snapshot(project) == before
+    said = capsys.readouterr().err
+    if (name, damage) == ("README.md", "removed"):
+        assert said.startswith("'README.md' cannot be read")
+    else:
+        assert said == f"Not what the records give: '{name}'; run `make report`.\n"
+
+
+def test_check_names_a_figure_that_is_too_many(project, capsys):
+    assert main([]) == 0
+    (project / "reports" / "curves_old.svg").write_text("old")
+    assert main(["--check"]) == 1
+    assert "'reports/curves_old.svg'" in capsys.readouterr().err
+
+
+def test_check_sees_a_new_record(project, capsys):
+    assert main([]) == 0
+    write(project / "reports" / "records", record(seed=7))
+    assert main(["--check"]) == 1
+    said = capsys.readouterr().err
+    assert "results.csv" in said
+    assert "README.md" in said
+
+
+def test_damaged_records_are_one_sentence(project, capsys):
+    (project / "reports" / "records" / "bad.json").write_text("{")
+    assert main([]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("'reports/records/bad.json' does not hold a whole record")
+    assert said.count("\n") == 1

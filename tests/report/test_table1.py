@@ -1,0 +1,166 @@
+import csv
+
+import pytest
+from factory import floor, record
+
+from glocalk.report.cells import table1_cells
+from glocalk.report.published import read_published
+from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
+
+PUBLISHED = read_published()
+
+
+def cells(*records):
+    return table1_cells(records, PUBLISHED)
+
+
+def csv_row(text, model, data):
+    (row,) = [
+        row
+        for row in csv.DictReader(text.splitlines())
+        if (row["model"], row["data"]) == (model, data)
+    ]
+    return row
+
+
+def markdown_row(text, title):
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {title} |")]
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+THREE_SEEDS = [
+    record(0.88, 0.90, 0.93, 0.95, seed=0, seconds={"total": 10.0}),
+    record(0.89, 0.91, 0.94, None, seed=1, seconds={"total": 30.0}),
+    record(0.90, 0.95, 0.95, 0.97, seed=2, seconds={"total": 11.0}),
+]
+
+
+def test_means_and_sample_deviations():
+    row = csv_row(table1_csv(cells(*THREE_SEEDS)), "glocal_k", "ml_100k")
+    assert row == {
+        "model": "glocal_k",
+        "side_information": "no",
+        "data": "ml_100k",
+        "published": "0.890",
+        "best_test_mean": "0.890000",
+        "best_test_sd": "0.010000",  # √((.01² + 0 + .01²) / 2)
+        "validated_mean": "0.920000",
+        "validated_sd": "0.026458",  # √((.02² + .01² + .03²) / 2) = √.0007
+        "held_out_mean": "0.960000",  # of the two seeds that have it
+        "last_mean": "0.940000",
+        "last_sd": "0.010000",
+        "official_mean": "0.890000",
+        "seeds": "3",
+        "seconds_median": "11.0",
+    }
+
+
+def test_official_is_its_own_column():
+    made = record(best=0.88, official=0.905)
+    assert csv_row(table1_csv(cells(made)), "glocal_k", "ml_100k")["official_mean"] == "0.905000"
+
+
+def test_one_seed_has_no_deviation():
+    row = csv_row(table1_csv(cells(record(held_out=None))), "glocal_k", "ml_100k")
+    assert [row["best_test_sd"], row["validated_sd"], row["last_sd"]] == ["", "", ""]
+    assert row["held_out_mean"] == ""
+
+
+def test_a_deterministic_model_has_no_deviation():
+    row = csv_row(table1_csv(cells(floor(seed=0), floor(seed=1))), "bias", "ml_100k")
+    assert (row["best_test_mean"], row["best_test_sd"]) == ("0.943700", "")
+    assert row["published"] == ""
+
+
+def test_cells_without_records_keep_their_published_figure():
+    text = table1_csv(cells())
+    assert len(text.splitlines()) == 1 + 24
+    row = csv_row(text, "mg_gat", "douban")
+    assert (row["published"], row["side_information"], row["seeds"]) == ("0.727", "yes", "0")
+    assert row["best_test_mean"] == row["seconds_median"] == ""
+
+
+@pytest.mark.parametrize(
+    "change", [{"experiment": "table2"}, {"variant": "kernel_size=5"}, {"train_share": 0.5}]
+)
+def test_other_experiments_do_not_enter(change):
+    assert table1_csv(cells(record(**change))) == table1_csv(cells())
+
+
+def test_the_papers_layout():
+    text = table1_markdown(cells(*THREE_SEEDS, record(data="douban", best=0.7226)))
+    header, _, *rows = text.splitlines()
+    assert header.startswith(
+        "| Model | Side inf. | ML-100K<br>published | ML-100K<br>`best_test` | "
+        "ML-100K<br>`validated` | ML-100K<br>`last` | ML-1M<br>published |"
+    )
+    assert rows[0].startswith("| LLORMA |")
+    assert rows[11].startswith("| GLocal-K |")
+    assert markdown_row(text, "GLocal-K") == [
+        *("GLocal-K", "", ".890", ".8900 ± .0100", ".9200 ± .0265", ".9400"),
+        *(".822", "–", "–", "–", ".721", ".7226", ".9000", ".9100"),
+    ]
+    assert markdown_row(text, "MG-GAT") == [
+        *("MG-GAT", "yes", ".890", "–", "–", "–", "–", "–", "–", "–", ".727", "–", "–", "–")
+    ]
+
+
+def test_models_outside_the_paper_head_the_table():
+    records = [floor("zoo", 0.95), floor("bias", 0.9437), floor("global_mean", 1.15366)]
+    rows = [line.split(" | ")[0] for line in table1_markdown(cells(*records)).splitlines()[2:8]]
+    assert rows == [
+        "| *Not in the paper's table*",
+        "| Global mean",
+        "| User + item bias",
+        "| zoo",
+        "| *Table 1 of the paper*",
+        "| LLORMA",
+    ]
+    assert markdown_row(table1_markdown(cells(*records)), "Global mean")[3] == "1.1537"
+
+
+def test_other_data_sets_are_in_the_csv_alone():
+    made = cells(record(data="synthetic", best=0.5))
+    assert csv_row(table1_csv(made), "glocal_k", "synthetic")["best_test_mean"] == "0.500000"
+    assert table1_markdown(made) == table1_markdown(cells())
+
+
+def test_notes():
+    lent = [record(seed=seed, data="ml_1m", validated_epoch_from_seed=0) for seed in (1, 2)]
+    searched = record(model="sparse_fc", settings_from="validation", seed=4)
+    text = table1_markdown(cells(*THREE_SEEDS, record(data="ml_1m"), *lent, searched, floor()))
+    notes = text.split("\n\n")[1].splitlines()
+    for protocol in ("best_test", "validated", "last", "held_out", "official"):
+        assert sum(note.startswith(f"- `{protocol}`: ") for note in notes) == 1
+    assert "- Seeds 0, 1 and 2: GLocal-K on ML-100K, GLocal-K on ML-1M." in notes
+    assert "- Seed 4: SparseFC on ML-100K." in notes
+    assert "- Deterministic, one run: User + item bias on ML-100K." in notes
+    (borrowed,) = [note for note in notes if "from seed" in note]
+    assert borrowed.startswith(
+        "- GLocal-K on ML-1M: seeds 1 and 2 take the `validated` epoch from seed 0"
+    )
+    (search,) = [note for note in notes if "search" in note]
+    assert search.endswith(": SparseFC on ML-100K.")
+    (epochs,) = [note for note in notes if "No epoch" in note]
+    assert epochs.endswith(": User + item bias on ML-100K.")
+    assert any(note.startswith("- SparseFC, published figure on ML-100K and on") for note in notes)
+
+
+def test_notes_say_nothing_of_what_is_not_there():
+    text = table1_markdown(cells())
+    for word in ("Seed", "Deterministic", "search", "No epoch", "from seed"):
+        assert f"- {word}" not in text
+
+
+def test_tex_is_a_whole_table():
+    text = table1_tex(cells(*THREE_SEEDS, floor("a_b&c")))
+    assert r"GLocal-K &  & .890 & .8900 $\pm$ .0100 & .9200 $\pm$ .0265 & .9400 & .822" in text
+    assert r"a\_b\&c &  & --" in text
+    assert text.index(r"a\_b\&c") < text.index("LLORMA")
+    rows = [line for line in text.splitlines() if line.endswith(r" \\")]
+    columns = [line.count(" & ") + 1 for line in rows]
+    assert columns == [5] + [14] * 14  # three headings span four columns each
+    for environment in ("table*", "tabular", "flushleft"):
+        assert text.count(rf"\begin{{{environment}}}") == text.count(rf"\end{{{environment}}}") == 1
+    assert text.count(r"\midrule") == 2
+    assert text.isascii()

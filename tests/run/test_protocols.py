@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import torch
+
+from glocalk.completers.monitor import Monitor
+from glocalk.records import PROTOCOLS
+from glocalk.run.protocols import Trained, take_results, validated_epoch
+
+
+def trained(number, rmse, mae, ndcg, valid=None, first=2):
+    """A training of two stages; its first `first` rows are the first stage's."""
+    size = len(rmse)
+    monitor = Monitor()
+    monitor.load_state_dict(
+        {
+            "columns": {
+                "stage": ["first"] * first + ["second"] * (size - first),
+                "epoch": [*range(1, first + 1), *range(1, size - first + 1)],
+                "loss": [None] * size,
+                "valid_rmse": valid or [None] * size,
+                "test_rmse": rmse,
+                "test_mae": mae,
+                "test_ndcg": ndcg,
+            },
+            "user_errors": torch.arange(size * 3.0).reshape(size, 3),
+            "seconds": {},
+        }
+    )
+    return Trained(number, monitor)
+
+
+TRAINING_1 = trained(
+    1,
+    rmse=[0.1, 0.2, 0.95, 0.94, 0.93, 0.96],
+    mae=[0.1, 0.2, 0.75, 0.74, 0.73, 0.76],
+    ndcg=[0.9, 0.9, 0.85, 0.84, 0.83, 0.86],
+    valid=[0.5, 0.5, 0.97, 0.91, 0.91, 0.92],  # least in the last stage: epochs 2 and 3
+)
+TRAINING_2 = trained(
+    2,
+    rmse=[0.1, 0.2, 0.92, 0.90, 0.89, 0.91],
+    mae=[0.1, 0.2, 0.71, 0.70, 0.72, 0.69],
+    ndcg=[0.99, 0.99, 0.88, 0.89, 0.87, 0.89],
+)
+
+
+def test_validation_picks_the_earliest_of_the_last_stage():
+    assert validated_epoch(TRAINING_1) == 2
+
+
+def test_each_protocol_takes_its_own_training_and_epoch():
+    results = take_results(TRAINING_1, TRAINING_2, 2, "best_test")
+    assert set(results) == set(PROTOCOLS)
+    best = results["best_test"]
+    assert (best.training, best.rmse, best.mae, best.ndcg) == (2, 0.89, 0.69, 0.89)
+    assert (best.rmse_epoch, best.mae_epoch, best.ndcg_epoch) == (3, 4, 2)
+    assert best.user_errors == "training_2/second/3"
+    validated = results["validated"]
+    assert (validated.training, validated.rmse, validated.mae, validated.ndcg) == (
+        2, 0.90, 0.70, 0.89,
+    )  # fmt: skip
+    assert (validated.rmse_epoch, validated.mae_epoch, validated.ndcg_epoch) == (2, 2, 2)
+    held_out = results["held_out"]
+    assert (held_out.training, held_out.rmse, held_out.rmse_epoch) == (1, 0.94, 2)
+    last = results["last"]
+    assert (last.training, last.rmse, last.rmse_epoch) == (2, 0.91, 4)
+    assert results["official"] == best
+
+
+@pytest.mark.parametrize("rule", ["validated", "last"])
+def test_official_follows_the_model_s_rule(rule):
+    results = take_results(TRAINING_1, TRAINING_2, 2, rule)
+    assert results["official"] == results[rule]
+
+
+def test_without_training_1_nothing_is_held_out():
+    results = take_results(None, TRAINING_2, 3, "last")
+    assert "held_out" not in results
+    assert results["validated"].rmse == 0.89
+
+
+def test_the_errors_key_names_the_row():
+    key = TRAINING_2.errors_key(3)
+    assert key == "training_2/second/2"
+    np.testing.assert_array_equal(TRAINING_2.monitor.user_errors(3), [9, 10, 11])
+
+
+def test_a_completer_without_epochs_says_the_same_everywhere():
+    monitor = Monitor()
+    monitor.load_state_dict(
+        {
+            "columns": {
+                "stage": ["fit"],
+                "epoch": [None],
+                "loss": [None],
+                "valid_rmse": [None],
+                "test_rmse": [0.9],
+                "test_mae": [0.7],
+                "test_ndcg": [None],
+            },
+            "user_errors": torch.ones(1, 3),
+            "seconds": {},
+        }
+    )
+    results = take_results(None, Trained(2, monitor), None, "last")
+    assert {result.rmse for result in results.values()} == {0.9}
+    assert {result.rmse_epoch for result in results.values()} == {None}
+    assert {result.ndcg for result in results.values()} == {None}
+    assert results["last"].user_errors == "training_2/fit"

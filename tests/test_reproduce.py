@@ -1,0 +1,76 @@
+import time
+
+import pandas as pd
+import pytest
+
+from command import run
+
+
+def table(folder):
+    rows = pd.read_csv(folder / "runs" / "report" / "table1.csv", dtype=str)
+    return rows.set_index(["model", "data", "protocol"])["here"]
+
+
+def test_floors_on_what_is_there_and_gaps_for_what_is_not(tmp_path):
+    overrides = ["data_sets=[synthetic,douban]", "models=[bias,global_mean]", "seeds=[0]"]
+    process = run("reproduce", *overrides, "data_dir=nowhere", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "Plan:" in process.stdout
+    assert "synthetic bias seed 0: seconds" in process.stdout
+    markdown = (tmp_path / "runs" / "report" / "table1.md").read_text()
+    assert "no data" in markdown
+    assert "nowhere/douban" in markdown
+    rows = table(tmp_path)
+    bias, mean = (float(rows[model, "synthetic", "validated"]) for model in ("bias", "global_mean"))
+    assert 0.3 < bias < mean < 2
+    assert rows["bias", "douban", "validated"] == "no data"
+    started = time.monotonic()
+    again = run("reproduce", *overrides, "data_dir=nowhere", cwd=tmp_path)
+    assert again.returncode == 0
+    assert again.stdout.count("done already") == 2
+    assert time.monotonic() - started < 60
+
+
+def test_strict_makes_a_gap_a_failure(tmp_path):
+    overrides = ["data_sets=[douban]", "models=[bias]", "strict=true", "data_dir=nowhere"]
+    process = run("reproduce", *overrides, cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.strip().splitlines()
+    assert "nowhere/douban" in line
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("models=[glocl_k]", "Unknown model 'glocl_k': did you mean 'glocal_k'?"),
+        ("data_sets=[nothing]", "Unknown data 'nothing'"),
+        ("seeds=[-1]", "'seed' cannot be -1"),
+        ("seed=[0]", "Unknown option 'seed': did you mean 'seeds'?"),
+    ],
+)
+def test_one_sentence(override, sentence, tmp_path):
+    overrides = [] if override.startswith("data") else ["data_sets=[synthetic]"]
+    process = run("reproduce", *overrides, override, cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.strip().splitlines()
+    assert sentence in line
+
+
+@pytest.mark.data("ml-100k", "ml-1m", "douban")
+def test_the_plan_is_floors_then_the_main_cell_then_the_rest(tmp_path, data_dir, monkeypatch):
+    import glocalk.reproduce as reproduce_module
+    from glocalk.records import read_records
+
+    monkeypatch.chdir(tmp_path)
+    shown = []
+    monkeypatch.setattr(reproduce_module, "_show", lambda plan: shown.extend(plan))
+    monkeypatch.setattr(reproduce_module, "_train", lambda _: True)
+    monkeypatch.setattr("sys.argv", ["reproduce", f"data_dir='{data_dir.resolve()}'"])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    reproduce_module.main()
+    titles = [planned.title for planned in shown]
+    assert len(titles) == 9
+    assert all("glocal_k" not in title for title in titles[:6])
+    assert titles[6] == "ml_100k glocal_k seed 0"
+    assert read_records(tmp_path) == []
+    assert (tmp_path / "runs" / "report" / "table1.csv").exists()
