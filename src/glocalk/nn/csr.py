@@ -30,7 +30,7 @@ Array: TypeAlias = NDArray[Any]
 _PARTS = (
     32  # ranges of rows that a loop is divided into; fixed, so that sums do not depend on threads
 )
-_CACHE = 3 << 18  # bytes of a 1 MiB second-level cache that a dense part may fill
+CACHE = 3 << 18  # bytes of a 1 MiB second-level cache that a dense part may fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def matmul(matrix: CSR, dense: Array) -> Array:
     threads = use_threads()
     (rows, columns), width = matrix.shape, dense.shape[1]
     slabs = -(-width // LANES)
-    height = min(columns, _CACHE // (LANES * dense.itemsize))
+    height = min(columns, CACHE // (LANES * dense.itemsize))
     # torch aligns its memory to cache lines, NumPy does not.
     panels = torch.empty(
         (threads, max(height, 1), LANES), dtype=torch.from_numpy(dense[:0]).dtype
@@ -117,7 +117,7 @@ def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
         pattern.parts(use_threads()),
         left,
         right,
-        max(_CACHE // (2 * right.itemsize * max(right.shape[1], 1)), 1),
+        max(CACHE // (2 * right.itemsize * max(right.shape[1], 1)), 1),
         np.empty(pattern.shape[0], np.int64),
         samples,
     )

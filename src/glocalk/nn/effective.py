@@ -60,10 +60,10 @@ class _EffectiveWeight(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         ctx.save_for_backward(weight, u, v)
-        w, u_array, v_rows = _arrays(weight, u, v)
+        w, u_rows, v_rows, u_squares, v_squares = _arrays(weight, u, v)
         effective, sums = np.empty_like(w), np.zeros((_PARTS, 2))
         use_threads()
-        _effective_weight(w, u_array, v_rows, effective, sums)
+        _effective_weight(w, u_rows, v_rows, u_squares, v_squares, effective, sums)
         squares, kernel_squares = sums.sum(axis=0) / 2
         return (
             torch.from_numpy(effective),
@@ -77,19 +77,20 @@ class _EffectiveWeight(torch.autograd.Function):
         ctx: Any, by_effective: Tensor, by_squares: Tensor, by_kernel_squares: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         weight, u, v = ctx.saved_tensors
-        w, u_array, v_rows = _arrays(weight, u, v)
-        by_weight, by_u = np.empty_like(w), np.empty_like(u_array)
+        w, u_rows, v_rows, u_squares, v_squares = _arrays(weight, u, v)
+        by_weight, by_u = np.empty_like(w), np.empty_like(u_rows)
         # The last row gathers Σᵢ Dᵢⱼ, the others Σᵢ Dᵢⱼ uᵢ.
         parts = np.zeros((_PARTS, v_rows.shape[0] + 1, v_rows.shape[1]), w.dtype)
-        number = w.dtype.type
         use_threads()
         _effective_weight_gradient(
             w,
-            u_array,
+            u_rows,
             v_rows,
+            u_squares,
+            v_squares,
             by_effective.contiguous().numpy(),
-            number(by_squares.item()),
-            number(by_kernel_squares.item()),
+            w.dtype.type(by_squares.item()),
+            w.dtype.type(by_kernel_squares.item()),
             by_weight,
             by_u,
             parts,
@@ -103,21 +104,19 @@ class _EffectiveWeight(torch.autograd.Function):
         )
 
 
-def _arrays(weight: Tensor, u: Tensor, v: Tensor) -> tuple[Array, Array, Array]:
-    """W [inputs, outputs], u [inputs, dimension] and v in rows [dimension, outputs]."""
+def _arrays(weight: Tensor, u: Tensor, v: Tensor) -> list[Array]:
+    """W [inputs, outputs], u [inputs, dimension], v in rows [dimension, outputs], ‖uᵢ‖², ‖vⱼ‖²."""
     w, u, v = weight.detach(), u.detach(), v.detach()
-    return w.contiguous().numpy(), u.contiguous().numpy(), v.T.contiguous().numpy()
+    tensors = w, u, v.T, u.square().sum(dim=1), v.square().sum(dim=1)
+    return [tensor.contiguous().numpy() for tensor in tensors]
 
 
 @compile_
-def _kernel_row(u: Array, v: Array, v_squares: Array, kernel: Array) -> None:
+def _kernel_row(u: Array, v: Array, u_square: float, v_squares: Array, kernel: Array) -> None:
     """One input's row of the local kernel, before it is rectified."""
-    one = kernel.dtype.type(1)
-    u_square = kernel.dtype.type(0)
-    for d in range(len(u)):
-        u_square += u[d] * u[d]
+    offset = kernel.dtype.type(1) - u_square
     for j in range(len(kernel)):
-        kernel[j] = one - u_square - v_squares[j]
+        kernel[j] = offset - v_squares[j]
     for d in range(len(u)):
         twice, v_row = u[d] + u[d], v[d]
         for j in range(len(kernel)):
@@ -125,14 +124,16 @@ def _kernel_row(u: Array, v: Array, v_squares: Array, kernel: Array) -> None:
 
 
 @parallel
-def _effective_weight(weight: Array, u: Array, v: Array, effective: Array, sums: Array) -> None:
+def _effective_weight(
+    weight: Array, u: Array, v: Array, u_squares: Array, v_squares: Array, effective: Array,
+    sums: Array,
+) -> None:  # fmt: skip
     inputs, outputs = weight.shape
-    v_squares = (v * v).sum(axis=0)
     zero = weight.dtype.type(0)
     for part in prange(len(sums)):
         kernel = np.empty(outputs, weight.dtype)
         for i in range(part * inputs // len(sums), (part + 1) * inputs // len(sums)):
-            _kernel_row(u[i], v, v_squares, kernel)
+            _kernel_row(u[i], v, u_squares[i], v_squares, kernel)
             w, out = weight[i], effective[i]
             squares, kernel_squares = zero, zero
             for j in range(outputs):
@@ -146,18 +147,17 @@ def _effective_weight(weight: Array, u: Array, v: Array, effective: Array, sums:
 
 @parallel
 def _effective_weight_gradient(
-    weight: Array, u: Array, v: Array, by_effective: Array, by_squares: float,
-    by_kernel_squares: float, by_weight: Array, by_u: Array, by_v: Array,
+    weight: Array, u: Array, v: Array, u_squares: Array, v_squares: Array, by_effective: Array,
+    by_squares: float, by_kernel_squares: float, by_weight: Array, by_u: Array, by_v: Array,
 ) -> None:  # fmt: skip
     inputs, outputs = weight.shape
     dimension = u.shape[1]
-    v_squares = (v * v).sum(axis=0)
     zero = weight.dtype.type(0)
     two = weight.dtype.type(2)
     for part in prange(len(by_v)):
         kernel = np.empty(outputs, weight.dtype)  # then D
         for i in range(part * inputs // len(by_v), (part + 1) * inputs // len(by_v)):
-            _kernel_row(u[i], v, v_squares, kernel)
+            _kernel_row(u[i], v, u_squares[i], v_squares, kernel)
             w, g, out, d_sums = weight[i], by_effective[i], by_weight[i], by_v[part, dimension]
             total = zero
             for j in range(outputs):

@@ -73,8 +73,7 @@ class GatheredRatings(RatingOperator):
         rows = self.ratings.new_zeros(last - first, self.shape[1])
         rows[self.items[entries] - first, self.users[entries]] = self.ratings[entries]
         convolved = global_convolution(rows, kernels)[start - first : stop - first]
-        product: Tensor = convolved @ weight
-        return product
+        return convolved @ weight
 
 
 class _Product(torch.autograd.Function):
@@ -83,7 +82,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, ratings: GatheredRatings, weight: Tensor) -> Tensor:
         ctx.ratings = ratings
-        return torch.sparse.mm(ratings.by_item(ratings.ratings), weight)
+        product: Tensor = torch.sparse.mm(ratings.by_item(ratings.ratings), weight)
+        return product
 
     @staticmethod
     @once_differentiable
