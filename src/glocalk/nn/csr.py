@@ -413,28 +413,26 @@ def _convolve(
     size = kernel.shape[0]
     half = size // 2
     for part in prange(len(parts) - 1):
-        sums = np.zeros(width + 2 * half, values.dtype)  # begins at column −half
+        sums = np.empty(width + 2 * half, values.dtype)  # begins at column −half
         for row in range(parts[part], parts[part + 1]):
+            sums[:] = 0
             for a in range(size):
                 source = row + a - half
                 if 0 <= source < len(starts):
-                    for k in range(starts[source], stops[source]):
-                        # Column c takes S[source, c + b − half] · K[a, b].
-                        last = columns[k] + 2 * half
-                        for b in range(size):
-                            sums[last - b] += kernel[a, b] * values[k]
+                    # Column c takes S[source, c + b − half] · K[a, b].
+                    for b in range(size):
+                        factor, shift = kernel[a, b], 2 * half - b
+                        for k in range(starts[source], stops[source]):
+                            sums[columns[k] + shift] += factor * values[k]
             k = cell_starts[row]
             for at in range(cell_starts[row], cell_stops[row]):
-                value = sums[cells[at] + half]
-                sums[cells[at] + half] = 0
+                cell = cells[at]
+                value = sums[cell + half]
                 # Written always, kept if positive: no branch to mispredict.
-                live[k] = cells[at]
+                live[k] = cell
                 live_values[k] = value
                 k += value > 0
             live_stops[row] = k
-            for c in range(half):
-                sums[c] = 0
-                sums[width + half + c] = 0
 
 
 @parallel
@@ -452,10 +450,11 @@ def _kernel_gradient(
             for a in range(size):
                 source = row + a - half
                 if 0 <= source < len(starts):
-                    for k in range(starts[source], stops[source]):
-                        last = columns[k] + 2 * half
-                        for b in range(size):
-                            sums[part, a, b] += spread[last - b] * values[k]
+                    for b in range(size):
+                        total, shift = gradient.dtype.type(0), 2 * half - b
+                        for k in range(starts[source], stops[source]):
+                            total += spread[columns[k] + shift] * values[k]
+                        sums[part, a, b] += total
             for k in range(live_starts[row], live_stops[row]):
                 spread[live[k] + half] = 0
 
