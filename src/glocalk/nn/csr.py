@@ -7,8 +7,7 @@ torch tensors on the CPU share their memory with them.
 What bounds a product with an m × 500 matrix is not arithmetic but the cache: each entry of S
 touches one row of it. So each operation walks over a part of the dense matrix that stays in the
 second-level cache: `matmul` over 32 of its columns at a time, which it adds up in registers,
-`sampled_product` over a few hundred of its rows. That makes them 6 to 12 times as fast as
-torch's `sparse.mm` and `sampled_addmm`.
+`sampled_product` over a few hundred of its rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A layer's effective weight and its penalties in one pass over the weight, and one back.
 
-Written with torch's element-wise functions they take some twenty passes over matrices of the
-weight's size: with the products made sparse, that would be a third of an evaluation's time.
+Written with torch's element-wise functions they take many passes over matrices of the weight's
+size: with the products made sparse, a quarter of a pre-training evaluation on MovieLens 1M.
 """
 
 from __future__ import annotations
