@@ -162,6 +162,7 @@ def _find_data(settings: ReproduceSettings) -> tuple[list[RunSettings], dict[str
             if settings.strict:
                 raise
             gaps[data] = str(error)
+            _log.info("%s", error)
         else:
             runs += chosen
     return runs, gaps
