@@ -145,7 +145,7 @@ def fit(config, seed=0, **options):
         {"finetune": {"epochs": 4, "iterations": 2}},
         {"finetune": {"epochs": 3, "iterations": 3}},
         {"lbfgs": {"restart": False}},
-        {"lbfgs": {"line_search": "scipy"}},
+        {"lbfgs": {"line_search": "strong_wolfe"}},
     ],
     ids=str,
 )
@@ -227,7 +227,7 @@ def test_a_killed_training_goes_on_to_the_uninterrupted_result(tmp_path, at, res
             {"pretrain": {"epochs": 1, "iterations": 1, "epoch": 3}},
             "Unknown option 'model.pretrain.epoch': did you mean 'epochs'",
         ),
-        ({"lbfgs": {"restart": False, "line_search": "scipy"}}, "restart must be true"),
+        ({"lbfgs": {"line_search": "strong"}}, "'model.lbfgs.line_search' cannot be 'strong'"),
     ],
 )
 def test_impossible_options_end_in_one_sentence(options, sentence):

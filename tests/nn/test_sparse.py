@@ -5,8 +5,9 @@ from torch.autograd import gradcheck
 
 import literal
 from glocalk.errors import GlocalkError
-from glocalk.nn import sparse
+from glocalk.nn import csr, formulation, gathered, sparse
 from glocalk.nn.formulation import make_operator
+from glocalk.nn.gathered import GatheredRatings
 from glocalk.nn.operators import DenseRatings
 from glocalk.nn.sparse import SparseRatings
 
@@ -59,41 +60,55 @@ def copies(tensors, dtype):
     return [tensor.detach().to(dtype).requires_grad_() for tensor in tensors]
 
 
+OPERATORS = {"compiled": SparseRatings, "gathered": GatheredRatings}
+# Widths around the 32 columns that a compiled product takes at a time.
+WIDTHS = [6, 32, 75]
+
+
+@pytest.mark.parametrize("operator_class", OPERATORS.values(), ids=OPERATORS)
+@pytest.mark.parametrize("cache", [1 << 20, 2048], ids=["one panel", "many panels"])
 @pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("size", SIZES)
-def test_product_and_error_are_the_dense_ones(size, dtype):
+def test_product_and_error_are_the_dense_ones(
+    size, width, dtype, cache, operator_class, monkeypatch
+):
+    monkeypatch.setattr(csr, "CACHE", cache)
     *shape, density = size
     users, items, values = ratings_of(*shape, density)
     matrix = full(users, items, values, shape)
-    operator = SparseRatings(users, items, values.to(dtype), tuple(shape))
-    weight = normal(shape[1], 6)
+    operator = operator_class(users, items, values.to(dtype), tuple(shape))
+    weight = normal(shape[1], width)
     (mine,) = copies([weight], dtype)
     compare(operator.product(mine), matrix @ weight, [mine], [weight], dtype)
 
-    parts = normal(shape[0], 6, seed=1), normal(6, shape[1], seed=2), normal(shape[1], seed=3)
+    parts = normal(shape[0], width, seed=1), normal(width, shape[1], seed=2), normal(shape[1])
     mine = copies(parts, dtype)
     hidden, weight, bias = parts
     error = ((matrix - hidden @ weight - bias) * (matrix > 0)).square().sum() / 2
     compare(operator.half_squared_error(*mine), error, mine, parts, dtype)
 
 
-@pytest.mark.parametrize("dense_above", [0.0, 1.0])
+@pytest.mark.parametrize("operator_class", OPERATORS.values(), ids=OPERATORS)
+@pytest.mark.parametrize("dense_above", [0.0, 1.0], ids=["blocks", "cells"])
 @pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("kernel_size", [1, 3, 5, 7])
+@pytest.mark.parametrize("kernel_sizes", [(1,), (3,), (5,), (7,), (3, 3), (3, 5, 3)])
 @pytest.mark.parametrize("size", SIZES)
 def test_convolved_product_is_the_dense_one(
-    size, kernel_size, layers, dtype, dense_above, monkeypatch
+    size, kernel_sizes, dtype, dense_above, operator_class, monkeypatch
 ):
     monkeypatch.setattr(sparse, "DENSE_ABOVE", dense_above)
     monkeypatch.setattr(sparse, "_BLOCK", 5)
+    monkeypatch.setattr(gathered, "_BLOCK", 5)
     *shape, density = size
     users, items, values = ratings_of(*shape, density)
-    operator = SparseRatings(users, items, values.to(dtype), tuple(shape))
+    operator = operator_class(users, items, values.to(dtype), tuple(shape))
     weight = normal(shape[1], 6)
     # A mean above 0 keeps the later layers alive.
-    kernels = [(normal(kernel_size, kernel_size, seed=5 + n).detach() + 0.3).requires_grad_()
-               for n in range(layers)]  # fmt: skip
+    kernels = [
+        (normal(size, size, seed=5 + n).detach() + 0.3).requires_grad_()
+        for n, size in enumerate(kernel_sizes)
+    ]
     expected = full(users, items, values, shape)
     for kernel in kernels:
         expected = literal.convolution(expected, kernel)
@@ -104,6 +119,22 @@ def test_convolved_product_is_the_dense_one(
         [mine_weight, *mine],
         [weight, *kernels],
         dtype,
+    )
+
+
+def test_a_convolution_that_leaves_every_cell_alive():
+    users, items, values = ratings_of(9, 7, 1.0)
+    operator = SparseRatings(users, items, values, (9, 7))
+    kernel = (torch.rand(7, 7, dtype=torch.float64) + 0.1).requires_grad_()
+    weight = normal(7, 6)
+    expected = literal.convolution(full(users, items, values, (9, 7)), kernel)
+    assert (expected > 0).all()
+    compare(
+        operator.convolved_product([kernel], weight),
+        expected @ weight,
+        [weight, kernel],
+        [weight, kernel],
+        torch.float64,
     )
 
 
@@ -145,6 +176,29 @@ def test_the_same_input_gives_the_same_bits():
         assert torch.equal(first, second)
 
 
+def test_the_number_of_threads_changes_no_bits():
+    users, items, values = ratings_of(300, 200, 0.1)
+    operator = SparseRatings(users, items, values.float(), (300, 200))
+    parts = copies([normal(300, 50), normal(50, 200, seed=1), normal(200, seed=2)], torch.float32)
+    kernel, weight = copies([normal(3, 3), normal(200, 50)], torch.float32)
+    before, runs = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            # Alone, so that no product of torch's own takes part.
+            error = operator.half_squared_error(*parts)
+            product = operator.convolved_product([kernel], weight)
+            ones = torch.ones_like(product)
+            runs.append(
+                [error, product, *torch.autograd.grad(error, parts),
+                 *torch.autograd.grad(product, [kernel, weight], ones)]
+            )  # fmt: skip
+    finally:
+        torch.set_num_threads(before)
+    for one, two in zip(*runs, strict=True):
+        assert torch.equal(one, two)
+
+
 def test_the_formulation_is_chosen_in_one_place():
     users, items, values = ratings_of(9, 7, 0.2)
     few = users, items, values
@@ -157,3 +211,17 @@ def test_the_formulation_is_chosen_in_one_place():
     assert isinstance(make_operator(*half, (9, 7)), DenseRatings)
     with pytest.raises(GlocalkError, match="float16"):
         make_operator(*half, (9, 7), "sparse")
+    with pytest.raises(GlocalkError, match="did you mean 'sparse'"):
+        make_operator(*few, (9, 7), "spars")
+
+
+def test_other_devices_take_torch_s_own_operations(monkeypatch):
+    # Meta tensors stand for a device that is not the CPU: they have a shape and no values.
+    index = torch.zeros(3, dtype=torch.long, device="meta")
+    values = torch.zeros(3, device="meta")
+    assert isinstance(make_operator(index, index, values, (9, 7), "dense"), DenseRatings)
+    made = []
+    monkeypatch.setattr(formulation, "GatheredRatings", lambda *parts: made.append(parts))
+    make_operator(index, index, values, (9, 7), "sparse")
+    make_operator(index, index, values, (1 << 20, 1 << 20))
+    assert len(made) == 2

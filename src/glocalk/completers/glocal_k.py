@@ -45,14 +45,8 @@ class LBFGSSettings(Settings):
     """How L-BFGS runs."""
 
     restart: bool = True  # its memory is dropped at every epoch, as in the official code
-    line_search: LineSearch = "strong_wolfe"
+    line_search: LineSearch = "more_thuente"
     memory: int = Field(default=10, ge=1)
-
-    @model_validator(mode="after")
-    def _scipy_restarts(self) -> LBFGSSettings:
-        if self.line_search == "scipy" and not self.restart:
-            raise ValueError("SciPy's L-BFGS-B always restarts, so restart must be true")
-        return self
 
 
 class GLocalKSettings(Settings):
@@ -208,6 +202,7 @@ class GLocalK(Completer):
     """Pre-training, then fine-tuning of one network; predictions are those of the last stage."""
 
     Config = GLocalKSettings
+    model_version = 2
     official = "best_test"  # the official code prints its best test epoch, see the README
 
     def __init__(self, config: GLocalKSettings) -> None:

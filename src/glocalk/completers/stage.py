@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -116,6 +117,9 @@ def run_stage(
     trainer = lightning.Trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
     resume = checkpoint if checkpoint is not None and checkpoint.exists() else None
     trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
+    # Lightning's objects hold each other, and with them the optimiser's vectors.
+    del trainer
+    gc.collect()
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from glocalk.nn.kernels import local_kernel
+from glocalk.nn.effective import effective_weight
 
 
 class EffectiveLayer(NamedTuple):
@@ -51,9 +51,9 @@ class KernelLayer(nn.Module):
 
     def effective(self, lambda_2: float, lambda_s: float) -> tuple[EffectiveLayer, Tensor]:
         """The layer as it acts, and its penalty (a scalar)."""
-        kernel = local_kernel(self.u, self.v)
-        penalty = lambda_2 / 2 * self.weight.square().sum() + lambda_s / 2 * kernel.square().sum()
-        return EffectiveLayer(self.weight * kernel, self.bias), penalty
+        weight, squares, kernel_squares = effective_weight(self.weight, self.u, self.v)
+        penalty = lambda_2 * squares + lambda_s * kernel_squares
+        return EffectiveLayer(weight, self.bias), penalty
 
 
 class KernelAutoEncoder(nn.Module):

@@ -1,131 +1,189 @@
 """Sparse matrices in compressed rows, and the few operations that GLocal-K needs of them.
 
-Every operation is exact, costs time with the entries of the matrix (and, for convolutions, a
-scan of its cells), uses all threads, and gives the same bits for the same input and number of
-threads. Arrays are NumPy's; torch tensors on the CPU share their memory with them.
+Every operation is exact, costs time with the entries of the matrix, uses torch's number of
+threads, and gives the same bits for the same input and number of threads. Arrays are NumPy's;
+torch tensors on the CPU share their memory with them.
+
+What bounds a product with an m × 500 matrix is not arithmetic but the cache: each entry of S
+touches one row of it. So each operation walks over a part of the dense matrix that stays in the
+second-level cache: `matmul` over 32 of its columns at a time, which it adds up in registers,
+`sampled_product` over a few hundred of its rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numba
 import numpy as np
+import torch
 from numba import prange
 from numpy.typing import NDArray
 
+from glocalk.nn.lanes import LANES, add_rows
+
 Array: TypeAlias = NDArray[Any]
 
-_CHUNKS = 32  # a loop's rows are divided into so many parts of about equal entries
+_PARTS = (
+    32  # ranges of rows that a loop is divided into; fixed, so that sums do not depend on threads
+)
+CACHE = 3 << 18  # bytes of a 1 MiB second-level cache that a dense part may fill
 
 
 @dataclass(frozen=True, eq=False)
 class CSR:
-    """A matrix [rows, columns] of which only `values` are stored, row after row.
+    """A matrix [rows, columns] of which only some entries are stored, row after row.
 
     Attributes:
-        starts: [rows + 1] position of each row's first entry, and the number of entries.
-        columns: [entries] int32, ascending within a row.
-        values: [entries] float32 or float64.
+        starts: [rows] position of each row's first entry.
+        stops: [rows] position after each row's last entry; room may follow.
+        columns: [room] int32, ascending within a row.
+        values: [room] float32 or float64.
         shape: (rows, columns).
     """
 
     starts: Array
+    stops: Array
     columns: Array
     values: Array
     shape: tuple[int, int]
 
+    @classmethod
+    def from_triples(
+        cls, rows: Array, columns: Array, values: Array, shape: tuple[int, int]
+    ) -> CSR:
+        """The matrix with `values` at the cells (rows, columns), given in any order."""
+        order = np.lexsort((columns, rows))
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
+        return cls(bounds[:-1], bounds[1:], columns[order].astype(np.int32), values[order], shape)
+
+    @cached_property
+    def entries(self) -> int:
+        """Number of entries."""
+        return int((self.stops - self.starts).sum())
+
     @property
     def density(self) -> float:
         """Share of cells with an entry."""
-        return len(self.values) / max(self.shape[0] * self.shape[1], 1)
+        return self.entries / max(self.shape[0] * self.shape[1], 1)
 
-    @property
-    def chunks(self) -> Array:
-        """Bounds of ranges of rows that hold about equally many entries."""
-        aims = np.linspace(0, len(self.values), _CHUNKS + 1)
-        bounds = np.searchsorted(self.starts, aims, side="left")
+    def with_values(self, values: Array) -> CSR:
+        """Other values at the same cells."""
+        return CSR(self.starts, self.stops, self.columns, values, self.shape)
+
+    def parts(self, count: int) -> Array:
+        """Bounds [count + 1] of ranges of rows that hold about equally many entries."""
+        before = np.concatenate([[0], np.cumsum(self.stops - self.starts)])
+        bounds = np.searchsorted(before, np.linspace(0, before[-1], count + 1))
         bounds[0], bounds[-1] = 0, self.shape[0]
         return bounds
-
-    def transpose(self) -> tuple[CSR, Array]:
-        """The transposed matrix, and the position in this one of each of its entries."""
-        starts, columns, order = _transpose(self.starts, self.columns, self.shape[1])
-        return CSR(starts, columns, self.values[order], self.shape[::-1]), order
 
 
 def matmul(matrix: CSR, dense: Array) -> Array:
     """S D: [rows, columns] × [columns, width] → [rows, width]."""
-    product = np.empty((matrix.shape[0], dense.shape[1]), dense.dtype)
-    _matmul(matrix.starts, matrix.columns, matrix.values, matrix.chunks, dense, product)
+    threads = use_threads()
+    (rows, columns), width = matrix.shape, dense.shape[1]
+    slabs = -(-width // LANES)
+    height = min(columns, CACHE // (LANES * dense.itemsize))
+    # torch aligns its memory to cache lines, NumPy does not.
+    panels = torch.empty(
+        (threads, max(height, 1), LANES), dtype=torch.from_numpy(dense[:0]).dtype
+    ).numpy()
+    product = np.empty((rows, width), dense.dtype)
+    _matmul(
+        matrix.starts,
+        matrix.stops,
+        matrix.columns,
+        matrix.values,
+        matrix.parts(-(-threads // max(slabs, 1))),
+        dense,
+        panels,
+        np.empty((threads, rows), np.int64),
+        product,
+    )
     return product
 
 
 def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
-    """L Rᵀ at the entries of `pattern`: [rows, width], [columns, width] → [entries]."""
+    """L Rᵀ at the entries of `pattern`: [rows, width], [columns, width] → [room]."""
     samples = np.empty(len(pattern.values), left.dtype)
-    _sampled(pattern.starts, pattern.columns, pattern.chunks, left, right, samples)
+    _sampled_product(
+        pattern.starts,
+        pattern.stops,
+        pattern.columns,
+        pattern.parts(use_threads()),
+        left,
+        right,
+        max(CACHE // (2 * right.itemsize * max(right.shape[1], 1)), 1),
+        np.empty(pattern.shape[0], np.int64),
+        samples,
+    )
     return samples
 
 
-def squared_error(
-    ratings: CSR, left: Array, right: Array, bias: Array
-) -> tuple[float, Array, Array]:
-    """½ Σ (l_r·r_c + b_c − value)² over the entries, and what its gradients are made of.
+def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
+    """Predictions `samples` + bias [columns], less the ratings: ½ Σ e², and e [room]."""
+    bounds = ratings.parts(_PARTS)
+    squares, off = np.zeros(_PARTS), np.empty_like(samples)
+    use_threads()
+    _errors(
+        ratings.starts, ratings.stops, ratings.columns, ratings.values, bounds, samples, bias,
+        off, squares,
+    )  # fmt: skip
+    return float(squares.sum()) / 2, off
+
+
+def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
+    """The matrix with values[order] as its entries, and their sum in each row."""
+    permuted, sums = np.empty(len(order), values.dtype), np.empty(matrix.shape[0], values.dtype)
+    use_threads()
+    _permute(matrix.starts, matrix.stops, order, values, matrix.parts(_PARTS), permuted, sums)
+    return matrix.with_values(permuted), sums
+
+
+def dilate(matrix: CSR, reach: int) -> CSR:
+    """The cells at most `reach` rows and columns from an entry; without values."""
+    rows, columns = matrix.shape
+    counts = np.empty(rows, np.int64)
+    arguments = matrix.starts, matrix.stops, matrix.columns, columns, reach, matrix.parts(_PARTS)
+    use_threads()
+    _dilate_count(*arguments, counts)
+    bounds = np.concatenate([[0], np.cumsum(counts)])
+    cells = np.empty(bounds[-1], np.int32)
+    _dilate_fill(*arguments, bounds, cells)
+    return CSR(bounds[:-1], bounds[1:], cells, np.empty(0), matrix.shape)
+
+
+def convolve(matrix: CSR, kernel: Array, cells: CSR) -> CSR:
+    """ReLU(S ⊗ K), cross-correlation with zeros around: the positive ones of `cells`.
 
     Args:
-        ratings: the values to reach.
-        left: [rows, width].
-        right: [columns, width].
-        bias: [columns].
-
-    Returns:
-        The sum; the errors l_r·r_c + b_c − value [entries]; the gradient by `left`
-        [rows, width].
+        matrix: [rows, columns].
+        kernel: [t, t], t odd.
+        cells: at least those that K reaches from the entries of S, see `dilate`.
     """
-    errors, gradient = np.empty_like(ratings.values), np.empty_like(left)
-    total = _squared_error(
-        ratings.starts,
-        ratings.columns,
-        ratings.values,
-        ratings.chunks,
-        left,
-        right,
-        bias,
-        errors,
-        gradient,
-    )
-    return total, errors, gradient
-
-
-def convolve(matrix: CSR, kernel: Array) -> CSR:
-    """ReLU(S ⊗ K), cross-correlation with zeros around: its positive cells [rows, columns]."""
-    rows, columns = matrix.shape
-    arguments = matrix.starts, matrix.columns, matrix.values, columns, kernel
-    chunks = matrix.chunks
-    starts = np.zeros(rows + 1, np.int64)
-    _convolve_count(*arguments, chunks, starts)
-    np.cumsum(starts, out=starts)
-    cells, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], matrix.values.dtype)
-    _convolve_fill(*arguments, chunks, starts, cells, values)
-    return CSR(starts, cells, values, matrix.shape)
+    live = np.empty(len(cells.columns), np.int32)
+    values = np.empty(len(cells.columns), matrix.values.dtype)
+    stops = np.empty(matrix.shape[0], np.int64)
+    use_threads()
+    _convolve(
+        matrix.starts, matrix.stops, matrix.columns, matrix.values, matrix.shape[1], kernel,
+        cells.starts, cells.stops, cells.columns, cells.parts(_PARTS), stops, live, values,
+    )  # fmt: skip
+    return CSR(cells.starts, stops, live, values, matrix.shape)
 
 
 def kernel_gradient(matrix: CSR, convolved: CSR, gradient: Array, size: int) -> Array:
     """Gradient by K [size, size], given that by the entries of `convolved` = ReLU(S ⊗ K)."""
-    parts = np.zeros((_CHUNKS, size, size))
+    parts = np.zeros((_PARTS, size, size))
+    use_threads()
     _kernel_gradient(
-        matrix.starts,
-        matrix.columns,
-        matrix.values,
-        convolved.starts,
-        convolved.columns,
-        gradient,
-        matrix.shape[1],
-        convolved.chunks,
-        parts,
-    )
+        matrix.starts, matrix.stops, matrix.columns, matrix.values, matrix.shape[1],
+        convolved.starts, convolved.stops, convolved.columns, convolved.parts(_PARTS),
+        gradient, parts,
+    )  # fmt: skip
     total: Array = parts.sum(axis=0).astype(gradient.dtype)
     return total
 
@@ -133,185 +191,312 @@ def kernel_gradient(matrix: CSR, convolved: CSR, gradient: Array, size: int) -> 
 def entry_gradient(matrix: CSR, convolved: CSR, gradient: Array, kernel: Array) -> Array:
     """Gradient by the entries of S, given that by the entries of `convolved` = ReLU(S ⊗ K)."""
     by_entry = np.empty_like(matrix.values)
+    use_threads()
     _entry_gradient(
-        matrix.starts,
-        matrix.columns,
-        convolved.starts,
-        convolved.columns,
-        gradient,
-        matrix.shape[1],
-        kernel,
-        matrix.chunks,
-        by_entry,
-    )
+        matrix.starts, matrix.stops, matrix.columns, matrix.shape[1], matrix.parts(_PARTS),
+        convolved.starts, convolved.stops, convolved.columns, gradient, kernel, by_entry,
+    )  # fmt: skip
     return by_entry
 
 
-_parallel = numba.njit(parallel=True, fastmath=True, cache=True, nogil=True)
+def fill_rows(matrix: CSR, first: int, last: int) -> Array:
+    """Rows first … last − 1 in full: [last − first, columns]."""
+    block = np.zeros((last - first, matrix.shape[1]), matrix.values.dtype)
+    use_threads()
+    _fill_rows(matrix.starts, matrix.stops, matrix.columns, matrix.values, first, block)
+    return block
 
 
-@numba.njit(cache=True)
-def _transpose(starts, columns, num_columns):
-    begin = np.zeros(num_columns + 1, np.int64)
-    for column in columns:
-        begin[column + 1] += 1
-    begin = np.cumsum(begin)
-    rows, order = np.empty(len(columns), np.int32), np.empty(len(columns), np.int64)
-    free = begin[:-1].copy()
-    for row in range(len(starts) - 1):
-        for k in range(starts[row], starts[row + 1]):
-            at = free[columns[k]]
-            free[columns[k]] += 1
-            rows[at], order[at] = row, k
-    return begin, rows, order
+def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
+    """Set values [room] at the entries of rows `first` … to those of `block` [·, columns]."""
+    use_threads()
+    _take_entries(matrix.starts, matrix.stops, matrix.columns, first, block, values)
 
 
-@_parallel
-def _matmul(starts, columns, values, chunks, dense, product):
-    width = dense.shape[1]
-    for chunk in prange(len(chunks) - 1):
-        for row in range(chunks[chunk], chunks[chunk + 1]):
-            out = product[row]
-            out[:] = 0
-            k, end = starts[row], starts[row + 1]
-            # Four rows of `dense` at a time: `out` is loaded and stored a quarter as often.
-            while k + 3 < end:
-                a, b, c, d = values[k], values[k + 1], values[k + 2], values[k + 3]
-                w, x = dense[columns[k]], dense[columns[k + 1]]
-                y, z = dense[columns[k + 2]], dense[columns[k + 3]]
-                for j in range(width):
-                    out[j] += a * w[j] + b * x[j] + c * y[j] + d * z[j]
-                k += 4
-            while k < end:
-                a, w = values[k], dense[columns[k]]
-                for j in range(width):
-                    out[j] += a * w[j]
-                k += 1
+def use_threads() -> int:
+    """As many threads as torch uses, from now on numba's number too."""
+    most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    wanted = torch.get_num_threads()
+    threads = min(wanted, most)
+    numba.set_num_threads(threads)
+    # Where numba starts its threads it sets OpenMP's number to `most`, which is torch's too.
+    if torch.get_num_threads() != wanted:
+        torch.set_num_threads(wanted)
+    return threads
 
 
-@_parallel
-def _sampled(starts, columns, chunks, left, right, samples):
+compile_ = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
+parallel = numba.njit(parallel=True, fastmath=True, cache=True, nogil=True, error_model="numpy")
+
+
+@parallel
+def _matmul(
+    starts: Array, stops: Array, columns: Array, values: Array, parts: Array, dense: Array,
+    panels: Array, cursors: Array, product: Array,
+) -> None:  # fmt: skip
+    """A task is a range of rows times LANES columns of `dense`, copied to a panel.
+
+    Where `dense` has more rows than a panel, it is taken in several and `cursors` remember how
+    far each row of the matrix has come.
+    """
+    threads, height = panels.shape[0], panels.shape[1]
+    rows, width = dense.shape
+    ranges = len(parts) - 1
+    flat = product.reshape(-1)
+    for thread in prange(threads):
+        panel, cursor = panels[thread], cursors[thread]
+        total = np.empty(LANES, dense.dtype)
+        for task in range(thread, -(-width // LANES) * ranges, threads):
+            left, part = task // ranges * LANES, task % ranges
+            lanes = min(LANES, width - left)
+            for row in range(parts[part], parts[part + 1]):
+                cursor[row] = starts[row]
+            for first in range(0, rows, height):
+                limit = min(first + height, rows)
+                _copy_lanes(dense, first, limit, left, lanes, panel)
+                for row in range(parts[part], parts[part + 1]):
+                    k, stop = cursor[row], stops[row]
+                    if limit < rows:
+                        stop = _below(columns, k, stop, limit)
+                        cursor[row] = stop
+                    if lanes == LANES:
+                        at = row * width + left
+                        add_rows(values, columns, k, stop, panel, first, flat, at)
+                    else:
+                        for j in range(lanes):
+                            total[j] = product[row, left + j]
+                        add_rows(values, columns, k, stop, panel, first, total, 0)
+                        for j in range(lanes):
+                            product[row, left + j] = total[j]
+
+
+@compile_
+def _copy_lanes(dense: Array, first: int, limit: int, left: int, lanes: int, panel: Array) -> None:
+    """Copy dense[first:limit, left : left + lanes] to the panel."""
+    for row in range(first, limit):
+        source, target = dense[row, left : left + lanes], panel[row - first]
+        if lanes == LANES:  # a length known to the compiler
+            for j in range(LANES):
+                target[j] = source[j]
+        else:
+            for j in range(lanes):
+                target[j] = source[j]
+
+
+@compile_
+def _below(columns: Array, begin: int, end: int, limit: int) -> int:
+    """Position of the first of the ascending columns[begin:end] that is not below `limit`."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if columns[middle] < limit:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@parallel
+def _sampled_product(
+    starts: Array, stops: Array, columns: Array, parts: Array, left: Array, right: Array,
+    height: int, cursor: Array, samples: Array,
+) -> None:  # fmt: skip
+    """Each thread takes a range of rows, and for all of them `height` rows of `right` at a time."""
     width = left.shape[1]
-    for chunk in prange(len(chunks) - 1):
-        for row in range(chunks[chunk], chunks[chunk + 1]):
-            mine = left[row]
-            for k in range(starts[row], starts[row + 1]):
-                theirs = right[columns[k]]
-                dot = mine[0] * 0
-                for j in range(width):
-                    dot += mine[j] * theirs[j]
-                samples[k] = dot
+    zero = left.dtype.type(0)
+    for part in prange(len(parts) - 1):
+        for row in range(parts[part], parts[part + 1]):
+            cursor[row] = starts[row]
+        for first in range(0, right.shape[0], height):
+            limit = first + height
+            for row in range(parts[part], parts[part + 1]):
+                mine = left[row]
+                k, stop = cursor[row], stops[row]
+                # Four at a time, so that `mine` is loaded a quarter as often.
+                while k + 3 < stop and columns[k + 3] < limit:
+                    w, x = right[columns[k]], right[columns[k + 1]]
+                    y, z = right[columns[k + 2]], right[columns[k + 3]]
+                    a, b, c, d = zero, zero, zero, zero
+                    for j in range(width):
+                        a += mine[j] * w[j]
+                        b += mine[j] * x[j]
+                        c += mine[j] * y[j]
+                        d += mine[j] * z[j]
+                    samples[k], samples[k + 1], samples[k + 2], samples[k + 3] = a, b, c, d
+                    k += 4
+                while k < stop and columns[k] < limit:
+                    w, a = right[columns[k]], zero
+                    for j in range(width):
+                        a += mine[j] * w[j]
+                    samples[k] = a
+                    k += 1
+                cursor[row] = k
 
 
-@_parallel
-def _squared_error(starts, columns, values, chunks, left, right, bias, errors, gradient):
-    width = left.shape[1]
-    sums = np.zeros(len(chunks) - 1)
-    for chunk in prange(len(chunks) - 1):
+@parallel
+def _errors(
+    starts: Array, stops: Array, columns: Array, values: Array, parts: Array, samples: Array,
+    bias: Array, off: Array, squares: Array,
+) -> None:  # fmt: skip
+    for part in prange(len(parts) - 1):
         total = 0.0
-        for row in range(chunks[chunk], chunks[chunk + 1]):
-            mine, out = left[row], gradient[row]
-            out[:] = 0
-            for k in range(starts[row], starts[row + 1]):
-                theirs = right[columns[k]]
-                dot = mine[0] * 0
-                for j in range(width):
-                    dot += mine[j] * theirs[j]
-                error = dot + bias[columns[k]] - values[k]
-                for j in range(width):  # `theirs` is in the first-level cache now
-                    out[j] += error * theirs[j]
-                errors[k] = error
-                total += np.float64(error) * np.float64(error)
-        sums[chunk] = total
-    return sums.sum() / 2
+        for row in range(parts[part], parts[part + 1]):
+            for k in range(starts[row], stops[row]):
+                off[k] = samples[k] + bias[columns[k]] - values[k]
+                total += np.float64(off[k]) * np.float64(off[k])
+        squares[part] = total
 
 
-@numba.njit(fastmath=True, cache=True, nogil=True)
-def _convolved_row(starts, columns, values, kernel, row, out):
-    """One row of S ⊗ K, not rectified; `out` has `kernel.shape[0] // 2` spare cells at each end."""
-    half = kernel.shape[0] // 2
-    out[:] = 0
-    for a in range(kernel.shape[0]):
-        source = row + a - half
-        if 0 <= source < len(starts) - 1:
-            for k in range(starts[source], starts[source + 1]):
-                # out[c] takes S[source, c + b − half] · K[a, b]; `out` begins at c = −half.
-                last = columns[k] + 2 * half
-                for b in range(kernel.shape[1]):
-                    out[last - b] += kernel[a, b] * values[k]
+@parallel
+def _permute(
+    starts: Array, stops: Array, order: Array, values: Array, parts: Array, permuted: Array,
+    sums: Array,
+) -> None:  # fmt: skip
+    for part in prange(len(parts) - 1):
+        for row in range(parts[part], parts[part + 1]):
+            total = values.dtype.type(0)
+            for k in range(starts[row], stops[row]):
+                permuted[k] = values[order[k]]
+                total += permuted[k]
+            sums[row] = total
 
 
-@_parallel
-def _convolve_count(starts, columns, values, num_columns, kernel, chunks, counts):
-    half = kernel.shape[0] // 2
-    for chunk in prange(len(chunks) - 1):
-        out = np.empty(num_columns + 2 * half, values.dtype)
-        for row in range(chunks[chunk], chunks[chunk + 1]):
-            _convolved_row(starts, columns, values, kernel, row, out)
-            live = 0
-            for c in range(num_columns):
-                live += out[c + half] > 0
-            counts[row + 1] = live
+@compile_
+def _mark_row(
+    starts: Array, stops: Array, columns: Array, reach: int, row: int, marks: Array
+) -> None:
+    """Mark the cells of `row` within `reach` of an entry; `marks` begins at column −reach."""
+    marks[:] = 0
+    for source in range(max(row - reach, 0), min(row + reach + 1, len(starts))):
+        for k in range(starts[source], stops[source]):
+            for shift in range(2 * reach + 1):
+                marks[columns[k] + shift] = 1
 
 
-@_parallel
-def _convolve_fill(
-    starts, columns, values, num_columns, kernel, chunks, new_starts, new_columns, new_values
-):
-    half = kernel.shape[0] // 2
-    for chunk in prange(len(chunks) - 1):
-        out = np.empty(num_columns + 2 * half, values.dtype)
-        for row in range(chunks[chunk], chunks[chunk + 1]):
-            _convolved_row(starts, columns, values, kernel, row, out)
-            k = new_starts[row]
-            for c in range(num_columns):
-                if out[c + half] > 0:
-                    new_columns[k], new_values[k] = c, out[c + half]
+@parallel
+def _dilate_count(
+    starts: Array, stops: Array, columns: Array, width: int, reach: int, parts: Array,
+    counts: Array,
+) -> None:  # fmt: skip
+    for part in prange(len(parts) - 1):
+        marks = np.zeros(width + 2 * reach, np.uint8)
+        for row in range(parts[part], parts[part + 1]):
+            _mark_row(starts, stops, columns, reach, row, marks)
+            count = 0
+            for c in range(width):
+                count += marks[c + reach]
+            counts[row] = count
+
+
+@parallel
+def _dilate_fill(
+    starts: Array, stops: Array, columns: Array, width: int, reach: int, parts: Array,
+    bounds: Array, cells: Array,
+) -> None:  # fmt: skip
+    for part in prange(len(parts) - 1):
+        marks = np.zeros(width + 2 * reach, np.uint8)
+        for row in range(parts[part], parts[part + 1]):
+            _mark_row(starts, stops, columns, reach, row, marks)
+            k = bounds[row]
+            for c in range(width):
+                if marks[c + reach]:
+                    cells[k] = c
                     k += 1
 
 
-@_parallel
-def _kernel_gradient(
-    starts, columns, values, live_starts, live_columns, gradient, num_columns, chunks, parts
-):
-    size = parts.shape[1]
-    half = size // 2
-    for chunk in prange(len(chunks) - 1):
-        spread = np.zeros(num_columns + 2 * half, gradient.dtype)
-        part = parts[chunk]
-        for row in range(chunks[chunk], chunks[chunk + 1]):
-            for k in range(live_starts[row], live_starts[row + 1]):
-                spread[live_columns[k] + half] = gradient[k]
-            for a in range(size):
-                source = row + a - half
-                if 0 <= source < len(starts) - 1:
-                    for k in range(starts[source], starts[source + 1]):
-                        last = columns[k] + 2 * half
-                        for b in range(size):
-                            part[a, b] += spread[last - b] * values[k]
-            for k in range(live_starts[row], live_starts[row + 1]):
-                spread[live_columns[k] + half] = 0
-
-
-@_parallel
-def _entry_gradient(
-    starts, columns, live_starts, live_columns, gradient, num_columns, kernel, chunks, by_entry
-):
+@parallel
+def _convolve(
+    starts: Array, stops: Array, columns: Array, values: Array, width: int, kernel: Array,
+    cell_starts: Array, cell_stops: Array, cells: Array, parts: Array, live_stops: Array,
+    live: Array, live_values: Array,
+) -> None:  # fmt: skip
     size = kernel.shape[0]
     half = size // 2
-    for chunk in prange(len(chunks) - 1):
-        spread = np.zeros(num_columns + 2 * half, gradient.dtype)
-        for row in range(chunks[chunk], chunks[chunk + 1]):
-            by_entry[starts[row] : starts[row + 1]] = 0
+    for part in prange(len(parts) - 1):
+        sums = np.empty(width + 2 * half, values.dtype)  # begins at column −half
+        for row in range(parts[part], parts[part + 1]):
+            sums[:] = 0
+            for a in range(size):
+                source = row + a - half
+                if 0 <= source < len(starts):
+                    # Column c takes S[source, c + b − half] · K[a, b].
+                    for b in range(size):
+                        factor, shift = kernel[a, b], 2 * half - b
+                        for k in range(starts[source], stops[source]):
+                            sums[columns[k] + shift] += factor * values[k]
+            k = cell_starts[row]
+            for at in range(cell_starts[row], cell_stops[row]):
+                cell = cells[at]
+                value = sums[cell + half]
+                # Written always, kept if positive: no branch to mispredict.
+                live[k] = cell
+                live_values[k] = value
+                k += value > 0
+            live_stops[row] = k
+
+
+@parallel
+def _kernel_gradient(
+    starts: Array, stops: Array, columns: Array, values: Array, width: int, live_starts: Array,
+    live_stops: Array, live: Array, parts: Array, gradient: Array, sums: Array,
+) -> None:  # fmt: skip
+    size = sums.shape[1]
+    half = size // 2
+    for part in prange(len(parts) - 1):
+        spread = np.zeros(width + 2 * half, gradient.dtype)  # begins at column −half
+        for row in range(parts[part], parts[part + 1]):
+            for k in range(live_starts[row], live_stops[row]):
+                spread[live[k] + half] = gradient[k]
+            for a in range(size):
+                source = row + a - half
+                if 0 <= source < len(starts):
+                    for b in range(size):
+                        total, shift = gradient.dtype.type(0), 2 * half - b
+                        for k in range(starts[source], stops[source]):
+                            total += spread[columns[k] + shift] * values[k]
+                        sums[part, a, b] += total
+            for k in range(live_starts[row], live_stops[row]):
+                spread[live[k] + half] = 0
+
+
+@parallel
+def _entry_gradient(
+    starts: Array, stops: Array, columns: Array, width: int, parts: Array, live_starts: Array,
+    live_stops: Array, live: Array, gradient: Array, kernel: Array, by_entry: Array,
+) -> None:  # fmt: skip
+    size = kernel.shape[0]
+    half = size // 2
+    for part in prange(len(parts) - 1):
+        spread = np.zeros(width + 2 * half, gradient.dtype)  # begins at column −half
+        for row in range(parts[part], parts[part + 1]):
+            for k in range(starts[row], stops[row]):
+                by_entry[k] = 0
             for a in range(size):
                 # The entry enters the convolved row `row − a + half` with K[a, ·].
                 target = row - a + half
-                if 0 <= target < len(live_starts) - 1:
-                    for k in range(live_starts[target], live_starts[target + 1]):
-                        spread[live_columns[k] + half] = gradient[k]
-                    for k in range(starts[row], starts[row + 1]):
+                if 0 <= target < len(live_starts):
+                    for k in range(live_starts[target], live_stops[target]):
+                        spread[live[k] + half] = gradient[k]
+                    for k in range(starts[row], stops[row]):
                         last = columns[k] + 2 * half
                         for b in range(size):
                             by_entry[k] += kernel[a, b] * spread[last - b]
-                    for k in range(live_starts[target], live_starts[target + 1]):
-                        spread[live_columns[k] + half] = 0
+                    for k in range(live_starts[target], live_stops[target]):
+                        spread[live[k] + half] = 0
+
+
+@parallel
+def _fill_rows(
+    starts: Array, stops: Array, columns: Array, values: Array, first: int, block: Array
+) -> None:
+    for row in prange(len(block)):
+        for k in range(starts[first + row], stops[first + row]):
+            block[row, columns[k]] = values[k]
+
+
+@parallel
+def _take_entries(
+    starts: Array, stops: Array, columns: Array, first: int, block: Array, values: Array
+) -> None:
+    for row in prange(len(block)):
+        for k in range(starts[first + row], stops[first + row]):
+            values[k] = block[row, columns[k]]

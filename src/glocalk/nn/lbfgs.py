@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-import numpy as np
-import scipy.optimize
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-LineSearch = Literal["strong_wolfe", "scipy"]
+from glocalk.nn.line_search import Point, more_thuente
+
+LineSearch = Literal["more_thuente", "strong_wolfe"]
 Closure = Callable[[], Tensor]
+Pair = tuple[Tensor, Tensor, float]  # s, y, s·y
+
+# L-BFGS-B's tests of convergence, at SciPy's defaults.
+_LEAST_DECREASE = 2.22e-9  # of the loss, relative
+_LEAST_GRADIENT = 1e-5  # of its largest component
 
 
 def make_lbfgs(
@@ -33,19 +37,159 @@ def make_lbfgs(
         memory: number of past (step, gradient change) pairs kept.
         restart: forget the pairs at the start of each step, as the official code does, which
             calls the minimiser afresh every epoch.
-        line_search: `strong_wolfe`, torch's L-BFGS with its cubic strong-Wolfe search, first
-            step min(1, 1/‖g‖₁)·g; `scipy`, SciPy's L-BFGS-B with the Moré–Thuente search, first
-            step g/‖g‖₂, always restarted.
+        line_search: `more_thuente`, that of SciPy's L-BFGS-B, which the official code calls,
+            first step g/‖g‖₂; `strong_wolfe`, torch's L-BFGS with its cubic search, first step
+            min(1, 1/‖g‖₁)·g.
     """
-    if line_search == "scipy":
-        if not restart:
-            raise ValueError("SciPy's L-BFGS-B cannot carry its memory over: restart it.")
-        return ScipyLBFGSB(parameters, iterations=iterations, memory=memory)
-    return EpochLBFGS(parameters, iterations=iterations, memory=memory, restart=restart)
+    kind = LBFGS if line_search == "more_thuente" else TorchLBFGS
+    return kind(parameters, iterations=iterations, memory=memory, restart=restart)
 
 
-class EpochLBFGS(torch.optim.LBFGS):
-    """torch's L-BFGS with the strong-Wolfe search, restarted at each step on request."""
+class LBFGS(torch.optim.Optimizer):
+    """L-BFGS as SciPy's L-BFGS-B does it without bounds, on torch's vectors.
+
+        x ← x + t d,   d = −H g,   H from the pairs s = t d and y = g(x + t d) − g(x)
+
+    t is found by `more_thuente`, tried first at 1, or at 1/‖g‖₂ where there is no pair yet. A
+    step ends before its last iteration where the loss falls by less than 2.22·10⁻⁹ of itself,
+    or no component of the gradient exceeds 10⁻⁵.
+
+    A step starts from the loss and gradient that the one before ended with, if no parameter was
+    written since: the closure must be a function of the parameters alone.
+
+    Args:
+        parameters, iterations, memory, restart: see `make_lbfgs`.
+
+    Source: Liu and Nocedal (1989), Alg. 2.1; restarts and tests of convergence: L-BFGS-B 3.0.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Tensor], *, iterations: int, memory: int, restart: bool
+    ) -> None:
+        super().__init__(parameters, {"iterations": iterations, "restart": restart})
+        self._parameters: list[Tensor] = [p for g in self.param_groups for p in g["params"]]
+        # The pair of a step's last iteration serves the next step alone.
+        self._most = min(memory, iterations - 1) if restart else memory
+        self._room: list[Pair] = []  # pairs to overwrite
+        self._gradient: Tensor | None = None  # where the last step ended, and its loss
+        self._loss = self._parameters[0].new_zeros(())
+        self._versions: list[int] = []
+
+    def step(self, closure: Closure) -> Tensor:  # type: ignore[override]
+        """One epoch; returns the loss before it."""
+        closure = torch.enable_grad()(closure)
+        group, state = self.param_groups[0], self.state[self._parameters[0]]
+        pairs: list[Pair] = state.pop("pairs", [])
+        if group["restart"]:
+            self._room += pairs
+            pairs = []
+        with torch.no_grad():
+            loss = self._iterate(closure, pairs, group["iterations"])
+        if group["restart"]:
+            self._room += pairs
+        else:
+            state["pairs"] = pairs
+        return loss
+
+    def _iterate(self, closure: Closure, pairs: list[Pair], iterations: int) -> Tensor:
+        gradient = self._gradient
+        if gradient is None or self._versions != [p._version for p in self._parameters]:
+            self._loss = closure().detach()
+            gradient = self._flat_gradient(gradient)
+        before = loss = self._loss
+        x, trial_gradient = torch.empty_like(gradient), torch.empty_like(gradient)
+        torch.cat([p.reshape(-1) for p in self._parameters], out=x)
+        direction = torch.empty_like(gradient)
+
+        def evaluate(step: float) -> Point:
+            nonlocal loss
+            self._move(x, direction, step)
+            loss = closure().detach()
+            self._flat_gradient(trial_gradient)
+            return Point(step, loss.item(), torch.dot(trial_gradient, direction).item())
+
+        done = 0
+        while done < iterations and gradient.abs().max() > _LEAST_GRADIENT:
+            _newton(gradient, pairs, out=direction)
+            start = Point(0.0, self._loss.item(), torch.dot(gradient, direction).item())
+            first = 1.0 if pairs else 1 / torch.linalg.vector_norm(gradient).item()
+            found = more_thuente(evaluate, start, first) if start.slope < 0 else None
+            if found is None:
+                self._move(x, direction, 0.0)
+                if not pairs:
+                    break
+                self._room += pairs
+                pairs.clear()
+                continue
+            if self._most:
+                self._remember(pairs, direction, found, gradient, trial_gradient, start)
+            x.add_(direction, alpha=found.step)
+            gradient, trial_gradient = trial_gradient, gradient
+            self._loss = loss
+            done += 1
+            scale = max(abs(start.value), abs(found.value), 1.0)
+            if start.value - found.value <= _LEAST_DECREASE * scale:
+                break
+        self._gradient = gradient
+        self._versions = [p._version for p in self._parameters]
+        return before
+
+    def _remember(
+        self,
+        pairs: list[Pair],
+        direction: Tensor,
+        found: Point,
+        gradient: Tensor,
+        found_gradient: Tensor,
+        start: Point,
+    ) -> None:
+        """Keep the pair of an iteration, unless the curvature along it is not positive."""
+        epsilon = torch.finfo(direction.dtype).eps
+        if found.slope - start.slope <= -epsilon * start.slope:
+            return
+        if len(pairs) == self._most:
+            self._room.append(pairs.pop(0))
+        if not self._room:
+            self._room.append((torch.empty_like(gradient), torch.empty_like(gradient), 0.0))
+        step, change, _ = self._room.pop()
+        torch.mul(direction, found.step, out=step)
+        torch.sub(found_gradient, gradient, out=change)
+        pairs.append((step, change, torch.dot(step, change).item()))
+
+    def _move(self, x: Tensor, direction: Tensor, step: float) -> None:
+        """Set the parameters to x + step · direction."""
+        sizes = [p.numel() for p in self._parameters]
+        parts = zip(self._parameters, x.split(sizes), direction.split(sizes), strict=True)
+        for parameter, start, along in parts:
+            torch.add(start.view_as(parameter), along.view_as(parameter), alpha=step, out=parameter)
+
+    def _flat_gradient(self, out: Tensor | None) -> Tensor:
+        """The gradients as one vector."""
+        gradients = [
+            (torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1)
+            for p in self._parameters
+        ]
+        return torch.cat(gradients) if out is None else torch.cat(gradients, out=out)
+
+
+def _newton(gradient: Tensor, pairs: list[Pair], *, out: Tensor) -> None:
+    """Set `out` to −H g by the two-loop recursion, H₀ = s·y / y·y of the last pair."""
+    torch.neg(gradient, out=out)
+    if not pairs:
+        return
+    alphas: list[float] = []
+    for step, change, curvature in reversed(pairs):
+        alphas.append(torch.dot(step, out).item() / curvature)
+        out.add_(change, alpha=-alphas[-1])
+    _, change, curvature = pairs[-1]
+    out.mul_(curvature / torch.dot(change, change).item())
+    for (step, change, curvature), alpha in zip(pairs, reversed(alphas), strict=True):
+        beta = torch.dot(change, out).item() / curvature
+        out.add_(step, alpha=alpha - beta)
+
+
+class TorchLBFGS(torch.optim.LBFGS):
+    """torch's L-BFGS with its strong-Wolfe search, restarted at each step on request."""
 
     def __init__(
         self, parameters: Iterable[Tensor], *, iterations: int, memory: int, restart: bool
@@ -66,46 +210,3 @@ class EpochLBFGS(torch.optim.LBFGS):
         if self.restart:
             self.state.clear()
         return super().step(closure)
-
-
-class ScipyLBFGSB(torch.optim.Optimizer):
-    """SciPy's L-BFGS-B, the optimiser that the official code calls through TensorFlow 1."""
-
-    def __init__(self, parameters: Iterable[Tensor], *, iterations: int, memory: int) -> None:
-        super().__init__(parameters, {"iterations": iterations, "memory": memory})
-        self._parameters = [p for group in self.param_groups for p in group["params"]]
-
-    def step(self, closure: Closure) -> Tensor:  # type: ignore[override]
-        """One epoch; returns the loss before it."""
-        first: list[Tensor] = []
-        closure = torch.enable_grad()(closure)
-
-        def loss_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            self._assign(flat)
-            loss = closure().detach()
-            first.append(loss)
-            gradients = [
-                torch.zeros_like(p) if p.grad is None else p.grad for p in self._parameters
-            ]
-            return float(loss), _flatten(gradients)
-
-        group = self.param_groups[0]
-        result = scipy.optimize.minimize(
-            loss_and_gradient,
-            _flatten(self._parameters),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": group["iterations"], "maxcor": group["memory"]},
-        )
-        self._assign(result.x)
-        return first[0]
-
-    @torch.no_grad()
-    def _assign(self, flat: NDArray[np.float64]) -> None:
-        values = torch.split(torch.from_numpy(flat), [p.numel() for p in self._parameters])
-        for parameter, value in zip(self._parameters, values, strict=True):
-            parameter.copy_(value.view_as(parameter))
-
-
-def _flatten(tensors: Iterable[Tensor]) -> NDArray[np.float64]:
-    return np.concatenate([t.detach().double().cpu().numpy().ravel() for t in tensors])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from glocalk.nn.operators import RatingOperator
 
 # Above this share of live cells a product with the convolved matrix is made of full blocks of
 # rows: dense products run several times faster an entry than sparse ones.
-DENSE_ABOVE = 0.15
+DENSE_ABOVE = 0.4
 _BLOCK = 512  # rows
 
 
@@ -38,17 +37,14 @@ class SparseRatings(RatingOperator):
         self, users: Tensor, items: Tensor, ratings: Tensor, shape: tuple[int, int]
     ) -> None:
         self.shape = shape
-        order = torch.argsort(items * shape[1] + users)
-        counts = torch.bincount(items, minlength=shape[0]).numpy()
-        self.by_item = CSR(
-            np.concatenate([[0], np.cumsum(counts)]),
-            users[order].numpy().astype(np.int32),
-            ratings[order].numpy(),
-            shape,
-        )
-        # `order`: the position in `by_item` of each entry of `by_user`.
-        self.by_user, self.order = self.by_item.transpose()
-        _share_threads()
+        rows, columns, values = items.numpy(), users.numpy(), ratings.numpy()
+        self.by_item = CSR.from_triples(rows, columns, values, shape)
+        self.by_user = CSR.from_triples(columns, rows, values, shape[::-1])
+        # The position in `by_item` of each entry of `by_user`.
+        counts = self.by_item.stops - self.by_item.starts
+        rows = np.repeat(np.arange(shape[0], dtype=np.int32), counts)
+        self.order = np.lexsort((rows, self.by_item.columns))
+        self._cells: dict[int, tuple[CSR, CSR]] = {}
 
     def product(self, weight: Tensor) -> Tensor:
         return _Product.apply(self, weight)  # type: ignore[no-any-return]
@@ -58,6 +54,12 @@ class SparseRatings(RatingOperator):
 
     def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return _HalfSquaredError.apply(self, hidden, weight.T, bias)  # type: ignore[no-any-return]
+
+    def cells(self, reach: int) -> tuple[CSR, CSR]:
+        """By item and by user, the cells that convolutions reaching so far can fill."""
+        if reach not in self._cells:
+            self._cells[reach] = csr.dilate(self.by_item, reach), csr.dilate(self.by_user, reach)
+        return self._cells[reach]
 
 
 class _Product(torch.autograd.Function):
@@ -75,34 +77,42 @@ class _Product(torch.autograd.Function):
 
 
 class _HalfSquaredError(torch.autograd.Function):
-    """½ Σ (r − hᵢ·wᵤ − bᵤ)², its gradients e wᵤ, e hᵢ, e with e = hᵢ·wᵤ + bᵤ − r made at once."""
+    """½ Σ e² with e = hᵢ·wᵤ + bᵤ − r; gradients E W by hidden, Eᵀ H by weight, Σᵢ e by bias.
+
+    E holds the errors at the observed cells. Making the gradient by hidden while predicting,
+    from rows that are in the cache then, is slower: `csr.matmul` gains more from its registers.
+    """
 
     @staticmethod
     def forward(
         ctx: Any, ratings: SparseRatings, hidden: Tensor, by_user: Tensor, bias: Tensor
     ) -> Tensor:
         """`by_user` [users, hidden] is the transposed weight."""
-        by_item = ratings.by_item
-        hidden_array = _array(hidden)
-        total, errors, by_hidden = csr.squared_error(
-            by_item, hidden_array, _array(by_user), _array(bias)
-        )
-        errors_by_user = CSR(
-            ratings.by_user.starts,
-            ratings.by_user.columns,
-            errors[ratings.order],
-            ratings.by_user.shape,
-        )
-        by_weight = csr.matmul(errors_by_user, hidden_array)
-        by_bias = np.bincount(by_item.columns, errors, ratings.shape[1]).astype(errors.dtype)
-        ctx.save_for_backward(*(torch.from_numpy(g) for g in (by_hidden, by_weight, by_bias)))
+        weight = by_user.contiguous()
+        predicted = csr.sampled_product(ratings.by_item, _array(hidden), _array(weight))
+        total, ctx.errors = csr.errors(ratings.by_item, predicted, _array(bias))
+        ctx.ratings = ratings
+        ctx.save_for_backward(hidden, weight)
         return hidden.new_tensor(total)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
-        by_hidden, by_weight, by_bias = ctx.saved_tensors
-        return None, gradient * by_hidden, gradient * by_weight, gradient * by_bias
+        hidden, weight = ctx.saved_tensors
+        ratings: SparseRatings = ctx.ratings
+        errors = ctx.errors * gradient.item()
+        by_item = ratings.by_item.with_values(errors)
+        by_user, by_bias = csr.permute(ratings.by_user, ratings.order, errors)
+        by_hidden, by_weight = (
+            csr.matmul(by_item, _array(weight)),
+            csr.matmul(by_user, _array(hidden)),
+        )
+        return (
+            None,
+            torch.from_numpy(by_hidden),
+            torch.from_numpy(by_weight),
+            torch.from_numpy(by_bias),
+        )
 
 
 class _ConvolvedProduct(torch.autograd.Function):
@@ -115,10 +125,8 @@ class _ConvolvedProduct(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, ratings: SparseRatings, weight: Tensor, *kernels: Tensor) -> Tensor:
-        matrices = [ratings.by_item]
-        for kernel in kernels:
-            matrices.append(csr.convolve(matrices[-1], _array(kernel)))
-        ctx.matrices = matrices
+        ctx.ratings = ratings
+        ctx.matrices = matrices = _convolve(ratings, kernels)
         ctx.save_for_backward(weight, *kernels)
         if matrices[-1].density > DENSE_ABOVE:
             return torch.cat([block @ weight for _, block in _blocks(matrices[-1])])
@@ -133,7 +141,8 @@ class _ConvolvedProduct(torch.autograd.Function):
             by_weight, by_cell = _dense_gradients(live, gradient, weight)
         else:
             gradient_array = _array(gradient)
-            transposed, _ = live.transpose()
+            # R⁽ᴸ⁾ᵀ is Rᵀ convolved with the transposed kernels: cheaper than to transpose it.
+            transposed = _convolve(ctx.ratings, kernels, transposed=True)[-1]
             by_weight = torch.from_numpy(csr.matmul(transposed, gradient_array))
             by_cell = csr.sampled_product(live, gradient_array, _array(weight))
         by_kernels: list[Tensor | None] = []
@@ -147,41 +156,34 @@ class _ConvolvedProduct(torch.autograd.Function):
         return None, by_weight, *by_kernels
 
 
+def _convolve(
+    ratings: SparseRatings, kernels: Sequence[Tensor], transposed: bool = False
+) -> list[CSR]:
+    """[R, R⁽¹⁾, …, R⁽ᴸ⁾], or all of them transposed."""
+    matrices = [ratings.by_user if transposed else ratings.by_item]
+    reach = 0
+    for kernel in kernels:
+        reach += kernel.shape[0] // 2
+        oriented = _array(kernel.T if transposed else kernel)
+        matrices.append(csr.convolve(matrices[-1], oriented, ratings.cells(reach)[transposed]))
+    return matrices
+
+
 def _dense_gradients(live: CSR, gradient: Tensor, weight: Tensor) -> tuple[Tensor, Array]:
     """Sᵀ G and (G Wᵀ) at the entries of S, a block of full rows at a time."""
     by_weight = torch.zeros_like(weight)
     by_cell = np.empty_like(live.values)
     for rows, block in _blocks(live):
         by_weight.addmm_(block.T, gradient[rows])
-        samples = (gradient[rows] @ weight.T).numpy()
-        entries = slice(live.starts[rows.start], live.starts[rows.stop])
-        counts = np.diff(live.starts[rows.start : rows.stop + 1])
-        row = np.repeat(np.arange(len(counts)), counts)
-        by_cell[entries] = samples[row, live.columns[entries]]
+        csr.take_entries(live, rows.start, (gradient[rows] @ weight.T).numpy(), by_cell)
     return by_weight, by_cell
 
 
-def _blocks(matrix: CSR) -> Any:
+def _blocks(matrix: CSR) -> Iterator[tuple[slice, Tensor]]:
     """(range of rows, full rows [rows, columns]) one after another."""
     for start in range(0, matrix.shape[0], _BLOCK):
         stop = min(start + _BLOCK, matrix.shape[0])
-        entries = slice(matrix.starts[start], matrix.starts[stop])
-        counts = np.diff(matrix.starts[start : stop + 1])
-        row = np.repeat(np.arange(stop - start), counts)
-        block = np.zeros((stop - start, matrix.shape[1]), matrix.values.dtype)
-        block[row, matrix.columns[entries]] = matrix.values[entries]
-        yield slice(start, stop), torch.from_numpy(block)
-
-
-def _share_threads() -> None:
-    """Let numba use as many threads as torch.
-
-    Both stand on one OpenMP, and numba sets its number of threads when it starts.
-    """
-    threads = torch.get_num_threads()
-    most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    numba.set_num_threads(min(threads, most))
-    torch.set_num_threads(threads)
+        yield slice(start, stop), torch.from_numpy(csr.fill_rows(matrix, start, stop))
 
 
 def _array(tensor: Tensor) -> Array:
