@@ -17,7 +17,7 @@ STRICT ?=
 # Where pip finds the CPU build of torch, if the package index serves a larger one.
 TORCH_INDEX ?=
 
-.PHONY: help setup reproduce test test-slow lint report check promote clean
+.PHONY: help setup reproduce test test-slow lint report check promote bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -56,6 +56,10 @@ check: $(READY) ## that reports/ is what the committed records give
 
 promote: $(READY) ## copy this machine's records from runs/ to reports/records/
 	$(BIN)/python -m glocalk.report promote
+
+bench: $(READY) ## measure formulations, trainings and scaling on a quiet machine: reports/bench.md
+	$(BIN)/python -m glocalk.bench
+	$(BIN)/python -m glocalk.report
 
 clean: ## remove the virtual environment and caches; runs/ and data/ stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,9 +1,13 @@
 import time
 
+import hydra
 import pandas as pd
 import pytest
 
 from command import run
+from glocalk.cli import settings_of
+from glocalk.reproduce import make_plan
+from report.factory import record
 
 
 def table(folder):
@@ -54,6 +58,25 @@ def test_one_sentence(override, sentence, tmp_path):
     assert process.returncode == 1
     (line,) = process.stderr.strip().splitlines()
     assert sentence in line
+
+
+def test_expected_times_come_from_committed_records():
+    with hydra.initialize_config_module("glocalk.conf", version_base="1.3"):
+        config = hydra.compose("train", ["data=synthetic", "model=glocal_k"])
+        run_settings = settings_of(config, "synthetic", "glocal_k", ())
+
+    def time_of(test_ratings, *seconds_by_data):
+        committed = [
+            record(data=data, model="glocal_k", seconds={"total": seconds}, user_counts=[60, 40])
+            for data, seconds in seconds_by_data
+        ]
+        (planned,) = make_plan([(run_settings, test_ratings)], committed)
+        return planned.time
+
+    assert time_of(99) == "time unknown"
+    assert time_of(99, ("synthetic", 7.0), ("synthetic", 9.0), ("douban", 5.0)) == "about 8 s"
+    assert time_of(99, ("ml_1m", 30.0), ("douban", 20.0)) == "less than 20 s"
+    assert time_of(101, ("ml_1m", 30.0)) == "time unknown"  # of a smaller data set
 
 
 @pytest.mark.data("ml-100k", "ml-1m", "douban")

@@ -46,12 +46,14 @@ class Planned:
     Attributes:
         settings: of the run.
         seconds: the time it is expected to take; None where no committed record tells.
+        bound: whether `seconds` are those of a larger data set, for want of a record of this one.
         floor: whether its model has no epochs, and so takes seconds.
         held: whether the runs folder has its record already.
     """
 
     settings: RunSettings
     seconds: float | None
+    bound: bool
     floor: bool
     held: bool
 
@@ -70,7 +72,7 @@ class Planned:
             return "seconds"
         if self.seconds is None:
             return "time unknown"
-        return f"about {max(1, round(self.seconds))} s"
+        return f"{'less than' if self.bound else 'about'} {max(1, round(self.seconds))} s"
 
     @property
     def overrides(self) -> list[str]:
@@ -111,22 +113,37 @@ def reproduce(settings: ReproduceSettings) -> None:
         raise GlocalkError(f"Failed: {'; '.join(failed)}: see above, then start again.")
 
 
-def make_plan(runs: Sequence[RunSettings], committed: Sequence[Record]) -> list[Planned]:
-    """The runs in order: floors, GLocal-K on ML-100K, then the cheapest first."""
+def make_plan(
+    runs: Sequence[tuple[RunSettings, int]], committed: Sequence[Record]
+) -> list[Planned]:
+    """The runs in order: floors, GLocal-K on ML-100K, then the cheapest first.
+
+    Args:
+        runs: each with the number of its test ratings.
+        committed: records, which tell how long runs take.
+    """
     plan = []
-    for run in runs:
-        completer = build_completer(run.model)
-        seconds = [
-            record.seconds["total"]
+    for run, test_ratings in runs:
+        records = [
+            record
             for record in committed
-            if (record.data, record.model, record.variant, record.status)
-            == (run.data_name, run.model_name, run.variant, "done")
+            if (record.model, record.variant, record.status)
+            == (run.model_name, run.variant, "done")
         ]
+        same = [record.seconds["total"] for record in records if record.data == run.data_name]
+        larger = [
+            record.seconds["total"] for record in records if sum(record.user_counts) > test_ratings
+        ]
+        if same:
+            seconds: float | None = statistics.median(same)
+        else:
+            seconds = min(larger, default=None)
         plan.append(
             Planned(
                 settings=run,
-                seconds=statistics.median(seconds) if seconds else None,
-                floor=not completer.has_epochs,
+                seconds=seconds,
+                bound=not same,
+                floor=not build_completer(run.model).has_epochs,
                 held=not run.force and held_record(run) is not None,
             )
         )
@@ -146,8 +163,10 @@ def _train(planned: Planned) -> bool:
     return subprocess.run(command, check=False).returncode == 0
 
 
-def _find_data(settings: ReproduceSettings) -> tuple[list[RunSettings], dict[str, str]]:
-    """The runs whose data is there, and why the other data sets are not."""
+def _find_data(
+    settings: ReproduceSettings,
+) -> tuple[list[tuple[RunSettings, int]], dict[str, str]]:
+    """The runs whose data is there with their numbers of test ratings; why the others are not."""
     runs, gaps = [], {}
     for data in settings.data_sets:
         chosen = [
@@ -157,14 +176,14 @@ def _find_data(settings: ReproduceSettings) -> tuple[list[RunSettings], dict[str
         ]
         source: Source = build_source(chosen[0].data)
         try:
-            source.split(settings.data_dir)
+            split = source.split(settings.data_dir)
         except MissingDataError as error:
             if settings.strict:
                 raise
             gaps[data] = str(error)
             _log.info("%s", error)
         else:
-            runs += chosen
+            runs += [(run, len(split.test)) for run in chosen]
     return runs, gaps
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from glocalk.nn.kernels import global_convolution
 
@@ -67,7 +69,7 @@ def mean_prediction(hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def predict_pairs(
-    hidden: Tensor, weight: Tensor, bias: Tensor, users: Tensor, items: Tensor, chunk: int = 65536
+    hidden: Tensor, weight: Tensor, bias: Tensor, users: Tensor, items: Tensor, chunk: int = 8192
 ) -> Tensor:
     """Predictions hᵢ·wᵤ + bᵤ at the pairs asked for, and nowhere else.
 
@@ -116,5 +118,30 @@ class DenseRatings(RatingOperator):
         return global_convolution(self.matrix, kernels) @ weight
 
     def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        predicted = torch.addmm(bias, hidden, weight)
-        return ((self.matrix - predicted) * self.observed).square().sum() / 2
+        return _MaskedError.apply(self, hidden, weight, bias)  # type: ignore[no-any-return]
+
+
+class _MaskedError(torch.autograd.Function):
+    """½ Σ e² with E = (H W + b − R) ⊙ observed; gradients E Wᵀ, Hᵀ E, Σᵢ e.
+
+    E is the one items × users matrix made; autograd would keep three.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, ratings: DenseRatings, hidden: Tensor, weight: Tensor, bias: Tensor
+    ) -> Tensor:
+        errors = torch.addmm(bias, hidden, weight).sub_(ratings.matrix).mul_(ratings.observed)
+        ctx.save_for_backward(hidden, weight, errors)
+        return errors.square().sum() / 2
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
+        hidden, weight, errors = ctx.saved_tensors
+        return (
+            None,
+            gradient * (errors @ weight.T),
+            gradient * (hidden.T @ errors),
+            gradient * errors.sum(dim=0),
+        )

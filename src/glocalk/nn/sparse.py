@@ -55,6 +55,10 @@ class SparseRatings(RatingOperator):
     def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return _HalfSquaredError.apply(self, hidden, weight.T, bias)  # type: ignore[no-any-return]
 
+    def live_share(self, kernels: Sequence[Tensor]) -> float:
+        """Share of cells that are positive in the matrix convolved with `kernels`."""
+        return _convolve(self, kernels)[-1].density
+
     def cells(self, reach: int) -> tuple[CSR, CSR]:
         """By item and by user, the cells that convolutions reaching so far can fill."""
         if reach not in self._cells:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from glocalk.records import Curves, Record
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import rmse
+from glocalk.report.style import svg_text
 
 Errors: TypeAlias = NDArray[np.float64]
 
@@ -31,33 +30,10 @@ _MARKS = {  # the first is larger, to be seen where validation chooses the same 
 
 _STAGES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
 
-# Nothing of a user's matplotlibrc; text as outlines, which look the same everywhere.
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "glocalk",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-}
-
 
 def curves_svg(cell: Cell) -> str:
     """The figure of one cell with runs that have epochs, as svg text."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        file = io.StringIO()
-        # No date and no version of the library, so that the same records give the same text.
-        metadata = {"Date": None, "Creator": None}
-        curves_figure(cell).savefig(file, format="svg", metadata=metadata)
-    return file.getvalue()
+    return svg_text(lambda: curves_figure(cell))
 
 
 def has_curves(cell: Cell) -> bool:

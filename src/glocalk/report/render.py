@@ -1,12 +1,14 @@
-"""Everything in `reports/`, made from the committed records."""
+"""Everything in `reports/`, made from the committed records and the benchmark."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from glocalk.bench.record import Bench
 from glocalk.errors import GlocalkError
 from glocalk.records import write_atomically
+from glocalk.report.bench import bench_texts
 from glocalk.report.cells import table1_cells
 from glocalk.report.figures import MODEL, curves_svg, has_curves
 from glocalk.report.load import load_committed
@@ -58,6 +60,7 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     for cell in cells:
         if cell.model == MODEL and has_curves(cell):
             texts[out_dir / f"curves_{cell.data}.svg"] = curves_svg(cell)
+    texts |= bench_texts(Bench.read(out_dir / "bench.json"), out_dir)
     superfluous = sorted(set(out_dir.glob("curves_*.svg")) - texts.keys())
     return Report(texts, superfluous, len(committed.done), committed.failed)
 

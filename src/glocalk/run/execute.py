@@ -6,6 +6,7 @@ import logging
 import shutil
 import traceback
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ from filelock import FileLock, Timeout
 from lightning.pytorch.loggers import Logger
 
 from glocalk.completers.base import Completer, Training
-from glocalk.completers.monitor import Monitor
+from glocalk.completers.monitor import Listener, Monitor
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.records import Failure, ProtocolResult, Record
@@ -71,6 +72,38 @@ def _prepare(settings: RunSettings) -> _Run:
         _Run(settings, completer, None).write_failure(error)
         raise
     return _Run(settings, completer, split)
+
+
+def train_once(
+    settings: RunSettings, split: Split, folder: Path, listeners: Sequence[Listener] = ()
+) -> tuple[Completer, Monitor]:
+    """One training on `split`, with checkpoints and logs in `folder`."""
+    monitor = Monitor(split.test, split.valid, settings.protocol.clip, listeners)
+    completer = build_completer(settings.model)
+    training = Training(
+        seed=settings.seed,
+        monitor=monitor,
+        folder=folder,
+        trainer=settings.trainer_options,
+        loggers={stage: _loggers(settings, folder, stage) for stage in completer.schedule},
+    )
+    completer.fit(split.train, split.valid, training)
+    if not completer.has_epochs:
+        monitor.observe("fit", None, completer.predict)
+    return completer, monitor
+
+
+def _loggers(settings: RunSettings, folder: Path, stage: str) -> list[Logger]:
+    try:
+        return [
+            hydra.utils.instantiate(node, save_dir=folder, name=stage)
+            for node in settings.logger.values()
+        ]
+    except Exception as error:
+        raise GlocalkError(
+            f"A logger cannot be made ({str(error.__cause__ or error).splitlines()[0]}): "
+            "install what it needs, or choose logger=csv."
+        ) from error
 
 
 @dataclass
@@ -133,7 +166,7 @@ class _Run:
 
     def train(self) -> Record:
         """Make the trainings and take the results."""
-        _quieten_lightning()
+        quieten_lightning()
         provenance.reset_peak_memory()
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
@@ -164,32 +197,9 @@ class _Run:
         if number == 1:
             split = split.hold_out(settings.protocol.valid_share, settings.seed)
         progress.training_started(number)
-        monitor = Monitor(split.test, split.valid, settings.protocol.clip, [progress])
         folder = self.folder / f"training_{number}"
-        completer = build_completer(settings.model)
-        training = Training(
-            seed=settings.seed,
-            monitor=monitor,
-            folder=folder,
-            trainer=settings.trainer_options,
-            loggers={stage: self._loggers(folder, stage) for stage in completer.schedule},
-        )
-        completer.fit(split.train, split.valid, training)
-        if not completer.has_epochs:
-            monitor.observe("fit", None, completer.predict)
+        completer, monitor = train_once(settings, split, folder, [progress])
         return Trained(number, monitor), completer.num_parameters
-
-    def _loggers(self, folder: Path, stage: str) -> list[Logger]:
-        try:
-            return [
-                hydra.utils.instantiate(node, save_dir=folder, name=stage)
-                for node in self.settings.logger.values()
-            ]
-        except Exception as error:
-            raise GlocalkError(
-                f"A logger cannot be made ({str(error.__cause__ or error).splitlines()[0]}): "
-                "install what it needs, or choose logger=csv."
-            ) from error
 
     def _takes_epoch_of_lowest_seed(self) -> bool:
         protocol = self.settings.protocol
@@ -288,7 +298,7 @@ def _done_record(path: Path) -> Record | None:
     return record if record.status == "done" else None
 
 
-def _quieten_lightning() -> None:
+def quieten_lightning() -> None:
     """Keep Lightning's advice on loaders and folders, which does not apply here, off the screen."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for message in (

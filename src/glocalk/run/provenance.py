@@ -62,6 +62,15 @@ def device(accelerator: str) -> str:
     return "cpu"
 
 
+def cpu() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor() or platform.machine()
+
+
 def reset_peak_memory() -> None:
     """Start measuring the peak anew, where the system allows it (Linux)."""
     try:

@@ -1,0 +1,1 @@
+"""How fast and how large: the exact formulations against each other, trainings, scaling."""

@@ -1,0 +1,153 @@
+"""One loss and gradient: the dense formulations against the sparse one."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from glocalk.bench.literal import literal_loss
+from glocalk.bench.process import in_own_process
+from glocalk.bench.record import Evaluation
+from glocalk.completers.glocal_k import FineTuning, GLocalK, GLocalKNetwork, PreTraining
+from glocalk.data.ratings import RatingMatrix
+from glocalk.nn.formulation import Formulation, make_operator
+from glocalk.nn.operators import DenseRatings, RatingOperator
+from glocalk.nn.sparse import SparseRatings
+from glocalk.run import provenance
+from glocalk.run.settings import RunSettings, build_completer, build_source
+
+FORMULATIONS = ("dense_literal", "dense_matmul", "sparse")
+Module: TypeAlias = PreTraining | FineTuning
+STAGES: dict[str, type[Module]] = {"pretrain": PreTraining, "finetune": FineTuning}
+Loss: TypeAlias = Callable[[], Tensor]
+
+
+def measure_evaluations(settings: RunSettings, repeats: int) -> list[Evaluation]:
+    """Both stages of a data set by every formulation.
+
+    Measured two epochs into each stage, the formulations taking turns in this process; the
+    memory in a process each.
+
+    Args:
+        settings: of a run of GLocal-K.
+        repeats: evaluations of each.
+    """
+    train = build_source(settings.data).split(settings.data_dir).train
+    network = _network(settings, train)
+    operators = {name: _operator(train, name) for name in ("dense", "sparse")}
+    found = []
+    for stage, kind in STAGES.items():
+        module = kind(network, iterations=5)
+        _train_two_epochs(module, operators["sparse"])
+        losses = {name: _loss(network, stage, name, operators) for name in FORMULATIONS}
+        double = copy.deepcopy(network).double()
+        exact = _gradients(double, _loss(double, stage, "dense_literal", _doubled(train)))
+        errors = {
+            name: _relative_error(_gradients(network, loss), exact) for name, loss in losses.items()
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in FORMULATIONS}
+        for _ in range(repeats):
+            for name, loss in losses.items():
+                start = time.perf_counter()
+                _gradients(network, loss)
+                seconds[name].append(time.perf_counter() - start)
+        live = _live_share(module, operators["sparse"]) if stage == "finetune" else None
+        found += [
+            Evaluation(
+                data=settings.data_name,
+                stage=stage,
+                formulation=name,
+                seconds=seconds[name],
+                peak_mb=in_own_process(evaluation_peak_mb, settings, stage, name),
+                max_rel_grad_error=errors[name],
+                live_share=live,
+            )
+            for name in FORMULATIONS
+        ]
+    return found
+
+
+def evaluation_peak_mb(settings: RunSettings, stage: str, formulation: str) -> float:
+    """Peak memory of this process after one evaluation from random weights."""
+    train = build_source(settings.data).split(settings.data_dir).train
+    network = _network(settings, train)
+    name: Formulation = "sparse" if formulation == "sparse" else "dense"
+    operators: dict[str, RatingOperator] = {name: _operator(train, name)}
+    _gradients(network, _loss(network, stage, formulation, operators))
+    return provenance.peak_memory_mb()
+
+
+def _network(settings: RunSettings, train: RatingMatrix) -> GLocalKNetwork:
+    completer = build_completer(settings.model)
+    assert isinstance(completer, GLocalK)
+    generator = torch.Generator().manual_seed(settings.seed)
+    return GLocalKNetwork(train.shape, completer.config, generator)
+
+
+def _operator(
+    train: RatingMatrix, formulation: Formulation, dtype: torch.dtype = torch.float32
+) -> RatingOperator:
+    return make_operator(
+        torch.tensor(train.users),
+        torch.tensor(train.items),
+        torch.tensor(train.ratings, dtype=dtype),
+        (train.num_items, train.num_users),
+        formulation,
+    )
+
+
+def _doubled(train: RatingMatrix) -> dict[str, RatingOperator]:
+    return {"dense": _operator(train, "dense", torch.float64)}
+
+
+def _loss(
+    network: GLocalKNetwork, stage: str, formulation: str, operators: dict[str, RatingOperator]
+) -> Loss:
+    if formulation == "dense_literal":
+        dense = operators["dense"]
+        assert isinstance(dense, DenseRatings)
+        return lambda: literal_loss(network, stage, dense.matrix, dense.observed)
+    operator = operators["sparse" if formulation == "sparse" else "dense"]
+    module = STAGES[stage](network, iterations=5)
+    return lambda: module.loss(operator)
+
+
+def _gradients(network: GLocalKNetwork, loss: Loss) -> list[Tensor]:
+    """By every parameter; zeros by those that the loss does not use."""
+    network.zero_grad()
+    torch.autograd.backward(loss())
+    return [torch.zeros_like(p) if p.grad is None else p.grad for p in network.parameters()]
+
+
+def _relative_error(gradients: list[Tensor], exact: list[Tensor]) -> float:
+    """Largest error of a component, over the largest component, of the worst parameter."""
+    return max(
+        ((ours.double() - other).abs().max() / other.abs().max()).item()
+        for ours, other in zip(gradients, exact, strict=True)
+        if other.abs().max() > 0
+    )
+
+
+def _train_two_epochs(module: Module, operator: RatingOperator) -> None:
+    optimizer = module.configure_optimizers()
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = module.loss(operator)
+        torch.autograd.backward(loss)
+        return loss
+
+    for _ in range(2):
+        optimizer.step(closure)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def _live_share(module: Module, operator: RatingOperator) -> float:
+    assert isinstance(operator, SparseRatings)
+    layers, _ = module.network.effective()
+    return operator.live_share(module.network.global_kernels(operator, layers))

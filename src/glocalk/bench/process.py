@@ -1,0 +1,18 @@
+"""Measure in a process of its own: its peak memory is that of nothing else."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_own_process(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
+    """What a function of a module returns, called in a fresh interpreter."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *arguments, **options).result()

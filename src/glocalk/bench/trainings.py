@@ -1,0 +1,61 @@
+"""Whole trainings, and where their time goes; planted matrices of growing size."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from glocalk.bench.clock import StepTimes, step_clock
+from glocalk.bench.record import ScalingPoint, StageCost, WholeTraining
+from glocalk.data.splits import Split
+from glocalk.run import provenance
+from glocalk.run.execute import quieten_lightning, train_once
+from glocalk.run.settings import RunSettings, build_completer, build_source
+
+
+def measure_training(settings: RunSettings) -> WholeTraining:
+    """One training on all training ratings; call it in a process of its own."""
+    split = build_source(settings.data).split(settings.data_dir)
+    times, seconds = _train(settings, split)
+    schedule = build_completer(settings.model).schedule
+    return WholeTraining(
+        data=settings.data_name,
+        stages=[
+            StageCost(
+                stage=stage,
+                epochs=epochs,
+                evaluations=steps.evaluations,
+                seconds=seconds[stage],
+                gradient_seconds=steps.closure_seconds,
+                optimiser_seconds=steps.seconds - steps.closure_seconds,
+            )
+            for (stage, epochs), steps in zip(schedule.items(), times, strict=True)
+        ],
+        evaluation_seconds=seconds["evaluation"],
+        peak_mb=provenance.peak_memory_mb(),
+    )
+
+
+def measure_scaling(settings: RunSettings) -> ScalingPoint:
+    """The one stage that `settings` train on planted ratings; in a process of its own."""
+    split = build_source(settings.data).split(settings.data_dir)
+    (stage,) = build_completer(settings.model).schedule
+    ((steps,), _) = _train(settings, split)
+    return ScalingPoint(
+        stage=stage,
+        ratings=len(split.train),
+        users=split.train.num_users,
+        items=split.train.num_items,
+        evaluations=steps.evaluations,
+        seconds=steps.closure_seconds / steps.evaluations,
+        optimiser_seconds=(steps.seconds - steps.closure_seconds) / steps.evaluations,
+        peak_mb=provenance.peak_memory_mb(),
+    )
+
+
+def _train(settings: RunSettings, split: Split) -> tuple[list[StepTimes], dict[str, float]]:
+    """Times of each stage's optimiser, and the monitor's seconds."""
+    quieten_lightning()
+    with tempfile.TemporaryDirectory() as folder, step_clock() as times:
+        _, monitor = train_once(settings, split, Path(folder))
+    return times, monitor.seconds
