@@ -11,41 +11,14 @@ from glocalk.bench.clock import step_clock
 from glocalk.bench.evaluations import FORMULATIONS
 from glocalk.bench.literal import literal_loss
 from glocalk.bench.record import Bench
-from glocalk.completers.glocal_k import GLocalKNetwork, GLocalKSettings
 from glocalk.errors import GlocalkError
 from glocalk.nn.lbfgs import make_lbfgs
-
-
-def network_of(items, users):
-    config = GLocalKSettings.check(
-        {
-            "hidden_size": 6,
-            "hidden_layers": 2,
-            "kernel_dimension": 3,
-            "kernel_size": 3,
-            "convolution_layers": 1,
-            "aggregation": "weighted",
-            "dot_scale": 0.3,
-            "lambda_2": 0.2,
-            "lambda_s": 0.06,
-            "pretrain": {"epochs": 1, "iterations": 3},
-            "finetune": {"epochs": 1, "iterations": 2},
-            "lbfgs": {},
-            "formulation": "auto",
-        },
-        "model",
-    )
-    network = GLocalKNetwork((users, items), config, torch.Generator().manual_seed(0)).double()
-    with torch.no_grad():
-        for layer in network.autoencoder.layers:
-            layer.u.mul_(300)
-            layer.v.mul_(300)
-    return network
+from small import network_of, settings
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
 def test_the_literal_loss_is_that_of_the_equations(stage):
-    network = network_of(7, 9)
+    network = network_of(settings(), (9, 7))
     generator = torch.Generator().manual_seed(1)
     matrix = torch.randint(0, 6, (7, 9), generator=generator).double()
     observed = (matrix > 0).double()

@@ -2,110 +2,24 @@ import numpy as np
 import pytest
 import torch
 
-import literal
 from glocalk.completers.base import Training
 from glocalk.completers.glocal_k import (
     FineTuning,
     GLocalK,
     GLocalKNetwork,
-    GLocalKSettings,
     PreTraining,
 )
 from glocalk.completers.monitor import Monitor
 from glocalk.errors import GlocalkError
-from glocalk.nn.operators import DenseRatings
 from planted import planted
+from small import network_of, settings
 
 TRAIN, TEST = planted(num_users=14, num_items=11)
 
 
-def settings(**options):
-    defaults = {
-        "hidden_size": 6,
-        "hidden_layers": 2,
-        "kernel_dimension": 3,
-        "kernel_size": 3,
-        "convolution_layers": 1,
-        "aggregation": "weighted",
-        "dot_scale": 0.3,
-        "lambda_2": 0.2,
-        "lambda_s": 0.06,
-        "pretrain": {"epochs": 2, "iterations": 3},
-        "finetune": {"epochs": 3, "iterations": 2},
-        "lbfgs": {},
-        "formulation": "dense",
-    }
-    return GLocalKSettings.check({**defaults, **options}, "model")
-
-
-def network_of(config, seed=0):
-    network = GLocalKNetwork(TRAIN.shape, config, torch.Generator().manual_seed(seed)).double()
-    with torch.no_grad():
-        for layer in network.autoencoder.layers:  # some kernel values 0, most between 0 and 1
-            layer.u.mul_(300)
-            layer.v.mul_(300)
-    return network
-
-
-def dense_ratings():
-    matrix = torch.zeros(TRAIN.num_items, TRAIN.num_users, dtype=torch.float64)
-    matrix[TRAIN.items, TRAIN.users] = torch.tensor(TRAIN.ratings)
-    return matrix, (matrix > 0).double()
-
-
-def operator():
-    users, items = torch.tensor(TRAIN.users), torch.tensor(TRAIN.items)
-    shape = (TRAIN.num_items, TRAIN.num_users)
-    return DenseRatings(users, items, torch.tensor(TRAIN.ratings), shape)
-
-
-def literal_loss(network, stage, config):
-    ratings, observed = dense_ratings()
-    layers = [(layer.weight, layer.u, layer.v, layer.bias) for layer in network.autoencoder.layers]
-    x = ratings
-    if stage is FineTuning:
-        x = literal.convolved(
-            ratings, layers, list(network.item_kernels), config.dot_scale, config.aggregation
-        )
-    return literal.loss(x, ratings, observed, layers, config.lambda_2, config.lambda_s)
-
-
-@pytest.mark.parametrize("stage", [PreTraining, FineTuning])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"kernel_size": 5},
-        {"kernel_size": 7, "aggregation": "average"},
-        {"convolution_layers": 2},
-        {"convolution_layers": 3, "dot_scale": 0.1},
-        {"aggregation": "average", "convolution_layers": 2, "dot_scale": 5.0},
-        {"hidden_layers": 1},
-        {"hidden_layers": 3, "kernel_dimension": 5},
-    ],
-    ids=str,
-)
-def test_loss_and_gradient_are_the_literal_ones(stage, options):
-    config = settings(**options)
-    network = network_of(config)
-    module = stage(network, iterations=1)
-    ours = module.loss(operator())
-    theirs = literal_loss(network, stage, config)
-    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
-    trained = list(module.trained().parameters())
-    gradients = torch.autograd.grad(ours, trained, allow_unused=True)
-    expected = torch.autograd.grad(theirs, trained, allow_unused=True)
-    for got, want in zip(gradients, expected, strict=True):
-        assert (got is None) == (want is None)
-        if want is not None:
-            torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-11)
-    if stage is FineTuning:
-        assert all(g is not None and g.abs().max() > 0 for g in gradients[-1:])
-
-
 def test_pre_training_leaves_the_item_kernels_alone():
     config = settings()
-    network = network_of(config)
+    network = network_of(config, TRAIN.shape)
     trained = {id(parameter) for parameter in PreTraining(network, 1).trained().parameters()}
     assert not trained & {id(parameter) for parameter in network.item_kernels}
     trained = {id(parameter) for parameter in FineTuning(network, 1).trained().parameters()}
