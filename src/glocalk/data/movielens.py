@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from glocalk.data.ids import Ids
 from glocalk.data.package_index import PackageIndex
 from glocalk.data.ratings import Indices, Values
 from glocalk.data.source import Checksum, FileSet, Source, divide
@@ -82,8 +83,9 @@ class MovieLens100K(Source):
     def split(self, data_dir: Path) -> Split:
         users, items, ratings = _read_triples(ML_100K.locate(data_dir, "u.data"), "\t", (0, 1, 2))
         test = np.arange(len(ratings)) // 20_000 == self.config.fold - 1
-        triples = users - 1, items - 1, ratings
-        return divide(f"u{self.config.fold}", triples, test, (943, 1682), SCALE)
+        triples, shape = (users - 1, items - 1, ratings), (943, 1682)
+        ids = Ids(np.arange(1, shape[0] + 1), np.arange(1, shape[1] + 1))
+        return divide(f"u{self.config.fold}", triples, test, shape, SCALE, ids)
 
 
 class MovieLens1MSettings(Settings):
@@ -117,15 +119,17 @@ class MovieLens1M(Source):
     def split(self, data_dir: Path) -> Split:
         # A file split on `:` has an empty column inside each `::`; pandas splits fast only on one
         # character.
-        ids = _read_triples(ML_1M.locate(data_dir, "ratings.dat"), ":", (0, 2, 4))
-        (user_ids, users), (item_ids, items) = (np.unique(i, return_inverse=True) for i in ids[:2])
+        stored = _read_triples(ML_1M.locate(data_dir, "ratings.dat"), ":", (0, 2, 4))
+        user_ids, users = np.unique(stored[0], return_inverse=True)
+        item_ids, items = np.unique(stored[1], return_inverse=True)
         order = np.arange(len(users))
         np.random.RandomState(self.config.split_seed).shuffle(order)
         test = np.zeros(len(users), dtype=bool)
         test[order[: int(0.1 * len(users))]] = True
         shape = len(user_ids), len(item_ids)
         name = f"90:10 seed {self.config.split_seed}"
-        return divide(name, (users, items, ids[2]), test, shape, SCALE)
+        triples = users, items, stored[2]
+        return divide(name, triples, test, shape, SCALE, Ids(user_ids, item_ids))
 
 
 def _read_triples(

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from glocalk.data.ids import Ids
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError, MissingDataError
@@ -192,6 +193,7 @@ def divide(
     test: NDArray[np.bool_],
     shape: tuple[int, int],
     scale: tuple[float, float],
+    ids: Ids | None = None,
 ) -> Split:
     """The split whose test ratings a mask marks; the others train.
 
@@ -201,10 +203,11 @@ def divide(
         test: [n] true for a test rating.
         shape: (number of users, number of items).
         scale: (lowest, highest) rating.
+        ids: labels of users and items, where there are some.
     """
     users, items, ratings = triples
 
     def part(chosen: NDArray[np.bool_]) -> RatingMatrix:
         return RatingMatrix(users[chosen], items[chosen], ratings[chosen], shape, scale)
 
-    return Split(name, train=part(~test), test=part(test))
+    return Split(name, part(~test), part(test), ids=ids)

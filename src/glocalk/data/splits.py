@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from glocalk.data.ids import Ids
 from glocalk.data.ratings import RatingMatrix
 from glocalk.errors import GlocalkError
 
@@ -21,6 +22,7 @@ class Split:
         train: the ratings that a completer may see.
         test: the ratings that it is judged by.
         valid: training ratings held out to choose an epoch by; None where all of them train.
+        ids: labels of users and items; None where the data set has none, see `labels`.
 
     Raises:
         GlocalkError: the parts differ in shape or scale, one is empty, or two share a pair.
@@ -30,6 +32,7 @@ class Split:
     train: RatingMatrix
     test: RatingMatrix
     valid: RatingMatrix | None = None
+    ids: Ids | None = None
 
     def __post_init__(self) -> None:
         parts = {"training": self.train, "test": self.test, "validation": self.valid}
@@ -42,6 +45,8 @@ class Split:
                 raise GlocalkError(f"The {name} set of split '{self.name}' has no ratings.")
             seen.add((part.shape, part.scale))
             cells.append(part.users * part.num_items + part.items)
+        if self.ids and (len(self.ids.users), len(self.ids.items)) != self.train.shape:
+            raise GlocalkError(f"The ids of split '{self.name}' do not fit its shape.")
         if len(seen) > 1:
             raise GlocalkError(f"The parts of split '{self.name}' differ in shape or scale.")
         joined = np.sort(np.concatenate(cells))
@@ -50,6 +55,11 @@ class Split:
                 f"Two parts of split '{self.name}' hold the same (user, item) pair: "
                 "a test rating must not be trained on."
             )
+
+    @property
+    def labels(self) -> Ids:
+        """The ids, or the indices where the data set has none."""
+        return self.ids or Ids.numbered(self.train.shape)
 
     @cached_property
     def checksum(self) -> str:
