@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
@@ -29,23 +30,21 @@ class StepTimes:
 def step_clock() -> Iterator[list[StepTimes]]:
     """Time every optimiser that steps inside; the list fills in the order of their first steps."""
     order: list[StepTimes] = []
-    times: dict[int, StepTimes] = {}
-    alive: list[Optimizer] = []  # so that no other gets the same id
+    times: WeakKeyDictionary[Optimizer, StepTimes] = WeakKeyDictionary()
     started = 0.0
 
     def before(
         optimizer: Optimizer, arguments: tuple[Any, ...], options: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         nonlocal started
-        if id(optimizer) not in times:
-            times[id(optimizer)] = StepTimes()
-            order.append(times[id(optimizer)])
-            alive.append(optimizer)
+        if optimizer not in times:
+            times[optimizer] = StepTimes()
+            order.append(times[optimizer])
         if "closure" in options:
-            options = {**options, "closure": timed(options["closure"], times[id(optimizer)])}
+            options = {**options, "closure": timed(options["closure"], times[optimizer])}
         else:
             itself, closure, *rest = arguments
-            arguments = (itself, timed(closure, times[id(optimizer)]), *rest)
+            arguments = (itself, timed(closure, times[optimizer]), *rest)
         started = time.perf_counter()
         return arguments, options
 
@@ -61,8 +60,8 @@ def step_clock() -> Iterator[list[StepTimes]]:
 
     def after(optimizer: Optimizer, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
         del arguments, options
-        times[id(optimizer)].seconds += time.perf_counter() - started
-        times[id(optimizer)].steps += 1
+        times[optimizer].seconds += time.perf_counter() - started
+        times[optimizer].steps += 1
 
     handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
     try:
@@ -70,4 +69,3 @@ def step_clock() -> Iterator[list[StepTimes]]:
     finally:
         for handle in handles:
             handle.remove()
-        alive.clear()

@@ -202,7 +202,7 @@ class GLocalK(Completer):
     """Pre-training, then fine-tuning of one network; predictions are those of the last stage."""
 
     Config = GLocalKSettings
-    model_version = 2
+    model_version = 3
     official = "best_test"  # the official code prints its best test epoch, see the README
 
     def __init__(self, config: GLocalKSettings) -> None:

@@ -117,7 +117,8 @@ def run_stage(
     trainer = lightning.Trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
     resume = checkpoint if checkpoint is not None and checkpoint.exists() else None
     trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
-    # Lightning's objects hold each other, and with them the optimiser's vectors.
+    # Lightning's objects hold each other, and the trainer the optimiser's vectors.
+    stage.module.trainer = data.trainer = None
     del trainer
     gc.collect()
 

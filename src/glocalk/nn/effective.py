@@ -33,11 +33,15 @@ def effective_weight(weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tens
         v: [outputs, dimension].
 
     Returns:
-        [inputs, outputs] and two scalars.
+        [inputs, outputs] and two scalars, float64: a line search needs more digits of a large
+        sum than float32 has.
     """
     if weight.device.type != "cpu" or weight.dtype not in (torch.float32, torch.float64):
         kernel = local_kernel(u, v)
-        return weight * kernel, weight.square().sum() / 2, kernel.square().sum() / 2
+        squares, kernel_squares = (
+            matrix.square().sum(dtype=torch.float64) / 2 for matrix in (weight, kernel)
+        )
+        return weight * kernel, squares, kernel_squares
     if weight.T.is_contiguous() and not weight.is_contiguous():
         effective, squares, kernel_squares = effective_weight(weight.T, v, u)
         return effective.T, squares, kernel_squares
@@ -67,8 +71,8 @@ class _EffectiveWeight(torch.autograd.Function):
         squares, kernel_squares = sums.sum(axis=0) / 2
         return (
             torch.from_numpy(effective),
-            weight.new_tensor(squares),
-            weight.new_tensor(kernel_squares),
+            weight.new_tensor(squares, dtype=torch.float64),
+            weight.new_tensor(kernel_squares, dtype=torch.float64),
         )
 
     @staticmethod

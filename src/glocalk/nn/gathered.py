@@ -103,7 +103,7 @@ class _HalfSquaredError(torch.autograd.Function):
         errors = predicted - ratings.ratings
         ctx.ratings = ratings
         ctx.save_for_backward(hidden, weight, errors)
-        return errors.square().sum() / 2
+        return errors.square().sum(dtype=torch.float64) / 2
 
     @staticmethod
     @once_differentiable

@@ -164,11 +164,12 @@ class LBFGS(torch.optim.Optimizer):
             torch.add(start.view_as(parameter), along.view_as(parameter), alpha=step, out=parameter)
 
     def _flat_gradient(self, out: Tensor | None) -> Tensor:
-        """The gradients as one vector."""
+        """The gradients as one vector, which takes their place."""
         gradients = [
             (torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1)
             for p in self._parameters
         ]
+        self.zero_grad()
         return torch.cat(gradients) if out is None else torch.cat(gradients, out=out)
 
 

@@ -48,7 +48,7 @@ class RatingOperator(ABC):
             bias: [users] output bias.
 
         Returns:
-            Scalar.
+            Scalar, float64: a line search needs more digits of a large sum than float32 has.
         """
 
 
@@ -133,7 +133,7 @@ class _MaskedError(torch.autograd.Function):
     ) -> Tensor:
         errors = torch.addmm(bias, hidden, weight).sub_(ratings.matrix).mul_(ratings.observed)
         ctx.save_for_backward(hidden, weight, errors)
-        return errors.square().sum() / 2
+        return errors.square().sum(dtype=torch.float64) / 2
 
     @staticmethod
     @once_differentiable

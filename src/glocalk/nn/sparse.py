@@ -97,7 +97,7 @@ class _HalfSquaredError(torch.autograd.Function):
         total, ctx.errors = csr.errors(ratings.by_item, predicted, _array(bias))
         ctx.ratings = ratings
         ctx.save_for_backward(hidden, weight)
-        return hidden.new_tensor(total)
+        return hidden.new_tensor(total, dtype=torch.float64)
 
     @staticmethod
     @once_differentiable
