@@ -41,7 +41,17 @@ def download(folder: Path) -> Path:
     requirements = folder / "requirements.txt"
     requirements.write_text(_REQUIREMENT + "\n")
     options = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--no-input", "--quiet"]
-    options += ["--retries", "1", "--dest", str(folder), "--requirement", str(requirements)]
+    options += [
+        "--disable-pip-version-check",
+        "--retries",
+        "1",
+        "--timeout",
+        "10",
+        "--dest",
+        str(folder),
+        "--requirement",
+        str(requirements),
+    ]
     try:
         subprocess.run(
             [sys.executable, "-m", "pip", "download", *options],
