@@ -41,13 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def known_file_sets() -> dict[str, tuple[FileSet, ...]]:
-    """The files that each `conf/data/*.yaml` reads, by its name; those that read some."""
+    """The files that each `conf/data/*.yaml` reads, by its name."""
     known = {}
     for config in sorted((Path(glocalk.conf.__path__[0]) / "data").glob("*.yaml")):
         # The class alone, and not its options: they may be for a command line to give.
         source = pkgutil.resolve_name(OmegaConf.select(OmegaConf.load(config), "_target_"))
-        if file_sets := source.file_sets():
-            known[config.stem] = file_sets
+        known[config.stem] = source.file_sets()
     return known
 
 

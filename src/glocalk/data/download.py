@@ -193,7 +193,8 @@ class Download:
 
         def call() -> http.client.HTTPResponse:
             response = urllib.request.urlopen(request, timeout=self.patience.silence)
-            assert isinstance(response, http.client.HTTPResponse)
+            if not isinstance(response, http.client.HTTPResponse):
+                raise urllib.error.URLError("it leads away from HTTP")
             return response
 
         try:
@@ -245,7 +246,7 @@ class _Body:
 
     def request_headers(self) -> dict[str, str]:
         """What asks for the rest, where the server can tell that the file is still the same."""
-        if not (self._received and self._validator):
+        if not (self._received and self._total and self._validator):
             return {}
         return {"Range": f"bytes={self._received}-", "If-Range": self._validator}
 

@@ -1,4 +1,4 @@
-"""MovieLens 100K from the Python package index, for machines that reach nothing else.
+"""MovieLens 100K from the Python package index, for machines that do not reach GroupLens.
 
 The wheel of RecBole (`RUCAIBox/RecBole`) ships the 100,000 ratings in the order of `u.data`. The
 wheel alone is downloaded, pinned by its hash, read as an archive, and never installed.
