@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+comma := ,
 READY := $(VENV)/.ready
 
 # Narrow or widen `make reproduce`, e.g. make reproduce DATA=ml_100k,douban SEEDS=0,1,2,3,4
@@ -17,7 +18,7 @@ STRICT ?=
 # Where pip finds the CPU build of torch, if the package index serves a larger one.
 TORCH_INDEX ?=
 
-.PHONY: help setup reproduce test test-slow lint report check promote bench clean
+.PHONY: help setup data reproduce test test-slow lint report check promote bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -36,6 +37,9 @@ reproduce: $(READY) ## train the plan and write runs/report/table1.md (DATA= MOD
 	$(BIN)/python -m glocalk.reproduce \
 		$(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
 		$(if $(FORCE),force=true) $(if $(STRICT),strict=true)
+
+data: $(READY) ## get the data sets that are missing (DATA=)
+	$(BIN)/python -m glocalk.data fetch $(subst $(comma), ,$(DATA))
 
 test: $(READY) ## the tests; data tests need GLOCALK_DATA_DIR or data/
 	$(BIN)/python -m pytest -m "not slow"

@@ -6,6 +6,8 @@ from pathlib import Path
 # Matrices in tests are tiny: a second thread costs more than it brings, and processes side by
 # side would wait for one another. Set before torch is imported, which reads it once.
 os.environ["OMP_NUM_THREADS"] = "1"
+# No test asks the network for data, nor does a command line that one starts.
+os.environ["GLOCALK_OFFLINE"] = "1"
 
 import pytest
 

@@ -1,3 +1,4 @@
+import socket
 import time
 
 import hydra
@@ -41,6 +42,29 @@ def test_strict_makes_a_gap_a_failure(tmp_path):
     assert process.returncode == 1
     (line,) = process.stderr.strip().splitlines()
     assert "nowhere/douban" in line
+
+
+def test_a_machine_without_a_network_says_so_and_goes_on(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    proxies = {"https_proxy": nowhere, "http_proxy": nowhere, "no_proxy": ""}
+    overrides = ["data_sets=[ml_1m,douban]", "models=[bias]", "data_dir=nowhere"]
+    started = time.monotonic()
+    process = run("reproduce", *overrides, cwd=tmp_path, GLOCALK_OFFLINE="0", **proxies)
+    assert process.returncode == 0, process.stderr
+    before = process.stdout.split("Plan:")[0].strip().splitlines()
+    assert before[0] == "Not in 'nowhere': MovieLens 1M, Douban. Asking where to get it from."
+    for line, title, host in zip(
+        before[1:],
+        ("MovieLens 1M", "Douban"),
+        ("files.grouplens.org", "raw.githubusercontent.com"),
+        strict=True,
+    ):
+        assert line.startswith(f"{title} is missing: ")
+        assert f"no connection to {host}: Connection refused" in line
+    assert not (tmp_path / "nowhere").exists()
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import logging
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 from glocalk.cli import exit_with_sentence, plain, run_app, settings_of
-from glocalk.data.source import Source
+from glocalk.data.download import fetch_missing
+from glocalk.data.source import Source, offline
 from glocalk.errors import GlocalkError, MissingDataError
 from glocalk.records import Record, read_records
 from glocalk.report.local import write_local_table
@@ -167,15 +168,22 @@ def _find_data(
     settings: ReproduceSettings,
 ) -> tuple[list[tuple[RunSettings, int]], dict[str, str]]:
     """The runs whose data is there with their numbers of test ratings; why the others are not."""
-    runs, gaps = [], {}
-    for data in settings.data_sets:
-        chosen = [
+    chosen = {
+        data: [
             _settings_of_run(settings, data, model, seed)
             for model in settings.models
             for seed in settings.seeds
         ]
-        source: Source = build_source(chosen[0].data)
+        for data in settings.data_sets
+    }
+    sources = {data: build_source(of_data[0].data) for data, of_data in chosen.items()}
+    absent = _fetch(sources.values(), settings)
+    runs, gaps = [], {}
+    for data, source in sources.items():
         try:
+            for file_set in source.file_sets():
+                if file_set.title in absent:
+                    raise absent[file_set.title]
             split = source.split(settings.data_dir)
         except MissingDataError as error:
             if settings.strict:
@@ -183,8 +191,20 @@ def _find_data(
             gaps[data] = str(error)
             _log.info("%s", error)
         else:
-            runs += [(run, len(split.test)) for run in chosen]
+            runs += [(run, len(split.test)) for run in chosen[data]]
     return runs, gaps
+
+
+def _fetch(
+    sources: Iterable[Source], settings: ReproduceSettings
+) -> Mapping[str, MissingDataError]:
+    """Get all files that the sources lack; by title, what cannot be had."""
+    file_sets = {files.title: files for source in sources for files in source.file_sets()}
+    missing = [files for files in file_sets.values() if files.missing(settings.data_dir)]
+    if missing and not offline():
+        titles = ", ".join(files.title for files in missing)
+        _log.info("Not in '%s': %s. Asking where to get it from.", settings.data_dir, titles)
+    return fetch_missing(missing, settings.data_dir)
 
 
 def _settings_of_run(settings: ReproduceSettings, data: str, model: str, seed: int) -> RunSettings:

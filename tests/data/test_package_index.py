@@ -16,6 +16,15 @@ MEMBER = "recbole/dataset_example/ml-100k/ml-100k.inter"
 HEADER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
 
 
+@pytest.fixture(autouse=True)
+def index_alone(monkeypatch):
+    """MovieLens 100K comes from the package index or from nowhere."""
+    monkeypatch.delenv("GLOCALK_OFFLINE")
+    monkeypatch.setattr(
+        movielens, "ML_100K", dataclasses.replace(ML_100K, places=(PackageIndex(),))
+    )
+
+
 def wheel(path, content, member=MEMBER):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(member, content)

@@ -29,13 +29,19 @@ class Shelf:
         target.write_bytes(self.content)
 
 
+@pytest.fixture(autouse=True)
+def _online(monkeypatch):
+    """These places lie in this file."""
+    monkeypatch.delenv("GLOCALK_OFFLINE")
+
+
 def files(*places):
     return FileSet("Tiny", "tiny", "https://tiny.example", {"r.txt": Checksum(SHA)}, places)
 
 
 def put(data_dir, content):
     path = data_dir / "tiny" / "r.txt"
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     return path
 
@@ -110,7 +116,7 @@ def test_what_the_places_said_is_part_of_the_one_sentence(tmp_path):
 def test_a_second_run_that_comes_first_spoils_nothing(tmp_path):
     class Slow(Shelf):
         def fetch(self, file, target):
-            files(Shelf(CONTENT)).locate(tmp_path, file)  # the other run, start to end
+            put(tmp_path, CONTENT)  # the other run, where no lock can be had
             super().fetch(file, target)
 
     path = files(Slow(CONTENT)).locate(tmp_path, "r.txt")
@@ -129,7 +135,8 @@ def test_folder_that_cannot_be_written_to_is_found_before_fetching(tmp_path):
 @pytest.mark.parametrize(
     ("source", "file_set"), [(MovieLens1M, ML_1M), (Douban, DOUBAN)], ids=["ml-1m", "douban"]
 )
-def test_sources_name_their_official_address_when_missing(source, file_set, tmp_path):
+def test_sources_name_their_official_address_when_missing(source, file_set, tmp_path, monkeypatch):
+    monkeypatch.setenv("GLOCALK_OFFLINE", "1")
     with pytest.raises(MissingDataError) as error:
         source(source.Config()).split(tmp_path)
     assert file_set.address in str(error.value)

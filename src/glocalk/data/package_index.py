@@ -1,4 +1,4 @@
-"""MovieLens 100K from the Python package index, for machines that reach nothing else.
+"""MovieLens 100K from the Python package index, for machines that do not reach GroupLens.
 
 The wheel of RecBole (`RUCAIBox/RecBole`) ships the 100,000 ratings in the order of `u.data`. The
 wheel alone is downloaded, pinned by its hash, read as an archive, and never installed.
@@ -41,7 +41,17 @@ def download(folder: Path) -> Path:
     requirements = folder / "requirements.txt"
     requirements.write_text(_REQUIREMENT + "\n")
     options = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--no-input", "--quiet"]
-    options += ["--retries", "1", "--dest", str(folder), "--requirement", str(requirements)]
+    options += [
+        "--disable-pip-version-check",
+        "--retries",
+        "1",
+        "--timeout",
+        "10",
+        "--dest",
+        str(folder),
+        "--requirement",
+        str(requirements),
+    ]
     try:
         subprocess.run(
             [sys.executable, "-m", "pip", "download", *options],
