@@ -7,6 +7,7 @@ ACM TiiS 5(4), 2015.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from glocalk.data.package_index import PackageIndex
 from glocalk.data.ratings import Indices, Values
 from glocalk.data.source import Checksum, FileSet, Source, divide
 from glocalk.data.splits import Split
+from glocalk.errors import GlocalkError
 from glocalk.settings import Settings
 
 SCALE = (1.0, 5.0)
@@ -135,7 +137,24 @@ class MovieLens1M(Source):
 def _read_triples(
     path: Path, separator: str, columns: tuple[int, int, int]
 ) -> tuple[Indices, Indices, Values]:
-    """User ids, item ids and ratings [n] each, in file order."""
-    table = pd.read_csv(path, sep=separator, header=None, usecols=list(columns), dtype=np.int64)
-    users, items, ratings = (table[column].to_numpy() for column in columns)
+    """User ids, item ids and ratings [n] each, in file order.
+
+    Raises:
+        GlocalkError: a row has too few or too many columns, or one that is no whole number.
+    """
+    try:
+        # All columns: pandas passes over a row that is too long where it is to read a few only.
+        table = pd.read_csv(
+            path,
+            sep=separator,
+            header=None,
+            dtype=dict.fromkeys(columns, np.int64),
+            quoting=csv.QUOTE_NONE,
+            low_memory=False,
+        )
+        users, items, ratings = (table[column].to_numpy() for column in columns)
+    except (ValueError, KeyError, OverflowError) as error:  # pandas' own kinds are ValueErrors
+        raise GlocalkError(
+            f"'{path}' cannot be read as rows of user, item and rating: remove it and get it again."
+        ) from error
     return users, items, ratings.astype(np.float64)
