@@ -3,10 +3,16 @@
 What is right is read by loops of our own, which know nothing of the readers.
 """
 
+import bz2
 import contextlib
+import gzip
+import io
+import lzma
 import signal
+import zipfile
 from collections import Counter
 
+import h5py
 import numpy as np
 import pytest
 import scipy.sparse
@@ -165,12 +171,6 @@ def plain_rows(content, separator):
 
 @pytest.mark.parametrize("how", ["gz", "bz2", "xz", "zip"])
 def test_compressed_csv(how, tmp_path, capsys):
-    import bz2
-    import gzip
-    import io
-    import lzma
-    import zipfile
-
     text = "".join(",".join(map(str, row)) + "\n" for row in ROWS).encode()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
@@ -197,50 +197,47 @@ def test_compressed_csv(how, tmp_path, capsys):
         feed()
 
 
-@pytest.mark.parametrize(
-    ("separator", "columns", "width"), [("\t", (0, 1, 2), 4), (":", (0, 2, 4), 7)]
-)
-def test_movielens_rows(separator, columns, width, tmp_path, capsys):
-    between = "::" if separator == ":" else separator
+@pytest.mark.parametrize("separator", ["\t", "::"])
+def test_movielens_rows(separator, tmp_path, capsys):
     rows = [(196, 242, 3, 881250949), (186, 302, 3, 891717742), (22, 377, 1, 878887116)]
-    whole = "".join(between.join(map(str, row)) + "\n" for row in rows).encode()
+    whole = "".join(separator.join(map(str, row)) + "\n" for row in rows).encode()
     path = tmp_path / "rows"
-    with tally(f"MovieLens rows with {between!r}", capsys) as counted:
+    with tally(f"MovieLens rows with {separator!r}", capsys) as counted:
 
         @many
         @given(damage(whole))
         def feed(content):
             path.write_bytes(content)
-            made = counted.read(lambda: movielens._read_triples(path, separator, columns))
+            made = counted.read(lambda: movielens._read_triples(path, separator))
             if made is not None:
-                expected = whole_numbers(content, separator, columns, width)
-                assert [tuple(row) for row in np.transpose(made).tolist()] == expected
+                lines = content.decode("ascii").splitlines()
+                cells = [[int(cell) for cell in line.split(separator)] for line in lines]
+                assert {len(row) for row in cells} <= {3, 4}
+                assert np.transpose(made).tolist() == [row[:3] for row in cells]
 
         feed()
-
-
-def whole_numbers(content, separator, columns, width):
-    """[(user, item, rating)] of the lines; a line of another width raises."""
-    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("utf-8-sig").split("\n")
-    rows = [line.split(separator) for line in lines if line.strip(" ")]
-    assert len({len(row) for row in rows}) == 1 or max(map(len, rows)) <= max(width, len(rows[0]))
-    return [tuple(float(int(row[column])) for column in columns) for row in rows]
 
 
 def test_ml_1m(tmp_path, monkeypatch, capsys):
     # Every file passes: the checksum that guards the official one is out of the way.
     files = {"ratings.dat": Checksum("", lambda _: "")}
     monkeypatch.setattr(movielens, "ML_1M", FileSet("Made up", "ml-1m", "nowhere", files))
-    whole = "".join(f"{u}::{i}::{r}::97830{u}\n" for u in (1, 5, 9) for i, r in ((7, 5), (70, 2)))
+    whole = "".join(f"{u}::{i}::{r}::97830{u}\n" for u in range(1, 9) for i, r in ((7, 5), (70, 2)))
     path = tmp_path / "ml-1m" / "ratings.dat"
     path.parent.mkdir()
     with tally("ml-1m", capsys) as counted:
 
         @many
-        @given(damage(whole.encode() * 1 + b"11::7::3::1\n" * 1 + b"11::8::3::1\n" * 4))
+        @given(damage(whole.encode()))
         def feed(content):
             path.write_bytes(content)
-            counted.read(lambda: MovieLens1M(MovieLens1M.Config()).split(tmp_path))
+            made = counted.read(lambda: MovieLens1M(MovieLens1M.Config()).split(tmp_path))
+            if made is not None:
+                rows = [line.split("::") for line in content.decode("ascii").splitlines()]
+                assert labelled(made) == sorted(
+                    (str(int(user)), str(int(item)), float(rating))
+                    for user, item, rating, *_ in rows
+                )
 
         feed()
 
@@ -281,8 +278,6 @@ def entries(part):
 
 def looked_up(path, mask):
     """{(user, item): rating} where the mask is not 0, by loops over what HDF5 gives."""
-    import h5py
-
     with h5py.File(path) as file:
         rated, marked = (turned(file[name]) for name in ("M", mask))
     users, items = rated.shape
@@ -295,8 +290,6 @@ def looked_up(path, mask):
 
 
 def turned(stored):
-    import h5py
-
     if isinstance(stored, h5py.Dataset):
         return np.array(stored[()]).T
     full = scipy.sparse.csc_array(
