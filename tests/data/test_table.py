@@ -308,6 +308,7 @@ def test_a_duplicate_is_as_late_as_its_last_row(tmp_path):
         ("1,7,5\n1,8,3,4\n", {}, "Row 2 of 'r.csv' has 4 columns where the first has 3: mend"),
         ("1,7,5\n1,8\n", {}, "Row 2 of 'r.csv' has 2 columns where the first has 3: mend"),
         ('1,7,5\n1,"8,3\n1,9,3\n', {}, "of 'r.csv' cannot be read (unexpected end of data): mend"),
+        ('1,7,5,a\n1,8,3,"b\n1,9,3,c\n', {}, "of 'r.csv' cannot be read (unexpected end of data)"),
         ("", {}, "'r.csv' holds no ratings: give a file with rows."),
         ("\n\n", {}, "'r.csv' holds no ratings"),
         (HEADER, {}, "'r.csv' holds no ratings"),
