@@ -41,6 +41,15 @@ CASES = {
         ["data=ml_1m", "data_dir=nowhere"],
         ["nowhere/ml-1m/ratings.dat", "files.grouplens.org", "GLOCALK_DATA_DIR"],
     ),
+    "ratings of one's own without a path": (["data=csv"], ["'data.path' cannot be None", "give"]),
+    "ratings of one's own that are not there": (
+        ["data=csv", "data.path=nowhere.csv"],
+        ["'nowhere.csv' is not there", "data.path="],
+    ),
+    "misspelt option of one's own ratings": (
+        ["data=csv", "data.rating_column=2"],
+        ["Unknown option 'data.rating_column'", "did you mean 'rating'?"],
+    ),
     "unreadable override": (["model=["], ["'model=[' cannot be read"]),
     "unknown class": (["model._target_=glocalk.Nothing"], ["glocalk.Nothing", "cannot be found"]),
 }

@@ -8,6 +8,8 @@ ACM TiiS 5(4), 2015.
 from __future__ import annotations
 
 import hashlib
+import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from glocalk.data.package_index import PackageIndex
 from glocalk.data.ratings import Indices, Values
 from glocalk.data.source import Checksum, FileSet, Source, divide
 from glocalk.data.splits import Split
+from glocalk.errors import GlocalkError
 from glocalk.settings import Settings
 
 SCALE = (1.0, 5.0)
@@ -108,7 +111,7 @@ class MovieLens100K(Source):
         return (ML_100K,)
 
     def split(self, data_dir: Path) -> Split:
-        users, items, ratings = _read_triples(ML_100K.locate(data_dir, "u.data"), "\t", (0, 1, 2))
+        users, items, ratings = _read_triples(ML_100K.locate(data_dir, "u.data"), "\t")
         test = np.arange(len(ratings)) // 20_000 == self.config.fold - 1
         triples, shape = (users - 1, items - 1, ratings), (943, 1682)
         ids = Ids(np.arange(1, shape[0] + 1), np.arange(1, shape[1] + 1))
@@ -148,9 +151,7 @@ class MovieLens1M(Source):
         return (ML_1M,)
 
     def split(self, data_dir: Path) -> Split:
-        # A file split on `:` has an empty column inside each `::`; pandas splits fast only on one
-        # character.
-        stored = _read_triples(ML_1M.locate(data_dir, "ratings.dat"), ":", (0, 2, 4))
+        stored = _read_triples(ML_1M.locate(data_dir, "ratings.dat"), "::")
         user_ids, users = np.unique(stored[0], return_inverse=True)
         item_ids, items = np.unique(stored[1], return_inverse=True)
         order = np.arange(len(users))
@@ -163,10 +164,26 @@ class MovieLens1M(Source):
         return divide(name, triples, test, shape, SCALE, Ids(user_ids, item_ids))
 
 
-def _read_triples(
-    path: Path, separator: str, columns: tuple[int, int, int]
-) -> tuple[Indices, Indices, Values]:
-    """User ids, item ids and ratings [n] each, in file order."""
-    table = pd.read_csv(path, sep=separator, header=None, usecols=list(columns), dtype=np.int64)
+def _read_triples(path: Path, separator: str) -> tuple[Indices, Indices, Values]:
+    """User ids, item ids and ratings [n] each, in file order.
+
+    Raises:
+        GlocalkError: the file is no rows of three or four whole numbers.
+    """
+    content = path.read_bytes()
+    # pandas would take 1e3 for a whole number, and the first columns of a row that is too long.
+    between = separator.encode()
+    row = rb"\d{1,18}+(?:" + between + rb"\d{1,18}+){2,3}+(?:\r?\n|\Z)"
+    if not re.fullmatch(b"(?:" + row + b")++", content):
+        raise GlocalkError(
+            f"'{path}' is damaged, it must be rows of user, item and rating with "
+            f"{separator!r} between: remove it and get it again."
+        )
+    # Split on `:`, there is an empty column inside each `::`; pandas splits fast only on one
+    # character.
+    columns = list(range(0, 3 * len(separator), len(separator)))
+    table = pd.read_csv(
+        io.BytesIO(content), sep=separator[0], header=None, usecols=columns, dtype=np.int64
+    )
     users, items, ratings = (table[column].to_numpy() for column in columns)
     return users, items, ratings.astype(np.float64)

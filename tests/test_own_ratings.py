@@ -1,0 +1,107 @@
+"""Ratings of one's own, from their file to a row of this machine's table."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from command import SMALL, run
+from data.matlab import write_full, write_mat, write_sparse
+from glocalk.report.local import write_local_table
+
+# A GLocal-K of the same small size on other data; under this variant it stands in the table.
+OPTIONS = [option for option in SMALL if option.startswith("model.")] + ["variant=default"]
+
+
+def flixster(users, items):
+    """Half stars from 0.5 to 5."""
+    return 0.5 * (1 + (7 * users + 3 * items) % 10)
+
+
+def yahoo_music(users, items):
+    """Whole numbers from 1 to 100."""
+    return 1 + (37 * users + 11 * items) % 100
+
+
+SETS = {
+    "flixster": (flixster, (0.5, 5), write_full, ("W_users", "W_movies")),
+    "flixster without graphs": (flixster, (0.5, 5), write_sparse, ()),
+    "yahoo music": (yahoo_music, (1, 100), write_sparse, ("W_tracks",)),
+    "yahoo music without graphs": (yahoo_music, (1, 100), write_full, ()),
+}
+SHAPE = 40, 25  # not square
+
+
+def matrices(rating, graphs):
+    """As MATLAB would show them: user u rates item i where u + 2 i is a multiple of 3."""
+    users, items = np.indices(SHAPE)
+    rated = (users + 2 * items) % 3 == 0
+    test = rated & ((users + items) % 7 == 0)
+    sides = {"W_users": SHAPE[0], "W_movies": SHAPE[1], "W_tracks": SHAPE[1]}
+    return {
+        "M": np.where(rated, rating(users, items), 0),
+        "Otraining": (rated & ~test).astype(int),
+        "Otest": test.astype(int),
+        **{name: np.eye(sides[name]) for name in graphs},
+    }
+
+
+def row_of_the_table(folder, data):
+    out = folder / "runs" / "report"
+    write_local_table(folder / "runs", folder / "records", out, {})
+    rows = csv.DictReader((out / "table1.csv").read_text().splitlines())
+    (row,) = (row for row in rows if row["data"] == data and row["protocol"] == "validated")
+    return row
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_file_of_monti_to_a_row_of_the_table(name, tmp_path):
+    rating, scale, write_matrix, graphs = SETS[name]
+    write_mat(tmp_path / "own.mat", matrices(rating, graphs), write_matrix)
+    process = run("train", "data=monti", "data.path=own.mat", *OPTIONS, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    (path,) = tmp_path.glob("runs/*/record.json")
+    record = json.loads(path.read_text())
+
+    # The test ratings of each user, counted over the formula: turned, there would be 25 users.
+    tested = [
+        [i for i in range(SHAPE[1]) if (u + 2 * i) % 3 == 0 and (u + i) % 7 == 0]
+        for u in range(SHAPE[0])
+    ]
+    assert record["user_counts"] == [len(items) for items in tested]
+    assert record["split"] == "monti"
+
+    validated = record["protocols"]["validated"]
+    assert 0 < validated["rmse"] < scale[1] - scale[0]
+    assert (validated["ndcg"] is None) == (scale[1] > 10)
+    row = row_of_the_table(tmp_path, "monti")
+    assert row["model"] == "glocal_k"
+    assert float(row["here"]) == pytest.approx(validated["rmse"], abs=1e-6)
+    assert row["published"] == ""
+
+
+def test_the_error_is_that_of_the_right_orientation(tmp_path):
+    # The mean of the training ratings is all that this model knows.
+    made = matrices(yahoo_music, ())
+    write_mat(tmp_path / "own.mat", made)
+    overrides = ["data=monti", "data.path=own.mat", "model=global_mean", "variant=default"]
+    assert run("train", *overrides, cwd=tmp_path).returncode == 0
+    cells = [(u, i) for u in range(SHAPE[0]) for i in range(SHAPE[1]) if (u + 2 * i) % 3 == 0]
+    test = [yahoo_music(u, i) for u, i in cells if (u + i) % 7 == 0]
+    train = [yahoo_music(u, i) for u, i in cells if (u + i) % 7]
+    mean = sum(train) / len(train)
+    rmse = (sum((rating - mean) ** 2 for rating in test) / len(test)) ** 0.5
+    assert float(row_of_the_table(tmp_path, "monti")["here"]) == pytest.approx(rmse, abs=1e-6)
+
+
+def test_a_table_with_text_for_ids_to_a_row_of_the_table(tmp_path):
+    rows = [f"u{u:02};item {i};{1 + (u * i) % 5}\n" for u in range(20) for i in range(u % 3, 15, 2)]
+    (tmp_path / "own.csv").write_text("user;item;stars\n" + "".join(rows))
+    process = run("train", "data=csv", "data.path=own.csv", *OPTIONS, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    row = row_of_the_table(tmp_path, "csv")
+    assert 0 < float(row["here"]) < 4
+    (path,) = tmp_path.glob("runs/*/record.json")
+    record = json.loads(path.read_text())
+    assert (record["split"], sum(record["user_counts"])) == ("90:10 seed 0", round(len(rows) / 10))
