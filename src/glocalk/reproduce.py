@@ -174,6 +174,12 @@ def _find_data(
             for model in settings.models
             for seed in settings.seeds
         ]
+        # A seed that changes nothing is run once.
+        chosen = [
+            run
+            for run in chosen
+            if run.seed == settings.seeds[0] or not build_completer(run.model).deterministic
+        ]
         source: Source = build_source(chosen[0].data)
         try:
             split = source.split(settings.data_dir)
