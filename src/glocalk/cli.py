@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from types import FrameType
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -38,25 +40,40 @@ _NOT_A_VARIANT = {
 }
 
 
+class StoppedError(BaseException):
+    """SIGINT or SIGTERM came; not an `Exception`, so that nothing takes it for a failure."""
+
+
 def run_app(app: Callable[[], Any]) -> None:
     """Run a `hydra.main` application; a user's error prints one sentence and exits with 1.
 
-    `HYDRA_FULL_ERROR=1` in the environment shows the whole traceback instead.
+    So does a signal to stop, with 128 plus its number. `HYDRA_FULL_ERROR=1` in the environment
+    shows an error's whole traceback instead.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     full = os.environ.get("HYDRA_FULL_ERROR", "0") != "0"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves the error to us
     with nullcontext() if full else exit_with_sentence():
         app()
 
 
+def _stop(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # once is enough; the way out is not to be cut short
+    raise StoppedError(number)
+
+
 @contextmanager
 def exit_with_sentence() -> Iterator[None]:
-    """Print a user's error as one sentence and exit with 1.
+    """Print a user's error as one sentence and exit with 1; see `run_app` for signals.
 
     Inside an application as well as around it, for Hydra adds lines of its own on the way out.
     """
     try:
         yield
+    except StoppedError as stopped:
+        print("Stopped: the same command goes on from the last whole epoch.", file=sys.stderr)
+        sys.exit(128 + stopped.args[0])
     except (GlocalkError, ConfigCompositionException, OverrideParseException) as error:
         print(sentence(error), file=sys.stderr)
         sys.exit(1)

@@ -14,7 +14,7 @@ prediction makes:
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import lightning
 import torch
@@ -128,6 +128,7 @@ class GLocalKNetwork(nn.Module):
 class _LBFGSStage(lightning.LightningModule):
     """Full-batch L-BFGS on the loss of one pass, an epoch a step."""
 
+    stage: ClassVar[str]  # its name in configs, curves and checkpoints
     automatic_optimization = False  # one step evaluates the loss many times
 
     def __init__(self, network: GLocalKNetwork, iterations: int) -> None:
@@ -164,7 +165,10 @@ class _LBFGSStage(lightning.LightningModule):
             optimizer.zero_grad()
             loss = self.loss(batch)
             if not torch.isfinite(loss):
-                raise GlocalkError(f"The loss is {loss:g}: the training has diverged.")
+                raise GlocalkError(
+                    f"The loss is {loss:g} in epoch {self.current_epoch + 1} of {self.stage}: the "
+                    "training has diverged."
+                )
             self.manual_backward(loss)
             return loss
 
@@ -181,6 +185,8 @@ class _LBFGSStage(lightning.LightningModule):
 class PreTraining(_LBFGSStage):
     """Stage 1: the auto-encoder on the rating matrix (Sec. 3.1 of the paper)."""
 
+    stage = "pretrain"
+
     def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
         return self.network.local_pass(ratings, layers)
 
@@ -190,6 +196,8 @@ class PreTraining(_LBFGSStage):
 
 class FineTuning(_LBFGSStage):
     """Stage 2: auto-encoder and item kernels on the convolved matrix (Sec. 3.2)."""
+
+    stage = "finetune"
 
     def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
         return self.network.global_pass(ratings, layers)
@@ -220,14 +228,14 @@ class GLocalK(Completer):
         generator = torch.Generator().manual_seed(training.seed)
         network = GLocalKNetwork(train.shape, self.config, generator)
         self._data = FullBatch(train, self.config.formulation)
-        for name, settings, kind in (
-            ("pretrain", self.config.pretrain, PreTraining),
-            ("finetune", self.config.finetune, FineTuning),
+        for settings, kind in (
+            (self.config.pretrain, PreTraining),
+            (self.config.finetune, FineTuning),
         ):
             if not settings.epochs:
                 continue
             self._stage = kind(network, settings.iterations)
-            stage = Stage(name, self._stage, settings.epochs, settings.trainer)
+            stage = Stage(kind.stage, self._stage, settings.epochs, settings.trainer)
             run_stage(stage, self._data, training, self.predict)
 
     def predict(self, users: Indices, items: Indices) -> Values:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import io
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +25,8 @@ from glocalk.completers.monitor import Predict
 from glocalk.data.ratings import RatingMatrix
 from glocalk.nn.formulation import Formulation, make_operator
 from glocalk.nn.operators import RatingOperator
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -89,7 +94,8 @@ def run_stage(
     """Train `stage`, from its last checkpoint where `training.folder` holds one.
 
     After each epoch the monitor evaluates `predict`, and then a checkpoint replaces the last one.
-    A finished stage's checkpoint is loaded and nothing is trained.
+    A finished stage's checkpoint is loaded and nothing is trained. A damaged checkpoint is renamed
+    to `….ckpt.damaged`, and the stage starts again.
     """
     callbacks: list[Callback] = [_Epochs(stage.name, training, predict)]
     checkpoint = None
@@ -115,7 +121,7 @@ def run_stage(
         **stage.trainer,
     }
     trainer = lightning.Trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
-    resume = checkpoint if checkpoint is not None and checkpoint.exists() else None
+    resume = checkpoint if checkpoint is not None and _usable(checkpoint) else None
     trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
     # Lightning's objects hold each other, and the trainer the optimiser's vectors.
     stage.module.trainer = data.trainer = None
@@ -124,24 +130,74 @@ def run_stage(
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are whole or absent.
+    """Checkpoints that are whole or absent: torch's format after a SHA-256 of it.
 
     Lightning writes to the system's temporary folder and moves the file, which copies it, not
-    atomically, where that folder lies on another file system.
+    atomically, where that folder lies on another file system; and torch reads a file with flipped
+    bits without complaint.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
         """Write beside `path`, then replace it."""
+        del storage_options
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
         try:
-            super().save_checkpoint(checkpoint, temporary, storage_options)
+            with temporary.open("wb") as file:
+                file.write(hashlib.sha256(content.getbuffer()).digest())
+                file.write(content.getbuffer())
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self,
+        path: str | os.PathLike[str],
+        map_location: Any = None,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """What was saved.
+
+        Raises:
+            DamagedCheckpointError: the file is not what was written.
+        """
+        del weights_only  # nothing else is in there
+        content = Path(path).read_bytes()
+        digest, rest = (
+            content[: hashlib.sha256().digest_size],
+            content[hashlib.sha256().digest_size :],
+        )
+        if hashlib.sha256(rest).digest() != digest:
+            raise DamagedCheckpointError(path)
+        checkpoint: dict[str, Any] = torch.load(
+            io.BytesIO(rest), map_location=map_location, weights_only=True
+        )
+        return checkpoint
+
+
+class DamagedCheckpointError(Exception):
+    """A checkpoint does not hold what was written."""
+
+
+def _usable(checkpoint: Path) -> bool:
+    """Whether there is a checkpoint to go on from; a damaged one is set aside."""
+    if not checkpoint.exists():
+        return False
+    try:
+        AtomicCheckpoints().load_checkpoint(checkpoint)
+    except DamagedCheckpointError:
+        aside = checkpoint.with_name(f"{checkpoint.name}.damaged")
+        checkpoint.replace(aside)
+        _log.warning(
+            "'%s' is damaged: set aside as '%s'; its stage starts again.", checkpoint, aside
+        )
+        return False
+    return True
 
 
 class _Epochs(Callback):

@@ -48,12 +48,22 @@ def execute(settings: RunSettings) -> Record:
             return held
         if settings.force and run.folder.exists():
             shutil.rmtree(run.folder)
+        run.remove_leftovers()
         try:
             record = run.train()
+            record.write(run.record_path)
+        except OSError as error:
+            where = f" at '{error.filename}'" if error.filename else ""
+            stopped = GlocalkError(
+                f"{run.title} stopped, for it cannot write ({error.strerror}{where}): make room or "
+                "choose another folder with runs_dir=…, then start it again; it goes on from its "
+                "last whole epoch."
+            )
+            run.write_failure(stopped)
+            raise stopped from error
         except Exception as error:
             run.write_failure(error)
             raise
-        record.write(run.record_path)
         run.remove_checkpoints()
         return record
 
@@ -219,13 +229,21 @@ class _Run:
     def write_failure(self, error: Exception) -> None:
         """Write the failed record; checkpoints stay, and the next start goes on from them."""
         text = "".join(traceback.format_exception(error))
-        self._record(_Outcome(), Failure(message=str(error), traceback=text)).write(
-            self.record_path
-        )
+        record = self._record(_Outcome(), Failure(message=str(error), traceback=text))
+        try:
+            record.write(self.record_path)
+        except GlocalkError as unwritten:
+            _log.warning("%s", unwritten)  # the error itself matters more
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed run was writing; no other process is at this run."""
+        for pattern in ("training_*/.*.ckpt.*", ".record.json.*"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def remove_checkpoints(self) -> None:
         """Once the record is there, nothing is left to resume."""
-        for checkpoint in self.folder.glob("training_*/*.ckpt"):
+        for checkpoint in self.folder.glob("training_*/*.ckpt*"):
             checkpoint.unlink()
 
     def _record(self, outcome: _Outcome, failure: Failure | None = None) -> Record:

@@ -1,0 +1,92 @@
+"""Kill a small run at random moments, start it again, and compare its record: see --help.
+
+A program of its own, because it forks: the libraries are loaded once, and no thread runs yet.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import hydra
+
+from command import SMALL
+from glocalk.cli import settings_of
+from glocalk.records import Record
+from glocalk.run.execute import execute
+
+
+def start(settings):
+    """A child that makes the run; its process id."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            execute(settings)
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def comparable(runs):
+    (path,) = runs.glob("*/record.json")
+    record = Record.read(path).model_dump()
+    for name in ("seconds", "peak_rss_mb"):
+        del record[name]
+    return record
+
+
+def where(runs):
+    """Training and stage that a killed run had reached."""
+    for training in (2, 1):
+        for stage, following in (("finetune", "finetune"), ("pretrain", "pretrain")):
+            if list(runs.glob(f"*/training_{training}/{stage}.ckpt")):
+                return f"training {training} {following}"
+    return "before the first checkpoint"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+
+    def settings(name):
+        # Longer than what it takes to begin, so that most kills meet a training.
+        longer = ["model.pretrain.epochs=20", "model.finetune.epochs=20"]
+        overrides = [*SMALL, *longer, f"runs_dir={options.folder / name}", "progress=false"]
+        with hydra.initialize_config_module("glocalk.conf", version_base="1.3"):
+            return settings_of(hydra.compose("train", overrides), "synthetic", "glocal_k", ())
+
+    began = time.monotonic()
+    assert os.waitpid(start(settings("whole")), 0)[1] == 0
+    duration = time.monotonic() - began
+    expected = comparable(options.folder / "whole")
+    places = Counter()
+    number = 0
+    while sum(places.values()) < options.kills:
+        number += 1
+        mine = settings(f"run_{number}")
+        child = start(mine)
+        time.sleep(rng.uniform(0, duration))
+        os.kill(child, signal.SIGKILL)
+        if os.waitpid(child, 0)[1] != signal.SIGKILL:
+            continue  # it had ended
+        places[where(mine.runs_dir)] += 1
+        assert os.waitpid(start(mine), 0)[1] == 0, f"run {number} did not resume"
+        assert comparable(mine.runs_dir) == expected, f"run {number} has another record"
+        left = [path for path in mine.runs_dir.rglob(".*.*") if ".locks" not in path.parts]
+        assert not left, f"run {number} leaves {left}"
+    print(f"{sum(places.values())} kills, every record the same:", dict(sorted(places.items())))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
