@@ -34,6 +34,7 @@ _NOT_A_VARIANT = {
     "data_dir",
     "runs_dir",
     "force",
+    "save_model",
     "progress",
 }
 
