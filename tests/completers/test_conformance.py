@@ -122,16 +122,16 @@ def test_saved_and_restored_it_predicts_the_same(trained):
         torch.testing.assert_close(again[part], tensor)
 
 
-def test_a_restored_completer_can_be_fitted_anew(trained):
+def test_a_fit_replaces_what_was_restored(trained):
     name, completer, _ = trained
     other = new(name)
-    other.restore(completer.state(), TRAIN.shape)
-    other.fit(TEST, None, Training(seed=0))
-    fresh = new(name)
-    fresh.fit(TEST, None, Training(seed=0))
-    np.testing.assert_array_equal(
-        other.predict(ALL_USERS, ALL_ITEMS), fresh.predict(ALL_USERS, ALL_ITEMS)
-    )
+    other.restore({part: tensor + 1 for part, tensor in completer.state().items()}, TRAIN.shape)
+    restored = other.predict(ALL_USERS, ALL_ITEMS)
+    other.fit(TRAIN, None, Training(seed=0))
+    expected = completer.predict(ALL_USERS, ALL_ITEMS)
+    assert not np.allclose(restored, expected)
+    np.testing.assert_array_equal(other.predict(ALL_USERS, ALL_ITEMS), expected)
+    assert other.num_parameters == completer.num_parameters
 
 
 def test_an_incomplete_state_is_refused(trained):
