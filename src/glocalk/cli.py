@@ -36,6 +36,7 @@ _NOT_A_VARIANT = {
     "data_dir",
     "runs_dir",
     "force",
+    "save_model",
     "progress",
 }
 

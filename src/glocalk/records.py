@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from glocalk.errors import GlocalkError
+from glocalk.files import replacing
 
 PROTOCOLS = ("best_test", "validated", "held_out", "last", "official")
 METRICS = ("rmse", "mae", "ndcg")
@@ -144,19 +143,5 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         GlocalkError: the folder cannot be written to.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise GlocalkError(f"'{path}' cannot be written: {error.strerror}.") from error
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -1,14 +1,17 @@
 """What every completer must keep; a new one is found by its `conf/model/*.yaml`."""
 
+import io
 from pathlib import Path
 
 import glocalk.conf
 import numpy as np
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from glocalk.completers.base import Training
 from glocalk.completers.monitor import Monitor
+from glocalk.errors import GlocalkError
 from glocalk.run.settings import build_completer
 from planted import planted
 
@@ -97,6 +100,56 @@ def test_the_monitor_hears_of_every_epoch_of_the_schedule(trained):
 def test_it_counts_its_parameters(trained):
     _, completer, _ = trained
     assert completer.num_parameters > 0
+
+
+def test_saved_and_restored_it_predicts_the_same(trained):
+    name, completer, _ = trained
+    file = io.BytesIO()
+    torch.save(dict(completer.state()), file)
+    file.seek(0)
+    other = new(name)
+    other.restore(torch.load(file, weights_only=True), TRAIN.shape)
+    np.testing.assert_allclose(
+        other.predict(ALL_USERS, ALL_ITEMS),
+        completer.predict(ALL_USERS, ALL_ITEMS),
+        rtol=0,
+        atol=1e-6,
+    )
+    assert other.num_parameters == completer.num_parameters
+    again = other.state()
+    assert again.keys() == completer.state().keys()
+    for part, tensor in completer.state().items():
+        torch.testing.assert_close(again[part], tensor)
+
+
+def test_a_fit_replaces_what_was_restored(trained):
+    name, completer, _ = trained
+    other = new(name)
+    other.restore({part: tensor + 1 for part, tensor in completer.state().items()}, TRAIN.shape)
+    restored = other.predict(ALL_USERS, ALL_ITEMS)
+    other.fit(TRAIN, None, Training(seed=0))
+    expected = completer.predict(ALL_USERS, ALL_ITEMS)
+    assert not np.allclose(restored, expected)
+    np.testing.assert_array_equal(other.predict(ALL_USERS, ALL_ITEMS), expected)
+    assert other.num_parameters == completer.num_parameters
+
+
+def test_an_incomplete_state_is_refused(trained):
+    name, completer, _ = trained
+    for missing in completer.state():
+        rest = {part: tensor for part, tensor in completer.state().items() if part != missing}
+        with pytest.raises(GlocalkError, match=f"no '{missing}'"):
+            new(name).restore(rest, TRAIN.shape)
+
+
+def test_the_grid_is_the_pairs(trained):
+    _, completer, _ = trained
+    users, items = np.array([59, 3, 17, 3]), np.array([44, 0, 8])
+    grid = completer.predict_grid(users, items)
+    assert grid.shape == (4, 3)
+    for row, user in enumerate(users):
+        pairs = completer.predict(np.full(3, user), items)
+        np.testing.assert_allclose(grid[row], pairs, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=NAMES)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
+import numpy as np
 from lightning.pytorch.loggers import Logger
+from torch import Tensor
 
 from glocalk.completers.monitor import Monitor
 from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
 from glocalk.settings import Settings
 
 OfficialRule = Literal["best_test", "validated", "last"]
+
+State: TypeAlias = Mapping[str, Tensor]
+"""What a fitted completer predicts from: tensors by name, so that reading a file of them executes
+nothing."""
 
 
 @dataclass
@@ -91,7 +98,52 @@ class Completer(ABC):
             [pairs] predictions.
         """
 
+    def predict_grid(self, users: Indices, items: Indices) -> Values:
+        """Predicted rating of each of `users` for each of `items`, as `predict` gives it.
+
+        Args:
+            users: [u] user indices.
+            items: [i] item indices.
+
+        Returns:
+            [u, i] predictions, not clipped.
+        """
+        pairs = np.repeat(users, len(items)), np.tile(items, len(users))
+        return self.predict(*pairs).reshape(len(users), len(items))
+
+    @abstractmethod
+    def state(self) -> State:
+        """All that `predict` and `num_parameters` need of the fit, for `restore`."""
+
+    @abstractmethod
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        """Become the fitted completer of the same `Config` that gave `state`.
+
+        Args:
+            state: what its `state` gave, on the CPU.
+            shape: (users, items) of its training matrix.
+
+        Raises:
+            GlocalkError: the state does not fit, see `take`.
+        """
+
     @property
     @abstractmethod
     def num_parameters(self) -> int:
         """How many numbers the training set."""
+
+
+def take(state: State, name: str, shape: tuple[int, ...]) -> Tensor:
+    """One tensor of a state that comes from outside.
+
+    Raises:
+        GlocalkError: it is missing, of another shape, or not finite.
+    """
+    if name not in state:
+        raise GlocalkError(f"The saved state has no '{name}'.")
+    tensor = state[name]
+    if tensor.shape != shape:
+        raise GlocalkError(f"The saved '{name}' has shape {tuple(tensor.shape)}, not {shape}.")
+    if not tensor.isfinite().all():
+        raise GlocalkError(f"The saved '{name}' is not finite.")
+    return tensor

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from pydantic import Field
 
-from glocalk.completers.base import Completer, Training
+from glocalk.completers.base import Completer, State, Training, take
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.settings import Settings
 
@@ -32,6 +33,13 @@ class GlobalMean(Completer):
     def predict(self, users: Indices, items: Indices) -> Values:
         del items
         return np.full(len(users), self._mean)
+
+    def state(self) -> State:
+        return {"mean": torch.tensor(self._mean, dtype=torch.float64)}
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        del shape
+        self._mean = float(take(state, "mean", ()))
 
     @property
     def num_parameters(self) -> int:
@@ -79,6 +87,19 @@ class Bias(Completer):
 
     def predict(self, users: Indices, items: Indices) -> Values:
         return self._mean + self._item_offsets[items] + self._user_offsets[users]
+
+    def state(self) -> State:
+        return {
+            "mean": torch.tensor(self._mean, dtype=torch.float64),
+            "item_offsets": torch.from_numpy(self._item_offsets),
+            "user_offsets": torch.from_numpy(self._user_offsets),
+        }
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        users, items = shape
+        self._mean = float(take(state, "mean", ()))
+        self._item_offsets = take(state, "item_offsets", (items,)).numpy()
+        self._user_offsets = take(state, "user_offsets", (users,)).numpy()
 
     @property
     def num_parameters(self) -> int:

@@ -14,14 +14,14 @@ prediction makes:
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import lightning
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from glocalk.completers.base import Completer, Training
+from glocalk.completers.base import Completer, State, Training, take
 from glocalk.completers.stage import FullBatch, Stage, run_stage
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
@@ -125,6 +125,18 @@ class GLocalKNetwork(nn.Module):
         return [global_kernel(pooled, kernels, scale) for kernels in self.item_kernels]
 
 
+class Output(NamedTuple):
+    """What predictions are made from: r̂ᵤᵢ = hᵢ·wᵤ + bᵤ.
+
+    `hidden` H is [items, hidden], `weight` W ⊙ Ŵ of the output layer [hidden, users], `bias`
+    [users].
+    """
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor
+
+
 class _LBFGSStage(lightning.LightningModule):
     """Full-batch L-BFGS on the loss of one pass, an epoch a step."""
 
@@ -176,10 +188,11 @@ class _LBFGSStage(lightning.LightningModule):
         self.log("loss", optimizer.step(closure))
 
     @torch.no_grad()
-    def predict_pairs(self, ratings: RatingOperator, users: Tensor, items: Tensor) -> Tensor:
-        """Predictions of the pairs [pairs], not clipped."""
+    def output(self, ratings: RatingOperator) -> Output:
+        """What this stage predicts from, as trained so far."""
         layers, _ = self.network.effective()
-        return predict_pairs(self.hidden(ratings, layers), *layers[-1], users, items)
+        weight, bias = layers[-1]
+        return Output(self.hidden(ratings, layers), weight, bias.detach())
 
 
 class PreTraining(_LBFGSStage):
@@ -217,6 +230,7 @@ class GLocalK(Completer):
         self.config = config
         self._stage: _LBFGSStage | None = None
         self._data: FullBatch | None = None
+        self._restored: tuple[Output, int] | None = None
 
     @property
     def schedule(self) -> dict[str, int]:
@@ -225,6 +239,7 @@ class GLocalK(Completer):
 
     def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
         del valid  # nothing is chosen during the training
+        self._restored = None
         generator = torch.Generator().manual_seed(training.seed)
         network = GLocalKNetwork(train.shape, self.config, generator)
         self._data = FullBatch(train, self.config.formulation)
@@ -239,17 +254,50 @@ class GLocalK(Completer):
             run_stage(stage, self._data, training, self.predict)
 
     def predict(self, users: Indices, items: Indices) -> Values:
-        assert self._stage is not None, "fit first"
-        assert self._data is not None, "fit first"
-        device = self._stage.device
-        predicted = self._stage.predict_pairs(
-            self._data.operator(self._stage),
-            torch.tensor(users, device=device),
-            torch.tensor(items, device=device),
+        output = self._output()
+        device = output.bias.device
+        predicted = predict_pairs(
+            *output, torch.tensor(users, device=device), torch.tensor(items, device=device)
         )
         return predicted.double().cpu().numpy()
 
+    def predict_grid(self, users: Indices, items: Indices) -> Values:
+        hidden, weight, bias = self._output()
+        u, i = torch.tensor(users, device=bias.device), torch.tensor(items, device=bias.device)
+        grid = torch.addmm(bias[u].unsqueeze(1), weight.T[u], hidden[i].T)
+        return grid.double().cpu().numpy()
+
+    def state(self) -> State:
+        hidden, weight, bias = self._output()
+        # Rather than the parameters, which predict from the training ratings alone.
+        return {
+            "hidden": hidden,
+            "weight": weight.T.contiguous(),  # [users, hidden], as `predict_pairs` gathers it
+            "bias": bias,
+            "parameters": torch.tensor(self.num_parameters),
+        }
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        users, items = shape
+        size = self.config.hidden_size
+        output = Output(
+            take(state, "hidden", (items, size)),
+            take(state, "weight", (users, size)).T,
+            take(state, "bias", (users,)),
+        )
+        self._restored = output, int(take(state, "parameters", ()))
+
+    @torch.no_grad()
+    def _output(self) -> Output:
+        if self._restored is not None:
+            return self._restored[0]
+        assert self._stage is not None, "fit first"
+        assert self._data is not None, "fit first"
+        return self._stage.output(self._data.operator(self._stage))
+
     @property
     def num_parameters(self) -> int:
+        if self._restored is not None:
+            return self._restored[1]
         assert self._stage is not None, "fit first"
         return sum(parameter.numel() for parameter in self._stage.network.parameters())

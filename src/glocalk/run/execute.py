@@ -21,6 +21,7 @@ from glocalk.completers.base import Completer, Training
 from glocalk.completers.monitor import Listener, Monitor
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
+from glocalk.model_file import MODEL_FILE, ModelFile
 from glocalk.records import Failure, ProtocolResult, Record
 from glocalk.run import provenance
 from glocalk.run.progress import EpochProgress
@@ -139,6 +140,7 @@ class _Run:
         self.config_hash = provenance.config_hash(settings.identity)
         self.folder = self._folder(settings.seed)
         self.record_path = self.folder / "record.json"
+        self.model_path = self.folder / MODEL_FILE
         self.commit, self.dirty = provenance.commit()
 
     def _folder(self, seed: int) -> Path:
@@ -209,7 +211,23 @@ class _Run:
         progress.training_started(number)
         folder = self.folder / f"training_{number}"
         completer, monitor = train_once(settings, split, folder, [progress])
+        if number == 2:
+            self._keep_model(completer, split)
         return Trained(number, monitor), completer.num_parameters
+
+    def _keep_model(self, completer: Completer, split: Split) -> None:
+        """Write the model file where it is wanted: before the record, which ends the run."""
+        settings = self.settings
+        if not settings.save_model:
+            self.model_path.unlink(missing_ok=True)
+            return
+        ModelFile.of(
+            completer,
+            split,
+            data=settings.data_name,
+            model=settings.model,
+            clip=settings.protocol.clip,
+        ).write(self.model_path)
 
     def _takes_epoch_of_lowest_seed(self) -> bool:
         protocol = self.settings.protocol

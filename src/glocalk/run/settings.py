@@ -44,6 +44,7 @@ class RunSettings(Settings):
     data_dir: Path
     runs_dir: Path
     force: bool
+    save_model: bool
     progress: bool
 
     @property
@@ -113,6 +114,6 @@ def _build(options: Mapping[str, Any], where: str, kind: type[Source | Completer
         raise GlocalkError(
             f"'{where}._target_' names '{target}', which cannot be found."
         ) from error
-    if not issubclass(cls, kind):
+    if not (isinstance(cls, type) and issubclass(cls, kind)):
         raise GlocalkError(f"'{where}._target_' names '{target}', which is no {kind.__name__}.")
     return cls(cls.Config.check(rest, where))
