@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.resources
 import logging
 import os
 import pkgutil
@@ -12,7 +13,6 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-import glocalk.conf
 from glocalk.data.download import fetch_missing
 from glocalk.data.source import FileSet
 from glocalk.errors import GlocalkError
@@ -43,10 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def known_file_sets() -> dict[str, tuple[FileSet, ...]]:
     """The files that each `conf/data/*.yaml` reads, by its name."""
     known = {}
-    for config in sorted((Path(glocalk.conf.__path__[0]) / "data").glob("*.yaml")):
-        # The class alone, and not its options: they may be for a command line to give.
-        source = pkgutil.resolve_name(OmegaConf.select(OmegaConf.load(config), "_target_"))
-        known[config.stem] = source.file_sets()
+    configs = (importlib.resources.files("glocalk.conf") / "data").iterdir()
+    for config in sorted(configs, key=lambda config: config.name):
+        name, _, suffix = config.name.rpartition(".")
+        if suffix == "yaml":
+            # The class alone, and not its options: they may be for a command line to give.
+            target = OmegaConf.select(OmegaConf.create(config.read_text()), "_target_")
+            known[name] = pkgutil.resolve_name(target).file_sets()
     return known
 
 

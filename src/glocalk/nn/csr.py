@@ -88,10 +88,9 @@ def matmul(matrix: CSR, dense: Array) -> Array:
     slabs = -(-width // LANES)
     height = min(columns, CACHE // (LANES * dense.itemsize))
     # torch aligns its memory to cache lines, NumPy does not.
-    panels = torch.empty(
-        (threads, max(height, 1), LANES), dtype=torch.from_numpy(dense[:0]).dtype
-    ).numpy()
-    product = np.empty((rows, width), dense.dtype)
+    dtype = torch.from_numpy(dense[:0]).dtype
+    panels = torch.empty((threads, max(height, 1), LANES), dtype=dtype).numpy()
+    product = torch.empty((rows, width), dtype=dtype).numpy()
     _matmul(
         matrix.starts,
         matrix.stops,
@@ -225,8 +224,66 @@ def use_threads() -> int:
     return threads
 
 
-compile_ = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
-parallel = numba.njit(parallel=True, fastmath=True, cache=True, nogil=True, error_model="numpy")
+# The compiler may make two versions of a loop that stores, and choose by where the arrays lie in
+# memory: it must not reorder sums there, or the last bits would be left to chance. Sums stand in
+# functions of their own, which store nothing and may be reordered.
+_KEEP_ORDER = {"contract", "nnan", "ninf", "nsz"}
+compile_ = numba.njit(fastmath=_KEEP_ORDER, cache=True, nogil=True, error_model="numpy")
+parallel = numba.njit(
+    parallel=True, fastmath=_KEEP_ORDER, cache=True, nogil=True, error_model="numpy"
+)
+summing = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
+
+
+@summing
+def dot(left: Array, right: Array) -> Any:
+    """Σ left right, of two rows."""
+    total = left.dtype.type(0)
+    for j in range(len(left)):
+        total += left[j] * right[j]
+    return total
+
+
+@summing
+def _four_dots(
+    row: Array, w: Array, x: Array, y: Array, z: Array
+) -> tuple[float, float, float, float]:
+    """Products of a row with four others at a time: it is loaded a quarter as often."""
+    zero = row.dtype.type(0)
+    a, b, c, d = zero, zero, zero, zero
+    for j in range(len(row)):
+        a += row[j] * w[j]
+        b += row[j] * x[j]
+        c += row[j] * y[j]
+        d += row[j] * z[j]
+    return a, b, c, d
+
+
+@summing
+def _sum(values: Array, begin: int, end: int) -> Any:
+    total = values.dtype.type(0)
+    for k in range(begin, end):
+        total += values[k]
+    return total
+
+
+@summing
+def _sum_of_squares(values: Array, begin: int, end: int) -> float:
+    total = 0.0
+    for k in range(begin, end):
+        total += np.float64(values[k]) * np.float64(values[k])
+    return total
+
+
+@summing
+def _gathered_dot(
+    spread: Array, columns: Array, values: Array, begin: int, end: int, shift: int
+) -> Any:
+    """Σ spread[columns[k] + shift] values[k] over begin ≤ k < end."""
+    total = values.dtype.type(0)
+    for k in range(begin, end):
+        total += spread[columns[k] + shift] * values[k]
+    return total
 
 
 @parallel
@@ -301,8 +358,6 @@ def _sampled_product(
     height: int, cursor: Array, samples: Array,
 ) -> None:  # fmt: skip
     """Each thread takes a range of rows, and for all of them `height` rows of `right` at a time."""
-    width = left.shape[1]
-    zero = left.dtype.type(0)
     for part in prange(len(parts) - 1):
         for row in range(parts[part], parts[part + 1]):
             cursor[row] = starts[row]
@@ -311,23 +366,14 @@ def _sampled_product(
             for row in range(parts[part], parts[part + 1]):
                 mine = left[row]
                 k, stop = cursor[row], stops[row]
-                # Four at a time, so that `mine` is loaded a quarter as often.
                 while k + 3 < stop and columns[k + 3] < limit:
                     w, x = right[columns[k]], right[columns[k + 1]]
                     y, z = right[columns[k + 2]], right[columns[k + 3]]
-                    a, b, c, d = zero, zero, zero, zero
-                    for j in range(width):
-                        a += mine[j] * w[j]
-                        b += mine[j] * x[j]
-                        c += mine[j] * y[j]
-                        d += mine[j] * z[j]
+                    a, b, c, d = _four_dots(mine, w, x, y, z)
                     samples[k], samples[k + 1], samples[k + 2], samples[k + 3] = a, b, c, d
                     k += 4
                 while k < stop and columns[k] < limit:
-                    w, a = right[columns[k]], zero
-                    for j in range(width):
-                        a += mine[j] * w[j]
-                    samples[k] = a
+                    samples[k] = dot(mine, right[columns[k]])
                     k += 1
                 cursor[row] = k
 
@@ -342,7 +388,7 @@ def _errors(
         for row in range(parts[part], parts[part + 1]):
             for k in range(starts[row], stops[row]):
                 off[k] = samples[k] + bias[columns[k]] - values[k]
-                total += np.float64(off[k]) * np.float64(off[k])
+            total += _sum_of_squares(off, starts[row], stops[row])
         squares[part] = total
 
 
@@ -353,11 +399,9 @@ def _permute(
 ) -> None:  # fmt: skip
     for part in prange(len(parts) - 1):
         for row in range(parts[part], parts[part + 1]):
-            total = values.dtype.type(0)
             for k in range(starts[row], stops[row]):
                 permuted[k] = values[order[k]]
-                total += permuted[k]
-            sums[row] = total
+            sums[row] = _sum(permuted, starts[row], stops[row])
 
 
 @compile_
@@ -450,10 +494,9 @@ def _kernel_gradient(
                 source = row + a - half
                 if 0 <= source < len(starts):
                     for b in range(size):
-                        total, shift = gradient.dtype.type(0), 2 * half - b
-                        for k in range(starts[source], stops[source]):
-                            total += spread[columns[k] + shift] * values[k]
-                        sums[part, a, b] += total
+                        sums[part, a, b] += _gathered_dot(
+                            spread, columns, values, starts[source], stops[source], 2 * half - b
+                        )
             for k in range(live_starts[row], live_stops[row]):
                 spread[live[k] + half] = 0
 

@@ -14,7 +14,7 @@ from numba import prange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from glocalk.nn.csr import Array, compile_, parallel, use_threads
+from glocalk.nn.csr import Array, compile_, dot, parallel, use_threads
 from glocalk.nn.kernels import local_kernel
 
 _PARTS = 32  # ranges of rows; fixed, so that sums do not depend on the number of threads
@@ -65,12 +65,14 @@ class _EffectiveWeight(torch.autograd.Function):
     def forward(ctx: Any, weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         ctx.save_for_backward(weight, u, v)
         w, u_rows, v_rows, u_squares, v_squares = _arrays(weight, u, v)
-        effective, sums = np.empty_like(w), np.zeros((_PARTS, 2))
+        # torch aligns memory to cache lines and NumPy does not; a matrix product's last bits depend
+        # on it, and so would those of a run.
+        effective, sums = torch.empty(w.shape, dtype=weight.dtype), np.zeros((_PARTS, 2))
         use_threads()
-        _effective_weight(w, u_rows, v_rows, u_squares, v_squares, effective, sums)
+        _effective_weight(w, u_rows, v_rows, u_squares, v_squares, effective.numpy(), sums)
         squares, kernel_squares = sums.sum(axis=0) / 2
         return (
-            torch.from_numpy(effective),
+            effective,
             weight.new_tensor(squares, dtype=torch.float64),
             weight.new_tensor(kernel_squares, dtype=torch.float64),
         )
@@ -139,14 +141,11 @@ def _effective_weight(
         for i in range(part * inputs // len(sums), (part + 1) * inputs // len(sums)):
             _kernel_row(u[i], v, u_squares[i], v_squares, kernel)
             w, out = weight[i], effective[i]
-            squares, kernel_squares = zero, zero
             for j in range(outputs):
-                k = max(kernel[j], zero)
-                out[j] = w[j] * k
-                squares += w[j] * w[j]
-                kernel_squares += k * k
-            sums[part, 0] += squares
-            sums[part, 1] += kernel_squares
+                kernel[j] = max(kernel[j], zero)
+                out[j] = w[j] * kernel[j]
+            sums[part, 0] += dot(w, w)
+            sums[part, 1] += dot(kernel, kernel)
 
 
 @parallel
@@ -160,21 +159,19 @@ def _effective_weight_gradient(
     two = weight.dtype.type(2)
     for part in prange(len(by_v)):
         kernel = np.empty(outputs, weight.dtype)  # then D
+        ones = np.ones(outputs, weight.dtype)
         for i in range(part * inputs // len(by_v), (part + 1) * inputs // len(by_v)):
             _kernel_row(u[i], v, u_squares[i], v_squares, kernel)
             w, g, out, d_sums = weight[i], by_effective[i], by_weight[i], by_v[part, dimension]
-            total = zero
             for j in range(outputs):
                 k = max(kernel[j], zero)
                 out[j] = g[j] * k + by_squares * w[j]
                 by_k = g[j] * w[j] + by_kernel_squares * k if k > zero else zero
                 kernel[j] = by_k
                 d_sums[j] += by_k
-                total += by_k
+            total = dot(kernel, ones)
             for d in range(dimension):
-                v_row, d_sums, factor = v[d], by_v[part, d], u[i, d]
-                product = zero
+                d_sums, factor = by_v[part, d], u[i, d]
                 for j in range(outputs):
-                    product += kernel[j] * v_row[j]
                     d_sums[j] += kernel[j] * factor
-                by_u[i, d] = two * (product - total * factor)
+                by_u[i, d] = two * (dot(kernel, v[d]) - total * factor)
