@@ -171,7 +171,7 @@ def test_the_lowest_seed_s_epoch_serves_the_others(tmp_path):
 
 
 def test_a_failed_run_leaves_a_failed_record(tmp_path):
-    process = run("train", *SMALL, "model.lambda_2=1e38", cwd=tmp_path)  # beyond float32
+    process = run("train", *SMALL, "model.lambda_2=1e308", cwd=tmp_path)  # beyond float64
     assert process.returncode == 1
     assert process.stderr == "The loss is inf in epoch 1 of pretrain: the training has diverged.\n"
     record = only_record(tmp_path / "runs")
