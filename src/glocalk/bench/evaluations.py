@@ -14,14 +14,16 @@ from glocalk.bench.literal import literal_loss
 from glocalk.bench.process import in_own_process
 from glocalk.bench.record import Evaluation
 from glocalk.completers.glocal_k import FineTuning, GLocalK, GLocalKNetwork, PreTraining
+from glocalk.completers.stage import FullBatch
 from glocalk.data.ratings import RatingMatrix
-from glocalk.nn.formulation import Formulation, make_operator
+from glocalk.nn.formulation import Formulation
 from glocalk.nn.operators import DenseRatings, RatingOperator
 from glocalk.nn.sparse import SparseRatings
 from glocalk.run import provenance
 from glocalk.run.settings import RunSettings, build_completer, build_source
 
 FORMULATIONS = ("dense_literal", "dense_matmul", "sparse")
+_FORMULATIONS: tuple[Formulation, ...] = ("dense", "sparse")
 Module: TypeAlias = PreTraining | FineTuning
 STAGES: dict[str, type[Module]] = {"pretrain": PreTraining, "finetune": FineTuning}
 Loss: TypeAlias = Callable[[], Tensor]
@@ -39,14 +41,24 @@ def measure_evaluations(settings: RunSettings, repeats: int) -> list[Evaluation]
     """
     train = build_source(settings.data).split(settings.data_dir).train
     network = _network(settings, train)
-    operators = {name: _operator(train, name) for name in ("dense", "sparse")}
+    operators: dict[str, RatingOperator] = {
+        name: FullBatch(train, name).operator(network) for name in _FORMULATIONS
+    }
     found = []
     for stage, kind in STAGES.items():
         module = kind(network, iterations=5)
         _train_two_epochs(module, operators["sparse"])
         losses = {name: _loss(network, stage, name, operators) for name in FORMULATIONS}
         double = copy.deepcopy(network).double()
-        exact = _gradients(double, _loss(double, stage, "dense_literal", _doubled(train)))
+        exact = _gradients(
+            double,
+            _loss(
+                double,
+                stage,
+                "dense_literal",
+                {"dense": FullBatch(train, "dense").operator(double)},
+            ),
+        )
         errors = {
             name: _relative_error(_gradients(network, loss), exact) for name, loss in losses.items()
         }
@@ -77,7 +89,7 @@ def evaluation_peak_mb(settings: RunSettings, stage: str, formulation: str) -> f
     train = build_source(settings.data).split(settings.data_dir).train
     network = _network(settings, train)
     name: Formulation = "sparse" if formulation == "sparse" else "dense"
-    operators: dict[str, RatingOperator] = {name: _operator(train, name)}
+    operators: dict[str, RatingOperator] = {name: FullBatch(train, name).operator(network)}
     _gradients(network, _loss(network, stage, formulation, operators))
     return provenance.peak_memory_mb()
 
@@ -87,22 +99,6 @@ def _network(settings: RunSettings, train: RatingMatrix) -> GLocalKNetwork:
     assert isinstance(completer, GLocalK)
     generator = torch.Generator().manual_seed(settings.seed)
     return GLocalKNetwork(train.shape, completer.config, generator)
-
-
-def _operator(
-    train: RatingMatrix, formulation: Formulation, dtype: torch.dtype = torch.float32
-) -> RatingOperator:
-    return make_operator(
-        torch.tensor(train.users),
-        torch.tensor(train.items),
-        torch.tensor(train.ratings, dtype=dtype),
-        (train.num_items, train.num_users),
-        formulation,
-    )
-
-
-def _doubled(train: RatingMatrix) -> dict[str, RatingOperator]:
-    return {"dense": _operator(train, "dense", torch.float64)}
 
 
 def _loss(
