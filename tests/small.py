@@ -14,6 +14,7 @@ def settings(**options):
         "convolution_layers": 1,
         "aggregation": "weighted",
         "dot_scale": 0.3,
+        "redraw_kernels": False,
         "lambda_2": 0.2,
         "lambda_s": 0.06,
         "pretrain": {"epochs": 2, "iterations": 3},

@@ -10,6 +10,7 @@ from glocalk.completers.glocal_k import (
     PreTraining,
 )
 from glocalk.completers.monitor import Monitor
+from glocalk.completers.stage import FullBatch
 from glocalk.errors import GlocalkError
 from planted import planted
 from small import network_of, settings
@@ -33,6 +34,53 @@ def test_item_kernels_start_as_in_the_official_code():
     assert kernels.shape == (400, 25)
     assert 0.19 < kernels.abs().max() <= 0.2
     assert kernels.std().item() == pytest.approx(0.08796, rel=0.02)  # normal cut at ±2 σ
+
+
+def blinded(network, layer):
+    """Make the global kernel of `layer` have one positive entry: item kernels of one sign each."""
+    with torch.no_grad():
+        kernels = network.item_kernels[layer]
+        kernels.copy_(-kernels.abs())
+        kernels[:, 5].neg_()
+
+
+def test_only_item_kernels_that_blind_are_drawn_again():
+    config = settings(aggregation="average", convolution_layers=2)
+    network = network_of(config, TRAIN.shape)
+    with torch.no_grad():
+        network.item_kernels[0][:, :2] = 0.1
+    before = [kernels.clone() for kernels in network.item_kernels]
+    generator = torch.Generator().manual_seed(0)
+    ratings = FullBatch(TRAIN, "dense").operator(network)
+
+    assert network.redraw_blinding_kernels(ratings, generator) == [0, 0]
+    torch.testing.assert_close(list(network.item_kernels), before)
+
+    blinded(network, 1)
+    assert network.redraw_blinding_kernels(ratings, generator)[0] == 0
+    torch.testing.assert_close(network.item_kernels[0], before[0])
+    assert (network.item_kernels[1].mean(dim=0) > 0).sum() >= 2
+    assert network.item_kernels[1].abs().max() <= 0.2  # normal, σ .1, cut at 2 σ
+
+
+def test_kernels_that_must_blind_are_not_drawn_forever():
+    network = network_of(settings(dot_scale=0), TRAIN.shape)
+    generator = torch.Generator().manual_seed(0)
+    ratings = FullBatch(TRAIN, "dense").operator(network)
+    assert network.redraw_blinding_kernels(ratings, generator) == [100]
+
+
+def test_kernels_are_drawn_again_on_request_and_where_they_blind():
+    # A 1 × 1 kernel blinds where it is negative: half of the seeds.
+    changed = []
+    for seed in range(8):
+        config = {"kernel_size": 1, "finetune": {"epochs": 1, "iterations": 1}}
+        first, _ = fit(settings(**config), seed)
+        again, _ = fit(settings(**config, redraw_kernels=True), seed)
+        pairs = TEST.users, TEST.items
+        changed.append(not np.array_equal(first.predict(*pairs), again.predict(*pairs)))
+    assert any(changed)
+    assert not all(changed)
 
 
 def fit(config, seed=0, **options):

@@ -14,6 +14,7 @@ prediction makes:
 
 from __future__ import annotations
 
+import logging
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import lightning
@@ -31,6 +32,13 @@ from glocalk.nn.kernels import average_global_kernel, global_kernel
 from glocalk.nn.lbfgs import LineSearch, make_lbfgs
 from glocalk.nn.operators import RatingOperator, mean_prediction, predict_pairs
 from glocalk.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_KERNEL_SIGMA = 0.1  # of the item kernels' initial values
+# All entries of a global kernel are negative with probability 2⁻ᵗ²; two of 3 × 3 are positive in
+# 98 draws of 100, mostly the first.
+_MOST_DRAWS = 100
 
 
 class StageSettings(Settings):
@@ -59,6 +67,7 @@ class GLocalKSettings(Settings):
     convolution_layers: int = Field(ge=1)
     aggregation: Literal["weighted", "average"]
     dot_scale: float
+    redraw_kernels: bool = Field(description="whether item kernels that blind are drawn again")
     lambda_2: float = Field(ge=0, description="λ₂, on the raw weights W")
     lambda_s: float = Field(ge=0, description="λ_s, on the kernel values Ŵ")
     pretrain: StageSettings
@@ -99,7 +108,7 @@ class GLocalKNetwork(nn.Module):
             users, config.hidden_size, config.hidden_layers, config.kernel_dimension, generator
         )
         self.item_kernels = nn.ParameterList(
-            truncated_normal_(torch.empty(items, config.kernel_size**2), 0.1, generator)
+            truncated_normal_(torch.empty(items, config.kernel_size**2), _KERNEL_SIGMA, generator)
             for _ in range(config.convolution_layers)
         )
 
@@ -123,6 +132,33 @@ class GLocalKNetwork(nn.Module):
             return [average_global_kernel(kernels, scale) for kernels in self.item_kernels]
         pooled = mean_prediction(self.local_pass(ratings, layers), *layers[-1])
         return [global_kernel(pooled, kernels, scale) for kernels in self.item_kernels]
+
+    @torch.no_grad()
+    def redraw_blinding_kernels(
+        self, ratings: RatingOperator, generator: torch.Generator
+    ) -> list[int]:
+        """Draw item kernels again while their global kernel has fewer than two positive entries.
+
+        Each positive entry keeps about one cell alive for each rating; under one of them or none
+        the convolved matrix has fewer live cells than R has ratings, down to 0 everywhere, where
+        every gradient of the kernel is 0 as well. No error is looked at, and none of the test set.
+
+        Returns:
+            For each convolution layer, how often its kernels were drawn again.
+        """
+        layers, _ = self.effective()
+        draws = [0] * len(self.item_kernels)
+        for _ in range(_MOST_DRAWS):
+            blind = [
+                int((kernel > 0).sum()) < min(2, kernel.numel())
+                for kernel in self.global_kernels(ratings, layers)
+            ]
+            if not any(blind):
+                break
+            for layer in [layer for layer, is_blind in enumerate(blind) if is_blind]:
+                truncated_normal_(self.item_kernels[layer], _KERNEL_SIGMA, generator)
+                draws[layer] += 1
+        return draws
 
 
 class Output(NamedTuple):
@@ -250,8 +286,19 @@ class GLocalK(Completer):
             if not settings.epochs:
                 continue
             self._stage = kind(network, settings.iterations)
+            if kind is FineTuning and self.config.redraw_kernels:
+                self._redraw_kernels(generator)
             stage = Stage(kind.stage, self._stage, settings.epochs, settings.trainer)
             run_stage(stage, self._data, training, self.predict)
+
+    def _redraw_kernels(self, generator: torch.Generator) -> None:
+        assert self._stage is not None
+        assert self._data is not None
+        draws = self._stage.network.redraw_blinding_kernels(
+            self._data.operator(self._stage), generator
+        )
+        if any(draws):
+            _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)
 
     def predict(self, users: Indices, items: Indices) -> Values:
         output = self._output()

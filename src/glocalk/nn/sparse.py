@@ -146,8 +146,9 @@ class _ConvolvedProduct(torch.autograd.Function):
         else:
             gradient_array = _array(gradient)
             # R⁽ᴸ⁾ᵀ is Rᵀ convolved with the transposed kernels: cheaper than to transpose it.
-            transposed = _convolve(ctx.ratings, kernels, transposed=True)[-1]
-            by_weight = torch.from_numpy(csr.matmul(transposed, gradient_array))
+            by_weight = torch.from_numpy(
+                csr.matmul(_convolve(ctx.ratings, kernels, transposed=True)[-1], gradient_array)
+            )
             by_cell = csr.sampled_product(live, gradient_array, _array(weight))
         by_kernels: list[Tensor | None] = []
         for layer in range(len(kernels), 0, -1):
