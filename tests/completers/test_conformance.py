@@ -1,30 +1,21 @@
 """What every completer must keep; a new one is found by its `conf/model/*.yaml`."""
 
 import io
-from pathlib import Path
 
-import glocalk.conf
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
+from cases import CONFIGS, NAMES, changes, new
 
 from glocalk.completers.base import Training
 from glocalk.completers.monitor import Monitor
+from glocalk.data.ratings import RatingMatrix
 from glocalk.errors import GlocalkError
-from glocalk.run.settings import build_completer
 from planted import planted
 
-CONFIGS = sorted((Path(glocalk.conf.__path__[0]) / "model").glob("*.yaml"))
-NAMES = [path.stem for path in CONFIGS]
 TRAIN, TEST = planted()
 ALL_USERS = np.repeat(np.arange(TRAIN.num_users), TRAIN.num_items)
 ALL_ITEMS = np.tile(np.arange(TRAIN.num_items), TRAIN.num_users)
-
-
-def new(name):
-    path = CONFIGS[NAMES.index(name)]
-    return build_completer(OmegaConf.to_container(OmegaConf.load(path), resolve=True))
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -34,6 +25,21 @@ def trained(request):
     monitor = Monitor(TEST)
     completer.fit(TRAIN, None, Training(seed=0, monitor=monitor))
     return request.param, completer, monitor
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """name → predictions of the completer with its quick options, fitted once."""
+    made = {}
+
+    def predictions(name):
+        if name not in made:
+            completer = new(name)
+            completer.fit(TRAIN, None, Training(seed=0))
+            made[name] = completer.predict(ALL_USERS, ALL_ITEMS)
+        return made[name]
+
+    return predictions
 
 
 def test_the_floors_and_the_paper_s_model_are_there():
@@ -155,3 +161,35 @@ def test_the_grid_is_the_pairs(trained):
 @pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
 def test_the_config_says_what_it_is(path):
     assert path.read_text().startswith("#")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param(name, options, id=f"{name}-{option}")
+        for name in NAMES
+        for option, options in changes(name).items()
+    ],
+)
+def test_every_option_changes_the_predictions(name, options, plain):
+    other = new(name, options)
+    other.fit(TRAIN, None, Training(seed=0))
+    assert not np.allclose(other.predict(ALL_USERS, ALL_ITEMS), plain(name), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if new(name).deterministic])
+def test_without_chance_the_numbering_of_users_and_items_changes_nothing(name):
+    rng = np.random.default_rng(1)
+    users, items = rng.permutation(TRAIN.num_users), rng.permutation(TRAIN.num_items)
+    renumbered = RatingMatrix(
+        users[TRAIN.users], items[TRAIN.items], TRAIN.ratings, TRAIN.shape, TRAIN.scale
+    )
+    first, other = new(name), new(name)
+    first.fit(TRAIN, None, Training(seed=0))
+    other.fit(renumbered, None, Training(seed=0))
+    np.testing.assert_allclose(
+        other.predict(users[ALL_USERS], items[ALL_ITEMS]),
+        first.predict(ALL_USERS, ALL_ITEMS),
+        rtol=0,
+        atol=1e-8,
+    )

@@ -14,7 +14,17 @@ from glocalk.report.published import Published
 DATA_SETS = {"ml_100k": "ML-100K", "ml_1m": "ML-1M", "douban": "Douban"}
 
 # Models that the paper's table leaves out have no title there; these head our table.
-_TITLES = {"global_mean": "Global mean", "bias": "User + item bias"}
+_TITLES = {
+    "global_mean": "Global mean",
+    "bias": "User + item bias",
+    "user_knn": "User-kNN",
+    "item_knn": "Item-kNN",
+    "bias_mf": "Biased MF",
+    "svd_pp": "SVD++",
+    "soft_impute": "Soft-Impute",
+    "bayesian_mf": "Bayesian MF",
+    "u_autorec": "U-AutoRec",
+}
 
 
 @dataclass(frozen=True)
