@@ -80,14 +80,26 @@ def exit_with_sentence() -> Iterator[None]:
         sys.exit(1)
 
 
-def run_settings(config: DictConfig) -> RunSettings:
-    """The checked settings of the run that Hydra composed `config` for, in its application."""
+def run_settings(config: DictConfig, without: Iterable[str] = ()) -> RunSettings:
+    """The checked settings of the run that Hydra composed `config` for, in its application.
+
+    Args:
+        config: the composed config.
+        without: names in it that are no run's, but the application's own.
+    """
     hydra_config = HydraConfig.get()
     choices = hydra_config.runtime.choices
-    return settings_of(config, choices["data"], choices["model"], hydra_config.overrides.task)
+    overrides = hydra_config.overrides.task
+    return settings_of(config, choices["data"], choices["model"], overrides, without)
 
 
-def settings_of(config: DictConfig, data: str, model: str, overrides: Iterable[str]) -> RunSettings:
+def settings_of(
+    config: DictConfig,
+    data: str,
+    model: str,
+    overrides: Iterable[str],
+    without: Iterable[str] = (),
+) -> RunSettings:
     """The checked settings that a composed `train` config stands for.
 
     Args:
@@ -95,9 +107,11 @@ def settings_of(config: DictConfig, data: str, model: str, overrides: Iterable[s
         data: config name of its data set.
         model: config name of its model.
         overrides: what was given on the command line; names the variant where the config does not.
+        without: names in the config to leave out.
     """
     options = plain(config)
-    options.pop("settings", None)
+    for name in ("settings", *without):
+        options.pop(name, None)
     options["variant"] = options["variant"] or _variant(overrides)
     return RunSettings.check({**options, "data_name": data, "model_name": model}, "")
 

@@ -12,7 +12,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import lightning
 import numpy as np
@@ -157,12 +157,12 @@ class AtomicCheckpoints(TorchCheckpointIO):
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        content = io.BytesIO()
-        torch.save(checkpoint, content)
         try:
             with temporary.open("wb") as file:
-                file.write(hashlib.sha256(content.getbuffer()).digest())
-                file.write(content.getbuffer())
+                hashed = _Hashed(file)
+                torch.save(checkpoint, cast(IO[bytes], hashed))  # writes are all it needs
+                file.seek(0)
+                file.write(hashed.digest.digest())
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -190,6 +190,22 @@ class AtomicCheckpoints(TorchCheckpointIO):
             io.BytesIO(rest), map_location=map_location, weights_only=True
         )
         return checkpoint
+
+
+class _Hashed(io.RawIOBase):
+    """Writes to a file, after room for the SHA-256 of all that is written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self.file, self.digest = file, hashlib.sha256()
+        file.write(bytes(self.digest.digest_size))
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.digest.update(content)
+        return self.file.write(content)
 
 
 class DamagedCheckpointError(Exception):

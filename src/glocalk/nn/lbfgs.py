@@ -18,6 +18,8 @@ Pair = tuple[Tensor, Tensor, float]  # s, y, s·y
 _LEAST_DECREASE = 2.22e-9  # of the loss, relative
 _LEAST_GRADIENT = 1e-5  # of its largest component
 
+_LINE = 16  # elements that fill at least one cache line of 64 bytes
+
 
 def make_lbfgs(
     parameters: Iterable[Tensor],
@@ -70,7 +72,8 @@ class LBFGS(torch.optim.Optimizer):
         self._parameters: list[Tensor] = [p for g in self.param_groups for p in g["params"]]
         # The pair of a step's last iteration serves the next step alone.
         self._most = min(memory, iterations - 1) if restart else memory
-        self._room: list[Pair] = []  # pairs to overwrite
+        self._size = sum(p.numel() for p in self._parameters)
+        self._free: list[Tensor] = []  # vectors to overwrite
         self._gradient: Tensor | None = None  # where the last step ended, and its loss
         self._loss = self._parameters[0].new_zeros(())
         self._versions: list[int] = []
@@ -81,12 +84,11 @@ class LBFGS(torch.optim.Optimizer):
         group, state = self.param_groups[0], self.state[self._parameters[0]]
         pairs: list[Pair] = state.pop("pairs", [])
         if group["restart"]:
-            self._room += pairs
-            pairs = []
+            self._forget(pairs)
         with torch.no_grad():
             loss = self._iterate(closure, pairs, group["iterations"])
         if group["restart"]:
-            self._room += pairs
+            self._forget(pairs)
         else:
             state["pairs"] = pairs
         return loss
@@ -95,11 +97,10 @@ class LBFGS(torch.optim.Optimizer):
         gradient = self._gradient
         if gradient is None or self._versions != [p._version for p in self._parameters]:
             self._loss = closure().detach()
-            gradient = self._flat_gradient(gradient)
+            gradient = self._flat_gradient(self._vector() if gradient is None else gradient)
         before = loss = self._loss
-        x, trial_gradient = torch.empty_like(gradient), torch.empty_like(gradient)
+        x, direction, trial_gradient = self._vector(), self._vector(), self._vector()
         torch.cat([p.reshape(-1) for p in self._parameters], out=x)
-        direction = torch.empty_like(gradient)
 
         def evaluate(step: float) -> Point:
             nonlocal loss
@@ -118,8 +119,7 @@ class LBFGS(torch.optim.Optimizer):
                 self._move(x, direction, 0.0)
                 if not pairs:
                     break
-                self._room += pairs
-                pairs.clear()
+                self._forget(pairs)
                 continue
             if self._most:
                 self._remember(pairs, direction, found, gradient, trial_gradient, start)
@@ -130,6 +130,7 @@ class LBFGS(torch.optim.Optimizer):
             scale = max(abs(start.value), abs(found.value), 1.0)
             if start.value - found.value <= _LEAST_DECREASE * scale:
                 break
+        self._free += [x, direction, trial_gradient]
         self._gradient = gradient
         self._versions = [p._version for p in self._parameters]
         return before
@@ -148,13 +149,32 @@ class LBFGS(torch.optim.Optimizer):
         if found.slope - start.slope <= -epsilon * start.slope:
             return
         if len(pairs) == self._most:
-            self._room.append(pairs.pop(0))
-        if not self._room:
-            self._room.append((torch.empty_like(gradient), torch.empty_like(gradient), 0.0))
-        step, change, _ = self._room.pop()
+            self._free += pairs.pop(0)[:2]
+        step, change = self._vector(), self._vector()
         torch.mul(direction, found.step, out=step)
         torch.sub(found_gradient, gradient, out=change)
         pairs.append((step, change, torch.dot(step, change).item()))
+
+    def _forget(self, pairs: list[Pair]) -> None:
+        """Empty the list; its vectors may be overwritten."""
+        for step, change, _ in pairs:
+            self._free += [step, change]
+        pairs.clear()
+
+    def _vector(self) -> Tensor:
+        """A vector as long as the parameters together, of any content.
+
+        All that a step can hold at a time are rows of one block, which comes and goes as a whole:
+        one by one they would leave holes among an evaluation's own arrays. With pairs that
+        outlive a step they are single, for a checkpoint of a row would hold the block.
+        """
+        if not self._free:
+            rows = 2 * self._most + 4 if self.param_groups[0]["restart"] else 1
+            # Each row starts on a cache line, as arrays of their own do: torch adds up in an
+            # order that depends on that.
+            width = -(-self._size // _LINE) * _LINE
+            self._free = list(self._parameters[0].new_empty(rows, width)[:, : self._size])
+        return self._free.pop()
 
     def _move(self, x: Tensor, direction: Tensor, step: float) -> None:
         """Set the parameters to x + step · direction."""
@@ -163,14 +183,14 @@ class LBFGS(torch.optim.Optimizer):
         for parameter, start, along in parts:
             torch.add(start.view_as(parameter), along.view_as(parameter), alpha=step, out=parameter)
 
-    def _flat_gradient(self, out: Tensor | None) -> Tensor:
+    def _flat_gradient(self, out: Tensor) -> Tensor:
         """The gradients as one vector, which takes their place."""
         gradients = [
             (torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1)
             for p in self._parameters
         ]
         self.zero_grad()
-        return torch.cat(gradients) if out is None else torch.cat(gradients, out=out)
+        return torch.cat(gradients, out=out)
 
 
 def _newton(gradient: Tensor, pairs: list[Pair], *, out: Tensor) -> None:

@@ -69,7 +69,7 @@ def mean_prediction(hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def predict_pairs(
-    hidden: Tensor, weight: Tensor, bias: Tensor, users: Tensor, items: Tensor, chunk: int = 8192
+    hidden: Tensor, weight: Tensor, bias: Tensor, users: Tensor, items: Tensor, chunk: int = 1024
 ) -> Tensor:
     """Predictions hᵢ·wᵤ + bᵤ at the pairs asked for, and nowhere else.
 

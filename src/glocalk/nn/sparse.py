@@ -140,24 +140,28 @@ class _ConvolvedProduct(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weight, *kernels = ctx.saved_tensors
-        live = ctx.matrices[-1]
-        if live.density > DENSE_ABOVE:
-            by_weight, by_cell = _dense_gradients(live, gradient, weight)
+        # Given up as autograd gives up what it saved, for they are large; made again for another
+        # call.
+        matrices = ctx.matrices or _convolve(ctx.ratings, kernels)
+        ctx.matrices = None
+        gradient_array = _array(gradient)
+        dense = matrices[-1].density > DENSE_ABOVE
+        if dense:
+            by_weight, by_cell = _dense_gradients(matrices[-1], gradient, weight)
         else:
-            gradient_array = _array(gradient)
-            # R⁽ᴸ⁾ᵀ is Rᵀ convolved with the transposed kernels: cheaper than to transpose it.
-            by_weight = torch.from_numpy(
-                csr.matmul(_convolve(ctx.ratings, kernels, transposed=True)[-1], gradient_array)
-            )
-            by_cell = csr.sampled_product(live, gradient_array, _array(weight))
+            by_cell = csr.sampled_product(matrices[-1], gradient_array, _array(weight))
         by_kernels: list[Tensor | None] = []
-        for layer in range(len(kernels), 0, -1):
-            before, after = ctx.matrices[layer - 1], ctx.matrices[layer]
-            kernel = _array(kernels[layer - 1])
+        for kernel in reversed(kernels):
+            after, before = matrices.pop(), matrices[-1]
             by_kernel = csr.kernel_gradient(before, after, by_cell, kernel.shape[0])
             by_kernels.insert(0, torch.from_numpy(by_kernel))
-            if layer > 1:
-                by_cell = csr.entry_gradient(before, after, by_cell, kernel)
+            if len(matrices) > 1:
+                by_cell = csr.entry_gradient(before, after, by_cell, _array(kernel))
+        del after, by_cell
+        if not dense:
+            # R⁽ᴸ⁾ᵀ is Rᵀ convolved with the transposed kernels: cheaper than to transpose it.
+            transposed = _convolve(ctx.ratings, kernels, transposed=True)[-1]
+            by_weight = torch.from_numpy(csr.matmul(transposed, gradient_array))
         return None, by_weight, *by_kernels
 
 

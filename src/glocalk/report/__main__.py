@@ -10,6 +10,7 @@ from pathlib import Path
 from glocalk.errors import GlocalkError
 from glocalk.report.promote import promote
 from glocalk.report.render import check, render
+from glocalk.report.searches import promote_searches
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "promote":
-            lines = promote(options.runs, options.records, options.model, options.data)
+            if options.searches:
+                lines = promote_searches(options.runs, options.out)
+            else:
+                lines = promote(options.runs, options.records, options.model, options.data)
             print("\n".join(lines))
         elif options.check:
             check(options.records, options.out, options.readme)
@@ -47,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     promoting.add_argument("--records", type=Path, default=argparse.SUPPRESS)
     promoting.add_argument("--model", help="config name of a model to promote alone")
     promoting.add_argument("--data", help="config name of a data set to promote alone")
+    promoting.add_argument(
+        "--searches", action="store_true", help="copy searches for settings, not records of runs"
+    )
     return parser
 
 

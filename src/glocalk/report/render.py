@@ -15,6 +15,7 @@ from glocalk.report.load import load_committed
 from glocalk.report.published import read_published
 from glocalk.report.readme import with_table
 from glocalk.report.results import results_csv
+from glocalk.report.searches import read_searches, searches_csv
 from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
 
 
@@ -60,6 +61,9 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     for cell in cells:
         if cell.model == MODEL and has_curves(cell):
             texts[out_dir / f"curves_{cell.data}.svg"] = curves_svg(cell)
+    searches = read_searches(out_dir / "searches")
+    if searches:
+        texts[out_dir / "searches.csv"] = searches_csv(searches)
     texts |= bench_texts(Bench.read(out_dir / "bench.json"), out_dir)
     superfluous = sorted(set(out_dir.glob("curves_*.svg")) - texts.keys())
     return Report(texts, superfluous, len(committed.done), committed.failed)

@@ -1,0 +1,57 @@
+"""The table of all trials of all searches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from glocalk.errors import GlocalkError
+from glocalk.report.layout import csv_text, number, whole, yes
+from glocalk.search_record import Search
+
+_COLUMNS = ("data", "model", "trial", "options", "state", "valid_rmse", "epoch", "best", "seconds")
+
+
+def read_searches(folder: Path) -> list[Search]:
+    """Every search below `folder`, in order of path."""
+    return [Search.read(path) for path in sorted(folder.glob("**/*.json"))]
+
+
+def searches_csv(searches: Sequence[Search]) -> str:
+    """A line for each trial, in the order of trying."""
+    rows = [
+        [
+            search.data,
+            search.model,
+            str(order),
+            trial.tried,
+            trial.state,
+            number(trial.valid_rmse),
+            whole(trial.epoch),
+            yes(trial is search.best),
+            number(trial.seconds, 1),
+        ]
+        for search in searches
+        for order, trial in enumerate(search.trials, start=1)
+    ]
+    return csv_text(_COLUMNS, rows)
+
+
+def promote_searches(runs: Path, out_dir: Path) -> list[str]:
+    """Copy this machine's searches to the committed ones; those of an uncommitted tree stay.
+
+    Raises:
+        GlocalkError: a damaged search.
+    """
+    said = []
+    for path in sorted((runs / "searches").glob("*/search.json")):
+        search = Search.read(path)
+        if search.dirty or search.commit is None:
+            raise GlocalkError(
+                f"The search '{path}' was made from an uncommitted tree: commit, and search again "
+                "with force=true."
+            )
+        place = out_dir / "searches" / search.data / f"{search.model}.json"
+        search.write(place)
+        said.append(f"Promoted: search over {search.model} on {search.data} to '{place}'.")
+    return said
