@@ -57,6 +57,25 @@ class Output(NamedTuple):
     weight: Tensor
     bias: Tensor
 
+    def with_default(
+        self, default: float, rated_users: Tensor, rated_items: Tensor | None = None
+    ) -> Output:
+        """The output that predicts `default` where a user or an item has no training rating.
+
+        Args:
+            default: the prediction.
+            rated_users: [users] whether a user has training ratings.
+            rated_items: [items] the same of items. One hidden unit more then says which have
+                none, with weights default − bᵤ; None lets all items predict as they do.
+        """
+        hidden, weight = self.hidden, self.weight * rated_users
+        bias = self.bias.where(rated_users, default)
+        if rated_items is not None:
+            column = rated_items.unsqueeze(1)
+            hidden = torch.cat([hidden * column, (~column).to(hidden.dtype)], dim=1)
+            weight = torch.cat([weight, (default - bias).unsqueeze(0)])
+        return Output(hidden, weight, bias)
+
 
 class AutoEncoderStage(lightning.LightningModule):
     """Full-batch L-BFGS on the loss of one network, an epoch a step.
