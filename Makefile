@@ -9,6 +9,8 @@ comma := ,
 READY := $(VENV)/.ready
 
 # Narrow or widen `make reproduce`, e.g. make reproduce DATA=ml_100k,douban SEEDS=0,1,2,3,4
+# SCOPE: paper (its rows, but the heavy), all (and the classics), full (and the heavy)
+SCOPE ?=
 DATA ?=
 MODELS ?=
 SEEDS ?=
@@ -33,9 +35,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable '.[dev]'
 	@touch $@
 
-reproduce: $(READY) ## train the plan and write runs/report/table1.md (DATA= MODELS= SEEDS= FORCE=1 STRICT=1)
+reproduce: $(READY) ## train the plan and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= FORCE=1 STRICT=1)
 	$(BIN)/python -m glocalk.reproduce \
-		$(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
+		$(if $(SCOPE),scope=$(SCOPE)) $(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
 		$(if $(FORCE),force=true) $(if $(STRICT),strict=true)
 
 data: $(READY) ## get the data sets that are missing (DATA=)

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from glocalk.records import Record
+
 # GLocal-K of a size that trains in a second.
 SMALL = [
     "data=synthetic",
@@ -31,3 +33,14 @@ def run(module, *overrides, cwd, **environment):
         text=True,
         check=False,
     )
+
+
+def only_record(runs):
+    """The record of the one run in a runs folder."""
+    (path,) = runs.glob("*/record.json")
+    return Record.read(path)
+
+
+def comparable(record):
+    """The record without what depends on time and memory."""
+    return record.model_dump(exclude={"seconds", "peak_rss_mb"})

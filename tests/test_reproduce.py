@@ -1,13 +1,16 @@
 import socket
 import time
+from pathlib import Path
 
+import glocalk.conf
 import hydra
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 from command import run
 from glocalk.cli import settings_of
-from glocalk.reproduce import make_plan
+from glocalk.reproduce import ReproduceSettings, make_plan
 from report.factory import record
 
 
@@ -121,3 +124,39 @@ def test_the_plan_is_floors_then_the_main_cell_then_the_rest(tmp_path, data_dir,
     assert titles[6] == "ml_100k glocal_k seed 0"
     assert read_records(tmp_path) == []
     assert (tmp_path / "runs" / "report" / "table1.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("scope", "models", "on_ml_100k", "on_ml_1m"),
+    [
+        ("paper", None, ["quick", "slow"], ["quick"]),
+        ("all", None, ["quick", "slow", "classic"], ["quick", "classic"]),
+        ("full", None, ["quick", "slow", "classic"], ["quick", "slow", "classic"]),
+        ("paper", ["slow", "classic"], ["slow", "classic"], ["slow", "classic"]),
+    ],
+)
+def test_the_scope_decides_which_rows_are_trained(scope, models, on_ml_100k, on_ml_1m):
+    settings = ReproduceSettings(
+        data_sets=["ml_100k", "ml_1m"],
+        scope=scope,
+        models=models,
+        rows={"paper": ["quick", "slow"], "classics": ["classic"]},
+        heavy={"slow": ["ml_1m"]},
+        seeds=[0],
+        strict=False,
+        force=False,
+        data_dir="data",
+        runs_dir="runs",
+        reports_dir="reports",
+    )
+    assert settings.models_on("ml_100k") == on_ml_100k
+    assert settings.models_on("ml_1m") == on_ml_1m
+
+
+def test_the_plan_names_models_that_are_there_each_once():
+    folder = Path(glocalk.conf.__path__[0])
+    plan = OmegaConf.load(folder / "reproduce.yaml")
+    planned = [*plan.rows.paper, *plan.rows.classics]
+    assert len(planned) == len(set(planned))
+    assert set(planned) <= {path.stem for path in (folder / "model").glob("*.yaml")}
+    assert set(plan.heavy) <= set(planned)

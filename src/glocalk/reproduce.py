@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import hydra
 from omegaconf import DictConfig
@@ -27,17 +28,38 @@ from glocalk.settings import Settings
 _log = logging.getLogger(__name__)
 
 
+class Rows(Settings):
+    """Models by what they are to the paper's table."""
+
+    paper: list[str]
+    classics: list[str]
+
+
 class ReproduceSettings(Settings):
     """What to reproduce, and where things lie."""
 
     data_sets: list[str] = Field(min_length=1)
-    models: list[str] = Field(min_length=1)
+    scope: Literal["paper", "all", "full"]
+    models: Annotated[list[str], Field(min_length=1)] | None
+    rows: Rows
+    heavy: dict[str, list[str]]
     seeds: list[int] = Field(min_length=1)
     strict: bool
     force: bool
     data_dir: Path
     runs_dir: Path
     reports_dir: Path
+
+    def models_on(self, data: str) -> list[str]:
+        """The models to train on a data set."""
+        if self.models is not None:
+            return self.models
+        models = self.rows.paper + (self.rows.classics if self.scope != "paper" else [])
+        return [
+            model
+            for model in models
+            if self.scope == "full" or data not in self.heavy.get(model, ())
+        ]
 
 
 @dataclass(frozen=True)
@@ -171,11 +193,12 @@ def _find_data(
     chosen = {
         data: [
             _settings_of_run(settings, data, model, seed)
-            for model in settings.models
+            for model in settings.models_on(data)
             for seed in settings.seeds
         ]
         for data in settings.data_sets
     }
+    chosen = {data: of_data for data, of_data in chosen.items() if of_data}
     sources = {data: build_source(of_data[0].data) for data, of_data in chosen.items()}
     absent = _fetch(sources.values(), settings)
     runs, gaps = [], {}

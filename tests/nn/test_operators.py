@@ -42,6 +42,18 @@ def test_half_squared_error_counts_observed_ratings_alone():
     assert gradcheck(operator().half_squared_error, (hidden, weight, bias))
 
 
+def test_outputs_are_at_the_observed_ratings_alone():
+    hidden, weight, bias = normal(3, 2), normal(2, 4, seed=1), normal(4, seed=2)
+    ratings = operator()
+    full = hidden @ weight + bias
+    expected = {MATRIX[i, u].item(): full[i, u] for u, i in zip(USERS, ITEMS, strict=True)}
+    outputs = ratings.outputs(hidden, weight, bias)
+    assert sorted(ratings.ratings.tolist()) == sorted(expected)  # five different ratings
+    for rating, output in zip(ratings.ratings, outputs, strict=True):
+        torch.testing.assert_close(output, expected[rating.item()])
+    assert gradcheck(ratings.outputs, (hidden, weight, bias))
+
+
 def test_mean_prediction_is_the_prediction_matrix_s_mean():
     hidden, weight, bias = normal(3, 2), normal(2, 4, seed=1), normal(4, seed=2)
     expected = (hidden @ weight + bias).mean(dim=1)

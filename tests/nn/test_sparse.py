@@ -88,6 +88,16 @@ def test_product_and_error_are_the_dense_ones(
     error = ((matrix - hidden @ weight - bias) * (matrix > 0)).square().sum() / 2
     compare(operator.half_squared_error(*mine), error, mine, parts, dtype)
 
+    # In an order of the operator's own, so back in the matrix.
+    rows, columns = matrix.nonzero(as_tuple=True)
+    places = torch.zeros(shape, dtype=torch.long)
+    places[items, users] = torch.arange(len(items))
+    numbered = operator_class(users, items, torch.arange(len(items)).to(dtype) + 1, tuple(shape))
+    order = torch.argsort(numbered.ratings)[places[rows, columns]]
+    assert torch.equal(operator.ratings[order].double(), matrix[rows, columns])
+    outputs = (hidden @ weight + bias)[rows, columns]
+    compare(operator.outputs(*mine)[order], outputs, mine, parts, dtype)
+
 
 @pytest.mark.parametrize("operator_class", OPERATORS.values(), ids=OPERATORS)
 @pytest.mark.parametrize("dense_above", [0.0, 1.0], ids=["blocks", "cells"])

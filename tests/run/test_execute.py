@@ -7,18 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from command import SMALL, VARIANT, command, run
+from command import SMALL, VARIANT, command, comparable, only_record, run
 from glocalk.records import PROTOCOLS, Record
-
-
-def only_record(folder):
-    (path,) = folder.glob("*/record.json")
-    return Record.read(path)
-
-
-def comparable(record):
-    """The record without what depends on time and memory."""
-    return record.model_dump(exclude={"seconds", "peak_rss_mb"})
 
 
 @pytest.fixture(scope="module")

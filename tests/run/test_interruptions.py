@@ -11,17 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from command import SMALL, command, run
+from command import SMALL, command, comparable, only_record, run
 from glocalk.completers.stage import AtomicCheckpoints, DamagedCheckpointError
 from glocalk.records import Record
 
 
 def record_in(folder):
-    (path,) = folder.glob("runs/synthetic-*/record.json")
-    record = Record.read(path).model_dump()
-    for name in ("seconds", "peak_rss_mb"):
-        del record[name]
-    return record
+    return comparable(only_record(folder / "runs"))
 
 
 @pytest.fixture(scope="module")

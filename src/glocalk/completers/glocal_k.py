@@ -15,23 +15,20 @@ prediction makes:
 from __future__ import annotations
 
 import logging
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Literal
 
-import lightning
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from glocalk.completers.base import Completer, State, Training, take
-from glocalk.completers.stage import FullBatch, Stage, run_stage
-from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError
-from glocalk.nn.autoencoder import EffectiveLayer, KernelAutoEncoder, encode, truncated_normal_
-from glocalk.nn.formulation import Formulation
+from glocalk.completers.autoencoders import AutoEncoderCompleter, StageSettings
+from glocalk.completers.base import Training
+from glocalk.completers.kernel_stage import KernelNetwork, KernelSettings, KernelStage
+from glocalk.completers.stage import FullBatch
+from glocalk.data.ratings import RatingMatrix
+from glocalk.nn.autoencoder import EffectiveLayer, encode, truncated_normal_
 from glocalk.nn.kernels import average_global_kernel, global_kernel
-from glocalk.nn.lbfgs import LineSearch, make_lbfgs
-from glocalk.nn.operators import RatingOperator, mean_prediction, predict_pairs
-from glocalk.settings import Settings
+from glocalk.nn.operators import RatingOperator, mean_prediction
 
 _log = logging.getLogger(__name__)
 
@@ -41,39 +38,22 @@ _KERNEL_SIGMA = 0.1  # of the item kernels' initial values
 _MOST_DRAWS = 100
 
 
-class StageSettings(Settings):
-    """One stage's length and Trainer options."""
+class OptionalStageSettings(StageSettings):
+    """A stage that 0 epochs leave out."""
 
-    epochs: int = Field(ge=0, description="number of L-BFGS restarts")
-    iterations: int = Field(ge=1, description="L-BFGS iterations an epoch")
-    trainer: dict[str, Any] = Field(default={}, description="over the run's Trainer options")
+    epochs: int = Field(ge=0)
 
 
-class LBFGSSettings(Settings):
-    """How L-BFGS runs."""
-
-    restart: bool = True  # its memory is dropped at every epoch, as in the official code
-    line_search: LineSearch = "more_thuente"
-    memory: int = Field(default=10, ge=1)
-
-
-class GLocalKSettings(Settings):
+class GLocalKSettings(KernelSettings):
     """Options of GLocal-K, with the paper's symbols."""
 
-    hidden_size: int = Field(ge=1)
-    hidden_layers: int = Field(ge=1)
-    kernel_dimension: int = Field(ge=1, description="length of u and v")
     kernel_size: int = Field(ge=1, description="t of the t × t global kernel")
     convolution_layers: int = Field(ge=1)
     aggregation: Literal["weighted", "average"]
     dot_scale: float
     redraw_kernels: bool = Field(description="whether item kernels that blind are drawn again")
-    lambda_2: float = Field(ge=0, description="λ₂, on the raw weights W")
-    lambda_s: float = Field(ge=0, description="λ_s, on the kernel values Ŵ")
-    pretrain: StageSettings
-    finetune: StageSettings
-    lbfgs: LBFGSSettings
-    formulation: Formulation
+    pretrain: OptionalStageSettings
+    finetune: OptionalStageSettings
 
     @field_validator("kernel_size")
     @classmethod
@@ -89,7 +69,7 @@ class GLocalKSettings(Settings):
         return self
 
 
-class GLocalKNetwork(nn.Module):
+class GLocalKNetwork(KernelNetwork):
     """The network that both stages train.
 
     Args:
@@ -98,27 +78,17 @@ class GLocalKNetwork(nn.Module):
         generator: source of the initial values.
     """
 
+    config: GLocalKSettings
+
     def __init__(
         self, shape: tuple[int, int], config: GLocalKSettings, generator: torch.Generator
     ) -> None:
-        super().__init__()
         users, items = shape
-        self.config = config
-        self.autoencoder = KernelAutoEncoder(
-            users, config.hidden_size, config.hidden_layers, config.kernel_dimension, generator
-        )
+        super().__init__(users, config, generator)
         self.item_kernels = nn.ParameterList(
             truncated_normal_(torch.empty(items, config.kernel_size**2), _KERNEL_SIGMA, generator)
             for _ in range(config.convolution_layers)
         )
-
-    def effective(self) -> tuple[list[EffectiveLayer], Tensor]:
-        """The layers as they act, and the penalty."""
-        return self.autoencoder.effective(self.config.lambda_2, self.config.lambda_s)
-
-    def local_pass(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
-        """Last hidden layer [items, hidden] of the pass over R: all of pre-training."""
-        return encode(ratings.product(layers[0].weight), layers)
 
     def global_pass(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
         """Last hidden layer [items, hidden] of the pass over the convolved R: fine-tuning."""
@@ -161,112 +131,36 @@ class GLocalKNetwork(nn.Module):
         return draws
 
 
-class Output(NamedTuple):
-    """What predictions are made from: r̂ᵤᵢ = hᵢ·wᵤ + bᵤ.
-
-    `hidden` H is [items, hidden], `weight` W ⊙ Ŵ of the output layer [hidden, users], `bias`
-    [users].
-    """
-
-    hidden: Tensor
-    weight: Tensor
-    bias: Tensor
-
-
-class _LBFGSStage(lightning.LightningModule):
-    """Full-batch L-BFGS on the loss of one pass, an epoch a step."""
-
-    stage: ClassVar[str]  # its name in configs, curves and checkpoints
-    automatic_optimization = False  # one step evaluates the loss many times
-
-    def __init__(self, network: GLocalKNetwork, iterations: int) -> None:
-        super().__init__()
-        self.network = network
-        self.iterations = iterations
-
-    def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
-        """Last hidden layer [items, hidden] that this stage predicts from."""
-        raise NotImplementedError
-
-    def trained(self) -> nn.Module:
-        """The part of the network that this stage trains."""
-        raise NotImplementedError
-
-    def loss(self, ratings: RatingOperator) -> Tensor:
-        """½ Σ_observed (r − p)² + penalty: sums, not means."""
-        layers, penalty = self.network.effective()
-        return ratings.half_squared_error(self.hidden(ratings, layers), *layers[-1]) + penalty
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return make_lbfgs(
-            self.trained().parameters(),
-            iterations=self.iterations,
-            **self.network.config.lbfgs.model_dump(),
-        )
-
-    def training_step(self, batch: RatingOperator, batch_idx: int) -> None:
-        del batch_idx
-        optimizer = self.optimizers()
-        assert not isinstance(optimizer, list)
-
-        def closure() -> Tensor:
-            optimizer.zero_grad()
-            loss = self.loss(batch)
-            if not torch.isfinite(loss):
-                raise GlocalkError(
-                    f"The loss is {loss:g} in epoch {self.current_epoch + 1} of {self.stage}: the "
-                    "training has diverged."
-                )
-            self.manual_backward(loss)
-            return loss
-
-        # The loss at the epoch's start; logged after the step, for the closure runs many times.
-        self.log("loss", optimizer.step(closure))
-
-    @torch.no_grad()
-    def output(self, ratings: RatingOperator) -> Output:
-        """What this stage predicts from, as trained so far."""
-        layers, _ = self.network.effective()
-        weight, bias = layers[-1]
-        return Output(self.hidden(ratings, layers), weight, bias.detach())
-
-
-class PreTraining(_LBFGSStage):
+class PreTraining(KernelStage):
     """Stage 1: the auto-encoder on the rating matrix (Sec. 3.1 of the paper)."""
 
     stage = "pretrain"
-
-    def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
-        return self.network.local_pass(ratings, layers)
+    network: GLocalKNetwork
 
     def trained(self) -> nn.Module:
         return self.network.autoencoder
 
 
-class FineTuning(_LBFGSStage):
+class FineTuning(KernelStage):
     """Stage 2: auto-encoder and item kernels on the convolved matrix (Sec. 3.2)."""
 
     stage = "finetune"
+    network: GLocalKNetwork
 
     def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
         return self.network.global_pass(ratings, layers)
 
-    def trained(self) -> nn.Module:
-        return self.network
 
-
-class GLocalK(Completer):
+class GLocalK(AutoEncoderCompleter):
     """Pre-training, then fine-tuning of one network; predictions are those of the last stage."""
 
     Config = GLocalKSettings
     model_version = 3
     official = "best_test"  # the official code prints its best test epoch, see the README
+    config: GLocalKSettings
 
     def __init__(self, config: GLocalKSettings) -> None:
-        self.config = config
-        self._stage: _LBFGSStage | None = None
-        self._data: FullBatch | None = None
-        self._restored: tuple[Output, int] | None = None
+        super().__init__(config)
 
     @property
     def schedule(self) -> dict[str, int]:
@@ -275,76 +169,21 @@ class GLocalK(Completer):
 
     def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
         del valid  # nothing is chosen during the training
-        self._restored = None
         generator = torch.Generator().manual_seed(training.seed)
         network = GLocalKNetwork(train.shape, self.config, generator)
         self._data = FullBatch(train, self.config.formulation)
-        for settings, kind in (
-            (self.config.pretrain, PreTraining),
-            (self.config.finetune, FineTuning),
-        ):
-            if not settings.epochs:
-                continue
-            self._stage = kind(network, settings.iterations)
-            if kind is FineTuning and self.config.redraw_kernels:
-                self._redraw_kernels(generator)
-            stage = Stage(kind.stage, self._stage, settings.epochs, settings.trainer)
-            run_stage(stage, self._data, training, self.predict)
+        pretrain, finetune = self.config.pretrain, self.config.finetune
+        if pretrain.epochs:
+            self._run(PreTraining(network, pretrain.iterations), pretrain, training)
+        if finetune.epochs:
+            if self.config.redraw_kernels:
+                self._redraw_kernels(network, self._data, generator)
+            self._run(FineTuning(network, finetune.iterations), finetune, training)
 
-    def _redraw_kernels(self, generator: torch.Generator) -> None:
-        assert self._stage is not None
-        assert self._data is not None
-        draws = self._stage.network.redraw_blinding_kernels(
-            self._data.operator(self._stage), generator
-        )
+    @staticmethod
+    def _redraw_kernels(
+        network: GLocalKNetwork, data: FullBatch, generator: torch.Generator
+    ) -> None:
+        draws = network.redraw_blinding_kernels(data.operator(network), generator)
         if any(draws):
             _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)
-
-    def predict(self, users: Indices, items: Indices) -> Values:
-        output = self._output()
-        device = output.bias.device
-        predicted = predict_pairs(
-            *output, torch.tensor(users, device=device), torch.tensor(items, device=device)
-        )
-        return predicted.double().cpu().numpy()
-
-    def predict_grid(self, users: Indices, items: Indices) -> Values:
-        hidden, weight, bias = self._output()
-        u, i = torch.tensor(users, device=bias.device), torch.tensor(items, device=bias.device)
-        grid = torch.addmm(bias[u].unsqueeze(1), weight.T[u], hidden[i].T)
-        return grid.double().cpu().numpy()
-
-    def state(self) -> State:
-        hidden, weight, bias = self._output()
-        # Rather than the parameters, which predict from the training ratings alone.
-        return {
-            "hidden": hidden,
-            "weight": weight.T.contiguous(),  # [users, hidden], as `predict_pairs` gathers it
-            "bias": bias,
-            "parameters": torch.tensor(self.num_parameters),
-        }
-
-    def restore(self, state: State, shape: tuple[int, int]) -> None:
-        users, items = shape
-        size = self.config.hidden_size
-        output = Output(
-            take(state, "hidden", (items, size)),
-            take(state, "weight", (users, size)).T,
-            take(state, "bias", (users,)),
-        )
-        self._restored = output, int(take(state, "parameters", ()))
-
-    @torch.no_grad()
-    def _output(self) -> Output:
-        if self._restored is not None:
-            return self._restored[0]
-        assert self._stage is not None, "fit first"
-        assert self._data is not None, "fit first"
-        return self._stage.output(self._data.operator(self._stage))
-
-    @property
-    def num_parameters(self) -> int:
-        if self._restored is not None:
-            return self._restored[1]
-        assert self._stage is not None, "fit first"
-        return sum(parameter.numel() for parameter in self._stage.network.parameters())

@@ -53,7 +53,11 @@ class GatheredRatings(RatingOperator):
         return _Product.apply(self, weight)  # type: ignore[no-any-return]
 
     def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return _HalfSquaredError.apply(self, hidden, weight, bias)  # type: ignore[no-any-return]
+        errors = self.outputs(hidden, weight, bias) - self.ratings
+        return errors.square().sum(dtype=torch.float64) / 2
+
+    def outputs(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return _Outputs.apply(self, hidden, weight, bias)  # type: ignore[no-any-return]
 
     def convolved_product(self, kernels: Sequence[Tensor], weight: Tensor) -> Tensor:
         starts = range(0, self.shape[0], _BLOCK)
@@ -92,29 +96,29 @@ class _Product(torch.autograd.Function):
         return None, torch.sparse.mm(ratings.by_user(ratings.ratings), gradient)
 
 
-class _HalfSquaredError(torch.autograd.Function):
-    """½ Σ e² with e = hᵢ·wᵤ + bᵤ − r; gradients E Wᵀ by hidden, (Eᵀ H)ᵀ by weight, Σᵢ e by bias."""
+class _Outputs(torch.autograd.Function):
+    """hᵢ·wᵤ + bᵤ; gradients G Wᵀ by hidden, (Gᵀ H)ᵀ by weight, Σᵢ g by bias.
+
+    G [items, users] holds the gradients by the outputs at the observed cells.
+    """
 
     @staticmethod
     def forward(
         ctx: Any, ratings: GatheredRatings, hidden: Tensor, weight: Tensor, bias: Tensor
     ) -> Tensor:
-        predicted = predict_pairs(hidden, weight, bias, ratings.users, ratings.items)
-        errors = predicted - ratings.ratings
         ctx.ratings = ratings
-        ctx.save_for_backward(hidden, weight, errors)
-        return errors.square().sum(dtype=torch.float64) / 2
+        ctx.save_for_backward(hidden, weight)
+        return predict_pairs(hidden, weight, bias, ratings.users, ratings.items)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
-        hidden, weight, errors = ctx.saved_tensors
+        hidden, weight = ctx.saved_tensors
         ratings: GatheredRatings = ctx.ratings
-        errors = gradient * errors
-        by_user = ratings.by_user(errors)
+        by_user = ratings.by_user(gradient)
         return (
             None,
-            torch.sparse.mm(ratings.by_item(errors), weight.T.contiguous()),
+            torch.sparse.mm(ratings.by_item(gradient), weight.T.contiguous()),
             torch.sparse.mm(by_user, hidden).T,
             torch.sparse.mm(by_user, hidden.new_ones(len(hidden), 1))[:, 0],
         )

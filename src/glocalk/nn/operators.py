@@ -1,9 +1,9 @@
 """What an auto-encoder over ratings needs of the rating matrix, behind four functions.
 
 The matrix R [items, users] never enters a network as such: it enters through `product`, its
-convolution through `convolved_product`, and the output layer meets it in `half_squared_error`.
-A formulation (dense here; exact and sparse elsewhere) implements the four, and every network
-written on them runs on either.
+convolution through `convolved_product`, and the output layer meets it in `half_squared_error`, or
+in `outputs` where something comes between the layer and the error. A formulation (dense here;
+exact and sparse elsewhere) implements the four, and every network written on them runs on either.
 """
 
 from __future__ import annotations
@@ -20,9 +20,15 @@ from glocalk.nn.kernels import global_convolution
 
 
 class RatingOperator(ABC):
-    """Observed ratings R [items, users] as an operator on weights; all results differentiable."""
+    """Observed ratings R [items, users] as an operator on weights; all results differentiable.
+
+    Attributes:
+        shape: (items, users).
+        ratings: [n] the observed ratings, in an order of the operator's own.
+    """
 
     shape: tuple[int, int]
+    ratings: Tensor
 
     @abstractmethod
     def product(self, weight: Tensor) -> Tensor:
@@ -49,6 +55,19 @@ class RatingOperator(ABC):
 
         Returns:
             Scalar, float64: a line search needs more digits of a large sum than float32 has.
+        """
+
+    @abstractmethod
+    def outputs(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """hᵢ·wᵤ + bᵤ at the observed ratings.
+
+        Args:
+            hidden: [items, hidden] last hidden layer.
+            weight: [hidden, users] output weights.
+            bias: [users] output bias.
+
+        Returns:
+            [n], in the order of `ratings`.
         """
 
 
@@ -106,6 +125,7 @@ class DenseRatings(RatingOperator):
         self, users: Tensor, items: Tensor, ratings: Tensor, shape: tuple[int, int]
     ) -> None:
         self.shape = shape
+        self.users, self.items, self.ratings = users, items, ratings
         self.matrix = ratings.new_zeros(shape)
         self.matrix[items, users] = ratings
         self.observed = ratings.new_zeros(shape)
@@ -119,6 +139,9 @@ class DenseRatings(RatingOperator):
 
     def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return _MaskedError.apply(self, hidden, weight, bias)  # type: ignore[no-any-return]
+
+    def outputs(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return torch.addmm(bias, hidden, weight)[self.items, self.users]
 
 
 class _MaskedError(torch.autograd.Function):

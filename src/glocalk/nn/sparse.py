@@ -40,6 +40,7 @@ class SparseRatings(RatingOperator):
         rows, columns, values = items.numpy(), users.numpy(), ratings.numpy()
         self.by_item = CSR.from_triples(rows, columns, values, shape)
         self.by_user = CSR.from_triples(columns, rows, values, shape[::-1])
+        self.ratings = torch.from_numpy(self.by_item.values)
         # The position in `by_item` of each entry of `by_user`.
         counts = self.by_item.stops - self.by_item.starts
         rows = np.repeat(np.arange(shape[0], dtype=np.int32), counts)
@@ -54,6 +55,9 @@ class SparseRatings(RatingOperator):
 
     def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return _HalfSquaredError.apply(self, hidden, weight.T, bias)  # type: ignore[no-any-return]
+
+    def outputs(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return _Outputs.apply(self, hidden, weight.T, bias)  # type: ignore[no-any-return]
 
     def live_share(self, kernels: Sequence[Tensor]) -> float:
         """Share of cells that are positive in the matrix convolved with `kernels`."""
@@ -102,21 +106,45 @@ class _HalfSquaredError(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
-        hidden, weight = ctx.saved_tensors
-        ratings: SparseRatings = ctx.ratings
-        errors = ctx.errors * gradient.item()
-        by_item = ratings.by_item.with_values(errors)
-        by_user, by_bias = csr.permute(ratings.by_user, ratings.order, errors)
-        by_hidden, by_weight = (
-            csr.matmul(by_item, _array(weight)),
-            csr.matmul(by_user, _array(hidden)),
-        )
-        return (
-            None,
-            torch.from_numpy(by_hidden),
-            torch.from_numpy(by_weight),
-            torch.from_numpy(by_bias),
-        )
+        return _output_gradients(ctx, ctx.errors * gradient.item())
+
+
+class _Outputs(torch.autograd.Function):
+    """hᵢ·wᵤ + bᵤ at the observed cells; gradients as those of `_HalfSquaredError`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, ratings: SparseRatings, hidden: Tensor, by_user: Tensor, bias: Tensor
+    ) -> Tensor:
+        """`by_user` [users, hidden] is the transposed weight."""
+        weight = by_user.contiguous()
+        products = csr.sampled_product(ratings.by_item, _array(hidden), _array(weight))
+        ctx.ratings = ratings
+        ctx.save_for_backward(hidden, weight)
+        return torch.from_numpy(products).add_(bias[torch.from_numpy(ratings.by_item.columns)])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
+        return _output_gradients(ctx, _array(gradient))
+
+
+def _output_gradients(ctx: Any, by_output: Array) -> tuple[None, Tensor, Tensor, Tensor]:
+    """Those by hidden, weight and bias, given those by the outputs at the observed cells."""
+    hidden, weight = ctx.saved_tensors
+    ratings: SparseRatings = ctx.ratings
+    by_item = ratings.by_item.with_values(by_output)
+    by_user, by_bias = csr.permute(ratings.by_user, ratings.order, by_output)
+    by_hidden, by_weight = (
+        csr.matmul(by_item, _array(weight)),
+        csr.matmul(by_user, _array(hidden)),
+    )
+    return (
+        None,
+        torch.from_numpy(by_hidden),
+        torch.from_numpy(by_weight),
+        torch.from_numpy(by_bias),
+    )
 
 
 class _ConvolvedProduct(torch.autograd.Function):
