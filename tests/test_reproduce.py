@@ -115,7 +115,8 @@ def test_the_plan_is_floors_then_the_main_cell_then_the_rest(tmp_path, data_dir,
     shown = []
     monkeypatch.setattr(reproduce_module, "_show", lambda plan: shown.extend(plan))
     monkeypatch.setattr(reproduce_module, "_train", lambda _: True)
-    monkeypatch.setattr("sys.argv", ["reproduce", f"data_dir='{data_dir.resolve()}'"])
+    arguments = [f"data_dir='{data_dir.resolve()}'", "models=[glocal_k,bias,global_mean]"]
+    monkeypatch.setattr("sys.argv", ["reproduce", *arguments])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     reproduce_module.main()
     titles = [planned.title for planned in shown]

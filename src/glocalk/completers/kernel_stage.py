@@ -57,6 +57,7 @@ class KernelStage(AutoEncoderStage):
 
     def __init__(self, network: KernelNetwork, iterations: int) -> None:
         super().__init__(network, iterations, network.config.lbfgs)
+        self._evaluated: tuple[list[int], Output] | None = None
 
     def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
         """Last hidden layer [items, hidden] that this stage predicts from."""
@@ -64,11 +65,23 @@ class KernelStage(AutoEncoderStage):
 
     def loss(self, ratings: RatingOperator) -> Tensor:
         """½ Σ_observed (r − p)² + penalty: sums, not means."""
+        self._evaluated = None
         layers, penalty = self.network.effective()
-        return ratings.half_squared_error(self.hidden(ratings, layers), *layers[-1]) + penalty
+        hidden = self.hidden(ratings, layers)
+        weight, bias = layers[-1]
+        output = Output(hidden.detach(), weight.detach(), bias.detach())
+        self._evaluated = self._versions(), output
+        return ratings.half_squared_error(hidden, weight, bias) + penalty
 
     @torch.no_grad()
     def output(self, ratings: RatingOperator) -> Output:
+        # An epoch ends where it evaluated the loss last.
+        if self._evaluated is not None and self._evaluated[0] == self._versions():
+            return self._evaluated[1]
         layers, _ = self.network.effective()
         weight, bias = layers[-1]
         return Output(self.hidden(ratings, layers), weight, bias.detach())
+
+    def _versions(self) -> list[int]:
+        """Counts of how often each parameter was written."""
+        return [parameter._version for parameter in self.network.parameters()]

@@ -100,6 +100,7 @@ def run_stage(
     to `….ckpt.damaged`, and the stage starts again.
     """
     _return_free_memory()
+    gc.freeze()  # the collection below need not look at what is there already
     callbacks: list[Callback] = [_Epochs(stage.name, training, predict)]
     checkpoint = None
     if training.folder is not None:
@@ -130,6 +131,7 @@ def run_stage(
     stage.module.trainer = data.trainer = None
     del trainer
     gc.collect()
+    gc.unfreeze()
 
 
 def _return_free_memory() -> None:

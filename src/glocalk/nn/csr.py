@@ -122,6 +122,14 @@ def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
     return samples
 
 
+def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Array:
+    """Lᵣ·R꜀ of each pair (rows[k], columns[k]): [n, width], [m, width] → [pairs]."""
+    products = np.empty(len(rows), left.dtype)
+    use_threads()
+    _pair_products(left, right, rows, columns, products)
+    return products
+
+
 def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
     """Predictions `samples` + bias [columns], less the ratings: ½ Σ e², and e [room]."""
     bounds = ratings.parts(_PARTS)
@@ -376,6 +384,12 @@ def _sampled_product(
                     samples[k] = dot(mine, right[columns[k]])
                     k += 1
                 cursor[row] = k
+
+
+@parallel
+def _pair_products(left: Array, right: Array, rows: Array, columns: Array, products: Array) -> None:
+    for k in prange(len(rows)):
+        products[k] = dot(left[rows[k]], right[columns[k]])
 
 
 @parallel

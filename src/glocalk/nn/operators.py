@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from glocalk.nn import csr
 from glocalk.nn.kernels import global_convolution
 
 
@@ -98,12 +99,17 @@ def predict_pairs(
         bias: [users].
         users: [pairs] user indices.
         items: [pairs] item indices.
-        chunk: pairs gathered at a time, which bounds the memory.
+        chunk: pairs gathered at a time, which bounds the memory, where not on the CPU.
 
     Returns:
         [pairs] predictions, not clipped.
     """
     by_user = weight.T.contiguous()
+    if hidden.device.type == "cpu" and hidden.dtype in (torch.float32, torch.float64):
+        arrays = (
+            tensor.detach().contiguous().numpy() for tensor in (hidden, by_user, items, users)
+        )
+        return torch.from_numpy(csr.pair_products(*arrays)).add_(bias[users])
     parts = [
         torch.linalg.vecdot(hidden[i], by_user[u]) + bias[u]
         for u, i in zip(torch.split(users, chunk), torch.split(items, chunk), strict=True)
