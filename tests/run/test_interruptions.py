@@ -108,7 +108,7 @@ def test_no_room_on_the_disk_ends_in_one_sentence(whole, tmp_path):
 
 
 @pytest.mark.slow
-def test_fifty_kills_at_random_moments(tmp_path):
+def test_fifty_kills_at_random_moments(tmp_path, capsys):
     script = Path(__file__).parents[1] / "campaign.py"
     process = subprocess.run(
         [sys.executable, script, "--kills", "50", tmp_path],
@@ -117,14 +117,15 @@ def test_fifty_kills_at_random_moments(tmp_path):
         check=False,
     )
     assert process.returncode == 0, process.stderr
-    print(process.stdout)
+    with capsys.disabled():
+        print("\n" + process.stdout)
     assert process.stdout.startswith("50 kills, every record the same:")
     for stage in ("training 1 pretrain", "training 1 finetune", "training 2 finetune"):
         assert stage in process.stdout
 
 
 @pytest.mark.slow
-def test_eight_processes_at_once_write_eight_whole_records(tmp_path):
+def test_eight_processes_at_once_write_eight_whole_records(tmp_path, capsys):
     def one(seed):
         return run("train", *SMALL, f"seed={seed}", cwd=tmp_path)
 
@@ -132,7 +133,8 @@ def test_eight_processes_at_once_write_eight_whole_records(tmp_path):
         processes = list(pool.map(one, range(8)))
     assert [process.returncode for process in processes] == [0] * 8
     records = [Record.read(path) for path in tmp_path.glob("runs/*/record.json")]
-    print(f"{len(records)} whole records of 8 processes")
+    with capsys.disabled():
+        print(f"\n{len(records)} whole records of 8 processes")
     assert sorted(record.seed for record in records) == list(range(8))
     assert {record.status for record in records} == {"done"}
     assert len({record.config_hash for record in records}) == 1
