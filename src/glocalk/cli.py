@@ -36,6 +36,7 @@ _NOT_A_VARIANT = {
     "data_dir",
     "runs_dir",
     "force",
+    "checkpoint_seconds",
     "save_model",
     "progress",
 }
@@ -73,7 +74,7 @@ def exit_with_sentence() -> Iterator[None]:
     try:
         yield
     except StoppedError as stopped:
-        print("Stopped: the same command goes on from the last whole epoch.", file=sys.stderr)
+        print("Stopped: the same command goes on from the last checkpoint.", file=sys.stderr)
         sys.exit(128 + stopped.args[0])
     except (GlocalkError, ConfigCompositionException, OverrideParseException) as error:
         print(sentence(error), file=sys.stderr)

@@ -176,6 +176,19 @@ def test_a_killed_training_goes_on_to_the_uninterrupted_result(tmp_path, at, res
     )
 
 
+def test_checkpoints_come_no_sooner_than_asked_and_at_the_end_of_a_stage(tmp_path):
+    whole, _ = fit(settings(), folder=tmp_path / "whole")
+    monitor = Monitor(TEST, listeners=[KillAt("finetune", 2)])
+    training = Training(monitor=monitor, folder=tmp_path / "killed", checkpoint_seconds=1e6)
+    with pytest.raises(Killed):
+        GLocalK(settings()).fit(TRAIN, None, training)
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == ["pretrain.ckpt"]
+    resumed, _ = fit(settings(), folder=tmp_path / "killed", checkpoint_seconds=1e6)
+    np.testing.assert_array_equal(
+        resumed.predict(TEST.users, TEST.items), whole.predict(TEST.users, TEST.items)
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -47,7 +47,7 @@ def test_a_signal_to_stop_ends_in_one_sentence_and_loses_nothing(whole, tmp_path
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert said == "Stopped: the same command goes on from the last whole epoch.\n"
+    assert said == "Stopped: the same command goes on from the last checkpoint.\n"
     assert not list(tmp_path.glob("runs/*/record.json"))
     assert run("train", *SMALL, cwd=tmp_path).returncode == 0
     assert record_in(tmp_path) == whole

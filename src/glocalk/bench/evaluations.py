@@ -13,6 +13,7 @@ from torch import Tensor
 from glocalk.bench.literal import literal_loss
 from glocalk.bench.process import in_own_process
 from glocalk.bench.record import Evaluation
+from glocalk.completers.allocator import keep_what_is_freed
 from glocalk.completers.glocal_k import FineTuning, GLocalK, GLocalKNetwork, PreTraining
 from glocalk.completers.stage import FullBatch
 from glocalk.data.ratings import RatingMatrix
@@ -39,6 +40,7 @@ def measure_evaluations(settings: RunSettings, repeats: int) -> list[Evaluation]
         settings: of a run of GLocal-K.
         repeats: evaluations of each.
     """
+    keep_what_is_freed()  # as a run does
     train = build_source(settings.data).split(settings.data_dir).train
     network = _network(settings, train)
     operators: dict[str, RatingOperator] = {

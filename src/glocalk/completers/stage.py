@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import hashlib
 import io
 import logging
 import os
-import platform
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 from torch.utils.data import DataLoader
 
+from glocalk.completers.allocator import keep_what_is_freed, return_free_memory
 from glocalk.completers.base import Training
 from glocalk.completers.monitor import Predict
 from glocalk.data.ratings import RatingMatrix
@@ -95,18 +95,21 @@ def run_stage(
 ) -> None:
     """Train `stage`, from its last checkpoint where `training.folder` holds one.
 
-    After each epoch the monitor evaluates `predict`, and then a checkpoint replaces the last one.
+    After each epoch the monitor evaluates `predict`, and then a checkpoint replaces the last one
+    where that is `training.checkpoint_seconds` old.
     A finished stage's checkpoint is loaded and nothing is trained. A damaged checkpoint is renamed
     to `….ckpt.damaged`, and the stage starts again.
     """
-    _return_free_memory()
+    return_free_memory()
+    keep_what_is_freed()
     gc.freeze()  # the collection below need not look at what is there already
     callbacks: list[Callback] = [_Epochs(stage.name, training, predict)]
     checkpoint = None
     if training.folder is not None:
         checkpoint = training.folder / f"{stage.name}.ckpt"
         callbacks.append(
-            ModelCheckpoint(
+            _Checkpoints(
+                training.checkpoint_seconds,
                 dirpath=training.folder,
                 filename=stage.name,
                 enable_version_counter=False,
@@ -134,13 +137,20 @@ def run_stage(
     gc.unfreeze()
 
 
-def _return_free_memory() -> None:
-    """Give back what earlier work freed: glibc keeps it, in pieces too small for a stage's vectors.
+class _Checkpoints(ModelCheckpoint):
+    """Leaves out checkpoints that come too soon: an epoch may be shorter than writing it down."""
 
-    On ML-1M that is up to 600 MB, the L-BFGS memory of the stage before.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
+    def __init__(self, seconds: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.seconds, self.saved = seconds, time.monotonic()
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        is_last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        if is_last or time.monotonic() - self.saved >= self.seconds:
+            super().on_train_epoch_end(trainer, pl_module)
+            self.saved = time.monotonic()
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

@@ -85,7 +85,9 @@ def mean_prediction(hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     Returns:
         [items] pooled predictions, not clipped.
     """
-    return hidden @ weight.mean(dim=1) + bias.mean()
+    # A sum's gradient is a view, where a mean's is a matrix of the weight's size.
+    mean_weight = weight.sum(dim=1) / weight.shape[1]
+    return hidden @ mean_weight + bias.mean()
 
 
 def predict_pairs(

@@ -58,7 +58,7 @@ def execute(settings: RunSettings) -> Record:
             stopped = GlocalkError(
                 f"{run.title} stopped, for it cannot write ({error.strerror}{where}): make room or "
                 "choose another folder with runs_dir=…, then start it again; it goes on from its "
-                "last whole epoch."
+                "last checkpoint."
             )
             run.write_failure(stopped)
             raise stopped from error
@@ -95,6 +95,7 @@ def train_once(
         seed=settings.seed,
         monitor=monitor,
         folder=folder,
+        checkpoint_seconds=settings.checkpoint_seconds,
         trainer=settings.trainer_options,
         loggers={stage: _loggers(settings, folder, stage) for stage in completer.schedule},
     )

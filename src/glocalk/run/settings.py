@@ -44,6 +44,7 @@ class RunSettings(Settings):
     data_dir: Path
     runs_dir: Path
     force: bool
+    checkpoint_seconds: float = Field(ge=0)
     save_model: bool
     progress: bool
 
