@@ -60,4 +60,4 @@ def test_nor_does_an_error_taken_from_the_outputs():
         formulation="sparse",
     )
     network = AutoRecNetwork(TRAIN.num_users, options, torch.Generator().manual_seed(0))
-    assert_same_bits_wherever_arrays_lie(AutoRecTraining(network, options, TRAIN.scale))
+    assert_same_bits_wherever_arrays_lie(AutoRecTraining(network, TRAIN.scale))
