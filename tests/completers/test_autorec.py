@@ -80,7 +80,7 @@ def test_loss_and_gradient_are_those_of_the_dense_equations(f, g, rows, formulat
         tuple(matrix.shape),
         formulation,
     )
-    ours = AutoRecTraining(network, config, (1, 5)).loss(operator)
+    ours = AutoRecTraining(network, (1, 5)).loss(operator)
     parameters = network.v, network.w, network.mu, network.b
     theirs = literal_loss(matrix, *parameters, f, g, 0.7)
     assert ours.dtype == torch.float64

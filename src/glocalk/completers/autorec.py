@@ -15,13 +15,13 @@ are its ends:
 
     f(x) = lowest + (highest − lowest) / (1 + e⁻ˣ)
 
-The official configuration runs L-BFGS for 500 iterations; the paper trained by resilient
-propagation, "comparable" and faster. The code's option `binary`, on in its configurations and
-not in the paper, rounds hidden units to 0 and 1 but goes back as though it had not, along no
-gradient; it is left out here.
+The official configuration of I-AutoRec runs L-BFGS for 500 iterations, that of U-AutoRec resilient
+propagation; here both run L-BFGS. The code's option `binary`, on in both and not in the paper's
+equation, rounds hidden units to 0 and 1 but goes back as though it had not, along no gradient; it
+is left out here.
 
-Where a user or an item has no training rating, the paper predicts 3, the middle of its scale; so
-does this completer.
+Where a user or an item has no training rating, the official evaluation takes 3 for its
+prediction; this completer predicts the middle of the scale.
 """
 
 from __future__ import annotations
@@ -102,22 +102,19 @@ class AutoRecTraining(AutoEncoderStage):
 
     Args:
         network: what is trained.
-        config: the options.
         scale: (lowest, highest) rating, the range of a sigmoid output.
     """
 
     stage = "train"
     network: AutoRecNetwork
 
-    def __init__(
-        self, network: AutoRecNetwork, config: AutoRecSettings, scale: tuple[float, float]
-    ) -> None:
-        super().__init__(network, config.train.iterations, config.lbfgs)
-        self.output_activation, self.scale = config.output_activation, scale
+    def __init__(self, network: AutoRecNetwork, scale: tuple[float, float]) -> None:
+        super().__init__(network, network.config.train.iterations, network.config.lbfgs)
+        self.scale = scale
 
     def loss(self, ratings: RatingOperator) -> Tensor:
         output = self.network(ratings)
-        if self.output_activation == "identity":
+        if self.network.config.output_activation == "identity":
             return ratings.half_squared_error(*output) + self.network.penalty()
         lowest, highest = self.scale
         predicted = lowest + (highest - lowest) * torch.sigmoid(ratings.outputs(*output))
@@ -154,7 +151,7 @@ class AutoRec(AutoEncoderCompleter):
         generator = torch.Generator().manual_seed(training.seed)
         network = AutoRecNetwork(turned.num_users, config, generator)
         self._data = FullBatch(turned, config.formulation)
-        self._run(AutoRecTraining(network, config, train.scale), config.train, training)
+        self._run(AutoRecTraining(network, train.scale), config.train, training)
 
     def predict(self, users: Indices, items: Indices) -> Values:
         return self._activated(super().predict(*self._turned(users, items)))
