@@ -155,7 +155,7 @@ def test_a_step_goes_down_the_gradient_of_half_a_rating_s_summands():
 
 
 def test_where_als_ends_sgd_has_nowhere_to_go():
-    solved, _ = fit(settings(epochs=1000))
+    solved, _ = fit(settings(epochs=400))
     start = [part.copy() for part in solved.factors.weights]
 
     def moved(weights):
@@ -168,6 +168,11 @@ def test_where_als_ends_sgd_has_nowhere_to_go():
     assert moved([part.copy() for part in start]) < 1e-3
     start = [part + 0.01 for part in start]
     assert moved([part.copy() for part in start]) > 0.1
+
+
+def test_steps_that_are_too_large_end_in_one_sentence():
+    with pytest.raises(GlocalkError, match="diverged, so lower its learning_rate"):
+        fit(settings(solver="sgd", sgd={"learning_rate": 50.0, "decay": 1.0}))
 
 
 @pytest.mark.parametrize("solver", ["als", "sgd"])

@@ -10,6 +10,7 @@ from glocalk.completers.svd_pp import (
     normalised_ratings,
 )
 from glocalk.data.ratings import RatingMatrix
+from glocalk.errors import GlocalkError
 from glocalk.nn.factorisation import Ratings, Step, Weights, svd_pp_steps
 from planted import planted
 
@@ -152,6 +153,11 @@ def test_users_and_their_ratings_come_in_an_order_drawn_anew():
         list(first[TRAIN.users[first] == user]) != list(second[TRAIN.users[second] == user])
         for user in range(USERS)
     )
+
+
+def test_steps_that_are_too_large_end_in_one_sentence():
+    with pytest.raises(GlocalkError, match="diverged, so lower its learning_rate"):
+        fit(settings(learning_rate=50.0, decay=1.0))
 
 
 def test_without_ratings_the_other_side_s_offset_predicts():

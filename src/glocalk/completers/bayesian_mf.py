@@ -16,8 +16,10 @@ The prediction is the posterior mean, over samples s = 1 … S,
 The first three summands average by themselves. The last one is a matrix of rank ≤ S·rank, of whose
 singular values only about as many as the rank stand out of the sampling noise: it is kept as the
 product of two matrices of `kept_rank` columns, cut anew as samples come, so that no sample is
-stored. On ML-100K and Douban, 4·rank columns changed the validation RMSE by .0002 at most against
-the exact mean; thinning to as many samples as take the same room, by .01.
+stored: 512 of ML-1M at rank 32 are 650 MB in float32, the product at 128 columns 10 MB in float64.
+What the cut costs, by the RMSE on held-out training ratings: ML-100K at rank 10, exact mean
+.90293, 80 columns .90298, thinned to the 8 samples that take the same room .91173; Douban at rank
+16, exact .73764, 64 columns .73759, 4 samples .77266.
 """
 
 from __future__ import annotations

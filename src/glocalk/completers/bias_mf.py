@@ -32,7 +32,7 @@ import torch
 from pydantic import Field
 
 from glocalk.completers.base import Training
-from glocalk.completers.factors import FactorCompleter, Factors
+from glocalk.completers.factors import FactorCompleter, Factors, refuse_divergence
 from glocalk.data.ratings import RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.nn.csr import CSR, Array
@@ -210,4 +210,6 @@ class SGD:
         order = self._generator.permutation(len(self._ratings.ratings))
         step = Step(self._learning_rate, config.regularisation, config.bias_regularisation)
         self._learning_rate *= config.sgd.decay
-        return sgd_steps(self._ratings, order, self._mean, self._weights, step)
+        loss = sgd_steps(self._ratings, order, self._mean, self._weights, step)
+        refuse_divergence(loss)
+        return loss

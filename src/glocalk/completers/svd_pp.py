@@ -5,7 +5,7 @@
 N(u) are the items that user u rated in training; which items the test ratings are of is not used.
 μ is the mean training rating, bᵤ [users] and bᵢ [items] are offsets, pᵤ [users, rank],
 qᵢ [items, rank] and yⱼ [items, rank] factors. Koren, "Factorization meets the neighborhood: a
-multifaceted collaborative filtering model", KDD 2008, eq. 15.
+multifaceted collaborative filtering model", KDD 2008, Sec. 4.
 
 The steps are the paper's, one rating after another: see `glocalk.nn.factorisation`. An epoch takes
 the users in an order drawn anew, all ratings of one together, in an order drawn anew as well: the
@@ -22,21 +22,21 @@ from pydantic import Field
 from scipy import sparse
 
 from glocalk.completers.base import Training
-from glocalk.completers.factors import FactorCompleter, Factors
+from glocalk.completers.factors import FactorCompleter, Factors, refuse_divergence
 from glocalk.data.ratings import Indices, RatingMatrix
 from glocalk.nn.factorisation import Ratings, Step, svd_pp_steps
 from glocalk.settings import Settings
 
 
 class SVDPlusPlusSettings(Settings):
-    """Options, with the paper's symbols."""
+    """Options."""
 
     rank: int = Field(ge=1)
     epochs: int = Field(ge=1)
     learning_rate: float = Field(gt=0, description="γ of the first epoch")
     decay: float = Field(gt=0, le=1, description="γ is multiplied by it after each epoch")
-    regularisation: float = Field(ge=0, description="λ₇, of p, q and y")
-    bias_regularisation: float = Field(ge=0, description="λ₆, of the offsets")
+    regularisation: float = Field(ge=0, description="λ, of p, q and y")
+    bias_regularisation: float = Field(ge=0, description="λ_b, of the offsets")
     init_std: float = Field(gt=0, description="standard deviation of the initial factors")
 
 
@@ -79,6 +79,7 @@ class SVDPlusPlus(FactorCompleter):
                 implicit_factors,
                 step,
             )
+            refuse_divergence(loss)
             self.factors = replace(
                 explicit, user_factors=explicit.user_factors + rated @ implicit_factors
             )
