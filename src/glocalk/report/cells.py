@@ -20,6 +20,7 @@ _TITLES = {
     "user_knn": "User-kNN",
     "item_knn": "Item-kNN",
     "bias_mf": "Biased MF",
+    "bias_mf_als": "Biased MF, ALS",
     "svd_pp": "SVD++",
     "soft_impute": "Soft-Impute",
     "bayesian_mf": "Bayesian MF",
