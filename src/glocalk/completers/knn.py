@@ -17,7 +17,7 @@ the neighbors", TKDD 2010, Sec. 2.2, whose shrinkage is 100.
 
 No matrix of similarities is kept: its rows are made from the ratings when predictions ask for
 them, a block at a time. Rows of all users take time Σ_items (ratings of the item)², of all items
-Σ_users (ratings of the user)²; a block takes the memory of some 10⁶ similarities.
+Σ_users (ratings of the user)²; a block, some 10⁶ similarities, takes about 150 MB.
 """
 
 from __future__ import annotations
