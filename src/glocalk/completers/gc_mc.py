@@ -249,7 +249,13 @@ class _Steps(lightning.LightningDataModule):
         self.steps = steps
 
     def train_dataloader(self) -> DataLoader[int]:
-        return DataLoader(range(self.steps), batch_size=None)  # type: ignore[arg-type]
+        # With a generator of its own: a loader draws a seed, and in a resumed training it would draw
+        # it from torch's after the epoch was seeded, not before.
+        return DataLoader(
+            range(self.steps),  # type: ignore[arg-type]
+            batch_size=None,
+            generator=torch.Generator(),
+        )
 
 
 class GCMC(Completer):
