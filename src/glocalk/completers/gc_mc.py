@@ -249,8 +249,8 @@ class _Steps(lightning.LightningDataModule):
         self.steps = steps
 
     def train_dataloader(self) -> DataLoader[int]:
-        # With a generator of its own: a loader draws a seed, and in a resumed training it would draw
-        # it from torch's after the epoch was seeded, not before.
+        # With a generator of its own: a loader draws a seed, and would draw it from torch's before
+        # the epoch is seeded, but after that in a resumed training.
         return DataLoader(
             range(self.steps),  # type: ignore[arg-type]
             batch_size=None,
