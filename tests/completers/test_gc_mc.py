@@ -53,7 +53,7 @@ class Literal:
         self.train, self.accumulation = train, accumulation
         self.values = sorted(set(train.ratings.tolist()))
         dense = torch.zeros(train.shape, dtype=torch.float64)
-        dense[train.users, train.items] = torch.tensor(train.ratings)
+        dense[train.users, train.items] = torch.tensor(train.ratings.copy())
         by_user, by_item = (dense > 0).sum(dim=1).double(), (dense > 0).sum(dim=0).double()
         self.to_users, self.to_items = [], []
         for value in self.values:
@@ -364,10 +364,14 @@ def test_half_stars_are_levels_of_their_own():
     np.testing.assert_allclose(grid[-1], 2.25, rtol=1e-6)  # no ratings: the mean of the four
 
 
-def test_more_levels_than_units_to_stack_are_refused():
-    with pytest.raises(GlocalkError, match=r"Each of the 5 different ratings .* is 4"):
+def test_ratings_with_too_many_levels_are_refused():
+    with pytest.raises(GlocalkError, match=r"each different rating, 5 here, .* may be 4 at most"):
         fit(hidden_size=4)
     fit(hidden_size=4, accumulation="sum", epochs=1)
+    users, items = np.divmod(np.arange(200), 10)
+    train = RatingMatrix(users, items, np.linspace(1, 5, 200), (20, 10), (1, 5))
+    with pytest.raises(GlocalkError, match=r"200 here, .* may be 100 at most: round the ratings"):
+        fit(train, accumulation="sum")
 
 
 def test_a_precision_that_the_products_are_not_written_for_is_refused():

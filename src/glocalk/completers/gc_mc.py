@@ -39,6 +39,7 @@ each update an epoch. Cost and memory of an update grow with ratings × hidden a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import lightning
@@ -60,16 +61,17 @@ from glocalk.nn.gc_mc import (
     GraphConvolution,
     Normalization,
     RatingGraph,
+    drop,
     expected,
     expected_pairs,
     glorot_limit,
-    keep,
 )
 from glocalk.settings import Settings
 
 _STAGE = "train"
 _EPSILON = 1e-8  # of TensorFlow's Adam
 _PRECISIONS = ("32-true", "64-true")
+_MOST_LEVELS = 100  # ratings that are not graded have no levels, and would fill the memory
 
 
 class GCMCSettings(Settings):
@@ -119,7 +121,7 @@ class GCMCNetwork(nn.Module):
             share: of nodes, and of hidden units, that dropout leaves out.
         """
         dense = self.dense / (1 - share)  # dropout's scale, where there are fewest numbers
-        users, items = (keep(hidden, share) @ dense for hidden in self.convolution(graph, share))
+        users, items = (drop(hidden, share) @ dense for hidden in self.convolution(graph, share))
         return users, items
 
     def loss(self, graph: RatingGraph, share: float = 0.0) -> Tensor:
@@ -221,7 +223,7 @@ class GCMCModule(lightning.LightningModule):
         )
 
 
-def polyak(decay: float) -> Any:
+def polyak(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
     """The update of averaged weights, as in TensorFlow's ExponentialMovingAverage.
 
     Args:
@@ -232,7 +234,9 @@ def polyak(decay: float) -> Any:
     """
 
     @torch.no_grad()
-    def update(averages: list[Tensor], weights: list[Tensor], updates: Tensor) -> None:
+    def update(
+        averages: Sequence[Tensor], weights: Sequence[Tensor], updates: Tensor | int
+    ) -> None:
         t = int(updates)
         share = 1 - min(decay, (1 + t) / (10 + t))
         for average, weight in zip(averages, weights, strict=True):
@@ -277,15 +281,17 @@ class GCMC(Completer):
         """Train.
 
         Raises:
-            GlocalkError: more rating levels than units to stack, or a device or precision that the
+            GlocalkError: more rating levels than there may be, or a device or precision that the
                 sparse products are not written for.
         """
         del valid  # nothing is chosen during the training
-        levels = len(np.unique(train.ratings))
-        if self.config.accumulation == "stack" and levels > self.config.hidden_size:
+        levels, most = len(np.unique(train.ratings)), _MOST_LEVELS
+        if self.config.accumulation == "stack":
+            most = min(most, self.config.hidden_size)
+        if levels > most:
             raise GlocalkError(
-                f"Each of the {levels} different ratings needs a unit of its own, and hidden_size "
-                f"is {self.config.hidden_size}: round the ratings or take a larger one."
+                f"GC-MC has weights for each different rating, {levels} here, and with these "
+                f"options there may be {most} at most: round the ratings."
             )
         self._restored = None
         generator = torch.Generator().manual_seed(training.seed)

@@ -166,7 +166,7 @@ class GraphConvolution(nn.Module):
             share: of nodes that are heard by nobody; what the rest says is scaled up.
         """
         # Drawn in this order whatever is computed first.
-        users, items = (_keep(len(side), share) for side in (self.users, self.items))
+        users, items = (_kept(len(side), share) for side in (self.users, self.items))
         return (
             self._hear(graph.to_users, self.items, items, share),
             self._hear(graph.to_items, self.users, users, share),
@@ -223,8 +223,8 @@ def glorot_limit(inputs: int, outputs: int) -> float:
     return math.sqrt(6 / (inputs + outputs))
 
 
-def keep(values: Tensor, share: float) -> Tensor:
-    """`values`, of which dropout sets so large a share to 0; what is left is not scaled up.
+def drop(values: Tensor, share: float) -> Tensor:
+    """`values` with this share of them set to 0; unlike in dropout the rest is not scaled up.
 
     Twice as fast as torch's own on the CPU, which draws in double precision.
     """
@@ -260,7 +260,7 @@ def expected(scores: Tensor, coefficients: Tensor, levels: Tensor) -> Tensor:
     return levels @ (coefficients.T @ scores).softmax(dim=0)
 
 
-def _keep(nodes: int, share: float) -> Tensor | None:
+def _kept(nodes: int, share: float) -> Tensor | None:
     """Indices of the nodes that are kept where `share` are left out; None for all."""
     if not share:
         return None
