@@ -37,6 +37,15 @@ def module_of(train=TRAIN, seed=0, **options):
     return GCMCModule(train, settings(**options), generator).double()
 
 
+def graph_of(module, compiled):
+    """The module's ratings, with numba's products or with torch's, which a GPU takes."""
+    config, train = module.config, module.train_ratings
+    return RatingGraph(
+        train.users, train.items, module.labels, train.shape, len(module.levels),
+        config.accumulation, config.normalization, torch.float64, compiled=compiled,
+    )  # fmt: skip
+
+
 def fit(train=TRAIN, seed=0, trainer=None, folder=None, **options):
     completer = GCMC(settings(**options))
     monitor = Monitor(TEST)
@@ -144,10 +153,11 @@ def test_the_convolution_worked_by_hand():
     np.testing.assert_allclose(by_items, [[1 / 2 + 12 / math.sqrt(2)], [3 / math.sqrt(2)]])
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize(("accumulation", "normalization"), EVERY_KIND)
-def test_loss_and_gradient_are_those_of_full_matrices(accumulation, normalization):
+def test_loss_and_gradient_are_those_of_full_matrices(accumulation, normalization, compiled):
     module = module_of(accumulation=accumulation, normalization=normalization)
-    ours = module.network.loss(module.graph())
+    ours = module.network.loss(graph_of(module, compiled))
     theirs = Literal(TRAIN, accumulation, normalization).loss(module.network)
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
     got, wanted = gradients(ours, module.network), gradients(theirs, module.network)
@@ -157,8 +167,11 @@ def test_loss_and_gradient_are_those_of_full_matrices(accumulation, normalizatio
         torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize(("accumulation", "normalization"), EVERY_KIND)
-def test_dropout_leaves_out_nodes_and_units_and_scales_the_rest(accumulation, normalization):
+def test_dropout_leaves_out_nodes_and_units_and_scales_the_rest(
+    accumulation, normalization, compiled
+):
     share, (users, items) = 0.7, TRAIN.shape
     module = module_of(accumulation=accumulation, normalization=normalization)
     literal = Literal(TRAIN, accumulation, normalization)
@@ -174,7 +187,7 @@ def test_dropout_leaves_out_nodes_and_units_and_scales_the_rest(accumulation, no
         return (*nodes, *units)
 
     torch.manual_seed(3)
-    ours = module.network.loss(module.graph(), share)
+    ours = module.network.loss(graph_of(module, compiled), share)
     theirs = literal.loss(module.network, masks(3))
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
     for mine, other in zip(
@@ -203,8 +216,9 @@ def test_dropout_leaves_out_its_share_of_nodes_and_keeps_the_mean():
 
 def test_with_every_node_left_out_nothing_is_heard():
     module = module_of()
-    for adjacency in (module.graph().to_users, module.graph().to_items):
-        nobody = adjacency.of_sources(np.array([], dtype=np.int64))
+    graphs = [graph_of(module, compiled) for compiled in (True, False)]
+    for adjacency in (side for graph in graphs for side in (graph.to_users, graph.to_items)):
+        nobody = adjacency.of_sources(torch.tensor([], dtype=torch.int64))
         heard = nobody.product(torch.zeros(0, 3, dtype=torch.float64, requires_grad=True))
         assert heard.shape == (adjacency.by_target.shape[0], 3)
         assert not heard.any()
@@ -375,5 +389,5 @@ def test_ratings_with_too_many_levels_are_refused():
 
 
 def test_a_precision_that_the_products_are_not_written_for_is_refused():
-    with pytest.raises(GlocalkError, match="not on 'cpu' in bf16-true: take trainer=cpu"):
+    with pytest.raises(GlocalkError, match="not in bf16-true: leave trainer.precision out"):
         fit(trainer={"precision": "bf16-true"})

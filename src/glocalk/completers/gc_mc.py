@@ -161,14 +161,14 @@ class GCMCModule(lightning.LightningModule):
         self.network = GCMCNetwork(train.shape, len(self.levels), config, generator)
         self.average = AveragedModel(self.network, multi_avg_fn=polyak(config.averaging))
         self.average.update_parameters(self.network)  # the first is a copy: the initial weights
-        self._graphs: dict[torch.dtype, RatingGraph] = {}
+        self._graphs: dict[tuple[torch.dtype, torch.device], RatingGraph] = {}
 
     def graph(self) -> RatingGraph:
-        """The ratings in the network's precision, made once."""
-        dtype = self.network.dense.dtype
-        if dtype not in self._graphs:
+        """The ratings where the network is and in its precision, made once."""
+        key = dtype, device = self.network.dense.dtype, self.network.dense.device
+        if key not in self._graphs:
             train = self.train_ratings
-            self._graphs[dtype] = RatingGraph(
+            self._graphs[key] = RatingGraph(
                 train.users,
                 train.items,
                 self.labels,
@@ -177,8 +177,10 @@ class GCMCModule(lightning.LightningModule):
                 self.config.accumulation,
                 self.config.normalization,
                 dtype,
+                device,
+                compiled=device.type == "cpu",
             )
-        return self._graphs[dtype]
+        return self._graphs[key]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=True)
@@ -187,12 +189,12 @@ class GCMCModule(lightning.LightningModule):
         """Refuse what the sparse products are not written for.
 
         Raises:
-            GlocalkError: another device than the CPU, or another precision than single or double.
+            GlocalkError: another precision than single or double.
         """
-        if self.device.type != "cpu" or self.trainer.precision not in _PRECISIONS:
+        if self.trainer.precision not in _PRECISIONS:
             raise GlocalkError(
-                f"GC-MC computes on the CPU, in precision {' or '.join(_PRECISIONS)}, not on "
-                f"'{self.device.type}' in {self.trainer.precision}: take trainer=cpu."
+                f"GC-MC computes in precision {' or '.join(_PRECISIONS)}, not in "
+                f"{self.trainer.precision}: leave trainer.precision out."
             )
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -217,7 +219,7 @@ class GCMCModule(lightning.LightningModule):
         network = self.average.module
         assert isinstance(network, GCMCNetwork)
         users, items = network.embed(self.graph())
-        levels = torch.from_numpy(self.levels).to(items.dtype)
+        levels = torch.from_numpy(self.levels).to(items)
         return Output(
             users @ network.decoder.bases, items, network.decoder.coefficients.detach(), levels
         )
@@ -281,7 +283,7 @@ class GCMC(Completer):
         """Train.
 
         Raises:
-            GlocalkError: more rating levels than there may be, or a device or precision that the
+            GlocalkError: more rating levels than there may be, or a precision that the
                 sparse products are not written for.
         """
         del valid  # nothing is chosen during the training
@@ -300,14 +302,16 @@ class GCMC(Completer):
         run_stage(stage, _Steps(self.config.steps), training, self.predict)
 
     def predict(self, users: Indices, items: Indices) -> Values:
-        predicted = expected_pairs(*self._output(), torch.tensor(users), torch.tensor(items))
-        return predicted.double().numpy()
+        output = self._output()
+        pairs = (torch.tensor(nodes, device=output.right.device) for nodes in (users, items))
+        return expected_pairs(*output, *pairs).double().cpu().numpy()
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         left, right, coefficients, levels = self._output()
-        scores = left[:, torch.tensor(users)] @ right[torch.tensor(items)].T
+        u, i = (torch.tensor(nodes, device=right.device) for nodes in (users, items))
+        scores = left[:, u] @ right[i].T
         grid = expected(scores.flatten(start_dim=1), coefficients, levels)
-        return grid.view(len(users), len(items)).double().numpy()
+        return grid.view(len(users), len(items)).double().cpu().numpy()
 
     def state(self) -> State:
         # Rather than the parameters, which predict from the training ratings alone.

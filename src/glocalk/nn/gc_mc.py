@@ -7,7 +7,7 @@ its input is a choice of rows, and a node that dropout leaves out takes its edge
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -47,10 +47,9 @@ class Adjacency:
         """M D: [columns, width] → [rows, width]."""
         return _Product.apply(self, dense)  # type: ignore[no-any-return]
 
-    def of_sources(self, kept: Array) -> Adjacency:
+    def of_sources(self, kept: Tensor) -> Adjacency:
         """The columns of these sources alone, given in ascending order."""
-        levels = np.arange(self.levels)
-        columns = (kept[:, None] * self.levels + levels).reshape(-1)
+        columns = _columns(kept, self.levels).numpy()
         number = np.full(self.by_target.shape[1], -1, np.int32)
         number[columns] = np.arange(len(columns))
         entries = np.flatnonzero(number[self.by_target.columns] >= 0)
@@ -71,6 +70,42 @@ class Adjacency:
         return Adjacency(by_target, by_source, self.levels)
 
 
+@dataclass(frozen=True, eq=False)
+class GatheredAdjacency:
+    """The same on torch's own operations, for any device.
+
+    Attributes:
+        by_target: M, a sparse tensor.
+        by_source: Mᵀ, a sparse tensor.
+        levels: number of rating levels.
+        columns: [columns] those that a product takes; None for all.
+    """
+
+    by_target: Tensor
+    by_source: Tensor
+    levels: int
+    columns: Tensor | None = None
+
+    @classmethod
+    def of(cls, adjacency: Adjacency, device: torch.device) -> GatheredAdjacency:
+        """The matrices of `adjacency` on `device`."""
+        by_target, by_source = (
+            _sparse_tensor(matrix, device) for matrix in (adjacency.by_target, adjacency.by_source)
+        )
+        return cls(by_target, by_source, adjacency.levels)
+
+    def product(self, dense: Tensor) -> Tensor:
+        """M D: [columns, width] → [rows, width]."""
+        if self.columns is not None:
+            full = dense.new_zeros(self.by_target.shape[1], dense.shape[1])
+            dense = full.index_copy(0, self.columns, dense)
+        return _GatheredProduct.apply(self, dense)  # type: ignore[no-any-return]
+
+    def of_sources(self, kept: Tensor) -> GatheredAdjacency:
+        """The columns of these sources alone, given in ascending order."""
+        return replace(self, columns=_columns(kept, self.levels))
+
+
 class RatingGraph:
     """The training ratings as a bipartite graph with an edge type for each rating level.
 
@@ -84,6 +119,8 @@ class RatingGraph:
         normalization: an edge's weight 1/c: c = |N(target)| with `left`, and
             √(|N(user)| |N(item)|) with `symmetric`, neighbours counted over all levels.
         dtype: to compute in, float32 or float64.
+        device: to compute on; None for the CPU.
+        compiled: whether the products are numba's, on the CPU alone, or torch's own operations.
     """
 
     def __init__(
@@ -96,6 +133,8 @@ class RatingGraph:
         accumulation: Accumulation,
         normalization: Normalization,
         dtype: torch.dtype,
+        device: torch.device | None = None,
+        compiled: bool = True,
     ) -> None:
         def adjacency(targets: Array, sources: Array, shape: tuple[int, int]) -> Adjacency:
             degrees = np.bincount(targets, minlength=shape[0])[targets].astype(np.float64)
@@ -112,17 +151,27 @@ class RatingGraph:
                 levels,
             )
 
-        self.to_users = adjacency(users, items, shape)
-        self.to_items = adjacency(items, users, shape[::-1])
+        to_users = adjacency(users, items, shape)
+        to_items = adjacency(items, users, shape[::-1])
+        self.to_users: Adjacency | GatheredAdjacency = to_users
+        self.to_items: Adjacency | GatheredAdjacency = to_items
         self.by_user = CSR.from_triples(users, items, labels, shape)
         rows = np.repeat(np.arange(shape[0]), self.by_user.stops - self.by_user.starts)
         positions = np.arange(len(rows))
         # The position in `by_user` of each entry, in the order of items.
         self.by_item = CSR.from_triples(self.by_user.columns, rows, positions, shape[::-1])
-        self.labels = torch.from_numpy(self.by_user.values)
+        self._users = torch.from_numpy(rows).to(device)
+        self._items = torch.from_numpy(self.by_user.columns).long().to(device)
+        self.labels = torch.from_numpy(self.by_user.values).to(device)
+        self._compiled = compiled
+        if not compiled:
+            self.to_users = GatheredAdjacency.of(to_users, self._users.device)
+            self.to_items = GatheredAdjacency.of(to_items, self._users.device)
 
     def scores(self, left: Tensor, right: Tensor) -> Tensor:
         """lᵤ·rᵢ of each rating: [users, size], [items, size] → [n], in the order of `labels`."""
+        if not self._compiled:
+            return torch.linalg.vecdot(left[self._users], right[self._items])
         return _Scores.apply(self, left, right)  # type: ignore[no-any-return]
 
 
@@ -173,11 +222,14 @@ class GraphConvolution(nn.Module):
         )
 
     def _hear(
-        self, adjacency: Adjacency, weight: Tensor, kept: Tensor | None, share: float
+        self,
+        adjacency: Adjacency | GatheredAdjacency,
+        weight: Tensor, kept: Tensor | None, share: float
     ) -> Tensor:
         if kept is not None:
+            kept = kept.to(weight.device)
             weight = weight.index_select(0, kept) / (1 - share)
-            adjacency = adjacency.of_sources(kept.numpy())
+            adjacency = adjacency.of_sources(kept)
         if self.accumulation == "sum":
             # A running sum over levels; as a product, for `cumsum` goes back three times slower.
             weight = weight.new_ones(self.levels, self.levels).tril() @ weight
@@ -281,6 +333,21 @@ class _Product(torch.autograd.Function):
         return None, torch.from_numpy(_matmul(ctx.by_source, gradient))
 
 
+class _GatheredProduct(torch.autograd.Function):
+    """M D and its gradient Mᵀ G; autograd's own would transpose M at every step."""
+
+    @staticmethod
+    def forward(ctx: Any, adjacency: GatheredAdjacency, dense: Tensor) -> Tensor:
+        ctx.by_source = adjacency.by_source
+        product: Tensor = torch.sparse.mm(adjacency.by_target, dense)
+        return product
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        return None, torch.sparse.mm(ctx.by_source, gradient)
+
+
 class _Scores(torch.autograd.Function):
     """lᵤ·rᵢ at the ratings; with G the gradient at them, those by l and r are G r and Gᵀ l."""
 
@@ -300,6 +367,23 @@ class _Scores(torch.autograd.Function):
             None,
             torch.from_numpy(_matmul(by_user.with_values(values), right)),
             torch.from_numpy(_matmul(by_item.with_values(values[by_item.values]), left)),
+        )
+
+
+def _columns(sources: Tensor, levels: int) -> Tensor:
+    """A column for each of the sources and level, source by source."""
+    return (sources[:, None] * levels + torch.arange(levels, device=sources.device)).flatten()
+
+
+def _sparse_tensor(matrix: CSR, device: torch.device) -> Tensor:
+    bounds = np.append(matrix.starts, len(matrix.values))
+    with torch.sparse.check_sparse_tensor_invariants(False):
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(bounds).long(),
+            torch.from_numpy(matrix.columns).long(),
+            torch.from_numpy(matrix.values),
+            matrix.shape,
+            device=device,
         )
 
 
