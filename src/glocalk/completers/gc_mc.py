@@ -1,0 +1,346 @@
+"""GC-MC: graph convolutional matrix completion, without side information.
+
+van den Berg, Kipf, Welling, KDD Deep Learning Day 2018, arXiv 1706.02263; official code
+`riannevdberg/gc-mc` (TensorFlow 1). A graph auto-encoder: users and items hear of each other over
+the ratings, an edge type for each rating level r = 1 … R, and a decoder makes a distribution over
+the levels of what they heard. With nodes as one-hot vectors, embeddings W [nodes, R, width] and
+N(·) the neighbours by ratings of any level,
+
+    hᵤ = ReLU( ∥_r Σ_{i ∈ N_r(u)} W_{i,r} / c )              stack: width = hidden / R
+    hᵤ = ReLU( Σ_r Σ_{i ∈ N_r(u)} Σ_{s ≤ r} W_{i,s} / c )    sum: width = hidden, ordinal sharing
+    c = |N(u)|  (left)   or   √(|N(u)| |N(i)|)  (symmetric)
+    zᵤ = D hᵤ;   hᵢ and zᵢ likewise, left: c = |N(i)|, with the same D
+    p(r | u, i) = softmax_r Σ_b a_{b,r} zᵤᵀ Q_b zᵢ
+    r̂ᵤᵢ = Σ_r p(r | u, i) · level_r,    loss = mean over ratings of −log p(rᵤᵢ | u, i)
+
+trained full-batch by Adam. What the official code does, and a port that lacks it is far off
+(`tanimutomo/gcmc` stops at .98 on ML-100K):
+
+- Dropout, .7, acts twice: whole nodes, with the same choice for all levels, and the entries of h.
+  Both scale what is left by 1 / .3 and are off in prediction.
+- D is shared by users and items and has neither bias nor activation, nor has anything a bias or
+  batch normalisation. Ordinal sharing belongs to `sum` alone.
+- c counts the neighbours over all levels, not those of one.
+- Initial values: W and a by Glorot, W's inputs being users and items together and its outputs all
+  of `hidden`; Q orthogonal, times 1.1.
+- Predictions come from averaged weights w̄ ← d w̄ + (1 − d) w that start at the initial weights.
+  TensorFlow lets d grow, d = min(.995, (1 + t) / (10 + t)) after update t: .995 is reached after
+  1,790 updates, and an average with .995 throughout would be 37 % initial weights on Douban.
+- TensorFlow's Adam adds ε = 1e-8 before it corrects the bias of the second moment, which makes it
+  ε / √(1 − .999ᵗ) in the usual form: 3e-7 at first, above the gradients of items with few ratings.
+
+The official code reports the last update. Users and items without training ratings hear nothing,
+so all their levels are equally likely: their prediction is the mean of the levels, there as here.
+
+An epoch is `steps` updates, after which the averaged model is evaluated; the official code calls
+each update an epoch. Cost and memory of an update grow with ratings × hidden and nodes × width × R.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import lightning
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
+
+from glocalk.completers.base import Completer, State, Training, take
+from glocalk.completers.stage import Stage, run_stage
+from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
+from glocalk.nn.gc_mc import (
+    Accumulation,
+    BilinearMixture,
+    GraphConvolution,
+    Normalization,
+    RatingGraph,
+    drop,
+    expected,
+    expected_pairs,
+    glorot_limit,
+)
+from glocalk.settings import Settings
+
+_STAGE = "train"
+_EPSILON = 1e-8  # of TensorFlow's Adam
+_PRECISIONS = ("32-true", "64-true")
+_MOST_LEVELS = 100  # ratings that are not graded have no levels, and would fill the memory
+
+
+class GCMCSettings(Settings):
+    """Options of GC-MC."""
+
+    hidden_size: int = Field(ge=1, description="units of the graph convolution")
+    embedding_size: int = Field(ge=1, description="length of z")
+    accumulation: Accumulation
+    normalization: Normalization
+    bases: int = Field(ge=1, description="number of matrices Q of the decoder")
+    dropout: float = Field(ge=0, lt=1, description="share of nodes, and of units, left out")
+    learning_rate: float = Field(gt=0)
+    averaging: float = Field(ge=0, lt=1, description="highest decay of the averaged weights")
+    epochs: int = Field(ge=1)
+    steps: int = Field(ge=1, description="full-batch updates an epoch")
+
+
+class GCMCNetwork(nn.Module):
+    """Encoder and decoder.
+
+    Args:
+        shape: (users, items).
+        levels: number of rating levels.
+        config: the options.
+        generator: source of the initial values.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], levels: int, config: GCMCSettings, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.convolution = GraphConvolution(
+            shape, levels, config.hidden_size, config.accumulation, generator
+        )
+        size = self.convolution.size
+        limit = glorot_limit(size, config.embedding_size)
+        self.dense = nn.Parameter(
+            torch.empty(size, config.embedding_size).uniform_(-limit, limit, generator=generator)
+        )
+        self.decoder = BilinearMixture(config.embedding_size, config.bases, levels, generator)
+
+    def embed(self, graph: RatingGraph, share: float = 0.0) -> tuple[Tensor, Tensor]:
+        """The z of all users [users, size] and of all items [items, size].
+
+        Args:
+            graph: the ratings.
+            share: of nodes, and of hidden units, that dropout leaves out.
+        """
+        dense = self.dense / (1 - share)  # dropout's scale, where there are fewest numbers
+        users, items = (drop(hidden, share) @ dense for hidden in self.convolution(graph, share))
+        return users, items
+
+    def loss(self, graph: RatingGraph, share: float = 0.0) -> Tensor:
+        """Mean cross-entropy of the graph's own ratings; arguments as in `embed`."""
+        scores = self.decoder(graph, *self.embed(graph, share))
+        return F.cross_entropy(scores.unsqueeze(0), graph.labels.unsqueeze(0))
+
+
+class Output(NamedTuple):
+    """What predictions are made from, see `expected_pairs`.
+
+    `left` is [bases, users, size], `right` [items, size], `coefficients` [bases, levels], `levels`
+    [levels].
+    """
+
+    left: Tensor
+    right: Tensor
+    coefficients: Tensor
+    levels: Tensor
+
+
+class GCMCModule(lightning.LightningModule):
+    """Adam on the loss of one network, and the average of its weights beside it.
+
+    Args:
+        train: the ratings.
+        config: the options.
+        generator: source of the initial values.
+    """
+
+    def __init__(
+        self, train: RatingMatrix, config: GCMCSettings, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.train_ratings, self.config = train, config
+        self.levels, self.labels = np.unique(train.ratings, return_inverse=True)
+        self.network = GCMCNetwork(train.shape, len(self.levels), config, generator)
+        self.average = AveragedModel(self.network, multi_avg_fn=polyak(config.averaging))
+        self.average.update_parameters(self.network)  # the first is a copy: the initial weights
+        self._graphs: dict[tuple[torch.dtype, torch.device], RatingGraph] = {}
+
+    def graph(self) -> RatingGraph:
+        """The ratings where the network is and in its precision, made once."""
+        key = dtype, device = self.network.dense.dtype, self.network.dense.device
+        if key not in self._graphs:
+            train = self.train_ratings
+            self._graphs[key] = RatingGraph(
+                train.users,
+                train.items,
+                self.labels,
+                train.shape,
+                len(self.levels),
+                self.config.accumulation,
+                self.config.normalization,
+                dtype,
+                device,
+                compiled=device.type == "cpu",
+            )
+        return self._graphs[key]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=True)
+
+    def on_fit_start(self) -> None:
+        """Refuse what the sparse products are not written for.
+
+        Raises:
+            GlocalkError: another precision than single or double.
+        """
+        if self.trainer.precision not in _PRECISIONS:
+            raise GlocalkError(
+                f"GC-MC computes in precision {' or '.join(_PRECISIONS)}, not in "
+                f"{self.trainer.precision}: leave trainer.precision out."
+            )
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        del batch, batch_idx  # every step is on all ratings
+        loss = self.network.loss(self.graph(), self.config.dropout)
+        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=1)
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Make ε what it is in TensorFlow's Adam at this update."""
+        update = self.trainer.global_step + 1
+        for group in optimizer.param_groups:
+            group["eps"] = _EPSILON / math.sqrt(1 - group["betas"][1] ** update)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        del outputs, batch, batch_idx
+        self.average.update_parameters(self.network)
+
+    @torch.no_grad()
+    def output(self) -> Output:
+        """What the averaged network predicts from."""
+        network = self.average.module
+        assert isinstance(network, GCMCNetwork)
+        users, items = network.embed(self.graph())
+        levels = torch.from_numpy(self.levels).to(items)
+        return Output(
+            users @ network.decoder.bases, items, network.decoder.coefficients.detach(), levels
+        )
+
+
+def polyak(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    """The update of averaged weights, as in TensorFlow's ExponentialMovingAverage.
+
+    Args:
+        decay: the highest, which the number t of updates leads to: min(decay, (1 + t) / (10 + t)).
+
+    Returns:
+        A function of averages, weights and t, which changes the averages.
+    """
+
+    @torch.no_grad()
+    def update(
+        averages: Sequence[Tensor], weights: Sequence[Tensor], updates: Tensor | int
+    ) -> None:
+        t = int(updates)
+        share = 1 - min(decay, (1 + t) / (10 + t))
+        for average, weight in zip(averages, weights, strict=True):
+            average.lerp_(weight, share)
+
+    return update
+
+
+class _Steps(lightning.LightningDataModule):
+    """An epoch of so many steps; the batches say nothing."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def train_dataloader(self) -> DataLoader[int]:
+        # With a generator of its own: a loader draws a seed, and would draw it from torch's before
+        # the epoch is seeded, but after that in a resumed training.
+        return DataLoader(
+            range(self.steps),  # type: ignore[arg-type]
+            batch_size=None,
+            generator=torch.Generator(),
+        )
+
+
+class GCMC(Completer):
+    """One training; predictions are those of the averaged weights."""
+
+    Config = GCMCSettings
+    official = "last"  # the official code prints the averaged model's error after the last update
+
+    def __init__(self, config: GCMCSettings) -> None:
+        self.config = config
+        self._module: GCMCModule | None = None
+        self._restored: tuple[Output, int] | None = None
+
+    @property
+    def schedule(self) -> dict[str, int]:
+        return {_STAGE: self.config.epochs}
+
+    def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
+        """Train.
+
+        Raises:
+            GlocalkError: more rating levels than there may be, or a precision that the
+                sparse products are not written for.
+        """
+        del valid  # nothing is chosen during the training
+        levels, most = len(np.unique(train.ratings)), _MOST_LEVELS
+        if self.config.accumulation == "stack":
+            most = min(most, self.config.hidden_size)
+        if levels > most:
+            raise GlocalkError(
+                f"GC-MC has weights for each different rating, {levels} here, and with these "
+                f"options there may be {most} at most: round the ratings."
+            )
+        self._restored = None
+        generator = torch.Generator().manual_seed(training.seed)
+        self._module = GCMCModule(train, self.config, generator)
+        stage = Stage(_STAGE, self._module, self.config.epochs)
+        run_stage(stage, _Steps(self.config.steps), training, self.predict)
+
+    def predict(self, users: Indices, items: Indices) -> Values:
+        output = self._output()
+        pairs = (torch.tensor(nodes, device=output.right.device) for nodes in (users, items))
+        return expected_pairs(*output, *pairs).double().cpu().numpy()
+
+    def predict_grid(self, users: Indices, items: Indices) -> Values:
+        left, right, coefficients, levels = self._output()
+        u, i = (torch.tensor(nodes, device=right.device) for nodes in (users, items))
+        scores = left[:, u] @ right[i].T
+        grid = expected(scores.flatten(start_dim=1), coefficients, levels)
+        return grid.view(len(users), len(items)).double().cpu().numpy()
+
+    def state(self) -> State:
+        # Rather than the parameters, which predict from the training ratings alone.
+        return {
+            **self._output()._asdict(),
+            "parameters": torch.tensor(self.num_parameters),
+        }
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        users, items = shape
+        bases, size = self.config.bases, self.config.embedding_size
+        levels = take(state, "levels", (state["levels"].numel() if "levels" in state else 0,))
+        output = Output(
+            take(state, "left", (bases, users, size)),
+            take(state, "right", (items, size)),
+            take(state, "coefficients", (bases, len(levels))),
+            levels,
+        )
+        self._restored = output, int(take(state, "parameters", ()))
+
+    def _output(self) -> Output:
+        if self._restored is not None:
+            return self._restored[0]
+        assert self._module is not None, "fit first"
+        return self._module.output()
+
+    @property
+    def num_parameters(self) -> int:
+        if self._restored is not None:
+            return self._restored[1]
+        assert self._module is not None, "fit first"
+        return sum(parameter.numel() for parameter in self._module.network.parameters())
