@@ -22,6 +22,7 @@ def evaluation(formulation, seconds, **options):
     defaults = {
         "data": "ml_100k",
         "stage": "finetune",
+        "seconds_kept": [second / 2 for second in seconds],
         "peak_mb": 1234.5,
         "max_rel_grad_error": 2.34e-7,
         "live_share": 0.0567,
@@ -35,7 +36,7 @@ def bench():
         evaluations=[
             evaluation("dense_literal", [3.0, 2.0, 4.0]),
             evaluation("dense_matmul", [1.5, 1.5, 0.5]),
-            evaluation("sparse", [0.2, 0.25, 0.5]),
+            evaluation("sparse", [0.2, 0.25, 0.5], seconds_kept=[0.2, 0.1, 0.3]),
         ],
         trainings=[
             WholeTraining(
@@ -99,6 +100,8 @@ def test_ratios_are_of_medians():
         "max_rel_grad_error": "2.3e-07",
         "live_share": "0.0567",
         "threads": "2",
+        "seconds_median_kept": "0.2000",
+        "ratio_to_dense_matmul_kept": "3.75",  # 1.5 / 2 by 0.2
     }
 
 

@@ -34,56 +34,66 @@ def measure_evaluations(settings: RunSettings, repeats: int) -> list[Evaluation]
     """Both stages of a data set by every formulation.
 
     Measured two epochs into each stage, the formulations taking turns in this process; the
-    memory in a process each.
+    memory in a process each. From the second half of the repeats on, this process keeps the memory
+    that it frees, as a run does.
 
     Args:
         settings: of a run of GLocal-K.
-        repeats: evaluations of each.
+        repeats: evaluations of each, in either half.
     """
-    keep_what_is_freed()  # as a run does
     train = build_source(settings.data).split(settings.data_dir).train
     network = _network(settings, train)
     operators: dict[str, RatingOperator] = {
         name: FullBatch(train, name).operator(network) for name in _FORMULATIONS
     }
-    found = []
+    trained: dict[str, GLocalKNetwork] = {}
+    losses: dict[str, dict[str, Loss]] = {}
+    errors: dict[str, dict[str, float]] = {}
+    live: dict[str, float | None] = {"pretrain": None}
     for stage, kind in STAGES.items():
         module = kind(network, iterations=5)
         _train_two_epochs(module, operators["sparse"])
-        losses = {name: _loss(network, stage, name, operators) for name in FORMULATIONS}
+        if stage == "finetune":
+            live[stage] = _live_share(module, operators["sparse"])
+        here = trained[stage] = copy.deepcopy(network)
+        losses[stage] = {name: _loss(here, stage, name, operators) for name in FORMULATIONS}
         double = copy.deepcopy(network).double()
-        exact = _gradients(
-            double,
-            _loss(
-                double,
-                stage,
-                "dense_literal",
-                {"dense": FullBatch(train, "dense").operator(double)},
-            ),
-        )
-        errors = {
-            name: _relative_error(_gradients(network, loss), exact) for name, loss in losses.items()
+        dense: dict[str, RatingOperator] = {"dense": FullBatch(train, "dense").operator(double)}
+        exact = _gradients(double, _loss(double, stage, "dense_literal", dense))
+        errors[stage] = {
+            name: _relative_error(_gradients(here, loss), exact)
+            for name, loss in losses[stage].items()
         }
-        seconds: dict[str, list[float]] = {name: [] for name in FORMULATIONS}
-        for _ in range(repeats):
-            for name, loss in losses.items():
-                start = time.perf_counter()
-                _gradients(network, loss)
-                seconds[name].append(time.perf_counter() - start)
-        live = _live_share(module, operators["sparse"]) if stage == "finetune" else None
-        found += [
-            Evaluation(
-                data=settings.data_name,
-                stage=stage,
-                formulation=name,
-                seconds=seconds[name],
-                peak_mb=in_own_process(evaluation_peak_mb, settings, stage, name),
-                max_rel_grad_error=errors[name],
-                live_share=live,
-            )
-            for name in FORMULATIONS
-        ]
-    return found
+    seconds = {stage: _take_turns(trained[stage], losses[stage], repeats) for stage in STAGES}
+    keep_what_is_freed()
+    kept = {stage: _take_turns(trained[stage], losses[stage], repeats) for stage in STAGES}
+    return [
+        Evaluation(
+            data=settings.data_name,
+            stage=stage,
+            formulation=name,
+            seconds=seconds[stage][name],
+            seconds_kept=kept[stage][name],
+            peak_mb=in_own_process(evaluation_peak_mb, settings, stage, name),
+            max_rel_grad_error=errors[stage][name],
+            live_share=live[stage],
+        )
+        for stage in STAGES
+        for name in FORMULATIONS
+    ]
+
+
+def _take_turns(
+    network: GLocalKNetwork, losses: dict[str, Loss], repeats: int
+) -> dict[str, list[float]]:
+    """Seconds of each repeat, by formulation."""
+    seconds: dict[str, list[float]] = {name: [] for name in losses}
+    for _ in range(repeats):
+        for name, loss in losses.items():
+            start = time.perf_counter()
+            _gradients(network, loss)
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
 
 
 def evaluation_peak_mb(settings: RunSettings, stage: str, formulation: str) -> float:

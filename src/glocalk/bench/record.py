@@ -32,6 +32,7 @@ class Evaluation(_Part):
     stage: str
     formulation: str  # dense_literal, dense_matmul, sparse
     seconds: list[float]  # of each repeat; the formulations took turns
+    seconds_kept: list[float]  # the same in a process that keeps the memory it frees, as a run
     peak_mb: float  # of a process that made one such evaluation, from random weights
     max_rel_grad_error: float  # against dense_literal in float64
     live_share: float | None  # of the convolved matrix, as measured; None in pre-training
