@@ -83,7 +83,7 @@ def joint_steps(ratings: Ratings, kernels: Kernels, factors: Factors, step: Step
 def weighted_means(
     users: Array, items: Array, kernels: Kernels, factors: Factors, fallback: Factors
 ) -> Array:
-    """Σ_t w_t p_t·q_t of each pair, w_t as in `joint_steps`; p·q of `fallback` where none covers it.
+    """Σ_t w_t p_t·q_t of each pair, w_t as in `joint_steps`; of `fallback` where no anchor reaches.
 
     Args:
         users: [pairs] user indices.
