@@ -254,6 +254,16 @@ def _add_scaled(target: Array, factor: Any, row: Array) -> None:
         target[j] += factor * row[j]
 
 
+@compile_
+def _add_four(
+    target: Array, a: Any, row_a: Array, b: Any, row_b: Array, c: Any, row_c: Array, d: Any,
+    row_d: Array,
+) -> None:  # fmt: skip
+    """Four scaled rows at a time: the target is loaded and stored a quarter as often."""
+    for j in range(len(target)):
+        target[j] += a * row_a[j] + b * row_b[j] + c * row_c[j] + d * row_d[j]
+
+
 @parallel
 def _input_sums(
     starts: Array, items: Array, levels: Array, bounds: Array, weight: Array, shared: Array,
@@ -316,12 +326,39 @@ def _score_gradients(
     """A gradient by `hidden` for each part."""
     for part in prange(len(bounds) - 1):
         for user in range(bounds[part], bounds[part + 1]):
-            by_weight[user] = 0
-            by_bias[user] = 0
-            for entry in range(starts[user], starts[user + 1]):
-                item = items[entry]
-                for level in range(weight.shape[1]):
-                    slope = by_score[level, entry]
-                    by_bias[user, level] += slope
-                    _add_scaled(by_hidden[part, item], slope, weight[user, level])
-                    _add_scaled(by_weight[user, level], slope, hidden[item])
+            start, stop = starts[user], starts[user + 1]
+            for level in range(weight.shape[1]):
+                slopes, total = by_score[level], by_weight[user, level]
+                total[:] = 0
+                by_bias[user, level] = 0
+                for entry in range(start, stop):
+                    by_bias[user, level] += slopes[entry]
+                entry = start
+                while entry + 3 < stop:
+                    _add_four(
+                        total,
+                        slopes[entry], hidden[items[entry]],
+                        slopes[entry + 1], hidden[items[entry + 1]],
+                        slopes[entry + 2], hidden[items[entry + 2]],
+                        slopes[entry + 3], hidden[items[entry + 3]],
+                    )  # fmt: skip
+                    entry += 4
+                while entry < stop:
+                    _add_scaled(total, slopes[entry], hidden[items[entry]])
+                    entry += 1
+            mine = weight[user]
+            for entry in range(start, stop):
+                slopes, total = by_score[:, entry], by_hidden[part, items[entry]]
+                level = 0
+                while level + 3 < len(mine):
+                    _add_four(
+                        total,
+                        slopes[level], mine[level],
+                        slopes[level + 1], mine[level + 1],
+                        slopes[level + 2], mine[level + 2],
+                        slopes[level + 3], mine[level + 3],
+                    )  # fmt: skip
+                    level += 4
+                while level < len(mine):
+                    _add_scaled(total, slopes[level], mine[level])
+                    level += 1
