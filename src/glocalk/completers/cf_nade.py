@@ -15,7 +15,8 @@ conditional sees the ratings before it and no other. A training step draws, for 
 batch, an order and a d, uniform in 1 … D: the ratings before d are the input, and all others are
 predicted from it at once, which estimates all D conditionals of all orders:
 
-    loss = mean over items of D / (D − d + 1) Σ_{j ≥ d} C(s_{o_j}, r_{o_j}) + λ_w (‖W‖² + ‖Q‖² + ‖V‖²)
+    loss = mean over items of D / (D − d + 1) Σ_{j ≥ d} C(s_{o_j}, r_{o_j})
+           + λ_w (‖W‖² + ‖Q‖² + ‖V‖²)
     C = (1 − λ) (−log p(r)) + λ ordinal cost, see `ordinal_cost`
 
 The prediction is Σ_k p(k) · level_k, given all training ratings of the item. What the official
@@ -43,7 +44,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lightning
 import numpy as np
@@ -125,8 +126,7 @@ class LevelledRatings:
 
     def entries(self, device: torch.device) -> Entries:
         """All ratings."""
-        parts = (torch.tensor(a, device=device) for a in (self.users, self.items, self.labels))
-        return Entries(*parts, self.shape[1])
+        return Entries.from_arrays(self.users, self.items, self.labels, self.shape[1], device)
 
     def split(
         self, batch_size: int, rng: np.random.Generator, device: torch.device
@@ -156,9 +156,12 @@ class LevelledRatings:
             items = shuffled[number * batch_size : (number + 1) * batch_size]
 
             def entries(positions: Indices, size: int = len(items)) -> Entries:
-                arrays = self.users, place[self.items], self.labels
-                return Entries(
-                    *(torch.tensor(array[positions], device=device) for array in arrays), size
+                return Entries.from_arrays(
+                    self.users[positions],
+                    place[self.items[positions]],
+                    self.labels[positions],
+                    size,
+                    device,
                 )
 
             yield Batch(
@@ -193,19 +196,19 @@ class CFNADENetwork(nn.Module):
         self.hidden_bias = nn.Parameter(torch.zeros(width))  # c
         self.output_weight = uniform(users, levels, width)  # V
         counts = np.log(histogram + config.smoothing)
-        rated = histogram.any(axis=1, keepdims=True)
-        bias = np.diff(counts, axis=1, prepend=0) * rated
+        rated = histogram.sum(axis=1) > 0
+        bias = np.diff(counts, axis=1, prepend=0) * rated[:, np.newaxis]
         self.output_bias = nn.Parameter(torch.from_numpy(bias).float())  # b
         with torch.no_grad():
-            self.output_weight[torch.from_numpy(~rated[:, 0])] = 0
+            self.output_weight[torch.from_numpy(~rated)] = 0
 
     def hidden(self, given: Entries) -> Tensor:
-        """h [items, hidden] of the ratings that are given."""
+        """The h [items, hidden] of the ratings that are given."""
         sums = input_sums(given, self.input_weight, self.shared_weight)
         return torch.tanh(sums + self.hidden_bias)
 
     def scores(self, hidden: Tensor, asked: Entries) -> Tensor:
-        """s [levels, n] of the ratings that are asked for."""
+        """The s [levels, n] of the ratings that are asked for."""
         return running_sum(level_scores(asked, hidden, self.output_weight, self.output_bias))
 
     def cost(self, batch: Batch, ordinal_weight: float) -> Tensor:
@@ -229,7 +232,7 @@ class CFNADENetwork(nn.Module):
 
 
 def running_sum(scores: Tensor) -> Tensor:
-    """Σ_{j ≤ k} in row k; as a product, for `cumsum` goes back slower."""
+    """Row k: Σ_{j ≤ k}; as a product, for `cumsum` goes back slower."""
     return scores.new_ones(len(scores), len(scores)).tril() @ scores
 
 
@@ -260,7 +263,7 @@ class Output(NamedTuple):
                     self.hidden, weight, bias, (u * levels + level).flatten(), i.repeat(levels)
                 ).view(levels, -1)
             )
-            for u, i in zip(users.split(_PAIRS), items.split(_PAIRS), strict=True)
+            for u, i in zip(torch.split(users, _PAIRS), torch.split(items, _PAIRS), strict=True)
         ]
         return torch.cat(parts)
 
@@ -272,7 +275,7 @@ class Output(NamedTuple):
             self.expected(
                 (self.weight[u] @ hidden + self.bias[u].unsqueeze(2)).transpose(0, 1)
             ).view(len(u), len(items))
-            for u in users.split(rows)
+            for u in torch.split(users, rows)
         ]
         return torch.cat(parts)
 
@@ -293,23 +296,20 @@ class CFNADEModule(lightning.LightningModule):
         self.config = config
         self.ratings = LevelledRatings(train)
         self.network = CFNADENetwork(self.ratings.histogram(), config, generator)
-        self.average = AveragedModel(
-            self.network, multi_avg_fn=get_ema_multi_avg_fn(config.averaging)
-        )
+        average = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(self.network, multi_avg_fn=average)
         self.average.update_parameters(self.network)  # the first is a copy: the initial weights
         self._batches: Iterator[Batch] = iter(())
         self._entries: Entries | None = None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
-            [
-                # Adam adds its decay times the weight, half the gradient of the square.
-                {"params": self.network.weights(), "weight_decay": 2 * self.config.weight_decay},
-                {"params": self.network.biases()},
-            ],
-            betas=_BETAS,
-            fused=True,
-        )
+        # Adam adds its decay times the weight, half the gradient of the square.
+        decay = 2 * self.config.weight_decay
+        groups: list[dict[str, Any]] = [
+            {"params": self.network.weights(), "weight_decay": decay},
+            {"params": self.network.biases()},
+        ]
+        return torch.optim.Adam(groups, betas=_BETAS, fused=True)
 
     def training_step(self, batch: int, batch_idx: int) -> Tensor:
         """The cost of the next batch; `batch` is its number within its pass."""

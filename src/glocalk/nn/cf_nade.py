@@ -11,7 +11,6 @@ users × items.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,25 +42,33 @@ class Entries:
     levels: Tensor
     num_items: int
 
+    @classmethod
+    def from_arrays(
+        cls, users: Array, items: Array, levels: Array, num_items: int, device: torch.device
+    ) -> Entries:
+        """The entries on a device."""
+        return cls(
+            torch.tensor(users, device=device),
+            torch.tensor(items, device=device),
+            torch.tensor(levels, device=device),
+            num_items,
+        )
+
     def __len__(self) -> int:
         return len(self.users)
 
-    @cached_property
-    def _arrays(self) -> tuple[Array, Array, Array]:
-        return self.users.numpy(), self.items.numpy(), self.levels.numpy()
-
     def walk(self, num_users: int, num_levels: int) -> tuple[Array, Array, Array, Array]:
-        """For the compiled loops: each user's first entry, items, levels, bounds of the parts.
+        """What loops take: bounds of the parts, first entry of each user, items, levels.
 
         A part has about as much to do as another: an entry is a row of hidden units, a user one
         for each level.
         """
-        users, items, levels = self._arrays
+        users, items, levels = (t.numpy() for t in (self.users, self.items, self.levels))
         starts = np.searchsorted(users, np.arange(num_users + 1))
         work = starts + num_levels * np.arange(num_users + 1)
         bounds = np.searchsorted(work, np.linspace(0, work[-1], _PARTS + 1))
         bounds[0], bounds[-1] = 0, num_users
-        return starts, items, levels, bounds
+        return bounds, starts, items, levels
 
 
 def input_sums(entries: Entries, weight: Tensor, shared: Tensor) -> Tensor:
@@ -121,7 +128,7 @@ def ordinal_cost(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def _running_logsumexp(scores: Tensor) -> Tensor:
-    """log Σ_{j ≤ k} eˢʲ in row k; torch's `logcumsumexp` goes back several times slower."""
+    """Row k: log Σ_{j ≤ k} eˢʲ; torch's `logcumsumexp` goes back several times slower."""
     rows = list(scores)
     for level in range(1, len(rows)):
         rows[level] = torch.logaddexp(rows[level - 1], rows[level])
@@ -143,13 +150,14 @@ class _InputSums(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor]:
+        entries: Entries = ctx.entries
         users, levels, width = ctx.shape
         by_sum = _array(gradient)
         # NumPy asks for large pages where torch does not, and their first writing costs less.
         by_weight = np.empty((users, levels, width), by_sum.dtype)
         by_shared = np.empty((users, width), by_sum.dtype)
         use_threads()
-        _input_gradients(*ctx.entries.walk(users, levels), by_sum, by_weight, by_shared)
+        _input_gradients(*entries.walk(users, levels), by_sum, by_weight, by_shared)
         return None, torch.from_numpy(by_weight), torch.from_numpy(by_shared)
 
 
@@ -157,31 +165,29 @@ class _LevelScores(torch.autograd.Function):
     """Products at the entries; with G the gradient by them, Σ g v by h, Σ g h by v, Σ g by b."""
 
     @staticmethod
-    def forward(
-        ctx: Any, entries: Entries, hidden: Tensor, weight: Tensor, bias: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, entries: Entries, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.entries = entries
         ctx.save_for_backward(hidden, weight)
         users, levels, _ = weight.shape
         scores = np.empty((levels, len(entries)), _array(weight).dtype)
+        bounds, starts, items, _ = entries.walk(users, levels)
         use_threads()
-        _level_scores(
-            *entries.walk(users, levels), _array(hidden), _array(weight), _array(bias), scores
-        )
+        _level_scores(bounds, starts, items, _array(hidden), _array(weight), _array(bias), scores)
         return torch.from_numpy(scores)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
+        entries: Entries = ctx.entries
         hidden, weight = (_array(tensor) for tensor in ctx.saved_tensors)
         users, levels, _ = weight.shape
         by_hidden = np.zeros((_PARTS, *hidden.shape), hidden.dtype)
         by_weight, by_bias = np.empty_like(weight), np.empty((users, levels), weight.dtype)
+        bounds, starts, items, _ = entries.walk(users, levels)
         use_threads()
         _score_gradients(
-            *ctx.entries.walk(users, levels), hidden, weight, _array(gradient),
-            by_hidden, by_weight, by_bias,
-        )  # fmt: skip
+            bounds, starts, items, hidden, weight, _array(gradient), by_hidden, by_weight, by_bias
+        )
         return (
             None,
             torch.from_numpy(by_hidden.sum(axis=0)),
@@ -230,7 +236,7 @@ class _GatheredScores(torch.autograd.Function):
         columns = (entries.users * levels + level).flatten()
         cells = torch.stack([entries.items.repeat(levels), columns])
         shape = entries.num_items, users * levels
-        by_score = torch.sparse_coo_tensor(cells, gradient.flatten(), shape)
+        by_score = torch.sparse_coo_tensor(cells, gradient.flatten(), shape, check_invariants=False)
         return (
             None,
             torch.sparse.mm(by_score, weight.flatten(end_dim=1)),
@@ -266,7 +272,7 @@ def _add_four(
 
 @parallel
 def _input_sums(
-    starts: Array, items: Array, levels: Array, bounds: Array, weight: Array, shared: Array,
+    bounds: Array, starts: Array, items: Array, levels: Array, weight: Array, shared: Array,
     sums: Array,
 ) -> None:  # fmt: skip
     """A sum [items, hidden] for each part; `row` runs over a user's levels."""
@@ -287,7 +293,7 @@ def _input_sums(
 
 @parallel
 def _input_gradients(
-    starts: Array, items: Array, levels: Array, bounds: Array, by_sum: Array, by_weight: Array,
+    bounds: Array, starts: Array, items: Array, levels: Array, by_sum: Array, by_weight: Array,
     by_shared: Array,
 ) -> None:  # fmt: skip
     """A level's weights act on all entries from it on: `row` runs from the highest down."""
@@ -307,8 +313,8 @@ def _input_gradients(
 
 @parallel
 def _level_scores(
-    starts: Array, items: Array, levels: Array, bounds: Array, hidden: Array, weight: Array,
-    bias: Array, scores: Array,
+    bounds: Array, starts: Array, items: Array, hidden: Array, weight: Array, bias: Array,
+    scores: Array,
 ) -> None:  # fmt: skip
     for part in prange(len(bounds) - 1):
         for user in range(bounds[part], bounds[part + 1]):
@@ -320,8 +326,8 @@ def _level_scores(
 
 @parallel
 def _score_gradients(
-    starts: Array, items: Array, levels: Array, bounds: Array, hidden: Array, weight: Array,
-    by_score: Array, by_hidden: Array, by_weight: Array, by_bias: Array,
+    bounds: Array, starts: Array, items: Array, hidden: Array, weight: Array, by_score: Array,
+    by_hidden: Array, by_weight: Array, by_bias: Array,
 ) -> None:  # fmt: skip
     """A gradient by `hidden` for each part."""
     for part in prange(len(bounds) - 1):
