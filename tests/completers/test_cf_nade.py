@@ -428,6 +428,23 @@ def test_pairs_beyond_one_block_are_predicted_alike():
     np.testing.assert_allclose(completer.predict(users, items), grid[users, items], atol=1e-5)
 
 
+def test_nothing_asked_is_nothing_predicted():
+    completer, _ = fit(epochs=1)
+    none = np.array([], dtype=np.int64)
+    assert completer.predict(none, none).shape == (0,)
+    assert completer.predict_grid(none, np.arange(3)).shape == (0, 3)
+    assert completer.predict_grid(np.arange(3), none).shape == (3, 0)
+
+
+def test_a_batch_that_is_given_no_rating_is_predicted_from_the_biases():
+    network = network_of()
+    _, weight, shared, *_ = random_entries()
+    nothing = entries_of([], 3)
+    for sums in (input_sums, gathered_input_sums):
+        assert torch.equal(sums(nothing, weight, shared), torch.zeros(3, 5).double())
+    torch.testing.assert_close(network.hidden(nothing)[1], torch.tanh(network.hidden_bias))
+
+
 def test_ratings_with_too_many_levels_are_refused():
     users, items = np.divmod(np.arange(200), 10)
     train = RatingMatrix(users, items, np.linspace(1, 5, 200), (20, 10), (1, 5))

@@ -1,11 +1,10 @@
 """What CF-NADE computes of the observed ratings, exactly and from them alone.
 
-`completers/cf_nade.py` has the equations. On the CPU every operation walks over the users once:
-a user's weights for all levels [levels, hidden] stay in the first-level cache, and the hidden
-units of a batch of items [items, hidden] in the second, so that the running sum over levels costs
-nothing and neither it nor its gradient is ever made for all users. Other devices use torch's own
-operations. Gradients go by the number of entries × levels × hidden; nothing has the size
-users × items.
+`completers/cf_nade.py` has the equations. Time goes with entries × levels × hidden, and nothing of
+that size, nor of users × items, is made. On the CPU every operation walks over the users once, in
+compiled loops that give the same bits with any number of threads: a user's weights for all levels
+[levels, hidden] stay in the first-level cache, the hidden units of a batch of items in the second,
+and the running sum over levels is one row. Other devices use torch's own operations.
 """
 
 from __future__ import annotations
