@@ -9,7 +9,7 @@ from the bipartite graph of the training ratings, and so are an item's:
 the user's number, their ratings (0 where missing), and their share nᵤ of the highest number of
 training ratings. One layer embeds each side, and the scalar product of the two predicts:
 
-    zᵤ = Vᵀ xᵤ + b,   zᵢ = Wᵀ xᵢ + c,   V [users + items + 1, factors], W [items + users + 1, factors]
+    zᵤ = Vᵀ xᵤ + b,   zᵢ = Wᵀ xᵢ + c,   V, W [users + items + 1, factors]
     hᵤ = [ReLU(zᵤ) | ReLU(−zᵤ)],   hᵢ likewise   (concatenated ReLU)
     r̂ᵤᵢ = hᵤ·hᵢ = Σ_f max(0, zᵤ_f zᵢ_f)
 
@@ -20,8 +20,12 @@ start normal, σ .01, b and c at 0; Adam makes the updates. As in the official c
 drawn with replacement, and an epoch has ⌊ratings / batch size⌋ of them. That code computes in
 float64, and evaluates after the first update of each epoch where this does after the last.
 
-Ratings are counted from 0, or from the lowest rating of the scale if that is below 0: a scalar
-product of what is nowhere negative could predict nothing below.
+What differs from the official code:
+
+- To pairs with a user or an item without training ratings, the mean of the training ratings is
+  predicted. There they get little more than their side's bias, which is far below any rating.
+- Ratings are counted from 0, as there, but from the lowest rating of a scale that goes below: a
+  scalar product of what is nowhere negative could predict nothing below.
 
 An update costs time with the ratings of the users and of the items in the batch, see
 `GraphFeatures`, and with the weights, all of which Adam moves.
@@ -29,7 +33,7 @@ An update costs time with the ratings of the users and of the items in the batch
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import lightning
 import torch
@@ -77,14 +81,14 @@ class Embedding(nn.Module):
         self.bias = nn.Parameter(torch.zeros(factors))
 
     def forward(self, features: GraphFeatures, nodes: Tensor) -> Tensor:
-        """z [n, factors] of the nodes [n], each given once."""
+        """The z [n, factors] of the nodes [n], each given once."""
         return features.product(nodes, self.weight) + self.bias
 
 
 class Output(NamedTuple):
     """What predictions are made from, r̂ᵤᵢ = hᵤ·hᵢ + origin.
 
-    `users` is [users, 2 factors], `items` [items, 2 factors], `origin` a scalar.
+    `users` is [users, 2 factors + 2], `items` [items, 2 factors + 2], `origin` a scalar.
     """
 
     users: Tensor
@@ -102,6 +106,13 @@ class GraphRecModule(lightning.LightningModule):
         dtype: to compute in.
     """
 
+    automatic_optimization = False  # a step is an epoch
+
+    origin: Tensor
+    mean: Tensor
+    rated_users: Tensor
+    rated_items: Tensor
+
     def __init__(
         self,
         train: RatingMatrix,
@@ -112,9 +123,9 @@ class GraphRecModule(lightning.LightningModule):
         super().__init__()
         self.config = config
         lowest, highest = train.scale
-        self.origin = min(lowest, 0.0)
-        ratings = train.ratings - self.origin
-        strengths = ratings / ((highest - self.origin) or 1.0)
+        origin = min(lowest, 0.0)
+        ratings = train.ratings - origin
+        strengths = ratings / ((highest - origin) or 1.0)
         shape = train.shape
         self.user_features = GraphFeatures(train.users, train.items, strengths, shape, dtype)
         self.item_features = GraphFeatures(train.items, train.users, strengths, shape[::-1], dtype)
@@ -123,13 +134,20 @@ class GraphRecModule(lightning.LightningModule):
         triples = (train.users, train.items, ratings)
         user, item, rating = (torch.tensor(part) for part in triples)
         self._ratings = user, item, rating.to(dtype)
+        for name, value in (
+            ("origin", torch.tensor(origin)),
+            ("mean", rating.mean()),
+            ("rated_users", user.bincount(minlength=shape[0]).unsqueeze(1) > 0),
+            ("rated_items", item.bincount(minlength=shape[1]).unsqueeze(1) > 0),
+        ):
+            self.register_buffer(name, value.to(dtype), persistent=False)
 
     def loss(self, batch: Tensor) -> Tensor:
         """Loss of the training ratings at the positions `batch` [n], which may repeat: a scalar."""
-        device = self.users.weight.device
+        device = self.device
         users, items, ratings = (part[batch] for part in self._ratings)
-        user_nodes, user_of = users.unique(return_inverse=True)
-        item_nodes, item_of = items.unique(return_inverse=True)
+        user_nodes, user_of = torch.unique(users, return_inverse=True)
+        item_nodes, item_of = torch.unique(items, return_inverse=True)
         z_users = self.users(self.user_features, user_nodes.to(device))
         z_items = self.items(self.item_features, item_nodes.to(device))
         z_users, z_items = (
@@ -144,38 +162,55 @@ class GraphRecModule(lightning.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        del batch, batch_idx  # drawn here: the epoch's seed decides which ratings
-        loss = self.loss(torch.randint(len(self._ratings[0]), (self.config.batch_size,)))
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=1)
-        return loss
+    def training_step(self, batch: int, batch_idx: int) -> None:
+        """An epoch: `batch` updates, whose ratings the epoch's seed decides."""
+        del batch_idx
+        optimizer = self.optimizers()
+        assert not isinstance(optimizer, list)
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for _ in range(batch):
+            drawn = torch.randint(len(self._ratings[0]), (self.config.batch_size,))
+            loss = self.loss(drawn)
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+            total += loss.detach()
+        self.log("loss", total / batch)
 
     @torch.no_grad()
     def output(self) -> Output:
         """What the network predicts from, as trained so far."""
-        device = self.users.weight.device
         sides = []
         for embedding, features in (
             (self.users, self.user_features),
             (self.items, self.item_features),
         ):
-            z = embedding(features, torch.arange(features.shape[0], device=device))
+            z = embedding(features, torch.arange(features.shape[0], device=self.device))
             sides.append(torch.relu(torch.cat([z, -z], dim=1)))
-        return Output(*sides, torch.tensor(self.origin, dtype=torch.float64))
+        users, items = sides
+        # Two more units give pairs with someone who has no ratings the mean.
+        rated_users, rated_items, mean = self.rated_users, self.rated_items, self.mean
+        by_user = [users * rated_users, mean.expand_as(rated_users), 1 - rated_users]
+        by_item = [items * rated_items, 1 - rated_items, mean * rated_items]
+        return Output(torch.cat(by_user, dim=1), torch.cat(by_item, dim=1), self.origin)
 
 
-class _Steps(lightning.LightningDataModule):
-    """An epoch of so many steps; the batches say nothing."""
+class _Epochs(lightning.LightningDataModule):
+    """A batch an epoch, the number of its updates: a step of Lightning costs as much as one.
 
-    def __init__(self, steps: int) -> None:
+    Args:
+        updates: of an epoch.
+    """
+
+    def __init__(self, updates: int) -> None:
         super().__init__()
-        self.steps = steps
+        self.updates = updates
 
     def train_dataloader(self) -> DataLoader[int]:
         # With a generator of its own: a loader draws a seed, and would draw it from torch's before
         # the epoch is seeded, but after that in a resumed training.
         return DataLoader(
-            range(self.steps),  # type: ignore[arg-type]
+            [self.updates],  # type: ignore[arg-type]
             batch_size=None,
             generator=torch.Generator(),
         )
@@ -213,8 +248,8 @@ class GraphRec(Completer):
         generator = torch.Generator().manual_seed(training.seed)
         self._module = GraphRecModule(train, self.config, generator, _DTYPES[precision])
         stage = Stage(_STAGE, self._module, self.config.epochs)
-        steps = max(len(train) // self.config.batch_size, 1)
-        run_stage(stage, _Steps(steps), training, self.predict)
+        updates = max(len(train) // self.config.batch_size, 1)
+        run_stage(stage, _Epochs(updates), training, self.predict)
 
     def predict(self, users: Indices, items: Indices) -> Values:
         h_users, h_items, origin = self._output()
@@ -241,7 +276,7 @@ class GraphRec(Completer):
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
         users, items = shape
-        width = 2 * self.config.factors
+        width = 2 * self.config.factors + 2
         output = Output(
             take(state, "users", (users, width)),
             take(state, "items", (items, width)),

@@ -71,7 +71,8 @@ class GraphFeatures:
         """`product` by torch's own operations, on any device: of all nodes, then choosing."""
         if self._by_torch.device != weight.device:
             self._by_torch = self._by_torch.to(weight.device)
-        return torch.sparse.mm(self._by_torch, weight)[nodes]
+        product: Tensor = torch.sparse.mm(self._by_torch, weight)
+        return product[nodes]
 
     @cached_property
     def _by_torch(self) -> Tensor:
