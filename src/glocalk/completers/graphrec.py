@@ -17,15 +17,18 @@ training ratings. One layer embeds each side, and the scalar product of the two 
 
 The penalty is on the embeddings, once for every rating of the batch, and on no weight. V and W
 start normal, σ .01, b and c at 0; Adam makes the updates. As in the official code a batch is
-drawn with replacement, and an epoch has ⌊ratings / batch size⌋ of them. That code computes in
-float64, and evaluates after the first update of each epoch where this does after the last.
+drawn with replacement, an epoch has ⌊ratings / batch size⌋ of them, and the rating that is being
+learnt stays among the features. That code prints the test error of every epoch and keeps the
+last; it splits at random, and the figure on u1 stands in its README alone.
 
 What differs from the official code:
 
 - To pairs with a user or an item without training ratings, the mean of the training ratings is
-  predicted. There they get little more than their side's bias, which is far below any rating.
+  predicted. There they get little more than what the biases and the initial weights say.
 - Ratings are counted from 0, as there, but from the lowest rating of a scale that goes below: a
   scalar product of what is nowhere negative could predict nothing below.
+- It evaluates after the last update of an epoch, not after the first, and computes in the
+  trainer's precision, there float64. Adam's ε, 1e-8, joins the corrected second moment.
 
 An update costs time with the ratings of the users and of the items in the batch, see
 `GraphFeatures`, and with the weights, all of which Adam moves.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from glocalk.nn import csr
 from glocalk.nn.csr import CSR, Array
+from glocalk.nn.gathered import GatheredRatings
 
 _PARTS = 4  # that a product is divided into; small enough for the second-level cache on ML-1M
 
@@ -46,6 +46,7 @@ class GraphFeatures:
         columns = np.concatenate([each, count + others, np.full(count, count + width)])
         values = np.concatenate([np.ones(count), strengths, degrees / max(degrees.max(), 1)])
         self.shape = count, count + width + 1
+        self._gathered: GatheredRatings | None = None
         values = torch.from_numpy(values).to(dtype).numpy()
         self.matrix = CSR.from_triples(rows, columns, values, self.shape)
         # Ranges of columns with about equally many entries.
@@ -69,22 +70,13 @@ class GraphFeatures:
 
     def product_by_torch(self, nodes: Tensor, weight: Tensor) -> Tensor:
         """`product` by torch's own operations, on any device: of all nodes, then choosing."""
-        if self._by_torch.device != weight.device:
-            self._by_torch = self._by_torch.to(weight.device)
-        product: Tensor = torch.sparse.mm(self._by_torch, weight)
-        return product[nodes]
-
-    @cached_property
-    def _by_torch(self) -> Tensor:
-        """X as torch's sparse matrix."""
-        matrix = self.matrix
-        starts = np.append(matrix.starts, matrix.stops[-1:])
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(starts),
-            torch.from_numpy(matrix.columns.astype(np.int64)),
-            torch.from_numpy(matrix.values),
-            matrix.shape,
-        )
+        if self._gathered is None or self._gathered.ratings.device != weight.device:
+            matrix = self.matrix
+            rows = np.repeat(np.arange(matrix.shape[0]), matrix.stops - matrix.starts)
+            entries = matrix.columns.astype(np.int64), rows, matrix.values
+            columns, rows_of, values = (torch.from_numpy(x).to(weight.device) for x in entries)
+            self._gathered = GatheredRatings(columns, rows_of, values, matrix.shape)
+        return self._gathered.product(weight)[nodes]
 
 
 class _Product(torch.autograd.Function):
