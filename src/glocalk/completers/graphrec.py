@@ -1,0 +1,301 @@
+"""GraphRec: non-linear co-embeddings of graph features, without side information.
+
+Rashed, Grabocka, Schmidt-Thieme, "Attribute-Aware Non-Linear Co-Embeddings of Graph Features",
+RecSys 2019; official code `ahmedrashed-ml/GraphRec` (TensorFlow 1). A user's features are taken
+from the bipartite graph of the training ratings, and so are an item's:
+
+    xᵤ = [one-hot(u) | rᵤ. / highest rating | nᵤ / maxᵤ nᵤ]   [users + items + 1]
+
+the user's number, their ratings (0 where missing), and their share nᵤ of the highest number of
+training ratings. One layer embeds each side, and the scalar product of the two predicts:
+
+    zᵤ = Vᵀ xᵤ + b,   zᵢ = Wᵀ xᵢ + c,   V, W [users + items + 1, factors]
+    hᵤ = [ReLU(zᵤ) | ReLU(−zᵤ)],   hᵢ likewise   (concatenated ReLU)
+    r̂ᵤᵢ = hᵤ·hᵢ = Σ_f max(0, zᵤ_f zᵢ_f)
+
+    loss of a batch = ½ Σ ((r − r̂)² + λ_U ‖hᵤ‖² + λ_I ‖hᵢ‖²),   ‖h‖ = ‖z‖
+
+The penalty is on the embeddings, once for every rating of the batch, and on no weight. V and W
+start normal, σ .01, b and c at 0; Adam makes the updates. As in the official code a batch is
+drawn with replacement, an epoch has ⌊ratings / batch size⌋ of them, and the rating that is being
+learnt stays among the features. That code prints the test error of every epoch and keeps the
+last; it splits at random, and the figure on u1 stands in its README alone.
+
+What differs from the official code:
+
+- To pairs with a user or an item without training ratings, the mean of the training ratings is
+  predicted. There they get little more than what the biases and the initial weights say.
+- Ratings are counted from 0, as there, but from the lowest rating of a scale that goes below: a
+  scalar product of what is nowhere negative could predict nothing below.
+- It evaluates after the last update of an epoch, not after the first, and computes in the
+  trainer's precision, there float64. Adam's ε, 1e-8, joins the corrected second moment.
+
+An update costs time with the ratings of the users and of the items in the batch, see
+`GraphFeatures`, and with the weights, all of which Adam moves.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import lightning
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from glocalk.completers.base import Completer, State, Training, take
+from glocalk.completers.stage import Stage, run_stage
+from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
+from glocalk.nn.graph_features import GraphFeatures
+from glocalk.nn.operators import predict_pairs
+from glocalk.settings import Settings
+
+_STAGE = "train"
+_SIGMA = 0.01  # of the initial weights
+_DTYPES = {"32-true": torch.float32, "64-true": torch.float64}
+
+
+class GraphRecSettings(Settings):
+    """Options of GraphRec, with the paper's symbols."""
+
+    factors: int = Field(ge=1, description="length of z")
+    user_regularization: float = Field(ge=0, description="λ_U, on the users' embeddings")
+    item_regularization: float = Field(ge=0, description="λ_I, on the items' embeddings")
+    learning_rate: float = Field(gt=0)
+    batch_size: int = Field(ge=1, description="ratings an update")
+    epochs: int = Field(ge=1)
+
+
+class Embedding(nn.Module):
+    """z of one side's nodes: one layer over their features.
+
+    Args:
+        features: length of x.
+        factors: length of z.
+        generator: source of the initial values.
+    """
+
+    def __init__(self, features: int, factors: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(_SIGMA * torch.randn(features, factors, generator=generator))
+        self.bias = nn.Parameter(torch.zeros(factors))
+
+    def forward(self, features: GraphFeatures, nodes: Tensor) -> Tensor:
+        """The z [n, factors] of the nodes [n], each given once."""
+        return features.product(nodes, self.weight) + self.bias
+
+
+class Output(NamedTuple):
+    """What predictions are made from, r̂ᵤᵢ = hᵤ·hᵢ + origin.
+
+    `users` is [users, 2 factors + 2], `items` [items, 2 factors + 2], `origin` a scalar.
+    """
+
+    users: Tensor
+    items: Tensor
+    origin: Tensor
+
+
+class GraphRecModule(lightning.LightningModule):
+    """Adam on the loss of one batch after another.
+
+    Args:
+        train: the ratings; nothing else reaches the features.
+        config: the options.
+        generator: source of the initial values.
+        dtype: to compute in.
+    """
+
+    automatic_optimization = False  # a step is an epoch
+
+    origin: Tensor
+    mean: Tensor
+    rated_users: Tensor
+    rated_items: Tensor
+
+    def __init__(
+        self,
+        train: RatingMatrix,
+        config: GraphRecSettings,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        lowest, highest = train.scale
+        origin = min(lowest, 0.0)
+        ratings = train.ratings - origin
+        strengths = ratings / ((highest - origin) or 1.0)
+        shape = train.shape
+        self.user_features = GraphFeatures(train.users, train.items, strengths, shape, dtype)
+        self.item_features = GraphFeatures(train.items, train.users, strengths, shape[::-1], dtype)
+        self.users = Embedding(self.user_features.shape[1], config.factors, generator).to(dtype)
+        self.items = Embedding(self.item_features.shape[1], config.factors, generator).to(dtype)
+        triples = (train.users, train.items, ratings)
+        user, item, rating = (torch.tensor(part) for part in triples)
+        self._ratings = user, item, rating.to(dtype)
+        for name, value in (
+            ("origin", torch.tensor(origin)),
+            ("mean", rating.mean()),
+            ("rated_users", user.bincount(minlength=shape[0]).unsqueeze(1) > 0),
+            ("rated_items", item.bincount(minlength=shape[1]).unsqueeze(1) > 0),
+        ):
+            self.register_buffer(name, value.to(dtype), persistent=False)
+
+    def loss(self, batch: Tensor) -> Tensor:
+        """Loss of the training ratings at the positions `batch` [n], which may repeat: a scalar."""
+        device = self.device
+        users, items, ratings = (part[batch] for part in self._ratings)
+        user_nodes, user_of = torch.unique(users, return_inverse=True)
+        item_nodes, item_of = torch.unique(items, return_inverse=True)
+        z_users = self.users(self.user_features, user_nodes.to(device))
+        z_items = self.items(self.item_features, item_nodes.to(device))
+        z_users, z_items = (
+            F.embedding(of.to(device), z) for of, z in ((user_of, z_users), (item_of, z_items))
+        )
+        errors = torch.relu(z_users * z_items).sum(dim=1) - ratings.to(device)
+        config = self.config
+        penalty = config.user_regularization * z_users.square().sum()
+        penalty = penalty + config.item_regularization * z_items.square().sum()
+        return (errors.square().sum() + penalty) / 2
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
+
+    def training_step(self, batch: int, batch_idx: int) -> None:
+        """An epoch: `batch` updates, whose ratings the epoch's seed decides."""
+        del batch_idx
+        optimizer = self.optimizers()
+        assert not isinstance(optimizer, list)
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for _ in range(batch):
+            drawn = torch.randint(len(self._ratings[0]), (self.config.batch_size,))
+            loss = self.loss(drawn)
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+            total += loss.detach()
+        self.log("loss", total / batch)
+
+    @torch.no_grad()
+    def output(self) -> Output:
+        """What the network predicts from, as trained so far."""
+        sides = []
+        for embedding, features in (
+            (self.users, self.user_features),
+            (self.items, self.item_features),
+        ):
+            z = embedding(features, torch.arange(features.shape[0], device=self.device))
+            sides.append(torch.relu(torch.cat([z, -z], dim=1)))
+        users, items = sides
+        # Two more units give pairs with someone who has no ratings the mean.
+        rated_users, rated_items, mean = self.rated_users, self.rated_items, self.mean
+        by_user = [users * rated_users, mean.expand_as(rated_users), 1 - rated_users]
+        by_item = [items * rated_items, 1 - rated_items, mean * rated_items]
+        return Output(torch.cat(by_user, dim=1), torch.cat(by_item, dim=1), self.origin)
+
+
+class _Epochs(lightning.LightningDataModule):
+    """A batch an epoch, the number of its updates: a step of Lightning costs as much as one.
+
+    Args:
+        updates: of an epoch.
+    """
+
+    def __init__(self, updates: int) -> None:
+        super().__init__()
+        self.updates = updates
+
+    def train_dataloader(self) -> DataLoader[int]:
+        # With a generator of its own: a loader draws a seed, and would draw it from torch's before
+        # the epoch is seeded, but after that in a resumed training.
+        return DataLoader(
+            [self.updates],  # type: ignore[arg-type]
+            batch_size=None,
+            generator=torch.Generator(),
+        )
+
+
+class GraphRec(Completer):
+    """One training on the graph of the training ratings."""
+
+    Config = GraphRecSettings
+    official = "last"  # the official code prints each epoch's test error and keeps the last
+    config: GraphRecSettings
+
+    def __init__(self, config: GraphRecSettings) -> None:
+        self.config = config
+        self._module: GraphRecModule | None = None
+        self._restored: tuple[Output, int] | None = None
+
+    @property
+    def schedule(self) -> dict[str, int]:
+        return {_STAGE: self.config.epochs}
+
+    def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
+        """Train.
+
+        Raises:
+            GlocalkError: a precision that it is not written for.
+        """
+        del valid  # nothing is chosen during the training
+        precision = training.trainer.get("precision", "32-true")
+        if precision not in _DTYPES:
+            raise GlocalkError(
+                f"GraphRec computes in precision {' or '.join(_DTYPES)}, not in {precision}."
+            )
+        self._restored = None
+        generator = torch.Generator().manual_seed(training.seed)
+        self._module = GraphRecModule(train, self.config, generator, _DTYPES[precision])
+        stage = Stage(_STAGE, self._module, self.config.epochs)
+        updates = max(len(train) // self.config.batch_size, 1)
+        run_stage(stage, _Epochs(updates), training, self.predict)
+
+    def predict(self, users: Indices, items: Indices) -> Values:
+        h_users, h_items, origin = self._output()
+        device = h_users.device
+        products = predict_pairs(
+            h_items,
+            h_users.T,
+            h_users.new_zeros(len(h_users)),
+            torch.tensor(users, device=device),
+            torch.tensor(items, device=device),
+        )
+        predicted: Values = products.double().cpu().numpy() + origin.item()
+        return predicted
+
+    def predict_grid(self, users: Indices, items: Indices) -> Values:
+        h_users, h_items, origin = self._output()
+        u, i = (torch.tensor(index, device=h_users.device) for index in (users, items))
+        grid: Values = (h_users[u] @ h_items[i].T).double().cpu().numpy() + origin.item()
+        return grid
+
+    def state(self) -> State:
+        # Rather than the parameters, which predict from the training ratings alone.
+        return {**self._output()._asdict(), "parameters": torch.tensor(self.num_parameters)}
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        users, items = shape
+        width = 2 * self.config.factors + 2
+        output = Output(
+            take(state, "users", (users, width)),
+            take(state, "items", (items, width)),
+            take(state, "origin", ()),
+        )
+        self._restored = output, int(take(state, "parameters", ()))
+
+    def _output(self) -> Output:
+        if self._restored is not None:
+            return self._restored[0]
+        assert self._module is not None, "fit first"
+        return self._module.output()
+
+    @property
+    def num_parameters(self) -> int:
+        if self._restored is not None:
+            return self._restored[1]
+        assert self._module is not None, "fit first"
+        return sum(parameter.numel() for parameter in self._module.parameters())
