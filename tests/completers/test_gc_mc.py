@@ -389,5 +389,5 @@ def test_ratings_with_too_many_levels_are_refused():
 
 
 def test_a_precision_that_the_products_are_not_written_for_is_refused():
-    with pytest.raises(GlocalkError, match="not in bf16-true: leave trainer.precision out"):
+    with pytest.raises(GlocalkError, match=r"not in bf16-true: leave trainer\.precision out"):
         fit(trainer={"precision": "bf16-true"})

@@ -171,7 +171,8 @@ class RatingGraph:
     def scores(self, left: Tensor, right: Tensor) -> Tensor:
         """lᵤ·rᵢ of each rating: [users, size], [items, size] → [n], in the order of `labels`."""
         if not self._compiled:
-            return torch.linalg.vecdot(left[self._users], right[self._items])
+            product: Tensor = torch.linalg.vecdot(left[self._users], right[self._items])
+            return product
         return _Scores.apply(self, left, right)  # type: ignore[no-any-return]
 
 
@@ -224,7 +225,9 @@ class GraphConvolution(nn.Module):
     def _hear(
         self,
         adjacency: Adjacency | GatheredAdjacency,
-        weight: Tensor, kept: Tensor | None, share: float
+        weight: Tensor,
+        kept: Tensor | None,
+        share: float,
     ) -> Tensor:
         if kept is not None:
             kept = kept.to(weight.device)
