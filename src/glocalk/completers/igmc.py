@@ -34,6 +34,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, cast
 
 import lightning
@@ -115,7 +116,7 @@ class IGMCNetwork(nn.Module):
         widths = [LABELS, *[config.hidden_size] * config.layers]
         self.convolutions = nn.ModuleList(
             RelationalConvolution(inputs, outputs, levels, config.bases, generator)
-            for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)
+            for inputs, outputs in pairwise(widths)
         )
 
         def dense(inputs: int, outputs: int) -> nn.Linear:
@@ -168,8 +169,8 @@ class IGMCModule(lightning.LightningModule):
         self.members = nn.ModuleList(
             copy.deepcopy(self.network) for _ in range(config.ensemble.members)
         ).requires_grad_(False)
-        self.register_buffer("taken", torch.tensor(0))
-        self.taken: Tensor
+        self.register_buffer("complete", torch.tensor(False))
+        self.complete: Tensor  # whether the ensemble has all its networks
         self._order: Indices = np.empty(0, np.int64)
         self._seed = 0
 
@@ -224,20 +225,19 @@ class IGMCModule(lightning.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Take the network into the ensemble where its update has come."""
         del outputs, batch, batch_idx
-        due = self._due()[int(self.taken) :]
-        # A short training may have several to take at once.
-        for _ in range(sum(self.trainer.global_step >= update for update in due)):
-            member = self.members[int(self.taken)]
-            member.load_state_dict(self.network.state_dict())
-            self.taken += 1
+        updates = self._ensemble_updates()
+        for member, update in zip(self.members, updates, strict=True):
+            if update == self.trainer.global_step:
+                member.load_state_dict(self.network.state_dict())
+        if updates[-1] == self.trainer.global_step:
+            self.complete.fill_(True)
 
-    def _due(self) -> list[int]:
-        """The updates after which the ensemble's networks are taken, ascending; the last ends it."""
+    def _ensemble_updates(self) -> list[int]:
+        """The updates after which the ensemble takes a network; the last is the training's last."""
         config = self.config
-        count = config.ensemble.members
-        before = [k * config.ensemble.interval for k in range(count - 1, 0, -1)]
+        before = [k * config.ensemble.interval for k in range(config.ensemble.members - 1, 0, -1)]
         updates = [self._updates(config.epochs - epochs) for epochs in before]
-        return [*updates, self.config.trained_epochs * self.steps]
+        return [*updates, config.trained_epochs * self.steps]
 
     def _updates(self, official_epochs: int) -> int:
         """Updates that stand for so many official epochs within the budget."""
@@ -256,8 +256,7 @@ class IGMCModule(lightning.LightningModule):
     @torch.no_grad()
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         """The prediction as trained so far: [pairs]."""
-        complete = int(self.taken) == len(self.members)
-        networks = list(self.members) if complete else [self.network]
+        networks = list(self.members) if self.complete else [self.network]
         was_training = self.training
         self.eval()
         predicted = np.empty(len(users))
@@ -346,7 +345,7 @@ class IGMC(Completer):
         module.members.load_state_dict(
             {name: take(state, name, tuple(part.shape)) for name, part in parts.items()}
         )
-        module.taken.fill_(len(module.members))
+        module.complete.fill_(True)
         self._module = module
 
     def _fitted(self) -> IGMCModule:

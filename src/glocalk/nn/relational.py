@@ -60,18 +60,18 @@ class RelationalConvolution(nn.Module):
         return self.weights().diff(dim=0).square().sum()
 
     def forward(self, x: Tensor, graph: Subgraphs) -> Tensor:
-        """y of all nodes: [nodes, inputs] → [nodes, outputs]."""
+        """What all nodes become: [nodes, inputs] → [nodes, outputs]."""
         return convolve(x, torch.cat([self.weights(), self.own.unsqueeze(0)]), graph) + self.bias
 
     def at(self, x: Tensor, nodes: Tensor, graph: Subgraphs) -> Tensor:
-        """y of some nodes: [nodes, inputs], [n] → [n, outputs]."""
+        """What some nodes become: [nodes, inputs], [n] → [n, outputs]."""
         heard = sums(x, graph.heard, nodes, graph.relations)
         return torch.addmm(
             self.bias, x.index_select(0, nodes), self.own
         ) + heard @ self.weights().flatten(0, 1)
 
     def of_labels(self, graph: Subgraphs) -> Tensor:
-        """y of all nodes where x is a one-hot vector of their labels: [nodes, outputs]."""
+        """What all nodes become if x is their labels' one-hot vectors: [nodes, outputs]."""
         counts = graph.counts.to(self.bias.dtype).flatten(1)
         own = (self.own + self.bias)[graph.labels]
         return torch.addmm(own, counts, self.weights().flatten(0, 1))
