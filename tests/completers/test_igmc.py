@@ -306,7 +306,7 @@ def test_initial_values_are_the_official_code_s():
         assert layer.bases.abs().max() > 0.95 * limit
     for layer, inputs in ((network.dense, 2 * 3 * 64), (network.rating, 64)):
         assert layer.weight.abs().max() <= inputs**-0.5
-        assert layer.weight.std() == pytest.approx((3 * inputs) ** -0.5, rel=0.2)
+        assert layer.weight.std().item() == pytest.approx((3 * inputs) ** -0.5, rel=0.2)
 
 
 class Watching(Monitor):
