@@ -32,18 +32,18 @@ class Training:
         seed: of every random choice.
         monitor: told of each epoch by completers that have epochs.
         folder: where checkpoints go, one per stage, and are looked for first; None keeps none.
-        checkpoint_seconds: time between two of a stage's checkpoints, at least; its last epoch
-            always leaves one.
         trainer: options of `lightning.Trainer`, for completers that use one.
         loggers: Lightning loggers, one list per stage name.
+        checkpoint_seconds: time between two of a stage's checkpoints, at least; its last epoch
+            always leaves one.
     """
 
     seed: int = 0
     monitor: Monitor = field(default_factory=Monitor)
     folder: Path | None = None
-    checkpoint_seconds: float = 0
     trainer: dict[str, Any] = field(default_factory=dict)
     loggers: dict[str, Sequence[Logger]] = field(default_factory=dict)
+    checkpoint_seconds: float = 0
 
 
 class Completer(ABC):

@@ -47,26 +47,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import lightning
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 
-from glocalk.completers.base import Completer, State, Training, take
-from glocalk.completers.stage import Stage, run_stage
+from glocalk.completers.base import State, Training, take
+from glocalk.completers.stepwise import (
+    StepwiseCompleter,
+    StepwiseModule,
+    refuse_levels,
+    take_levels,
+)
 from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError
 from glocalk.nn.cf_nade import Entries, input_sums, level_scores, ordinal_cost
 from glocalk.nn.operators import predict_pairs
 from glocalk.settings import Settings
 
-_STAGE = "train"
 _BETAS = (0.9, 0.999)
 _EPSILON = 1e-8  # of Adam
-_MOST_LEVELS = 100  # ratings that are not graded have no levels, and would fill the memory
 _PAIRS = 1 << 16  # predicted at a time
 _USERS = 1 << 10  # whose weights are gathered at a time
 
@@ -282,7 +282,7 @@ class Output(NamedTuple):
         return torch.cat(parts)
 
 
-class CFNADEModule(lightning.LightningModule):
+class CFNADEModule(StepwiseModule[Output]):
     """Adam on the loss of one network, and the average of its weights beside it.
 
     Args:
@@ -336,6 +336,9 @@ class CFNADEModule(lightning.LightningModule):
         del outputs, batch, batch_idx
         self.average.update_parameters(self.network)
 
+    def trained(self) -> nn.Module:
+        return self.network
+
     @torch.no_grad()
     def output(self) -> Output:
         """What the averaged network predicts from, given all ratings."""
@@ -367,37 +370,15 @@ def adam_options(learning_rate: float, update: int) -> tuple[float, float]:
     return learning_rate * corrected * first / math.sqrt(second), _EPSILON / math.sqrt(second)
 
 
-class _Steps(lightning.LightningDataModule):
-    """An epoch of so many passes; a batch is its number within its pass."""
-
-    def __init__(self, passes: int, batches: int) -> None:
-        super().__init__()
-        self.passes, self.batches = passes, batches
-
-    def train_dataloader(self) -> DataLoader[int]:
-        # With a generator of its own: a loader draws a seed, and would draw it from torch's before
-        # the epoch is seeded, but after that in a resumed training.
-        return DataLoader(
-            list(range(self.batches)) * self.passes,  # type: ignore[arg-type]
-            batch_size=None,
-            generator=torch.Generator(),
-        )
-
-
-class CFNADE(Completer):
+class CFNADE(StepwiseCompleter[Output]):
     """One training; predictions are those of the averaged weights."""
 
     Config = CFNADESettings
     official = "validated"  # the official code tests the weights of the best validation epoch
+    config: CFNADESettings
 
     def __init__(self, config: CFNADESettings) -> None:
-        self.config = config
-        self._module: CFNADEModule | None = None
-        self._restored: tuple[Output, int] | None = None
-
-    @property
-    def schedule(self) -> dict[str, int]:
-        return {_STAGE: self.config.epochs}
+        super().__init__(config)
 
     def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
         """Train.
@@ -406,56 +387,27 @@ class CFNADE(Completer):
             GlocalkError: more rating levels than there may be.
         """
         del valid  # nothing is chosen during the training
-        levels = len(np.unique(train.ratings))
-        if levels > _MOST_LEVELS:
-            raise GlocalkError(
-                f"CF-NADE has weights for each different rating, {levels} here, and there may be "
-                f"{_MOST_LEVELS} at most: round the ratings."
-            )
-        self._restored = None
+        refuse_levels(train, "CF-NADE")
         generator = torch.Generator().manual_seed(training.seed)
-        self._module = CFNADEModule(train, self.config, generator)
+        module = CFNADEModule(train, self.config, generator)
         batches = -(-train.num_items // self.config.batch_size)
-        stage = Stage(_STAGE, self._module, self.config.epochs)
-        run_stage(stage, _Steps(self.config.passes, batches), training, self.predict)
+        self._run(module, list(range(batches)) * self.config.passes, training)
 
     def predict(self, users: Indices, items: Indices) -> Values:
         output = self._output()
-        return output.predict(*self._tensors(output, users, items)).double().cpu().numpy()
+        return output.predict(*self._tensors(output.bias, users, items)).double().cpu().numpy()
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         output = self._output()
-        return output.predict_grid(*self._tensors(output, users, items)).double().cpu().numpy()
+        return output.predict_grid(*self._tensors(output.bias, users, items)).double().cpu().numpy()
 
-    @staticmethod
-    def _tensors(output: Output, *indices: Indices) -> tuple[Tensor, ...]:
-        return tuple(torch.tensor(index, device=output.bias.device) for index in indices)
-
-    def state(self) -> State:
-        # Rather than the parameters, which predict from the training ratings alone.
-        return {**self._output()._asdict(), "parameters": torch.tensor(self.num_parameters)}
-
-    def restore(self, state: State, shape: tuple[int, int]) -> None:
+    def _take_output(self, state: State, shape: tuple[int, int]) -> Output:
         users, items = shape
         width = self.config.hidden_size
-        levels = take(state, "levels", (state["levels"].numel() if "levels" in state else 0,))
-        output = Output(
+        levels = take_levels(state)
+        return Output(
             take(state, "hidden", (items, width)),
             take(state, "weight", (users, len(levels), width)),
             take(state, "bias", (users, len(levels))),
             levels,
         )
-        self._restored = output, int(take(state, "parameters", ()))
-
-    def _output(self) -> Output:
-        if self._restored is not None:
-            return self._restored[0]
-        assert self._module is not None, "fit first"
-        return self._module.output()
-
-    @property
-    def num_parameters(self) -> int:
-        if self._restored is not None:
-            return self._restored[1]
-        assert self._module is not None, "fit first"
-        return sum(parameter.numel() for parameter in self._module.network.parameters())

@@ -42,17 +42,20 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import lightning
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
 
-from glocalk.completers.base import Completer, State, Training, take
-from glocalk.completers.stage import Stage, run_stage
+from glocalk.completers.base import State, Training, take
+from glocalk.completers.stepwise import (
+    StepwiseCompleter,
+    StepwiseModule,
+    refuse_levels,
+    take_levels,
+)
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.nn.gc_mc import (
@@ -68,10 +71,8 @@ from glocalk.nn.gc_mc import (
 )
 from glocalk.settings import Settings
 
-_STAGE = "train"
 _EPSILON = 1e-8  # of TensorFlow's Adam
 _PRECISIONS = ("32-true", "64-true")
-_MOST_LEVELS = 100  # ratings that are not graded have no levels, and would fill the memory
 
 
 class GCMCSettings(Settings):
@@ -143,7 +144,7 @@ class Output(NamedTuple):
     levels: Tensor
 
 
-class GCMCModule(lightning.LightningModule):
+class GCMCModule(StepwiseModule[Output]):
     """Adam on the loss of one network, and the average of its weights beside it.
 
     Args:
@@ -213,6 +214,9 @@ class GCMCModule(lightning.LightningModule):
         del outputs, batch, batch_idx
         self.average.update_parameters(self.network)
 
+    def trained(self) -> nn.Module:
+        return self.network
+
     @torch.no_grad()
     def output(self) -> Output:
         """What the averaged network predicts from."""
@@ -247,37 +251,15 @@ def polyak(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor
     return update
 
 
-class _Steps(lightning.LightningDataModule):
-    """An epoch of so many steps; the batches say nothing."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.steps = steps
-
-    def train_dataloader(self) -> DataLoader[int]:
-        # With a generator of its own: a loader draws a seed, and would draw it from torch's before
-        # the epoch is seeded, but after that in a resumed training.
-        return DataLoader(
-            range(self.steps),  # type: ignore[arg-type]
-            batch_size=None,
-            generator=torch.Generator(),
-        )
-
-
-class GCMC(Completer):
+class GCMC(StepwiseCompleter[Output]):
     """One training; predictions are those of the averaged weights."""
 
     Config = GCMCSettings
     official = "last"  # the official code prints the averaged model's error after the last update
+    config: GCMCSettings
 
     def __init__(self, config: GCMCSettings) -> None:
-        self.config = config
-        self._module: GCMCModule | None = None
-        self._restored: tuple[Output, int] | None = None
-
-    @property
-    def schedule(self) -> dict[str, int]:
-        return {_STAGE: self.config.epochs}
+        super().__init__(config)
 
     def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
         """Train.
@@ -287,60 +269,31 @@ class GCMC(Completer):
                 sparse products are not written for.
         """
         del valid  # nothing is chosen during the training
-        levels, most = len(np.unique(train.ratings)), _MOST_LEVELS
-        if self.config.accumulation == "stack":
-            most = min(most, self.config.hidden_size)
-        if levels > most:
-            raise GlocalkError(
-                f"GC-MC has weights for each different rating, {levels} here, and with these "
-                f"options there may be {most} at most: round the ratings."
-            )
-        self._restored = None
+        config = self.config
+        stacked = config.accumulation == "stack"
+        refuse_levels(train, "GC-MC", *([config.hidden_size] if stacked else []))
         generator = torch.Generator().manual_seed(training.seed)
-        self._module = GCMCModule(train, self.config, generator)
-        stage = Stage(_STAGE, self._module, self.config.epochs)
-        run_stage(stage, _Steps(self.config.steps), training, self.predict)
+        self._run(GCMCModule(train, config, generator), range(config.steps), training)
 
     def predict(self, users: Indices, items: Indices) -> Values:
         output = self._output()
-        pairs = (torch.tensor(nodes, device=output.right.device) for nodes in (users, items))
+        pairs = self._tensors(output.right, users, items)
         return expected_pairs(*output, *pairs).double().cpu().numpy()
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         left, right, coefficients, levels = self._output()
-        u, i = (torch.tensor(nodes, device=right.device) for nodes in (users, items))
+        u, i = self._tensors(right, users, items)
         scores = left[:, u] @ right[i].T
         grid = expected(scores.flatten(start_dim=1), coefficients, levels)
         return grid.view(len(users), len(items)).double().cpu().numpy()
 
-    def state(self) -> State:
-        # Rather than the parameters, which predict from the training ratings alone.
-        return {
-            **self._output()._asdict(),
-            "parameters": torch.tensor(self.num_parameters),
-        }
-
-    def restore(self, state: State, shape: tuple[int, int]) -> None:
+    def _take_output(self, state: State, shape: tuple[int, int]) -> Output:
         users, items = shape
         bases, size = self.config.bases, self.config.embedding_size
-        levels = take(state, "levels", (state["levels"].numel() if "levels" in state else 0,))
-        output = Output(
+        levels = take_levels(state)
+        return Output(
             take(state, "left", (bases, users, size)),
             take(state, "right", (items, size)),
             take(state, "coefficients", (bases, len(levels))),
             levels,
         )
-        self._restored = output, int(take(state, "parameters", ()))
-
-    def _output(self) -> Output:
-        if self._restored is not None:
-            return self._restored[0]
-        assert self._module is not None, "fit first"
-        return self._module.output()
-
-    @property
-    def num_parameters(self) -> int:
-        if self._restored is not None:
-            return self._restored[1]
-        assert self._module is not None, "fit first"
-        return sum(parameter.numel() for parameter in self._module.network.parameters())

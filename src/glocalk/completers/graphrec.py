@@ -38,22 +38,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import lightning
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
-from glocalk.completers.base import Completer, State, Training, take
-from glocalk.completers.stage import Stage, run_stage
+from glocalk.completers.base import State, Training, take
+from glocalk.completers.stepwise import StepwiseCompleter, StepwiseModule
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.nn.graph_features import GraphFeatures
 from glocalk.nn.operators import predict_pairs
 from glocalk.settings import Settings
 
-_STAGE = "train"
 _SIGMA = 0.01  # of the initial weights
 _DTYPES = {"32-true": torch.float32, "64-true": torch.float64}
 
@@ -99,7 +96,7 @@ class Output(NamedTuple):
     origin: Tensor
 
 
-class GraphRecModule(lightning.LightningModule):
+class GraphRecModule(StepwiseModule[Output]):
     """Adam on the loss of one batch after another.
 
     Args:
@@ -180,6 +177,9 @@ class GraphRecModule(lightning.LightningModule):
             total += loss.detach()
         self.log("loss", total / batch)
 
+    def trained(self) -> nn.Module:
+        return self
+
     @torch.no_grad()
     def output(self) -> Output:
         """What the network predicts from, as trained so far."""
@@ -198,28 +198,7 @@ class GraphRecModule(lightning.LightningModule):
         return Output(torch.cat(by_user, dim=1), torch.cat(by_item, dim=1), self.origin)
 
 
-class _Epochs(lightning.LightningDataModule):
-    """A batch an epoch, the number of its updates: a step of Lightning costs as much as one.
-
-    Args:
-        updates: of an epoch.
-    """
-
-    def __init__(self, updates: int) -> None:
-        super().__init__()
-        self.updates = updates
-
-    def train_dataloader(self) -> DataLoader[int]:
-        # With a generator of its own: a loader draws a seed, and would draw it from torch's before
-        # the epoch is seeded, but after that in a resumed training.
-        return DataLoader(
-            [self.updates],  # type: ignore[arg-type]
-            batch_size=None,
-            generator=torch.Generator(),
-        )
-
-
-class GraphRec(Completer):
+class GraphRec(StepwiseCompleter[Output]):
     """One training on the graph of the training ratings."""
 
     Config = GraphRecSettings
@@ -227,13 +206,7 @@ class GraphRec(Completer):
     config: GraphRecSettings
 
     def __init__(self, config: GraphRecSettings) -> None:
-        self.config = config
-        self._module: GraphRecModule | None = None
-        self._restored: tuple[Output, int] | None = None
-
-    @property
-    def schedule(self) -> dict[str, int]:
-        return {_STAGE: self.config.epochs}
+        super().__init__(config)
 
     def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
         """Train.
@@ -247,55 +220,30 @@ class GraphRec(Completer):
             raise GlocalkError(
                 f"GraphRec computes in precision {' or '.join(_DTYPES)}, not in {precision}."
             )
-        self._restored = None
         generator = torch.Generator().manual_seed(training.seed)
-        self._module = GraphRecModule(train, self.config, generator, _DTYPES[precision])
-        stage = Stage(_STAGE, self._module, self.config.epochs)
+        module = GraphRecModule(train, self.config, generator, _DTYPES[precision])
+        # A batch an epoch, the number of its updates: a step of Lightning costs as much as one.
         updates = max(len(train) // self.config.batch_size, 1)
-        run_stage(stage, _Epochs(updates), training, self.predict)
+        self._run(module, [updates], training)
 
     def predict(self, users: Indices, items: Indices) -> Values:
         h_users, h_items, origin = self._output()
-        device = h_users.device
-        products = predict_pairs(
-            h_items,
-            h_users.T,
-            h_users.new_zeros(len(h_users)),
-            torch.tensor(users, device=device),
-            torch.tensor(items, device=device),
-        )
+        u, i = self._tensors(h_users, users, items)
+        products = predict_pairs(h_items, h_users.T, h_users.new_zeros(len(h_users)), u, i)
         predicted: Values = products.double().cpu().numpy() + origin.item()
         return predicted
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         h_users, h_items, origin = self._output()
-        u, i = (torch.tensor(index, device=h_users.device) for index in (users, items))
+        u, i = self._tensors(h_users, users, items)
         grid: Values = (h_users[u] @ h_items[i].T).double().cpu().numpy() + origin.item()
         return grid
 
-    def state(self) -> State:
-        # Rather than the parameters, which predict from the training ratings alone.
-        return {**self._output()._asdict(), "parameters": torch.tensor(self.num_parameters)}
-
-    def restore(self, state: State, shape: tuple[int, int]) -> None:
+    def _take_output(self, state: State, shape: tuple[int, int]) -> Output:
         users, items = shape
         width = 2 * self.config.factors + 2
-        output = Output(
+        return Output(
             take(state, "users", (users, width)),
             take(state, "items", (items, width)),
             take(state, "origin", ()),
         )
-        self._restored = output, int(take(state, "parameters", ()))
-
-    def _output(self) -> Output:
-        if self._restored is not None:
-            return self._restored[0]
-        assert self._module is not None, "fit first"
-        return self._module.output()
-
-    @property
-    def num_parameters(self) -> int:
-        if self._restored is not None:
-            return self._restored[1]
-        assert self._module is not None, "fit first"
-        return sum(parameter.numel() for parameter in self._module.parameters())

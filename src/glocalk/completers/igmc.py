@@ -43,10 +43,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
 from glocalk.completers.base import Completer, State, Training, take
 from glocalk.completers.stage import Stage, run_stage
+from glocalk.completers.stepwise import Steps, refuse_levels
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.nn.enclosing import LABELS, RatingGraph, Subgraphs, enclose
@@ -55,7 +55,6 @@ from glocalk.settings import Settings
 
 _STAGE = "train"
 _PRECISIONS = ("32-true", "64-true")
-_MOST_LEVELS = 100  # ratings that are not graded have no levels, and would fill the memory
 _CHUNK = 200  # pairs that are predicted at a time
 _SEEDS = 2**63 - 1
 
@@ -269,23 +268,6 @@ class IGMCModule(lightning.LightningModule):
         return predicted
 
 
-class _Steps(lightning.LightningDataModule):
-    """An epoch of so many steps; the module draws what they are on."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.steps = steps
-
-    def train_dataloader(self) -> DataLoader[int]:
-        # With a generator of its own: a loader draws a seed, and would draw it from torch's before
-        # the epoch is seeded, but after that in a resumed training.
-        return DataLoader(
-            range(self.steps),  # type: ignore[arg-type]
-            batch_size=None,
-            generator=torch.Generator(),
-        )
-
-
 class IGMC(Completer):
     """One training; the last predictions are the ensemble's."""
 
@@ -307,16 +289,11 @@ class IGMC(Completer):
             GlocalkError: more rating levels than there may be, or an unfit precision.
         """
         del valid  # nothing is chosen during the training
-        levels = len(np.unique(train.ratings))
-        if levels > _MOST_LEVELS:
-            raise GlocalkError(
-                f"IGMC has weights for each different rating, {levels} here, and there may be "
-                f"{_MOST_LEVELS} at most: round the ratings."
-            )
+        refuse_levels(train, "IGMC")
         generator = torch.Generator().manual_seed(training.seed)
         self._module = IGMCModule(train, self.config, generator)
         stage = Stage(_STAGE, self._module, self.config.trained_epochs)
-        run_stage(stage, _Steps(self._module.steps), training, self.predict)
+        run_stage(stage, Steps(range(self._module.steps)), training, self.predict)
 
     def predict(self, users: Indices, items: Indices) -> Values:
         return self._fitted().predict_pairs(users, items)
