@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from glocalk.nn import csr
 from glocalk.nn.csr import CSR, Array
 from glocalk.nn.operators import RatingOperator
+from glocalk.nn.transpose import row_major
 
 # Above this share of live cells a product with the convolved matrix is made of full blocks of
 # rows: dense products run several times faster an entry than sparse ones.
@@ -96,7 +97,7 @@ class _HalfSquaredError(torch.autograd.Function):
         ctx: Any, ratings: SparseRatings, hidden: Tensor, by_user: Tensor, bias: Tensor
     ) -> Tensor:
         """`by_user` [users, hidden] is the transposed weight."""
-        weight = by_user.contiguous()
+        weight = row_major(by_user)
         predicted = csr.sampled_product(ratings.by_item, _array(hidden), _array(weight))
         total, ctx.errors = csr.errors(ratings.by_item, predicted, _array(bias))
         ctx.ratings = ratings
@@ -117,7 +118,7 @@ class _Outputs(torch.autograd.Function):
         ctx: Any, ratings: SparseRatings, hidden: Tensor, by_user: Tensor, bias: Tensor
     ) -> Tensor:
         """`by_user` [users, hidden] is the transposed weight."""
-        weight = by_user.contiguous()
+        weight = row_major(by_user)
         products = csr.sampled_product(ratings.by_item, _array(hidden), _array(weight))
         ctx.ratings = ratings
         ctx.save_for_backward(hidden, weight)
@@ -224,4 +225,4 @@ def _blocks(matrix: CSR) -> Iterator[tuple[slice, Tensor]]:
 
 
 def _array(tensor: Tensor) -> Array:
-    return tensor.detach().contiguous().numpy()
+    return row_major(tensor).numpy()
