@@ -51,13 +51,14 @@ from torch.optim.swa_utils import AveragedModel
 
 from glocalk.completers.base import State, Training, take
 from glocalk.completers.stepwise import (
+    MOST_LEVELS,
     StepwiseCompleter,
     StepwiseModule,
     refuse_levels,
+    refuse_precision,
     take_levels,
 )
 from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError
 from glocalk.nn.gc_mc import (
     Accumulation,
     BilinearMixture,
@@ -72,7 +73,6 @@ from glocalk.nn.gc_mc import (
 from glocalk.settings import Settings
 
 _EPSILON = 1e-8  # of TensorFlow's Adam
-_PRECISIONS = ("32-true", "64-true")
 
 
 class GCMCSettings(Settings):
@@ -192,11 +192,7 @@ class GCMCModule(StepwiseModule[Output]):
         Raises:
             GlocalkError: another precision than single or double.
         """
-        if self.trainer.precision not in _PRECISIONS:
-            raise GlocalkError(
-                f"GC-MC computes in precision {' or '.join(_PRECISIONS)}, not in "
-                f"{self.trainer.precision}: leave trainer.precision out."
-            )
+        refuse_precision(str(self.trainer.precision), "GC-MC")
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         del batch, batch_idx  # every step is on all ratings
@@ -271,7 +267,7 @@ class GCMC(StepwiseCompleter[Output]):
         del valid  # nothing is chosen during the training
         config = self.config
         stacked = config.accumulation == "stack"
-        refuse_levels(train, "GC-MC", *([config.hidden_size] if stacked else []))
+        refuse_levels(train, "GC-MC", config.hidden_size if stacked else MOST_LEVELS)
         generator = torch.Generator().manual_seed(training.seed)
         self._run(GCMCModule(train, config, generator), range(config.steps), training)
 

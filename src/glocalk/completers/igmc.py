@@ -46,15 +46,13 @@ from torch.nn import functional as F
 
 from glocalk.completers.base import Completer, State, Training, take
 from glocalk.completers.stage import Stage, run_stage
-from glocalk.completers.stepwise import Steps, refuse_levels
+from glocalk.completers.stepwise import Steps, refuse_levels, refuse_precision
 from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError
 from glocalk.nn.enclosing import LABELS, RatingGraph, Subgraphs, enclose
 from glocalk.nn.relational import RelationalConvolution
 from glocalk.settings import Settings
 
 _STAGE = "train"
-_PRECISIONS = ("32-true", "64-true")
 _CHUNK = 200  # pairs that are predicted at a time
 _SEEDS = 2**63 - 1
 
@@ -188,11 +186,7 @@ class IGMCModule(lightning.LightningModule):
         Raises:
             GlocalkError: another precision than single or double.
         """
-        if self.trainer.precision not in _PRECISIONS:
-            raise GlocalkError(
-                f"IGMC computes in precision {' or '.join(_PRECISIONS)}, not in "
-                f"{self.trainer.precision}: set trainer.precision."
-            )
+        refuse_precision(str(self.trainer.precision), "IGMC")
 
     def on_train_epoch_start(self) -> None:
         """Draw the epoch's order and the seed of its subgraphs."""

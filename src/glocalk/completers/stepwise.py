@@ -19,7 +19,9 @@ from glocalk.errors import GlocalkError
 
 _STAGE = "train"
 # Ratings that are not graded have no levels, and would fill the memory.
-_MOST_LEVELS = 100
+MOST_LEVELS = 100
+
+_PRECISIONS = ("32-true", "64-true")
 
 OutputT = TypeVar("OutputT", bound=tuple[Tensor, ...])
 
@@ -114,7 +116,7 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
         return sum(parameter.numel() for parameter in self._module.trained().parameters())
 
 
-def refuse_levels(train: RatingMatrix, model: str, most: int = _MOST_LEVELS) -> None:
+def refuse_levels(train: RatingMatrix, model: str, most: int = MOST_LEVELS) -> None:
     """Refuse ratings of too many levels for a model that has weights for each.
 
     Args:
@@ -125,11 +127,24 @@ def refuse_levels(train: RatingMatrix, model: str, most: int = _MOST_LEVELS) -> 
     Raises:
         GlocalkError: there are more.
     """
-    levels, most = len(np.unique(train.ratings)), min(most, _MOST_LEVELS)
+    levels, most = len(np.unique(train.ratings)), min(most, MOST_LEVELS)
     if levels > most:
         raise GlocalkError(
             f"{model} has weights for each different rating, {levels} here, and there may be "
             f"{most} at most: round the ratings."
+        )
+
+
+def refuse_precision(precision: str, model: str) -> None:
+    """Refuse a precision of the Trainer that compiled loops are not written for.
+
+    Raises:
+        GlocalkError: another than single or double.
+    """
+    if precision not in _PRECISIONS:
+        raise GlocalkError(
+            f"{model} computes in precision {' or '.join(_PRECISIONS)}, not in {precision}: "
+            "leave trainer.precision out."
         )
 
 

@@ -20,6 +20,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from glocalk.nn.csr import Array, compile_, dot, parallel, use_threads
+from glocalk.nn.transpose import as_array
 
 _PARTS = 8  # ranges of users that loops are divided into; fixed, as sums must not go by threads
 _PAIRS = 4096  # whose weights are gathered at a time
@@ -141,9 +142,9 @@ class _InputSums(torch.autograd.Function):
     def forward(ctx: Any, entries: Entries, weight: Tensor, shared: Tensor) -> Tensor:
         ctx.entries, ctx.shape = entries, weight.shape
         users, levels, width = weight.shape
-        sums = np.zeros((_PARTS, entries.num_items, width), _array(weight).dtype)
+        sums = np.zeros((_PARTS, entries.num_items, width), as_array(weight).dtype)
         use_threads()
-        _input_sums(*entries.walk(users, levels), _array(weight), _array(shared), sums)
+        _input_sums(*entries.walk(users, levels), as_array(weight), as_array(shared), sums)
         return torch.from_numpy(sums.sum(axis=0))
 
     @staticmethod
@@ -151,7 +152,7 @@ class _InputSums(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor]:
         entries: Entries = ctx.entries
         users, levels, width = ctx.shape
-        by_sum = _array(gradient)
+        by_sum = as_array(gradient)
         # NumPy asks for large pages where torch does not, and their first writing costs less.
         by_weight = np.empty((users, levels, width), by_sum.dtype)
         by_shared = np.empty((users, width), by_sum.dtype)
@@ -168,24 +169,26 @@ class _LevelScores(torch.autograd.Function):
         ctx.entries = entries
         ctx.save_for_backward(hidden, weight)
         users, levels, _ = weight.shape
-        scores = np.empty((levels, len(entries)), _array(weight).dtype)
+        scores = np.empty((levels, len(entries)), as_array(weight).dtype)
         bounds, starts, items, _ = entries.walk(users, levels)
         use_threads()
-        _level_scores(bounds, starts, items, _array(hidden), _array(weight), _array(bias), scores)
+        _level_scores(
+            bounds, starts, items, as_array(hidden), as_array(weight), as_array(bias), scores
+        )
         return torch.from_numpy(scores)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
         entries: Entries = ctx.entries
-        hidden, weight = (_array(tensor) for tensor in ctx.saved_tensors)
+        hidden, weight = (as_array(tensor) for tensor in ctx.saved_tensors)
         users, levels, _ = weight.shape
         by_hidden = np.zeros((_PARTS, *hidden.shape), hidden.dtype)
         by_weight, by_bias = np.empty_like(weight), np.empty((users, levels), weight.dtype)
         bounds, starts, items, _ = entries.walk(users, levels)
         use_threads()
         _score_gradients(
-            bounds, starts, items, hidden, weight, _array(gradient), by_hidden, by_weight, by_bias
+            bounds, starts, items, hidden, weight, as_array(gradient), by_hidden, by_weight, by_bias
         )
         return (
             None,
@@ -241,10 +244,6 @@ class _GatheredScores(torch.autograd.Function):
             torch.sparse.mm(by_score, weight.flatten(end_dim=1)),
             torch.sparse.mm(by_score.T, hidden).view_as(weight),
         )
-
-
-def _array(tensor: Tensor) -> Array:
-    return tensor.detach().contiguous().numpy()
 
 
 @compile_

@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from glocalk.nn.csr import Array, compile_, dot, parallel, use_threads
 from glocalk.nn.kernels import local_kernel
-from glocalk.nn.transpose import row_major
+from glocalk.nn.transpose import as_array
 
 _PARTS = 32  # ranges of rows; fixed, so that sums do not depend on the number of threads
 
@@ -95,7 +95,7 @@ class _EffectiveWeight(torch.autograd.Function):
             v_rows,
             u_squares,
             v_squares,
-            row_major(by_effective).numpy(),
+            as_array(by_effective),
             w.dtype.type(by_squares.item()),
             w.dtype.type(by_kernel_squares.item()),
             by_weight,
@@ -115,7 +115,7 @@ def _arrays(weight: Tensor, u: Tensor, v: Tensor) -> list[Array]:
     """W [inputs, outputs], u [inputs, dimension], v in rows [dimension, outputs], ‖uᵢ‖², ‖vⱼ‖²."""
     w, u, v = weight.detach(), u.detach(), v.detach()
     tensors = w, u, v.T, u.square().sum(dim=1), v.square().sum(dim=1)
-    return [row_major(tensor).numpy() for tensor in tensors]
+    return [as_array(tensor) for tensor in tensors]
 
 
 @compile_

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from glocalk.nn import csr
 from glocalk.nn.csr import CSR, Array
+from glocalk.nn.transpose import as_array
 
 Accumulation = Literal["stack", "sum"]
 Normalization = Literal["left", "symmetric"]
@@ -358,14 +359,14 @@ class _Scores(torch.autograd.Function):
     def forward(ctx: Any, graph: RatingGraph, left: Tensor, right: Tensor) -> Tensor:
         ctx.graph = graph
         ctx.save_for_backward(left, right)
-        return torch.from_numpy(csr.sampled_product(graph.by_user, _array(left), _array(right)))
+        return torch.from_numpy(csr.sampled_product(graph.by_user, as_array(left), as_array(right)))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor]:
         left, right = ctx.saved_tensors
         by_user, by_item = ctx.graph.by_user, ctx.graph.by_item
-        values = _array(gradient)
+        values = as_array(gradient)
         return (
             None,
             torch.from_numpy(_matmul(by_user.with_values(values), right)),
@@ -392,9 +393,5 @@ def _sparse_tensor(matrix: CSR, device: torch.device) -> Tensor:
 
 def _matmul(matrix: CSR, dense: Tensor) -> Array:
     if not matrix.shape[1]:  # `csr.matmul` takes a first column for granted
-        return np.zeros((matrix.shape[0], dense.shape[1]), _array(dense).dtype)
-    return csr.matmul(matrix, _array(dense))
-
-
-def _array(tensor: Tensor) -> Array:
-    return tensor.detach().contiguous().numpy()
+        return np.zeros((matrix.shape[0], dense.shape[1]), as_array(dense).dtype)
+    return csr.matmul(matrix, as_array(dense))

@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from glocalk.nn import csr
 from glocalk.nn.csr import CSR, Array
 from glocalk.nn.gathered import GatheredRatings
+from glocalk.nn.transpose import as_array
 
 _PARTS = 4  # that a product is divided into; small enough for the second-level cache on ML-1M
 
@@ -93,12 +94,12 @@ class _Product(torch.autograd.Function):
             matrix.values,
             (len(nodes), matrix.shape[1]),
         )
-        return torch.from_numpy(csr.matmul(rows, weight.detach().contiguous().numpy()))
+        return torch.from_numpy(csr.matmul(rows, as_array(weight)))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor]:
-        by_weight = transposed_matmul(ctx.rows, gradient.contiguous().numpy(), ctx.parts)
+        by_weight = transposed_matmul(ctx.rows, as_array(gradient), ctx.parts)
         return None, None, torch.from_numpy(by_weight)
 
 

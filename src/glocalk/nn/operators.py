@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from glocalk.nn import csr
 from glocalk.nn.kernels import global_convolution
+from glocalk.nn.transpose import as_array
 
 
 class RatingOperator(ABC):
@@ -106,12 +107,10 @@ def predict_pairs(
     Returns:
         [pairs] predictions, not clipped.
     """
-    by_user = weight.T.contiguous()
     if hidden.device.type == "cpu" and hidden.dtype in (torch.float32, torch.float64):
-        arrays = (
-            tensor.detach().contiguous().numpy() for tensor in (hidden, by_user, items, users)
-        )
+        arrays = (as_array(tensor) for tensor in (hidden, weight.T, items, users))
         return torch.from_numpy(csr.pair_products(*arrays)).add_(bias[users])
+    by_user = weight.T.contiguous()
     parts = [
         torch.linalg.vecdot(hidden[i], by_user[u]) + bias[u]
         for u, i in zip(torch.split(users, chunk), torch.split(items, chunk), strict=True)

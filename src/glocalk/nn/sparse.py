@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 from glocalk.nn import csr
 from glocalk.nn.csr import CSR, Array
 from glocalk.nn.operators import RatingOperator
-from glocalk.nn.transpose import row_major
+from glocalk.nn.transpose import as_array, row_major
 
 # Above this share of live cells a product with the convolved matrix is made of full blocks of
 # rows: dense products run several times faster an entry than sparse ones.
@@ -77,12 +77,12 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, ratings: SparseRatings, weight: Tensor) -> Tensor:
         ctx.ratings = ratings
-        return torch.from_numpy(csr.matmul(ratings.by_item, _array(weight)))
+        return torch.from_numpy(csr.matmul(ratings.by_item, as_array(weight)))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        return None, torch.from_numpy(csr.matmul(ctx.ratings.by_user, _array(gradient)))
+        return None, torch.from_numpy(csr.matmul(ctx.ratings.by_user, as_array(gradient)))
 
 
 class _HalfSquaredError(torch.autograd.Function):
@@ -98,8 +98,8 @@ class _HalfSquaredError(torch.autograd.Function):
     ) -> Tensor:
         """`by_user` [users, hidden] is the transposed weight."""
         weight = row_major(by_user)
-        predicted = csr.sampled_product(ratings.by_item, _array(hidden), _array(weight))
-        total, ctx.errors = csr.errors(ratings.by_item, predicted, _array(bias))
+        predicted = csr.sampled_product(ratings.by_item, as_array(hidden), as_array(weight))
+        total, ctx.errors = csr.errors(ratings.by_item, predicted, as_array(bias))
         ctx.ratings = ratings
         ctx.save_for_backward(hidden, weight)
         return hidden.new_tensor(total, dtype=torch.float64)
@@ -119,7 +119,7 @@ class _Outputs(torch.autograd.Function):
     ) -> Tensor:
         """`by_user` [users, hidden] is the transposed weight."""
         weight = row_major(by_user)
-        products = csr.sampled_product(ratings.by_item, _array(hidden), _array(weight))
+        products = csr.sampled_product(ratings.by_item, as_array(hidden), as_array(weight))
         ctx.ratings = ratings
         ctx.save_for_backward(hidden, weight)
         return torch.from_numpy(products).add_(bias[torch.from_numpy(ratings.by_item.columns)])
@@ -127,7 +127,7 @@ class _Outputs(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
-        return _output_gradients(ctx, _array(gradient))
+        return _output_gradients(ctx, as_array(gradient))
 
 
 def _output_gradients(ctx: Any, by_output: Array) -> tuple[None, Tensor, Tensor, Tensor]:
@@ -137,8 +137,8 @@ def _output_gradients(ctx: Any, by_output: Array) -> tuple[None, Tensor, Tensor,
     by_item = ratings.by_item.with_values(by_output)
     by_user, by_bias = csr.permute(ratings.by_user, ratings.order, by_output)
     by_hidden, by_weight = (
-        csr.matmul(by_item, _array(weight)),
-        csr.matmul(by_user, _array(hidden)),
+        csr.matmul(by_item, as_array(weight)),
+        csr.matmul(by_user, as_array(hidden)),
     )
     return (
         None,
@@ -163,7 +163,7 @@ class _ConvolvedProduct(torch.autograd.Function):
         ctx.save_for_backward(weight, *kernels)
         if matrices[-1].density > DENSE_ABOVE:
             return torch.cat([block @ weight for _, block in _blocks(matrices[-1])])
-        return torch.from_numpy(csr.matmul(matrices[-1], _array(weight)))
+        return torch.from_numpy(csr.matmul(matrices[-1], as_array(weight)))
 
     @staticmethod
     @once_differentiable
@@ -173,19 +173,19 @@ class _ConvolvedProduct(torch.autograd.Function):
         # call.
         matrices = ctx.matrices or _convolve(ctx.ratings, kernels)
         ctx.matrices = None
-        gradient_array = _array(gradient)
+        gradient_array = as_array(gradient)
         dense = matrices[-1].density > DENSE_ABOVE
         if dense:
             by_weight, by_cell = _dense_gradients(matrices[-1], gradient, weight)
         else:
-            by_cell = csr.sampled_product(matrices[-1], gradient_array, _array(weight))
+            by_cell = csr.sampled_product(matrices[-1], gradient_array, as_array(weight))
         by_kernels: list[Tensor | None] = []
         for kernel in reversed(kernels):
             after, before = matrices.pop(), matrices[-1]
             by_kernel = csr.kernel_gradient(before, after, by_cell, kernel.shape[0])
             by_kernels.insert(0, torch.from_numpy(by_kernel))
             if len(matrices) > 1:
-                by_cell = csr.entry_gradient(before, after, by_cell, _array(kernel))
+                by_cell = csr.entry_gradient(before, after, by_cell, as_array(kernel))
         del after, by_cell
         if not dense:
             # R⁽ᴸ⁾ᵀ is Rᵀ convolved with the transposed kernels: cheaper than to transpose it.
@@ -202,7 +202,7 @@ def _convolve(
     reach = 0
     for kernel in kernels:
         reach += kernel.shape[0] // 2
-        oriented = _array(kernel.T if transposed else kernel)
+        oriented = as_array(kernel.T if transposed else kernel)
         matrices.append(csr.convolve(matrices[-1], oriented, ratings.cells(reach)[transposed]))
     return matrices
 
@@ -222,7 +222,3 @@ def _blocks(matrix: CSR) -> Iterator[tuple[slice, Tensor]]:
     for start in range(0, matrix.shape[0], _BLOCK):
         stop = min(start + _BLOCK, matrix.shape[0])
         yield slice(start, stop), torch.from_numpy(csr.fill_rows(matrix, start, stop))
-
-
-def _array(tensor: Tensor) -> Array:
-    return row_major(tensor).numpy()

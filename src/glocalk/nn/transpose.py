@@ -25,6 +25,11 @@ def row_major(tensor: Tensor) -> Tensor:
     return result
 
 
+def as_array(tensor: Tensor) -> Array:
+    """The tensor as compiled loops take it: on the CPU, row by row, without gradient."""
+    return row_major(tensor).numpy()
+
+
 @parallel
 def _transpose(source: Array, target: Array) -> None:
     rows, columns = target.shape
