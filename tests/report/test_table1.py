@@ -132,12 +132,13 @@ def test_notes():
     notes = text.split("\n\n")[1].splitlines()
     for protocol in ("best_test", "validated", "last", "held_out", "official"):
         assert sum(note.startswith(f"- `{protocol}`: ") for note in notes) == 1
-    assert "- Seeds 0, 1 and 2: GLocal-K on ML-100K, GLocal-K on ML-1M." in notes
+    assert "- Seeds 0, 1 and 2: GLocal-K on ML-100K and ML-1M." in notes
     assert "- Seed 4: SparseFC on ML-100K." in notes
     assert "- Deterministic, one run: User + item bias on ML-100K." in notes
     (borrowed,) = [note for note in notes if "from seed" in note]
-    assert borrowed.startswith(
-        "- GLocal-K on ML-1M: seeds 1 and 2 take the `validated` epoch from seed 0"
+    assert borrowed == (
+        "- Seeds 1 and 2 take the `validated` epoch from seed 0 and have no `held_out`: "
+        "GLocal-K on ML-1M."
     )
     (search,) = [note for note in notes if "search" in note]
     assert search.endswith(": SparseFC on ML-100K.")
@@ -149,14 +150,27 @@ def test_notes():
 def test_notes_tell_the_time_of_runs_that_take_some():
     runs = [record(seed=seed, seconds={"total": t}) for seed, t in enumerate((80.4, 95.6, 90.6))]
     quick = record(data="douban", seconds={"total": 0.4})
+    larger = record(data="ml_1m", seconds={"total": 99.7})
     alone = record(model="bias", threads=1, seconds={"total": 3.0})
-    notes = table1_markdown(cells(*runs, quick, alone)).splitlines()
+    notes = table1_markdown(cells(*runs, quick, larger, alone)).splitlines()
     times = [note for note in notes if "Median time" in note]
     assert times == [
-        "- Median time of a run, all its trainings, 1 thread, cpu: User + item bias on ML-100K "
-        "3 s.",
-        "- Median time of a run, all its trainings, 2 threads, cpu: GLocal-K on ML-100K 91 s.",
+        "- Median time of a run, all its trainings, 1 thread, cpu: User + item bias 3 s on "
+        "ML-100K.",
+        "- Median time of a run, all its trainings, 2 threads, cpu: GLocal-K 91 s on ML-100K and "
+        "100 s on ML-1M.",
     ]
+
+
+def test_notes_name_models_on_the_same_sets_together():
+    everywhere = [
+        floor(model, data=data)
+        for model in ("bias", "zoo")
+        for data in ("ml_100k", "ml_1m", "douban")
+    ]
+    notes = table1_markdown(cells(*everywhere, floor("ark", data="ml_1m"))).splitlines()
+    (note,) = [note for note in notes if "one run" in note]
+    assert note == "- Deterministic, one run: User + item bias and zoo on all sets; ark on ML-1M."
 
 
 def test_notes_say_nothing_of_what_is_not_there():

@@ -20,7 +20,7 @@ _TITLES = {
     "user_knn": "User-kNN",
     "item_knn": "Item-kNN",
     "bias_mf": "Biased MF",
-    "bias_mf_als": "Biased MF, ALS",
+    "bias_mf_als": "Biased MF by ALS",
     "svd_pp": "SVD++",
     "soft_impute": "Soft-Impute",
     "bayesian_mf": "Bayesian MF",
@@ -49,11 +49,6 @@ class Cell:
     published: Published | None
     in_paper: bool
     runs: tuple[Record, ...]
-
-    @property
-    def name(self) -> str:
-        """The cell in a note."""
-        return f"{self.title} on {data_title(self.data)}"
 
     @property
     def published_rmse(self) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from glocalk.report.cells import DATA_SETS, Cell
+from glocalk.report.cells import DATA_SETS, Cell, data_title
 from glocalk.report.layout import (
     NOTHING,
     csv_text,
@@ -177,64 +177,74 @@ def _remarks(cells: Sequence[Cell]) -> list[str]:
 
 
 def _without_epochs(cells: Sequence[Cell]) -> list[str]:
-    names = [
-        cell.name
-        for cell in cells
-        if all(run.protocols["last"].rmse_epoch is None for run in cell.runs)
+    made = [
+        cell for cell in cells if all(run.protocols["last"].rmse_epoch is None for run in cell.runs)
     ]
-    return [f"No epoch to choose, one figure by every protocol: {', '.join(names)}."] * bool(names)
+    return [f"No epoch to choose, one figure by every protocol: {_names(made)}."] * bool(made)
 
 
 def _seeds(cells: Sequence[Cell]) -> list[str]:
-    names: dict[str, list[str]] = {}
+    made: dict[str, list[Cell]] = {}
     for cell in cells:
-        if cell.deterministic:
-            seeds = "Deterministic, one run"
-        else:
-            seeds = f"Seed{'s' * (len(cell.seeds) > 1)} {enumeration(cell.seeds)}"
-        names.setdefault(seeds, []).append(cell.name)
-    return [f"{seeds}: {', '.join(where)}." for seeds, where in names.items()]
+        seeds = "Deterministic, one run" if cell.deterministic else _seed_list(cell.seeds)
+        made.setdefault(seeds, []).append(cell)
+    return [f"{seeds}: {_names(where)}." for seeds, where in made.items()]
 
 
 def _borrowed_epochs(cells: Sequence[Cell]) -> list[str]:
-    notes = []
+    made: dict[str, list[Cell]] = {}
     for cell in cells:
         borrowers: dict[int, list[int]] = {}
         for run in cell.runs:
             if run.validated_epoch_from_seed is not None:
                 borrowers.setdefault(run.validated_epoch_from_seed, []).append(run.seed)
         for lender, seeds in borrowers.items():
-            several = len(seeds) > 1
-            notes.append(
-                f"{cell.name}: seed{'s' * several} {enumeration(seeds)} "
-                f"{'take' if several else 'takes'} the `validated` epoch from seed {lender} and "
-                f"{'have' if several else 'has'} no `held_out`."
-            )
-    return notes
+            take, have = ("take", "have") if len(seeds) > 1 else ("takes", "has")
+            made.setdefault(
+                f"{_seed_list(seeds)} {take} the `validated` epoch from seed {lender} and "
+                f"{have} no `held_out`",
+                [],
+            ).append(cell)
+    return [f"{borrowing}: {_names(where)}." for borrowing, where in made.items()]
 
 
 def _searched_settings(cells: Sequence[Cell]) -> list[str]:
-    names = [
-        cell.name for cell in cells if any(run.settings_from == "validation" for run in cell.runs)
-    ]
+    made = [cell for cell in cells if any(run.settings_from == "validation" for run in cell.runs)]
     return [
         "Hyper-parameters set by a search on held-out training ratings, not as published: "
-        f"{', '.join(names)}."
-    ] * bool(names)
+        f"{_names(made)}."
+    ] * bool(made)
 
 
 def _times(cells: Sequence[Cell]) -> list[str]:
     """How long the runs took that took a second or more, those on equal machines together."""
-    times: dict[tuple[int, str], list[str]] = {}
+    times: dict[tuple[int, str], dict[str, list[str]]] = {}
     for cell in cells:
         if cell.seconds is not None and cell.seconds >= 1:
             where = cell.runs[0].threads, cell.runs[0].device
-            times.setdefault(where, []).append(f"{cell.name} {cell.seconds:.0f} s")
+            time = f"{cell.seconds:.0f} s on {data_title(cell.data)}"
+            times.setdefault(where, {}).setdefault(cell.title, []).append(time)
     return [
         f"Median time of a run, all its trainings, {threads} thread{'s' * (threads > 1)}, "
-        f"{device}: {', '.join(names)}."
-        for (threads, device), names in times.items()
+        f"{device}: {'; '.join(f'{title} {enumeration(each)}' for title, each in models.items())}."
+        for (threads, device), models in times.items()
     ]
+
+
+def _names(cells: Sequence[Cell]) -> str:
+    """The cells in a note, models on the same data sets together."""
+    data_sets: dict[str, list[str]] = {}
+    for cell in cells:
+        data_sets.setdefault(cell.title, []).append(data_title(cell.data))
+    titles: dict[str, list[str]] = {}
+    for title, names in data_sets.items():
+        where = "all sets" if names == list(DATA_SETS.values()) else enumeration(names)
+        titles.setdefault(where, []).append(title)
+    return "; ".join(f"{enumeration(models)} on {where}" for where, models in titles.items())
+
+
+def _seed_list(seeds: Sequence[int]) -> str:
+    return f"Seed{'s' * (len(seeds) > 1)} {enumeration(seeds)}"
 
 
 def _tex_row(columns: Iterable[str]) -> str:
