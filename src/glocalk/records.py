@@ -87,6 +87,7 @@ class Record(_Part):
     side_information: bool
     seed: int
     deterministic: bool  # the seed changes nothing: one seed, no deviation
+    budget: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of the official updates
 
     # What identifies it
     config: dict[str, Any]  # resolved, all that can change the result

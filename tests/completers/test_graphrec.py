@@ -22,6 +22,7 @@ def settings(**options):
         "learning_rate": 0.01,
         "batch_size": 10,
         "epochs": 2,
+        "budget": 1.0,
     }
     return GraphRecSettings.check({**defaults, **options}, "model")
 

@@ -330,6 +330,7 @@ def test_the_last_prediction_is_the_ensemble_s_and_those_before_are_not():
     options = {"epochs": 8, "budget": 0.5, "ensemble": {"members": 2, "interval": 2}}
     completer = fit(monitor=watching, **options)
     assert completer.schedule == {"train": 4}
+    assert completer.budget == 0.5
     config = settings(**options)
     network = IGMCNetwork(5, config, torch.Generator()).eval()
 

@@ -162,6 +162,18 @@ def test_notes_tell_the_time_of_runs_that_take_some():
     ]
 
 
+def test_notes_say_who_was_trained_under_a_budget():
+    quarter = [record(model="igmc", data=data, budget=0.25) for data in ("ml_100k", "douban")]
+    others = [record(model="graphrec", data="ml_1m", budget=137 / 546), record()]
+    halves = [record(model="igmc", data="ml_1m", budget=0.5)]
+    notes = table1_markdown(cells(*quarter, *others, *halves)).splitlines()
+    assert [note for note in notes if "budget" in note] == [
+        "- Trained under a budget, 25 % of the official updates: GraphRec on ML-1M; "
+        "IGMC on ML-100K and Douban.",
+        "- Trained under a budget, 50 % of the official updates: IGMC on ML-1M.",
+    ]
+
+
 def test_notes_name_models_on_the_same_sets_together():
     everywhere = [
         floor(model, data=data)

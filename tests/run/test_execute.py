@@ -28,6 +28,7 @@ def test_the_record_holds_what_it_promises(whole):
     assert record.split == "planted"
     assert set(record.protocols) == set(PROTOCOLS)
     assert record.validated_epoch_from_seed is None
+    assert record.budget == 1
     for name in ("training_1", "training_2"):
         assert record.curves[name].stage == ["pretrain"] * 3 + ["finetune"] * 3
         assert record.curves[name].epoch == [1, 2, 3, 1, 2, 3]
@@ -46,6 +47,15 @@ def test_the_record_holds_what_it_promises(whole):
     assert record.versions["torch"]
     assert record.config["model"]["hidden_size"] == 8
     assert "seed" not in record.config
+
+
+def test_the_record_tells_the_budget(tmp_path):
+    options = ("model.factors=4", "model.epochs=5", "model.budget=0.25")
+    process = run("train", "data=synthetic", "model=graphrec", *options, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    record = only_record(tmp_path / "runs")
+    assert record.budget == 2 / 5
+    assert record.curves["training_2"].epoch == [1, 2]
 
 
 def test_per_user_sums_give_the_pooled_error_back(whole):

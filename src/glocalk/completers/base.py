@@ -82,6 +82,11 @@ class Completer(ABC):
         """Number of epochs of each stage, in order; empty without epochs."""
         return {}
 
+    @property
+    def budget(self) -> float:
+        """Share of the official updates that `schedule` has; 1 is all of them."""
+        return 1.0
+
     @abstractmethod
     def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
         """Train on `train`. `valid` may guide what a model's own rules need; most ignore it."""

@@ -30,6 +30,8 @@ What differs from the official code:
 - It evaluates after the last update of an epoch, not after the first, and computes in the
   trainer's precision, there float64. Adam's ε, 1e-8, joins the corrected second moment.
 
+A training may run under a budget, a share of the official epochs.
+
 An update costs time with the ratings of the users and of the items in the batch, see
 `GraphFeatures`, and with the weights, all of which Adam moves.
 """
@@ -44,18 +46,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glocalk.completers.base import State, Training, take
+from glocalk.completers.budget import BudgetSettings
 from glocalk.completers.stepwise import StepwiseCompleter, StepwiseModule
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.nn.graph_features import GraphFeatures
 from glocalk.nn.operators import predict_pairs
-from glocalk.settings import Settings
 
 _SIGMA = 0.01  # of the initial weights
 _DTYPES = {"32-true": torch.float32, "64-true": torch.float64}
 
 
-class GraphRecSettings(Settings):
+class GraphRecSettings(BudgetSettings):
     """Options of GraphRec, with the paper's symbols."""
 
     factors: int = Field(ge=1, description="length of z")
@@ -63,7 +65,6 @@ class GraphRecSettings(Settings):
     item_regularization: float = Field(ge=0, description="λ_I, on the items' embeddings")
     learning_rate: float = Field(gt=0)
     batch_size: int = Field(ge=1, description="ratings an update")
-    epochs: int = Field(ge=1)
 
 
 class Embedding(nn.Module):
@@ -207,6 +208,14 @@ class GraphRec(StepwiseCompleter[Output]):
 
     def __init__(self, config: GraphRecSettings) -> None:
         super().__init__(config)
+
+    @property
+    def schedule(self) -> dict[str, int]:
+        return dict.fromkeys(super().schedule, self.config.trained_epochs)
+
+    @property
+    def budget(self) -> float:
+        return self.config.share
 
     def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
         """Train.

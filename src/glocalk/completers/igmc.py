@@ -45,6 +45,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glocalk.completers.base import Completer, State, Training, take
+from glocalk.completers.budget import BudgetSettings
 from glocalk.completers.stage import Stage, run_stage
 from glocalk.completers.stepwise import Steps, refuse_levels, refuse_precision
 from glocalk.data.ratings import Indices, RatingMatrix, Values
@@ -64,7 +65,7 @@ class EnsembleSettings(Settings):
     interval: int = Field(ge=1, description="official epochs from one to the next")
 
 
-class IGMCSettings(Settings):
+class IGMCSettings(BudgetSettings):
     """Options of IGMC."""
 
     max_neighbours: int = Field(ge=1, description="most other users, and most other items, drawn")
@@ -79,8 +80,6 @@ class IGMCSettings(Settings):
     decay: float = Field(gt=0, le=1, description="factor on the learning rate")
     decay_epochs: int = Field(ge=1, description="official epochs from one decay to the next")
     batch_size: int = Field(ge=1)
-    epochs: int = Field(ge=1, description="official number of epochs")
-    budget: float = Field(gt=0, le=1, description="share of them that is trained")
     ensemble: EnsembleSettings
 
     @model_validator(mode="after")
@@ -88,11 +87,6 @@ class IGMCSettings(Settings):
         if (self.ensemble.members - 1) * self.ensemble.interval >= self.epochs:
             raise ValueError("the ensemble's first network must come after the training's start")
         return self
-
-    @property
-    def trained_epochs(self) -> int:
-        """Number of epochs within the budget."""
-        return max(round(self.epochs * self.budget), 1)
 
 
 class IGMCNetwork(nn.Module):
@@ -234,8 +228,7 @@ class IGMCModule(lightning.LightningModule):
 
     def _updates(self, official_epochs: int) -> int:
         """Updates that stand for so many official epochs within the budget."""
-        share = self.config.trained_epochs / self.config.epochs
-        return max(round(official_epochs * share * self.steps), 1)
+        return max(round(official_epochs * self.config.share * self.steps), 1)
 
     def subgraphs(
         self, users: Indices, items: Indices, edge_dropout: float, seed: int
@@ -275,6 +268,10 @@ class IGMC(Completer):
     @property
     def schedule(self) -> dict[str, int]:
         return {_STAGE: self.config.trained_epochs}
+
+    @property
+    def budget(self) -> float:
+        return self.config.share
 
     def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
         """Train.

@@ -78,7 +78,7 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
     ) -> None:
         """Train `module` on the steps of `numbers` in every epoch."""
         self._module, self._restored = module, None
-        stage = Stage(_STAGE, module, self.config.epochs)
+        stage = Stage(_STAGE, module, self.schedule[_STAGE])
         run_stage(stage, Steps(numbers), training, self.predict)
 
     def _output(self) -> OutputT:

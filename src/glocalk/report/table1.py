@@ -159,6 +159,7 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
         *_seeds(made),
         *_borrowed_epochs(made),
         *_searched_settings(made),
+        *_budgets(made),
         *_times(made),
     ]
 
@@ -214,6 +215,17 @@ def _searched_settings(cells: Sequence[Cell]) -> list[str]:
         "Hyper-parameters set by a search on held-out training ratings, not as published: "
         f"{_names(made)}."
     ] * bool(made)
+
+
+def _budgets(cells: Sequence[Cell]) -> list[str]:
+    made: dict[str, list[Cell]] = {}
+    for cell in cells:
+        for budget in sorted({run.budget for run in cell.runs} - {1.0}):
+            made.setdefault(f"{100 * budget:.0f} %", []).append(cell)
+    return [
+        f"Trained under a budget, {budget} of the official updates: {_names(where)}."
+        for budget, where in made.items()
+    ]
 
 
 def _times(cells: Sequence[Cell]) -> list[str]:

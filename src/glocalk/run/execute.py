@@ -291,6 +291,7 @@ class _Run:
             side_information=completer.side_information,
             seed=settings.seed,
             deterministic=completer.deterministic,
+            budget=completer.budget,
             config=settings.identity,
             config_hash=self.config_hash,
             data_checksum=self.split.checksum if self.split else "",

@@ -1,0 +1,26 @@
+"""Trainings that are heavy may run under a budget: a share of the official epochs."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field
+
+from glocalk.settings import Settings
+
+
+class BudgetSettings(Settings):
+    """Options of a model that can be trained for a share of the official epochs."""
+
+    epochs: int = Field(ge=1, description="official number of epochs")
+    budget: float = Field(gt=0, le=1, description="share of them that is trained, at least")
+
+    @property
+    def trained_epochs(self) -> int:
+        """Number of epochs within the budget, rounded up."""
+        return math.ceil(round(self.epochs * self.budget, 9))
+
+    @property
+    def share(self) -> float:
+        """Share of the official epochs that those are."""
+        return self.trained_epochs / self.epochs
