@@ -90,13 +90,14 @@ def data_title(data: str) -> str:
     return DATA_SETS.get(data, data)
 
 
+def is_default(record: Record) -> bool:
+    """Whether the run belongs in Table 1: no ablation, all training ratings."""
+    return (record.experiment, record.variant, record.train_share) == ("table1", "default", 1)
+
+
 def default_runs(records: Iterable[Record]) -> list[Record]:
-    """The runs that belong in Table 1: no ablation, all training ratings."""
-    return [
-        record
-        for record in records
-        if (record.experiment, record.variant, record.train_share) == ("table1", "default", 1)
-    ]
+    """The runs that belong in Table 1."""
+    return list(filter(is_default, records))
 
 
 def table1_cells(

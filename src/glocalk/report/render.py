@@ -17,6 +17,7 @@ from glocalk.report.readme import with_table
 from glocalk.report.results import results_csv
 from glocalk.report.searches import read_searches, searches_csv
 from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
+from glocalk.report.variants import variants_markdown
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
         GlocalkError: records that do not fit together, or a README without its markers.
     """
     committed = load_committed(records_dir)
-    cells = table1_cells(committed.done, read_published())
+    published = read_published()
+    cells = table1_cells(committed.done, published)
     markdown = table1_markdown(cells)
     texts = {
         out_dir / "results.csv": results_csv(committed.done),
@@ -64,6 +66,9 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     searches = read_searches(out_dir / "searches")
     if searches:
         texts[out_dir / "searches.csv"] = searches_csv(searches)
+    variants = variants_markdown(committed.done, published)
+    if variants:
+        texts[out_dir / "variants.md"] = variants
     texts |= bench_texts(Bench.read(out_dir / "bench.json"), out_dir)
     superfluous = sorted(set(out_dir.glob("curves_*.svg")) - texts.keys())
     return Report(texts, superfluous, len(committed.done), committed.failed)

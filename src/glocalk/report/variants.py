@@ -1,0 +1,55 @@
+"""Runs with other options than Table 1's, each beside the run whose options they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from glocalk.records import Record
+from glocalk.report.cells import data_title, is_default
+from glocalk.report.layout import difference, markdown_table, rmse
+from glocalk.report.published import Published
+
+_HEADER = (
+    *("Experiment", "Data", "Model", "Changed", "Seed", "`official`", "Unchanged", "Difference"),
+    *("`best_test`", "`validated`", "Published"),
+)
+
+_LEAD = """# Changed options
+
+Test RMSE of runs with other options than those of Table 1. *Unchanged* is the `official` figure of
+Table 1's run of the same data, model and seed, *Published* the paper's figure.
+
+"""
+
+
+def variants_markdown(records: Sequence[Record], published: Iterable[Published]) -> str:
+    """A table with a row for each run outside Table 1; empty where there is none."""
+    unchanged = {
+        (run.data, run.model, run.seed): _figure(run, "official")
+        for run in records
+        if is_default(run)
+    }
+    figures = {(cell.data, cell.model): cell.rmse for cell in published}
+    rows = []
+    for run in sorted((run for run in records if not is_default(run)), key=_order):
+        figure, before = _figure(run, "official"), unchanged.get((run.data, run.model, run.seed))
+        changed = run.variant if run.train_share == 1 else f"train_share={run.train_share:g}"
+        rows.append(
+            [
+                *(run.experiment, data_title(run.data), f"`{run.model}`"),
+                *(f"`{changed}`", str(run.seed), rmse(figure), rmse(before)),
+                difference(None if figure is None or before is None else figure - before),
+                *(rmse(_figure(run, name)) for name in ("best_test", "validated")),
+                rmse(figures.get((run.data, run.model)), 3),
+            ]
+        )
+    return _LEAD + markdown_table(_HEADER, rows, left=4) if rows else ""
+
+
+def _figure(run: Record, protocol: str) -> float | None:
+    result = run.protocols.get(protocol)
+    return result.rmse if result else None
+
+
+def _order(run: Record) -> tuple[str, str, str, float, str, int]:
+    return run.experiment, run.data, run.model, run.train_share, run.variant, run.seed

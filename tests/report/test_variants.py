@@ -1,0 +1,46 @@
+from factory import record
+
+from glocalk.report.published import read_published
+from glocalk.report.variants import variants_markdown
+
+
+def rows(*records):
+    lines = variants_markdown(records, read_published()).splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][2:]
+
+
+def test_a_changed_run_stands_beside_the_run_of_its_seed():
+    changed = {"experiment": "gaps", "variant": "model.lambda_2=40"}
+    made = [
+        record(best=0.8910, seed=0),
+        record(best=0.9000, seed=1),
+        record(best=0.8935, validated=0.9012, seed=1, **changed),
+    ]
+    assert rows(*made) == [
+        [
+            *("gaps", "ML-100K", "`glocal_k`", "`model.lambda_2=40`", "1", ".8935", ".9000"),
+            *("−.0065", ".8935", ".9012", ".890"),
+        ]
+    ]
+
+
+def test_a_share_of_the_ratings_is_a_change_and_what_is_missing_is_left_open():
+    (row,) = rows(record(model="zoo", best=0.95, train_share=0.4, held_out=None))
+    assert row[2:] == [
+        *("`zoo`", "`train_share=0.4`", "0", ".9500", "–", "–", ".9500", ".9000", "–"),
+    ]
+
+
+def test_rows_are_in_order_whatever_the_records_are_in():
+    made = [
+        record(seed=seed, data=data, experiment="gaps", variant="model.hidden_size=5")
+        for data in ("ml_1m", "douban")
+        for seed in (1, 0)
+    ]
+    assert [(row[1], row[4]) for row in rows(*made)] == [
+        *(("Douban", "0"), ("Douban", "1"), ("ML-1M", "0"), ("ML-1M", "1")),
+    ]
+
+
+def test_nothing_is_written_where_nothing_is_changed():
+    assert variants_markdown([record()], read_published()) == ""
