@@ -9,7 +9,7 @@ CONF = Path(__file__).parents[1] / "conf"
 SPACES = sorted(path.stem for path in (CONF / "search").glob("*.yaml"))
 
 
-def options(path):
+def options(tree):
     """Dotted names and values below a node, ranges and lists left whole."""
     found = {}
 
@@ -20,7 +20,7 @@ def options(path):
             else:
                 found[prefix + name] = value
 
-    walk(path, "")
+    walk(tree, "")
     return found
 
 

@@ -31,6 +31,14 @@ def test_a_share_of_the_ratings_is_a_change_and_what_is_missing_is_left_open():
     ]
 
 
+def test_all_that_is_changed_is_named():
+    both = record(train_share=0.4, variant="model.hidden_size=5")
+    again = record(experiment="again")
+    assert [row[3] for row in rows(both, again)] == [
+        *("`nothing`", "`train_share=0.4,model.hidden_size=5`"),
+    ]
+
+
 def test_rows_are_in_order_whatever_the_records_are_in():
     made = [
         record(seed=seed, data=data, experiment="gaps", variant="model.hidden_size=5")

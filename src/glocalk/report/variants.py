@@ -33,17 +33,22 @@ def variants_markdown(records: Sequence[Record], published: Iterable[Published])
     rows = []
     for run in sorted((run for run in records if not is_default(run)), key=_order):
         figure, before = _figure(run, "official"), unchanged.get((run.data, run.model, run.seed))
-        changed = run.variant if run.train_share == 1 else f"train_share={run.train_share:g}"
         rows.append(
             [
                 *(run.experiment, data_title(run.data), f"`{run.model}`"),
-                *(f"`{changed}`", str(run.seed), rmse(figure), rmse(before)),
+                *(f"`{_changed(run)}`", str(run.seed), rmse(figure), rmse(before)),
                 difference(None if figure is None or before is None else figure - before),
                 *(rmse(_figure(run, name)) for name in ("best_test", "validated")),
                 rmse(figures.get((run.data, run.model)), 3),
             ]
         )
     return _LEAD + markdown_table(_HEADER, rows, left=4) if rows else ""
+
+
+def _changed(run: Record) -> str:
+    share = [f"train_share={run.train_share:g}"] * (run.train_share != 1)
+    options = [run.variant] * (run.variant != "default")
+    return ",".join([*share, *options]) or "nothing"
 
 
 def _figure(run: Record, protocol: str) -> float | None:
