@@ -54,7 +54,7 @@ lint: $(READY) ## ruff and the type check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-report: $(READY) ## reports/ and the README's table, from reports/records/
+report: $(READY) ## reports/ and the README's tables, from reports/records/
 	$(BIN)/python -m glocalk.report
 
 check: $(READY) ## that reports/ is what the committed records give

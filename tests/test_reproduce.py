@@ -92,18 +92,26 @@ def test_expected_times_come_from_committed_records():
         config = hydra.compose("train", ["data=synthetic", "model=glocal_k"])
         run_settings = settings_of(config, "synthetic", "glocal_k", ())
 
-    def time_of(test_ratings, *seconds_by_data):
+    def time_of(test_ratings, *runs):
         committed = [
-            record(data=data, model="glocal_k", seconds={"total": seconds}, user_counts=[60, 40])
-            for data, seconds in seconds_by_data
+            record(
+                data=data,
+                model="glocal_k",
+                seed=seed,
+                seconds={"total": total},
+                user_counts=[60, 40],
+            )
+            for data, total, seed in runs
         ]
         (planned,) = make_plan([(run_settings, test_ratings)], committed)
         return planned.time
 
     assert time_of(99) == "time unknown"
-    assert time_of(99, ("synthetic", 7.0), ("synthetic", 9.0), ("douban", 5.0)) == "about 8 s"
-    assert time_of(99, ("ml_1m", 30.0), ("douban", 20.0)) == "less than 20 s"
-    assert time_of(101, ("ml_1m", 30.0)) == "time unknown"  # of a smaller data set
+    others = ("synthetic", 7.0, 1), ("synthetic", 9.0, 2), ("douban", 5.0, 0)
+    assert time_of(99, *others) == "about 8 s"
+    assert time_of(99, *others, ("synthetic", 15.0, 0)) == "about 15 s"  # of the same seed
+    assert time_of(99, ("ml_1m", 30.0, 0), ("douban", 20.0, 0)) == "less than 20 s"
+    assert time_of(101, ("ml_1m", 30.0, 0)) == "time unknown"  # of a smaller data set
 
 
 @pytest.mark.data("ml-100k", "ml-1m", "douban")

@@ -153,7 +153,10 @@ def make_plan(
             if (record.model, record.variant, record.status)
             == (run.model_name, run.variant, "done")
         ]
-        same = [record.seconds["total"] for record in records if record.data == run.data_name]
+        of_data = [record for record in records if record.data == run.data_name]
+        # Seeds differ where only the lowest makes the held-out training.
+        of_seed = [record for record in of_data if record.seed == run.seed]
+        same = [record.seconds["total"] for record in of_seed or of_data]
         larger = [
             record.seconds["total"] for record in records if sum(record.user_counts) > test_ratings
         ]

@@ -3,7 +3,7 @@ from factory import README, curves, failed, floor, record, write
 
 from glocalk.errors import GlocalkError
 from glocalk.report.__main__ import main
-from glocalk.report.readme import with_table
+from glocalk.report.readme import with_tables
 from glocalk.report.render import render
 
 TEST = [1.5, 0.95, 0.90, 0.89, 0.91]
@@ -28,11 +28,11 @@ def test_writes_every_file(project, capsys):
     names = {path.name for path in (project / "reports").iterdir()}
     assert names == {
         *("records", "results.csv", "table1.csv", "table1.md", "table1.tex"),
-        "curves_ml_100k.svg",
+        *("costs.md", "curves_ml_100k.svg"),
     }
     said = capsys.readouterr().out
     assert said == (
-        "Made 'reports' and the table in 'README.md': 2 records, 1 failed record left out.\n"
+        "Made 'reports' and the tables in 'README.md': 2 records, 1 failed record left out.\n"
     )
 
 
@@ -48,9 +48,10 @@ def test_rendering_twice_gives_the_same_bytes(project):
 
 def test_the_readme_keeps_what_is_around_the_markers(project):
     assert main([]) == 0
-    table = (project / "reports" / "table1.md").read_text()
+    table, costs = ((project / "reports" / name).read_text() for name in ("table1.md", "costs.md"))
     assert (project / "README.md").read_text() == (
-        f"# Title\n\n<!-- table1:begin -->\n{table}<!-- table1:end -->\n\nAfter.\n"
+        f"# Title\n\n<!-- table1:begin -->\n{table}<!-- table1:end -->\n\nBetween.\n\n"
+        f"<!-- costs:begin -->\n{costs}<!-- costs:end -->\n\nAfter.\n"
     )
 
 
@@ -67,8 +68,8 @@ def test_the_readme_keeps_what_is_around_the_markers(project):
 def test_a_readme_without_its_one_place_is_an_error(tmp_path, text):
     readme = tmp_path / "README.md"
     readme.write_text(text)
-    with pytest.raises(GlocalkError, match="no one place for Table 1"):
-        with_table(readme, "table\n")
+    with pytest.raises(GlocalkError, match="no one place for its table table1"):
+        with_tables(readme, {"table1": "table\n"})
 
 
 def test_no_file_is_written_where_the_readme_has_no_markers(project, capsys):

@@ -1,1 +1,1 @@
-"""From records to tables, figures and the README's table: reads records, and nothing else."""
+"""From records to tables, figures and the README's tables: reads records, and nothing else."""

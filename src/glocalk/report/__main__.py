@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"'{options.out}' and '{options.readme}' are what the records give.")
         else:
             report = render(options.records, options.out, options.readme)
-            print(f"Made '{options.out}' and the table in '{options.readme}': {report.summary}.")
+            print(f"Made '{options.out}' and the tables in '{options.readme}': {report.summary}.")
     except GlocalkError as error:
         print(error, file=sys.stderr)
         return 1

@@ -77,8 +77,8 @@ class Cell:
 
     @property
     def seconds(self) -> float | None:
-        """Median time of a run."""
-        times = [run.seconds["total"] for run in self.runs]
+        """Median time of a training on all training ratings."""
+        times = [run.seconds["training_2"] for run in self.runs]
         return statistics.median(times) if times else None
 
     def _values(self, protocol: str) -> list[float]:

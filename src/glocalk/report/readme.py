@@ -1,29 +1,31 @@
-"""Table 1 in the README, between its two markers."""
+"""Tables in the README, each between two markers of its name."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from glocalk.errors import GlocalkError
 
-BEGIN, END = "<!-- table1:begin -->", "<!-- table1:end -->"
 
-
-def with_table(readme: Path, table: str) -> str:
-    """The README's text with `table` between the markers.
+def with_tables(readme: Path, tables: Mapping[str, str]) -> str:
+    """The README's text with each table between `<!-- name:begin -->` and `<!-- name:end -->`.
 
     Raises:
-        GlocalkError: the file cannot be read, or does not hold the two markers once and in order.
+        GlocalkError: the file cannot be read, or does not hold two markers once and in order.
     """
     try:
         text = readme.read_text(encoding="utf-8")
     except OSError as error:
         raise GlocalkError(f"'{readme}' cannot be read: {error.strerror}.") from error
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or text.count(BEGIN) > 1 or text.count(END) > 1:
-        raise GlocalkError(
-            f"'{readme}' has no one place for Table 1: put {BEGIN} and {END} there, each on a "
-            "line of its own."
-        )
-    return f"{before}{BEGIN}\n{table}{END}{after}"
+    for name, table in tables.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed) or text.count(begin) > 1 or text.count(end) > 1:
+            raise GlocalkError(
+                f"'{readme}' has no one place for its table {name}: put {begin} and {end} there, "
+                "each on a line of its own."
+            )
+        text = f"{before}{begin}\n{table}{end}{after}"
+    return text

@@ -10,10 +10,11 @@ from glocalk.errors import GlocalkError
 from glocalk.records import write_atomically
 from glocalk.report.bench import bench_texts
 from glocalk.report.cells import table1_cells
+from glocalk.report.costs import costs_markdown
 from glocalk.report.figures import MODEL, curves_svg, has_curves
 from glocalk.report.load import load_committed
 from glocalk.report.published import read_published
-from glocalk.report.readme import with_table
+from glocalk.report.readme import with_tables
 from glocalk.report.results import results_csv
 from glocalk.report.searches import read_searches, searches_csv
 from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
@@ -52,13 +53,13 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     committed = load_committed(records_dir)
     published = read_published()
     cells = table1_cells(committed.done, published)
-    markdown = table1_markdown(cells)
+    tables = {"table1": table1_markdown(cells), "costs": costs_markdown(cells)}
     texts = {
         out_dir / "results.csv": results_csv(committed.done),
         out_dir / "table1.csv": table1_csv(cells),
-        out_dir / "table1.md": markdown,
+        **{out_dir / f"{name}.md": table for name, table in tables.items()},
         out_dir / "table1.tex": table1_tex(cells),
-        readme: with_table(readme, markdown),
+        readme: with_tables(readme, tables),
     }
     for cell in cells:
         if cell.model == MODEL and has_curves(cell):

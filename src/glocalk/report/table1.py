@@ -20,7 +20,7 @@ from glocalk.report.layout import (
 COLUMNS = (
     *("model", "side_information", "data", "published"),
     *("best_test_mean", "best_test_sd", "validated_mean", "validated_sd", "held_out_mean"),
-    *("last_mean", "last_sd", "official_mean", "seeds", "seconds_median"),
+    *("last_mean", "last_sd", "official_mean", "seeds", "training_seconds_median"),
 )
 
 PROTOCOL_NOTES = {
@@ -160,7 +160,6 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
         *_borrowed_epochs(made),
         *_searched_settings(made),
         *_budgets(made),
-        *_times(made),
     ]
 
 
@@ -225,21 +224,6 @@ def _budgets(cells: Sequence[Cell]) -> list[str]:
     return [
         f"Trained under a budget, {budget} of the official updates: {_names(where)}."
         for budget, where in made.items()
-    ]
-
-
-def _times(cells: Sequence[Cell]) -> list[str]:
-    """How long the runs took that took a second or more, those on equal machines together."""
-    times: dict[tuple[int, str], dict[str, list[str]]] = {}
-    for cell in cells:
-        if cell.seconds is not None and cell.seconds >= 1:
-            where = cell.runs[0].threads, cell.runs[0].device
-            time = f"{cell.seconds:.0f} s on {data_title(cell.data)}"
-            times.setdefault(where, {}).setdefault(cell.title, []).append(time)
-    return [
-        f"Median time of a run, all its trainings, {threads} thread{'s' * (threads > 1)}, "
-        f"{device}: {'; '.join(f'{title} {enumeration(each)}' for title, each in models.items())}."
-        for (threads, device), models in times.items()
     ]
 
 
