@@ -170,6 +170,26 @@ def test_the_lowest_seed_s_epoch_serves_the_others(tmp_path):
     assert second.protocols["validated"].rmse == second.curves["training_2"].test_rmse[row]
 
 
+def test_training_1_may_be_left_out(tmp_path):
+    process = run("train", *SMALL, "protocol.training_1=never", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    record = only_record(tmp_path / "runs")
+    assert set(record.curves) == {"training_2"}
+    assert set(record.protocols) == {"best_test", "last", "official"}
+    assert "validated" not in process.stdout
+
+
+def test_a_model_reported_by_validation_needs_training_1(tmp_path):
+    process = run(
+        "train", "data=synthetic", "model=cf_nade", "protocol.training_1=never", cwd=tmp_path
+    )
+    assert process.returncode == 1
+    assert process.stderr == (
+        "synthetic cf_nade seed 0 is reported at the epoch that training 1 chooses: "
+        "protocol.training_1 cannot be 'never'.\n"
+    )
+
+
 def test_a_failed_run_leaves_a_failed_record(tmp_path):
     process = run("train", *SMALL, "model.lambda_2=1e308", cwd=tmp_path)  # beyond float64
     assert process.returncode == 1

@@ -79,6 +79,12 @@ def test_without_training_1_nothing_is_held_out():
     assert results["validated"].rmse == 0.89
 
 
+def test_without_a_chosen_epoch_nothing_is_validated():
+    results = take_results(None, TRAINING_2, None, "last")
+    assert set(results) == {"best_test", "last", "official"}
+    assert (results["official"].rmse, results["official"].rmse_epoch) == (0.91, 4)
+
+
 def test_the_errors_key_names_the_row():
     key = TRAINING_2.errors_key(3)
     assert key == "training_2/second/2"

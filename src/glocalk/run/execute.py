@@ -185,7 +185,7 @@ class _Run:
             torch.set_num_threads(self.settings.threads)
         outcome = _Outcome()
         chosen: int | None = None
-        makes_training_1 = self.completer.has_epochs
+        makes_training_1 = self.completer.has_epochs and self._may_hold_out()
         if makes_training_1 and self._takes_epoch_of_lowest_seed():
             makes_training_1 = False
             chosen = self._epoch_of_lowest_seed()
@@ -229,6 +229,16 @@ class _Run:
             model=settings.model,
             clip=settings.protocol.clip,
         ).write(self.model_path)
+
+    def _may_hold_out(self) -> bool:
+        if self.settings.protocol.training_1 != "never":
+            return True
+        if self.completer.official == "validated":
+            raise GlocalkError(
+                f"{self.title} is reported at the epoch that training 1 chooses: "
+                "protocol.training_1 cannot be 'never'."
+            )
+        return False
 
     def _takes_epoch_of_lowest_seed(self) -> bool:
         protocol = self.settings.protocol

@@ -32,6 +32,11 @@ class Trained:
         return self.monitor.curves
 
     @property
+    def has_epochs(self) -> bool:
+        """Whether there are epochs to choose from."""
+        return self.curves.epoch[-1] is not None
+
+    @property
     def last_stage(self) -> range:
         """Rows of the curves that belong to the last stage."""
         stages = self.curves.stage
@@ -93,16 +98,15 @@ def take_results(
     Args:
         training_1: None where it was not made: `held_out` is then left out.
         training_2: the training on all training ratings.
-        chosen_epoch: the epoch that validation chose; None for a completer without epochs.
+        chosen_epoch: the epoch that validation chose; None for a completer without epochs, or where
+            none was chosen: `validated` is then left out.
         official: the rule of the model's own code.
     """
     last = training_2.last_stage[-1]
-    chosen = training_2.row_of(chosen_epoch)
-    results = {
-        "best_test": best_test(training_2),
-        "validated": training_2.at(chosen, chosen, chosen),
-        "last": training_2.at(last, last, last),
-    }
+    results = {"best_test": best_test(training_2), "last": training_2.at(last, last, last)}
+    if chosen_epoch is not None or not training_2.has_epochs:
+        row = training_2.row_of(chosen_epoch)
+        results["validated"] = training_2.at(row, row, row)
     if training_1 is not None:
         row = training_1.row_of(chosen_epoch)
         results["held_out"] = training_1.at(row, row, row)

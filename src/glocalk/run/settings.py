@@ -22,7 +22,7 @@ class ProtocolSettings(Settings):
 
     valid_share: float = Field(gt=0, lt=1)
     clip: bool
-    training_1: Literal["each_seed", "lowest_seed"]
+    training_1: Literal["each_seed", "lowest_seed", "never"]
     lowest_seed: int = Field(ge=0)
 
 
