@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from command import run
 from glocalk.cli import settings_of
-from glocalk.reproduce import ReproduceSettings, make_plan
+from glocalk.reproduce import Planned, ReproduceSettings, expected_time, make_plan
 from report.factory import record
 
 
@@ -112,6 +112,36 @@ def test_expected_times_come_from_committed_records():
     assert time_of(99, *others, ("synthetic", 15.0, 0)) == "about 15 s"  # of the same seed
     assert time_of(99, ("ml_1m", 30.0, 0), ("douban", 20.0, 0)) == "less than 20 s"
     assert time_of(101, ("ml_1m", 30.0, 0)) == "time unknown"  # of a smaller data set
+
+
+def planned(**changes):
+    fields = {"settings": None, "seconds": 0.5, "bound": False, "floor": False, "held": False}
+    return Planned(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("plan", "text"),
+    [
+        ([], "nothing to do"),
+        ([planned(held=True)], "nothing to do"),
+        ([planned(floor=True, seconds=None)], "about 1 s"),
+        ([planned(seconds=150.0), planned(seconds=60.0), planned(held=True)], "about 3.5 min"),
+        ([planned(seconds=7200.0), planned(seconds=None)], "about 2.0 h, and 1 of unknown time"),
+    ],
+)
+def test_expected_times_are_added_up(plan, text):
+    assert expected_time(plan) == text
+
+
+@pytest.mark.parametrize(("seconds", "floor"), [(None, True), (59.0, True), (61.0, False)])
+def test_a_model_without_epochs_that_takes_minutes_is_no_floor(seconds, floor):
+    with hydra.initialize_config_module("glocalk.conf", version_base="1.3"):
+        config = hydra.compose("train", ["data=synthetic", "model=bias"])
+        run_settings = settings_of(config, "synthetic", "bias", ())
+    told = [{"total": seconds}] if seconds else []
+    committed = [record(data="synthetic", model="bias", seconds=each) for each in told]
+    (made,) = make_plan([(run_settings, 10)], committed)
+    assert made.floor is floor
 
 
 @pytest.mark.data("ml-100k", "ml-1m", "douban")

@@ -20,6 +20,7 @@ from glocalk.data.download import fetch_missing
 from glocalk.data.source import Source, offline
 from glocalk.errors import GlocalkError, MissingDataError
 from glocalk.records import Record, read_records
+from glocalk.report.layout import duration
 from glocalk.report.local import write_local_table
 from glocalk.run.execute import held_record
 from glocalk.run.settings import RunSettings, build_completer, build_source
@@ -70,7 +71,7 @@ class Planned:
         settings: of the run.
         seconds: the time it is expected to take; None where no committed record tells.
         bound: whether `seconds` are those of a larger data set, for want of a record of this one.
-        floor: whether its model has no epochs, and so takes seconds.
+        floor: whether its model has no epochs, and no record says that it takes a minute.
         held: whether the runs folder has its record already.
     """
 
@@ -95,7 +96,7 @@ class Planned:
             return "seconds"
         if self.seconds is None:
             return "time unknown"
-        return f"{'less than' if self.bound else 'about'} {max(1, round(self.seconds))} s"
+        return f"{'less than' if self.bound else 'about'} {duration(max(1, self.seconds))}"
 
     @property
     def overrides(self) -> list[str]:
@@ -169,7 +170,7 @@ def make_plan(
                 settings=run,
                 seconds=seconds,
                 bound=not same,
-                floor=not build_completer(run.model).has_epochs,
+                floor=(seconds or 0) < 60 and not build_completer(run.model).has_epochs,
                 held=not run.force and held_record(run) is not None,
             )
         )
@@ -257,6 +258,17 @@ def _show(plan: Sequence[Planned]) -> None:
     _log.info("Plan:")
     for number, planned in enumerate(plan, start=1):
         _log.info("  %2d. %s: %s", number, planned.title, planned.time)
+    _log.info("Together: %s.", expected_time(plan))
+
+
+def expected_time(plan: Iterable[Planned]) -> str:
+    """What the runs that are not done take together, as far as records tell, in words."""
+    runs = [planned for planned in plan if not planned.held]
+    if not runs:
+        return "nothing to do"
+    told = duration(max(1, sum(planned.seconds or 0 for planned in runs)))
+    unknown = sum(planned.seconds is None and not planned.floor for planned in runs)
+    return f"about {told}" + (f", and {unknown} of unknown time" if unknown else "")
 
 
 @hydra.main(version_base="1.3", config_path="pkg://glocalk.conf", config_name="reproduce")

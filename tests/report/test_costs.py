@@ -2,7 +2,8 @@ import pytest
 from factory import record
 
 from glocalk.report.cells import table1_cells
-from glocalk.report.costs import costs_markdown, duration
+from glocalk.report.costs import costs_markdown
+from glocalk.report.layout import duration
 
 
 def rows(*records):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glocalk.report.cells import DATA_SETS, Cell
-from glocalk.report.layout import NOTHING, markdown_table
+from glocalk.report.layout import NOTHING, duration, markdown_table
 
 
 def costs_markdown(cells: Sequence[Cell]) -> str:
@@ -32,13 +32,3 @@ def _cost(cell: Cell | None) -> tuple[str, str]:
     if cell is None or cell.seconds is None:
         return NOTHING, NOTHING
     return duration(cell.seconds), f"{max(run.peak_rss_mb for run in cell.runs):,.0f}"
-
-
-def duration(seconds: float) -> str:
-    """`< 1 s`, `53 s`, `6.2 min`, `1.7 h`."""
-    if seconds < 1:
-        return "< 1 s"
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.1f} min" if minutes < 99.95 else f"{minutes / 60:.1f} h"

@@ -51,6 +51,16 @@ def whole(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
+def duration(seconds: float) -> str:
+    """`< 1 s`, `53 s`, `6.2 min`, `1.7 h`."""
+    if seconds < 1:
+        return "< 1 s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.1f} min" if minutes < 99.95 else f"{minutes / 60:.1f} h"
+
+
 def yes(value: bool) -> str:
     """A truth value in a csv."""
     return "yes" if value else "no"
