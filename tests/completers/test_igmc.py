@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -22,6 +24,7 @@ def settings(**options):
         "hidden_size": 32,
         "layers": 3,
         "bases": 2,
+        "aggregation": "sum",
         "dense_size": 8,
         "dropout": 0.5,
         "edge_dropout": 0.2,
@@ -62,13 +65,13 @@ def triples(graph, edges):
     return set(found)
 
 
-def adjacency(graph):
-    """[relations, nodes, nodes]: 1 where the first node hears of the second."""
+def adjacency(graph, average=False):
+    """[relations, nodes, nodes]: above 0 where the first node hears of the second."""
     nodes = len(graph.labels)
     dense = torch.zeros(graph.relations, nodes, nodes, dtype=torch.float64)
     for node, relation, other in triples(graph, graph.heard):
         dense[relation, node, other] = 1
-    return dense
+    return dense / dense.sum(dim=2, keepdim=True).clamp(min=1) if average else dense
 
 
 def names(graph):
@@ -123,6 +126,42 @@ def test_the_subgraph_of_a_drawn_example():
         [0, 0, 0, 0],
         [0, 0, 1, 0],
     ]
+
+
+def test_means_weigh_the_edges_of_a_drawn_example():
+    users, items = [0, 0, 1, 2, 2, 2], [0, 1, 0, 0, 1, 2]
+    ratings = [5, 4, 3, 3, 4, 4]  # of user 2 items 1 and 2 hear, and user 0 knows neither 2
+    rating_graph = RatingGraph(RatingMatrix(users, items, ratings, (3, 3), (3, 5)))
+    pair = np.array([1]), np.array([1])  # users 1, 0, 2, items 1, 0
+    graph = enclose(rating_graph, *pair, ALL, average=True)
+    named = names(graph)
+
+    def weights(edges):
+        found = {}
+        for n in range(len(named)):
+            for r in range(graph.relations):
+                segment = n * graph.relations + r
+                for at in range(int(edges.starts[segment]), int(edges.stops[segment])):
+                    key = named[n], named[int(edges.ends[at])]
+                    found[key] = float(edges.weights[at])
+        return found
+
+    expected = {
+        (("u", 1), ("i", 0)): 1,
+        (("u", 0), ("i", 0)): 1,
+        (("u", 0), ("i", 1)): 1,
+        (("u", 2), ("i", 0)): 1,
+        (("u", 2), ("i", 1)): 1,  # item 2 is no neighbour of the pair
+        (("i", 0), ("u", 1)): 1 / 2,  # users 1 and 2 rate it 3
+        (("i", 0), ("u", 2)): 1 / 2,
+        (("i", 0), ("u", 0)): 1,
+        (("i", 1), ("u", 0)): 1 / 2,  # users 0 and 2 rate it 4
+        (("i", 1), ("u", 2)): 1 / 2,
+    }
+    assert weights(graph.heard) == expected
+    assert weights(graph.hearing) == {(m, n): weight for (n, m), weight in expected.items()}
+    at = named.index(("i", 0))
+    assert graph.counts[at].tolist() == [[0.5, 0, 0.5, 0], [0, 0, 0, 0], [0, 0, 1, 0]]
 
 
 def test_a_pair_without_a_rating_has_the_same_neighbours():
@@ -221,33 +260,43 @@ def test_what_is_drawn_for_a_pair_depends_on_seed_and_pair_alone():
     assert drawn(*PAIRS, 3, seed=6) != alone
 
 
+@pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("width", [32, 5])  # numba's sums, and torch's, which a GPU takes
-def test_a_convolution_is_a_loop_over_nodes_and_relations(width):
-    graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL, 0.2, seed=1)
+def test_a_convolution_is_a_loop_over_nodes_and_relations(width, average):
+    graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL, 0.2, seed=1, average=average)
     layer = convolution_of(width, width)
     x = torch.randn(len(graph.labels), width, dtype=torch.float64)
     weights = [sum(layer.coefficients[r, b] * layer.bases[b] for b in range(2)) for r in range(5)]
     expected = torch.stack([layer.own.T @ row + layer.bias for row in x])
-    for node, relation, other in triples(graph, graph.heard):
-        expected[node] += weights[relation].T @ x[other]
+    heard = triples(graph, graph.heard)
+    sizes = Counter((node, relation) for node, relation, _ in heard)
+    assert max(sizes.values()) > 1
+    for node, relation, other in heard:
+        share = 1 / sizes[node, relation] if average else 1
+        expected[node] += share * (weights[relation].T @ x[other])
     torch.testing.assert_close(layer(x, graph), expected)
     some = torch.tensor([4, 0, 9])
     torch.testing.assert_close(layer.at(x, some, graph), expected[some])
 
 
-def test_the_first_convolution_takes_labels_as_one_hot_vectors():
-    graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL, 0.2, seed=1)
+@pytest.mark.parametrize("average", [False, True])
+def test_the_first_convolution_takes_labels_as_one_hot_vectors(average):
+    graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL, 0.2, seed=1, average=average)
     layer = convolution_of(LABELS, 7)
     one_hot = torch.eye(LABELS, dtype=torch.float64)[graph.labels]
     expected = one_hot @ layer.own + layer.bias
-    expected = expected + (adjacency(graph) @ one_hot @ layer.weights()).sum(dim=0)
-    torch.testing.assert_close(layer.of_labels(graph), expected)
+    dense = adjacency(graph, average)
+    expected = expected + (dense @ one_hot @ layer.weights()).sum(dim=0)
+    # Counts are float32.
+    torch.testing.assert_close(layer.of_labels(graph), expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("edge_dropout", [0.0, 0.3])  # with it, edges of one direction, too
+@pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("width", [32, 5])
-def test_gradients_are_those_of_dense_matrices(width):
-    graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL, 0.3, seed=2)  # edges of one direction, too
-    layer, dense = convolution_of(width, width), adjacency(graph)
+def test_gradients_are_those_of_dense_matrices(width, average, edge_dropout):
+    graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL, edge_dropout, seed=2, average=average)
+    layer, dense = convolution_of(width, width), adjacency(graph, average)
     x = torch.randn(len(graph.labels), width, dtype=torch.float64, requires_grad=True)
     factors = torch.randn(len(graph.labels), width, dtype=torch.float64)
     expected = x @ layer.own + layer.bias + (dense @ x @ layer.weights()).sum(dim=0)

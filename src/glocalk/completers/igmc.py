@@ -6,7 +6,7 @@ rating of a pair is read off the ratings around it. The pair's enclosing subgrap
 `nn/enclosing.py`, has nodes labelled 0 (the user), 1 (the item), 2 (other users), 3 (other items),
 whose one-hot vectors are x⁰ [nodes, 4], and
 
-    xˡ = tanh(W₀ˡ xˡ⁻¹ + bˡ + Σ_r Σ_{m ∈ N_r} W_rˡ xˡ⁻¹_m),   l = 1 … layers,   [nodes, hidden]
+    xˡ = tanh(W₀ˡ xˡ⁻¹ + bˡ + Σ_r c_r Σ_{m ∈ N_r} W_rˡ xˡ⁻¹_m),   l = 1 … layers,   [nodes, hidden]
     r̂ᵤᵢ = w₂ᵀ dropout(ReLU(W₁ [xᵤ¹ … xᵤᴸ xᵢ¹ … xᵢᴸ] + b₁)) + b₂
     loss = mean over a batch of (r − r̂)² + λ Σ_l Σ_r ‖W_{r+1}ˡ − W_rˡ‖²,   W_rˡ = Σ_b a_{r,b}ˡ B_bˡ
 
@@ -14,8 +14,9 @@ The last sum holds the weights of neighbouring rating levels together.
 
 What the official code does and the paper does not say, or says otherwise:
 
-- Neighbours are summed. The paper divides by their number |N_r|, and so does the R-GCN of PyTorch
-  Geometric from 1.6 on, with which a user got .921 on ML-100K (issue 19); that of 1.4.2 does not.
+- Neighbours are summed, c_r = 1. The paper divides by their number, c_r = 1 / |N_r|, and so does
+  the R-GCN of PyTorch Geometric from 1.6 on, with which a user got .921 on ML-100K (issue 19);
+  that of 1.4.2 does not. `aggregation` chooses.
 - Each epoch draws neighbours again where there are more than the most, and leaves out edges, each
   direction on its own, by edge dropout.
 - The figure reported is the error of the mean prediction of four networks, those after the last
@@ -35,7 +36,7 @@ import copy
 import math
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import lightning
 import numpy as np
@@ -72,6 +73,7 @@ class IGMCSettings(BudgetSettings):
     hidden_size: int = Field(ge=1)
     layers: int = Field(ge=2)
     bases: int = Field(ge=1, description="number of matrices B")
+    aggregation: Literal["sum", "mean"] = Field(description="c_r: 1, or 1 / |N_r|")
     dense_size: int = Field(ge=1, description="units of the layer before the rating")
     dropout: float = Field(ge=0, lt=1, description="of those units")
     edge_dropout: float = Field(ge=0, lt=1)
@@ -235,7 +237,13 @@ class IGMCModule(lightning.LightningModule):
     ) -> Subgraphs:
         """The pairs' subgraphs, on the module's device; arguments as in `enclose`."""
         graph = enclose(
-            self.rating_graph, users, items, self.config.max_neighbours, edge_dropout, seed
+            self.rating_graph,
+            users,
+            items,
+            self.config.max_neighbours,
+            edge_dropout,
+            seed,
+            average=self.config.aggregation == "mean",
         )
         return graph.to(self.device)
 

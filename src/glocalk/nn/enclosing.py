@@ -52,28 +52,31 @@ class RatingGraph:
 class Edges(NamedTuple):
     """Lists of nodes, one for each node and relation: what it hears of, or what hears of it.
 
-    `starts` and `stops` are [nodes · relations], positions in `ends` [room], int32.
+    `starts` and `stops` are [nodes · relations], positions in `ends` [room], int32, and `weights`
+    [room], float32: what is heard along an edge is multiplied by its weight.
     """
 
     starts: Tensor
     stops: Tensor
     ends: Tensor
+    weights: Tensor
 
-    def of(self, segments: Tensor) -> tuple[Tensor, Tensor]:
+    def of(self, segments: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The lists of some segments, one after another.
 
         Args:
             segments: [n] node · relations + relation.
 
         Returns:
-            [edges] ends, [edges] to which of the n each belongs; both int64.
+            [edges] ends, [edges] weights, [edges] to which of the n each belongs, int64.
         """
         starts = self.starts[segments]
         sizes = self.stops[segments] - starts
         owner = torch.repeat_interleave(sizes)
         before = sizes.cumsum(0) - sizes
         within = torch.arange(len(owner), device=owner.device) - before[owner]
-        return self.ends[starts[owner] + within].long(), owner
+        at = starts[owner] + within
+        return self.ends[at].long(), self.weights[at], owner
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +89,8 @@ class Subgraphs:
         targets: [2, pairs] the node of each target user and of each target item.
         heard: what each node hears of.
         hearing: what hears of each node, the same edges from their other end.
-        counts: [nodes, relations, LABELS] how many nodes of each label each node hears of, float32.
+        counts: [nodes, relations, LABELS] how many nodes of each label each node hears of, each
+            times its edge's weight; float32.
         nodes: [nodes] index of the user or of the item that each node is.
     """
 
@@ -120,6 +124,7 @@ def enclose(
     max_neighbours: int,
     edge_dropout: float = 0.0,
     seed: int = 0,
+    average: bool = False,
 ) -> Subgraphs:
     """The subgraphs of the pairs (users[k], items[k]).
 
@@ -130,6 +135,8 @@ def enclose(
         max_neighbours: most users, and most items, besides the pair; of more they are drawn.
         edge_dropout: probability that an edge is left out, on its own of the one the other way.
         seed: of what is drawn, from 0 to 2⁶³ − 1.
+        average: an edge weighs one over how many nodes its hearer hears of by its relation, so
+            that sums are means; otherwise 1.
     """
     use_threads()
     relations = len(graph.levels)
@@ -158,16 +165,25 @@ def enclose(
     labels = np.tile(np.array([2, 3]), len(users)).repeat(sizes.ravel())
     targets = np.stack([firsts[:-1], firsts[:-1] + sizes[:, 0]])
     labels[targets[0]], labels[targets[1]] = 0, 1
-    lists = [
-        Edges(*(torch.from_numpy(part[direction].ravel()) for part in (starts, stops, ends)))
-        for direction in range(directions)
-    ]
+    weights = np.ones((2, bounds[-1]), np.float32)
+    if average:
+        sizes = stops[0] - starts[0]
+        counts /= np.maximum(sizes, 1)[:, :, np.newaxis]
+        _share(starts[0], stops[0], ends[0], sizes, True, weights[0])
+        _share(starts[-1], stops[-1], ends[-1], sizes, False, weights[1])
+    heard, hearing = (
+        Edges(
+            *(torch.from_numpy(part[direction].ravel()) for part in (starts, stops, ends)),
+            torch.from_numpy(weights[direction]),
+        )
+        for direction in (0, -1)
+    )
     return Subgraphs(
         relations,
         torch.from_numpy(labels),
         torch.from_numpy(targets),
-        lists[0],
-        lists[-1],
+        heard,
+        hearing,
         torch.from_numpy(counts),
         torch.from_numpy(nodes),
     )
@@ -372,3 +388,18 @@ def _count_labels(
                 if found[e] == 0 and kept[e] & 1:
                     counts[a, r, 3] -= 1
                     counts[a, r, 1] += 1
+
+
+@parallel
+def _share(
+    starts: Array, stops: Array, ends: Array, sizes: Array, heard: bool, weights: Array
+) -> None:
+    """Set each edge's weight to one over the size of its hearer's list of the same relation.
+
+    The hearer is whose list it is if these are lists of what is `heard`, else the edge's end.
+    """
+    for n in prange(len(starts)):
+        for r in range(starts.shape[1]):
+            for e in range(starts[n, r], stops[n, r]):
+                hearer = np.int64(n) if heard else np.int64(ends[e])
+                weights[e] = 1 / sizes[hearer, r]

@@ -1,10 +1,11 @@
 """Relational graph convolution: every relation has a weight matrix of its own.
 
-    y_n = W₀ᵀ x_n + b + Σ_r Σ_{m ∈ N_r(n)} W_rᵀ x_m,   W_r = Σ_b a_{r,b} B_b
+    y_n = W₀ᵀ x_n + b + Σ_r Σ_{m ∈ N_r(n)} c_{n,r} W_rᵀ x_m,   W_r = Σ_b a_{r,b} B_b
 
-Schlichtkrull et al., "Modeling Relational Data with Graph Convolutional Networks", ESWC 2018.
-On the CPU the sums over neighbours are taken a few hundred nodes at a time, so that what a node
-hears by each relation, relations × width numbers, stays in the cache until it is multiplied.
+The edges' weights c are 1, or 1 / |N_r(n)| for means, see `nn/enclosing.py`. Schlichtkrull et al.,
+"Modeling Relational Data with Graph Convolutional Networks", ESWC 2018. On the CPU the sums over
+neighbours are taken a few hundred nodes at a time, so that what a node hears by each relation,
+relations × width numbers, stays in the cache until it is multiplied.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class RelationalConvolution(nn.Module):
 
 
 def convolve(x: Tensor, weights: Tensor, graph: Subgraphs) -> Tensor:
-    """W₀ᵀ x_n + Σ_r Σ_{m ∈ N_r(n)} W_rᵀ x_m of every node n.
+    """W₀ᵀ x_n + Σ_r Σ_{m ∈ N_r(n)} c_{n,r} W_rᵀ x_m of every node n.
 
     Args:
         x: [nodes, inputs].
@@ -96,10 +97,11 @@ def convolve(x: Tensor, weights: Tensor, graph: Subgraphs) -> Tensor:
 
 
 def sums(x: Tensor, edges: Edges, nodes: Tensor, relations: int) -> Tensor:
-    """Σ_{m ∈ N_r(n)} x_m for some nodes n and each relation: [n, relations · inputs]."""
+    """Σ_{m ∈ N_r(n)} c_{n,r} x_m for some nodes n and each relation: [n, relations · inputs]."""
     segments = nodes.unsqueeze(1) * relations + torch.arange(relations, device=nodes.device)
-    ends, owner = edges.of(segments.flatten())
-    total = x.new_zeros(segments.numel(), x.shape[1]).index_add(0, owner, x.index_select(0, ends))
+    ends, weights, owner = edges.of(segments.flatten())
+    heard = x.index_select(0, ends) * weights.to(x.dtype).unsqueeze(1)
+    total = x.new_zeros(segments.numel(), x.shape[1]).index_add(0, owner, heard)
     return total.view(len(nodes), -1)
 
 
@@ -130,7 +132,7 @@ class _Convolution(torch.autograd.Function):
 
 
 def _heard_by_chunk(x: Tensor, edges: Edges, relations: int) -> Iterator[tuple[slice, Tensor]]:
-    """(rows, [rows, (relations + 1) · LANES]): Σ_{m ∈ N_r(n)} x_m by relation, and x_n last.
+    """(rows, [rows, (relations + 1) · LANES]): Σ_{m ∈ N_r(n)} c_{n,r} x_m, and x_n last.
 
     The rows are a few hundred at a time; the next overwrite them.
     """
@@ -139,14 +141,14 @@ def _heard_by_chunk(x: Tensor, edges: Edges, relations: int) -> Iterator[tuple[s
     width = (relations + 1) * LANES
     height = max(CACHE // (4 * width * x.element_size()), 1)
     room = x.new_empty(min(height, len(x)), width)
-    starts, stops, ends = (part.numpy() for part in edges)
-    ones = np.ones((stops - starts).max(initial=0), room.numpy().dtype)
+    starts, stops, ends = (part.numpy() for part in edges[:3])
+    weights = edges.weights.to(x.dtype).numpy()
     for first in range(0, len(x), height):
         last = min(first + height, len(x))
         heard = room[: last - first]
         inside = slice(first * relations, last * relations)
         _sum_segments(
-            starts[inside], stops[inside], ends, ones, x.numpy(), x[first:last].numpy(),
+            starts[inside], stops[inside], ends, weights, x.numpy(), x[first:last].numpy(),
             heard.numpy(),
         )  # fmt: skip
         yield slice(first, last), heard
@@ -154,15 +156,14 @@ def _heard_by_chunk(x: Tensor, edges: Edges, relations: int) -> Iterator[tuple[s
 
 @parallel
 def _sum_segments(
-    starts: Array, stops: Array, ends: Array, ones: Array, x: Array, own: Array, heard: Array
+    starts: Array, stops: Array, ends: Array, weights: Array, x: Array, own: Array, heard: Array
 ) -> None:
     relations = heard.shape[1] // LANES - 1
     flat = heard.reshape(-1)
     for n in prange(len(heard)):
         for r in range(relations):
-            start, stop = starts[n * relations + r], stops[n * relations + r]
-            # From its own beginning, so that few ones are enough.
+            start, stop = np.int64(starts[n * relations + r]), np.int64(stops[n * relations + r])
             at = n * heard.shape[1] + r * LANES
-            add_rows(ones, ends[start:], 0, stop - start, x, 0, flat, at)
+            add_rows(weights, ends, start, stop, x, 0, flat, at)
         for j in range(LANES):
             heard[n, relations * LANES + j] = own[n, j]
