@@ -172,11 +172,8 @@ def enclose(
         _share(starts[0], stops[0], ends[0], sizes, True, weights[0])
         _share(starts[-1], stops[-1], ends[-1], sizes, False, weights[1])
     heard, hearing = (
-        Edges(
-            *(torch.from_numpy(part[direction].ravel()) for part in (starts, stops, ends)),
-            torch.from_numpy(weights[direction]),
-        )
-        for direction in (0, -1)
+        Edges(*(torch.from_numpy(part[way].ravel()) for part in (starts, stops, ends, weights)))
+        for way in (0, -1)
     )
     return Subgraphs(
         relations,
