@@ -35,7 +35,8 @@ from glocalk.completers.base import Training
 from glocalk.completers.factors import FactorCompleter, Factors, refuse_divergence
 from glocalk.data.ratings import RatingMatrix, Values
 from glocalk.errors import GlocalkError
-from glocalk.nn.csr import CSR, Array
+from glocalk.nn.compiled import Array
+from glocalk.nn.csr import CSR
 from glocalk.nn.factorisation import Ratings, Step, normal_equations, sgd_steps
 from glocalk.settings import Settings
 

@@ -32,7 +32,8 @@ from glocalk.completers.base import Completer, State, Training, take
 from glocalk.completers.floors import Bias, BiasSettings
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
-from glocalk.nn.csr import CSR, Array
+from glocalk.nn.compiled import Array
+from glocalk.nn.csr import CSR
 from glocalk.nn.neighbours import near_sums, shared_sums
 from glocalk.settings import Settings
 

@@ -43,7 +43,7 @@ from pydantic import Field
 from glocalk.completers.base import Completer, State, Training, take
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
-from glocalk.nn.csr import Array
+from glocalk.nn.compiled import Array
 from glocalk.nn.local_factorisation import (
     Factors,
     Kernels,

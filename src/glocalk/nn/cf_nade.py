@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from glocalk.nn.csr import Array, compile_, dot, parallel, use_threads
+from glocalk.nn.compiled import Array, compile_, dot, parallel, use_threads
 from glocalk.nn.transpose import as_array
 
 _PARTS = 8  # ranges of users that loops are divided into; fixed, as sums must not go by threads

@@ -1,8 +1,6 @@
-"""Sparse matrices in compressed rows, and the few operations that GLocal-K needs of them.
+"""Sparse matrices in compressed rows, and the few products that models need of them.
 
-Every operation is exact, costs time with the entries of the matrix, uses torch's number of
-threads, and gives the same bits for the same input and number of threads. Arrays are NumPy's;
-torch tensors on the CPU share their memory with them.
+Every operation is exact and costs time with the entries of the matrix.
 
 What bounds a product with an m × 500 matrix is not arithmetic but the cache: each entry of S
 touches one row of it. So each operation walks over a part of the dense matrix that stays in the
@@ -14,22 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numba import prange
-from numpy.typing import NDArray
 
+from glocalk.nn.compiled import CACHE, PARTS, Array, compile_, dot, parallel, summing, use_threads
 from glocalk.nn.lanes import LANES, add_rows
-
-Array: TypeAlias = NDArray[Any]
-
-_PARTS = (
-    32  # ranges of rows that a loop is divided into; fixed, so that sums do not depend on threads
-)
-CACHE = 3 << 18  # bytes of a 1 MiB second-level cache that a dense part may fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +122,8 @@ def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Arr
 
 def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
     """Predictions `samples` + bias [columns], less the ratings: ½ Σ e², and e [room]."""
-    bounds = ratings.parts(_PARTS)
-    squares, off = np.zeros(_PARTS), np.empty_like(samples)
+    bounds = ratings.parts(PARTS)
+    squares, off = np.zeros(PARTS), np.empty_like(samples)
     use_threads()
     _errors(
         ratings.starts, ratings.stops, ratings.columns, ratings.values, bounds, samples, bias,
@@ -146,64 +136,8 @@ def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
     """The matrix with values[order] as its entries, and their sum in each row."""
     permuted, sums = np.empty(len(order), values.dtype), np.empty(matrix.shape[0], values.dtype)
     use_threads()
-    _permute(matrix.starts, matrix.stops, order, values, matrix.parts(_PARTS), permuted, sums)
+    _permute(matrix.starts, matrix.stops, order, values, matrix.parts(PARTS), permuted, sums)
     return matrix.with_values(permuted), sums
-
-
-def dilate(matrix: CSR, reach: int) -> CSR:
-    """The cells at most `reach` rows and columns from an entry; without values."""
-    rows, columns = matrix.shape
-    counts = np.empty(rows, np.int64)
-    arguments = matrix.starts, matrix.stops, matrix.columns, columns, reach, matrix.parts(_PARTS)
-    use_threads()
-    _dilate_count(*arguments, counts)
-    bounds = np.concatenate([[0], np.cumsum(counts)])
-    cells = np.empty(bounds[-1], np.int32)
-    _dilate_fill(*arguments, bounds, cells)
-    return CSR(bounds[:-1], bounds[1:], cells, np.empty(0), matrix.shape)
-
-
-def convolve(matrix: CSR, kernel: Array, cells: CSR) -> CSR:
-    """ReLU(S ⊗ K), cross-correlation with zeros around: the positive ones of `cells`.
-
-    Args:
-        matrix: [rows, columns].
-        kernel: [t, t], t odd.
-        cells: at least those that K reaches from the entries of S, see `dilate`.
-    """
-    live = np.empty(len(cells.columns), np.int32)
-    values = np.empty(len(cells.columns), matrix.values.dtype)
-    stops = np.empty(matrix.shape[0], np.int64)
-    use_threads()
-    _convolve(
-        matrix.starts, matrix.stops, matrix.columns, matrix.values, matrix.shape[1], kernel,
-        cells.starts, cells.stops, cells.columns, cells.parts(_PARTS), stops, live, values,
-    )  # fmt: skip
-    return CSR(cells.starts, stops, live, values, matrix.shape)
-
-
-def kernel_gradient(matrix: CSR, convolved: CSR, gradient: Array, size: int) -> Array:
-    """Gradient by K [size, size], given that by the entries of `convolved` = ReLU(S ⊗ K)."""
-    parts = np.zeros((_PARTS, size, size))
-    use_threads()
-    _kernel_gradient(
-        matrix.starts, matrix.stops, matrix.columns, matrix.values, matrix.shape[1],
-        convolved.starts, convolved.stops, convolved.columns, convolved.parts(_PARTS),
-        gradient, parts,
-    )  # fmt: skip
-    total: Array = parts.sum(axis=0).astype(gradient.dtype)
-    return total
-
-
-def entry_gradient(matrix: CSR, convolved: CSR, gradient: Array, kernel: Array) -> Array:
-    """Gradient by the entries of S, given that by the entries of `convolved` = ReLU(S ⊗ K)."""
-    by_entry = np.empty_like(matrix.values)
-    use_threads()
-    _entry_gradient(
-        matrix.starts, matrix.stops, matrix.columns, matrix.shape[1], matrix.parts(_PARTS),
-        convolved.starts, convolved.stops, convolved.columns, gradient, kernel, by_entry,
-    )  # fmt: skip
-    return by_entry
 
 
 def fill_rows(matrix: CSR, first: int, last: int) -> Array:
@@ -218,38 +152,6 @@ def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
     """Set values [room] at the entries of rows `first` … to those of `block` [·, columns]."""
     use_threads()
     _take_entries(matrix.starts, matrix.stops, matrix.columns, first, block, values)
-
-
-def use_threads() -> int:
-    """As many threads as torch uses, from now on numba's number too."""
-    most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    wanted = torch.get_num_threads()
-    threads = min(wanted, most)
-    numba.set_num_threads(threads)
-    # Where numba starts its threads it sets OpenMP's number to `most`, which is torch's too.
-    if torch.get_num_threads() != wanted:
-        torch.set_num_threads(wanted)
-    return threads
-
-
-# The compiler may make two versions of a loop that stores, and choose by where the arrays lie in
-# memory: it must not reorder sums there, or the last bits would be left to chance. Sums stand in
-# functions of their own, which store nothing and may be reordered.
-_KEEP_ORDER = {"contract", "nnan", "ninf", "nsz"}
-compile_ = numba.njit(fastmath=_KEEP_ORDER, cache=True, nogil=True, error_model="numpy")
-parallel = numba.njit(
-    parallel=True, fastmath=_KEEP_ORDER, cache=True, nogil=True, error_model="numpy"
-)
-summing = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
-
-
-@summing
-def dot(left: Array, right: Array) -> Any:
-    """Σ left right, of two rows."""
-    total = left.dtype.type(0)
-    for j in range(len(left)):
-        total += left[j] * right[j]
-    return total
 
 
 @summing
@@ -280,17 +182,6 @@ def _sum_of_squares(values: Array, begin: int, end: int) -> float:
     total = 0.0
     for k in range(begin, end):
         total += np.float64(values[k]) * np.float64(values[k])
-    return total
-
-
-@summing
-def _gathered_dot(
-    spread: Array, columns: Array, values: Array, begin: int, end: int, shift: int
-) -> Any:
-    """Σ spread[columns[k] + shift] values[k] over begin ≤ k < end."""
-    total = values.dtype.type(0)
-    for k in range(begin, end):
-        total += spread[columns[k] + shift] * values[k]
     return total
 
 
@@ -416,129 +307,6 @@ def _permute(
             for k in range(starts[row], stops[row]):
                 permuted[k] = values[order[k]]
             sums[row] = _sum(permuted, starts[row], stops[row])
-
-
-@compile_
-def _mark_row(
-    starts: Array, stops: Array, columns: Array, reach: int, row: int, marks: Array
-) -> None:
-    """Mark the cells of `row` within `reach` of an entry; `marks` begins at column −reach."""
-    marks[:] = 0
-    for source in range(max(row - reach, 0), min(row + reach + 1, len(starts))):
-        for k in range(starts[source], stops[source]):
-            for shift in range(2 * reach + 1):
-                marks[columns[k] + shift] = 1
-
-
-@parallel
-def _dilate_count(
-    starts: Array, stops: Array, columns: Array, width: int, reach: int, parts: Array,
-    counts: Array,
-) -> None:  # fmt: skip
-    for part in prange(len(parts) - 1):
-        marks = np.zeros(width + 2 * reach, np.uint8)
-        for row in range(parts[part], parts[part + 1]):
-            _mark_row(starts, stops, columns, reach, row, marks)
-            count = 0
-            for c in range(width):
-                count += marks[c + reach]
-            counts[row] = count
-
-
-@parallel
-def _dilate_fill(
-    starts: Array, stops: Array, columns: Array, width: int, reach: int, parts: Array,
-    bounds: Array, cells: Array,
-) -> None:  # fmt: skip
-    for part in prange(len(parts) - 1):
-        marks = np.zeros(width + 2 * reach, np.uint8)
-        for row in range(parts[part], parts[part + 1]):
-            _mark_row(starts, stops, columns, reach, row, marks)
-            k = bounds[row]
-            for c in range(width):
-                if marks[c + reach]:
-                    cells[k] = c
-                    k += 1
-
-
-@parallel
-def _convolve(
-    starts: Array, stops: Array, columns: Array, values: Array, width: int, kernel: Array,
-    cell_starts: Array, cell_stops: Array, cells: Array, parts: Array, live_stops: Array,
-    live: Array, live_values: Array,
-) -> None:  # fmt: skip
-    size = kernel.shape[0]
-    half = size // 2
-    for part in prange(len(parts) - 1):
-        sums = np.empty(width + 2 * half, values.dtype)  # begins at column −half
-        for row in range(parts[part], parts[part + 1]):
-            sums[:] = 0
-            for a in range(size):
-                source = row + a - half
-                if 0 <= source < len(starts):
-                    # Column c takes S[source, c + b − half] · K[a, b].
-                    for b in range(size):
-                        factor, shift = kernel[a, b], 2 * half - b
-                        for k in range(starts[source], stops[source]):
-                            sums[columns[k] + shift] += factor * values[k]
-            k = cell_starts[row]
-            for at in range(cell_starts[row], cell_stops[row]):
-                cell = cells[at]
-                value = sums[cell + half]
-                # Written always, kept if positive: no branch to mispredict.
-                live[k] = cell
-                live_values[k] = value
-                k += value > 0
-            live_stops[row] = k
-
-
-@parallel
-def _kernel_gradient(
-    starts: Array, stops: Array, columns: Array, values: Array, width: int, live_starts: Array,
-    live_stops: Array, live: Array, parts: Array, gradient: Array, sums: Array,
-) -> None:  # fmt: skip
-    size = sums.shape[1]
-    half = size // 2
-    for part in prange(len(parts) - 1):
-        spread = np.zeros(width + 2 * half, gradient.dtype)  # begins at column −half
-        for row in range(parts[part], parts[part + 1]):
-            for k in range(live_starts[row], live_stops[row]):
-                spread[live[k] + half] = gradient[k]
-            for a in range(size):
-                source = row + a - half
-                if 0 <= source < len(starts):
-                    for b in range(size):
-                        sums[part, a, b] += _gathered_dot(
-                            spread, columns, values, starts[source], stops[source], 2 * half - b
-                        )
-            for k in range(live_starts[row], live_stops[row]):
-                spread[live[k] + half] = 0
-
-
-@parallel
-def _entry_gradient(
-    starts: Array, stops: Array, columns: Array, width: int, parts: Array, live_starts: Array,
-    live_stops: Array, live: Array, gradient: Array, kernel: Array, by_entry: Array,
-) -> None:  # fmt: skip
-    size = kernel.shape[0]
-    half = size // 2
-    for part in prange(len(parts) - 1):
-        spread = np.zeros(width + 2 * half, gradient.dtype)  # begins at column −half
-        for row in range(parts[part], parts[part + 1]):
-            for k in range(starts[row], stops[row]):
-                by_entry[k] = 0
-            for a in range(size):
-                # The entry enters the convolved row `row − a + half` with K[a, ·].
-                target = row - a + half
-                if 0 <= target < len(live_starts):
-                    for k in range(live_starts[target], live_stops[target]):
-                        spread[live[k] + half] = gradient[k]
-                    for k in range(starts[row], stops[row]):
-                        last = columns[k] + 2 * half
-                        for b in range(size):
-                            by_entry[k] += kernel[a, b] * spread[last - b]
-                    for k in range(live_starts[target], live_stops[target]):
-                        spread[live[k] + half] = 0
 
 
 @parallel

@@ -14,11 +14,9 @@ from numba import prange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from glocalk.nn.csr import Array, compile_, dot, parallel, use_threads
+from glocalk.nn.compiled import PARTS, Array, compile_, dot, parallel, use_threads
 from glocalk.nn.kernels import local_kernel
 from glocalk.nn.transpose import as_array
-
-_PARTS = 32  # ranges of rows; fixed, so that sums do not depend on the number of threads
 
 
 def effective_weight(weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -68,7 +66,7 @@ class _EffectiveWeight(torch.autograd.Function):
         w, u_rows, v_rows, u_squares, v_squares = _arrays(weight, u, v)
         # torch aligns memory to cache lines and NumPy does not; a matrix product's last bits depend
         # on it, and so would those of a run.
-        effective, sums = torch.empty(w.shape, dtype=weight.dtype), np.zeros((_PARTS, 2))
+        effective, sums = torch.empty(w.shape, dtype=weight.dtype), np.zeros((PARTS, 2))
         use_threads()
         _effective_weight(w, u_rows, v_rows, u_squares, v_squares, effective.numpy(), sums)
         squares, kernel_squares = sums.sum(axis=0) / 2
@@ -87,7 +85,7 @@ class _EffectiveWeight(torch.autograd.Function):
         w, u_rows, v_rows, u_squares, v_squares = _arrays(weight, u, v)
         by_weight, by_u = np.empty_like(w), np.empty_like(u_rows)
         # The last row gathers Σᵢ Dᵢⱼ, the others Σᵢ Dᵢⱼ uᵢ.
-        parts = np.zeros((_PARTS, v_rows.shape[0] + 1, v_rows.shape[1]), w.dtype)
+        parts = np.zeros((PARTS, v_rows.shape[0] + 1, v_rows.shape[1]), w.dtype)
         use_threads()
         _effective_weight_gradient(
             w,

@@ -16,7 +16,7 @@ from numba import prange
 from torch import Tensor
 
 from glocalk.data.ratings import Indices, RatingMatrix
-from glocalk.nn.csr import Array, compile_, parallel, use_threads
+from glocalk.nn.compiled import Array, compile_, parallel, use_threads
 
 LABELS = 4  # of nodes: 0 the target user, 1 the target item, 2 other users, 3 other items
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from glocalk.nn.csr import CSR, Array, compile_, dot, parallel, use_threads
+from glocalk.nn.compiled import Array, compile_, dot, parallel, use_threads
+from glocalk.nn.csr import CSR
 
 
 class Ratings(NamedTuple):

@@ -17,7 +17,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from glocalk.nn import csr
-from glocalk.nn.csr import CSR, Array
+from glocalk.nn.compiled import Array
+from glocalk.nn.csr import CSR
 from glocalk.nn.transpose import as_array
 
 Accumulation = Literal["stack", "sum"]

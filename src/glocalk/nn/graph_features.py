@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from glocalk.nn import csr
-from glocalk.nn.csr import CSR, Array
+from glocalk.nn.compiled import Array, compile_, parallel, use_threads
+from glocalk.nn.csr import CSR
 from glocalk.nn.gathered import GatheredRatings
 from glocalk.nn.transpose import as_array
 
@@ -114,7 +115,7 @@ def transposed_matmul(matrix: CSR, dense: Array, parts: Array) -> Array:
         parts: bounds of ranges of columns, which threads share out among them. No sum's order
             depends on these.
     """
-    csr.use_threads()
+    use_threads()
     product = np.zeros((matrix.shape[1], dense.shape[1]), dense.dtype)
     _transposed_matmul(
         matrix.starts, matrix.stops, matrix.columns, matrix.values, dense, parts, product
@@ -122,7 +123,7 @@ def transposed_matmul(matrix: CSR, dense: Array, parts: Array) -> Array:
     return product
 
 
-@csr.parallel
+@parallel
 def _transposed_matmul(
     starts: Array, stops: Array, columns: Array, values: Array, dense: Array, parts: Array,
     product: Array,
@@ -136,7 +137,7 @@ def _transposed_matmul(
             _add_multiples(values, columns, begin, end, dense[row], product)
 
 
-@csr.compile_
+@compile_
 def _add_multiples(
     values: Array, columns: Array, begin: int, end: int, row: Array, product: Array
 ) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from glocalk.nn.csr import Array, compile_, dot, parallel, summing, use_threads
+from glocalk.nn.compiled import Array, compile_, dot, parallel, summing, use_threads
 
 
 class Ratings(NamedTuple):

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from glocalk.nn.csr import CSR, Array, compile_
+from glocalk.nn.compiled import Array, compile_
+from glocalk.nn.csr import CSR
 
 SUMS = 6
 

@@ -19,7 +19,7 @@ import torch
 from numba import prange
 from torch import Tensor, nn
 
-from glocalk.nn.csr import CACHE, Array, parallel, use_threads
+from glocalk.nn.compiled import CACHE, Array, parallel, use_threads
 from glocalk.nn.enclosing import Edges, Subgraphs
 from glocalk.nn.lanes import LANES, add_rows
 

@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from glocalk.nn import csr
-from glocalk.nn.csr import CSR, Array
+from glocalk.nn.compiled import Array
+from glocalk.nn.csr import CSR
 from glocalk.nn.operators import RatingOperator
+from glocalk.nn.sparse_convolution import convolve, dilate, entry_gradient, kernel_gradient
 from glocalk.nn.transpose import as_array, row_major
 
 # Above this share of live cells a product with the convolved matrix is made of full blocks of
@@ -67,7 +69,7 @@ class SparseRatings(RatingOperator):
     def cells(self, reach: int) -> tuple[CSR, CSR]:
         """By item and by user, the cells that convolutions reaching so far can fill."""
         if reach not in self._cells:
-            self._cells[reach] = csr.dilate(self.by_item, reach), csr.dilate(self.by_user, reach)
+            self._cells[reach] = dilate(self.by_item, reach), dilate(self.by_user, reach)
         return self._cells[reach]
 
 
@@ -182,10 +184,10 @@ class _ConvolvedProduct(torch.autograd.Function):
         by_kernels: list[Tensor | None] = []
         for kernel in reversed(kernels):
             after, before = matrices.pop(), matrices[-1]
-            by_kernel = csr.kernel_gradient(before, after, by_cell, kernel.shape[0])
+            by_kernel = kernel_gradient(before, after, by_cell, kernel.shape[0])
             by_kernels.insert(0, torch.from_numpy(by_kernel))
             if len(matrices) > 1:
-                by_cell = csr.entry_gradient(before, after, by_cell, as_array(kernel))
+                by_cell = entry_gradient(before, after, by_cell, as_array(kernel))
         del after, by_cell
         if not dense:
             # R⁽ᴸ⁾ᵀ is Rᵀ convolved with the transposed kernels: cheaper than to transpose it.
@@ -203,7 +205,7 @@ def _convolve(
     for kernel in kernels:
         reach += kernel.shape[0] // 2
         oriented = as_array(kernel.T if transposed else kernel)
-        matrices.append(csr.convolve(matrices[-1], oriented, ratings.cells(reach)[transposed]))
+        matrices.append(convolve(matrices[-1], oriented, ratings.cells(reach)[transposed]))
     return matrices
 
 

@@ -6,7 +6,7 @@ import torch
 from numba import prange
 from torch import Tensor
 
-from glocalk.nn.csr import Array, parallel, use_threads
+from glocalk.nn.compiled import Array, parallel, use_threads
 
 _TILE = 32  # rows and columns moved at a time: their lines stay in the first-level cache
 
