@@ -77,6 +77,16 @@ def test_a_done_record_without_its_results_is_an_error(tmp_path, part):
         load_committed(tmp_path)
 
 
+def test_only_a_run_beside_table_1_may_lack_the_validated_epoch(tmp_path):
+    made = record(held_out=None)
+    rest = {name: result for name, result in made.protocols.items() if name != "validated"}
+    write(tmp_path / "beside", record(experiment="gaps", variant="x=1", protocols=rest))
+    assert len(load_committed(tmp_path / "beside").done) == 1
+    write(tmp_path / "table", record(protocols=rest))
+    with pytest.raises(GlocalkError, match="lacks a protocol or its time"):
+        load_committed(tmp_path / "table")
+
+
 def age(path, seconds):
     os.utime(path, (seconds, seconds))
 
