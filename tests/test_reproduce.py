@@ -125,7 +125,8 @@ def planned(**changes):
         ([], "nothing to do"),
         ([planned(held=True)], "nothing to do"),
         ([planned(floor=True, seconds=None)], "about 1 s"),
-        ([planned(seconds=150.0), planned(seconds=60.0), planned(held=True)], "about 3.5 min"),
+        ([planned(seconds=150.0), planned(seconds=60.0)], "about 3.5 min"),
+        ([planned(seconds=150.0), planned(seconds=60.0, held=True)], "about 2.5 min"),
         ([planned(seconds=7200.0), planned(seconds=None)], "about 2.0 h, and 1 of unknown time"),
     ],
 )

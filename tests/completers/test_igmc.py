@@ -54,16 +54,22 @@ def convolution_of(inputs, outputs, relations=5, bases=2):
     return RelationalConvolution(inputs, outputs, relations, bases, generator).double()
 
 
-def triples(graph, edges):
-    """{(node, relation, other node)} of lists."""
-    found = []
+def positions(graph, edges):
+    """{(node, relation, other node): position in `ends`} of lists."""
+    found = {}
     for node in range(len(graph.labels)):
         for relation in range(graph.relations):
             segment = node * graph.relations + relation
             for at in range(int(edges.starts[segment]), int(edges.stops[segment])):
-                found.append((node, relation, int(edges.ends[at])))
-    assert len(found) == len(set(found))
-    return set(found)
+                triple = node, relation, int(edges.ends[at])
+                assert triple not in found
+                found[triple] = at
+    return found
+
+
+def triples(graph, edges):
+    """{(node, relation, other node)} of lists."""
+    return set(positions(graph, edges))
 
 
 def adjacency(graph, average=False):
@@ -130,22 +136,21 @@ def test_the_subgraph_of_a_drawn_example():
 
 
 def test_means_weigh_the_edges_of_a_drawn_example():
-    users, items = [0, 0, 1, 2, 2, 2], [0, 1, 0, 0, 1, 2]
-    ratings = [5, 4, 3, 3, 4, 4]  # of user 2 items 1 and 2 hear, and user 0 knows neither 2
+    """Three users, three items, ratings
+
+    5 4 ·
+    3 · ·
+    3 4 4
+    """
+    users, items, ratings = [0, 0, 1, 2, 2, 2], [0, 1, 0, 0, 1, 2], [5, 4, 3, 3, 4, 4]
     rating_graph = RatingGraph(RatingMatrix(users, items, ratings, (3, 3), (3, 5)))
-    pair = np.array([1]), np.array([1])  # users 1, 0, 2, items 1, 0
-    graph = enclose(rating_graph, *pair, ALL, average=True)
+    graph = enclose(rating_graph, np.array([1]), np.array([1]), ALL, average=True)
     named = names(graph)
+    assert sorted(named) == [("i", 0), ("i", 1), ("u", 0), ("u", 1), ("u", 2)]
 
     def weights(edges):
-        found = {}
-        for n in range(len(named)):
-            for r in range(graph.relations):
-                segment = n * graph.relations + r
-                for at in range(int(edges.starts[segment]), int(edges.stops[segment])):
-                    key = named[n], named[int(edges.ends[at])]
-                    found[key] = float(edges.weights[at])
-        return found
+        found = positions(graph, edges)
+        return {(named[n], named[m]): edges.weights[at].item() for (n, _, m), at in found.items()}
 
     expected = {
         (("u", 1), ("i", 0)): 1,

@@ -15,7 +15,7 @@ The last sum holds the weights of neighbouring rating levels together.
 What the official code does and the paper does not say, or says otherwise:
 
 - Neighbours are summed, c_r = 1. The paper divides by their number, c_r = 1 / |N_r|, and so does
-  the R-GCN of PyTorch Geometric from 1.6 on, with which a user got .921 on ML-100K (issue 19);
+  the R-GCN of PyTorch Geometric from 1.6 on, with which a user got .922 on ML-100K (issue 19);
   that of 1.4.2 does not. `aggregation` chooses.
 - Each epoch draws neighbours again where there are more than the most, and leaves out edges, each
   direction on its own, by edge dropout.

@@ -52,31 +52,36 @@ class RatingGraph:
 class Edges(NamedTuple):
     """Lists of nodes, one for each node and relation: what it hears of, or what hears of it.
 
-    `starts` and `stops` are [nodes · relations], positions in `ends` [room], int32, and `weights`
-    [room], float32: what is heard along an edge is multiplied by its weight.
+    `starts` and `stops` are [nodes · relations], positions in `ends` [room], int32, and in
+    `weights` [room], float32: what is heard along an edge is multiplied by its weight, None for 1.
     """
 
     starts: Tensor
     stops: Tensor
     ends: Tensor
-    weights: Tensor
+    weights: Tensor | None
 
-    def of(self, segments: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def to(self, device: torch.device) -> Edges:
+        """The same on another device."""
+        starts, stops, ends = (part.to(device) for part in self[:3])
+        weights = None if self.weights is None else self.weights.to(device)
+        return Edges(starts, stops, ends, weights)
+
+    def of(self, segments: Tensor) -> tuple[Tensor, Tensor]:
         """The lists of some segments, one after another.
 
         Args:
             segments: [n] node · relations + relation.
 
         Returns:
-            [edges] ends, [edges] weights, [edges] to which of the n each belongs, int64.
+            [edges] positions in `ends`, [edges] to which of the n each belongs; both int64.
         """
         starts = self.starts[segments]
         sizes = self.stops[segments] - starts
         owner = torch.repeat_interleave(sizes)
         before = sizes.cumsum(0) - sizes
         within = torch.arange(len(owner), device=owner.device) - before[owner]
-        at = starts[owner] + within
-        return self.ends[at].long(), self.weights[at], owner
+        return starts[owner] + within, owner
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +115,8 @@ class Subgraphs:
             self.relations,
             self.labels.to(device),
             self.targets.to(device),
-            Edges(*(part.to(device) for part in self.heard)),
-            Edges(*(part.to(device) for part in self.hearing)),
+            self.heard.to(device),
+            self.hearing.to(device),
             self.counts.to(device),
             self.nodes.to(device),
         )
@@ -165,22 +170,24 @@ def enclose(
     labels = np.tile(np.array([2, 3]), len(users)).repeat(sizes.ravel())
     targets = np.stack([firsts[:-1], firsts[:-1] + sizes[:, 0]])
     labels[targets[0]], labels[targets[1]] = 0, 1
-    weights = np.ones((2, bounds[-1]), np.float32)
+    list_sizes = stops[0] - starts[0]
     if average:
-        sizes = stops[0] - starts[0]
-        counts /= np.maximum(sizes, 1)[:, :, np.newaxis]
-        _share(starts[0], stops[0], ends[0], sizes, True, weights[0])
-        _share(starts[-1], stops[-1], ends[-1], sizes, False, weights[1])
-    heard, hearing = (
-        Edges(*(torch.from_numpy(part[way].ravel()) for part in (starts, stops, ends, weights)))
-        for way in (0, -1)
-    )
+        counts /= np.maximum(list_sizes, 1)[:, :, np.newaxis]
+    lists = []
+    for way, heard in ((0, True), (-1, False)):
+        weights = None
+        if average:
+            shares = np.empty(bounds[-1], np.float32)
+            _share(starts[way], stops[way], ends[way], list_sizes, heard, shares)
+            weights = torch.from_numpy(shares)
+        begin, end = (torch.from_numpy(part[way].ravel()) for part in (starts, stops))
+        lists.append(Edges(begin, end, torch.from_numpy(ends[way]), weights))
     return Subgraphs(
         relations,
         torch.from_numpy(labels),
         torch.from_numpy(targets),
-        heard,
-        hearing,
+        lists[0],
+        lists[1],
         torch.from_numpy(counts),
         torch.from_numpy(nodes),
     )

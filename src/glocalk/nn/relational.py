@@ -14,7 +14,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from numba import prange
 from torch import Tensor, nn
@@ -99,8 +98,10 @@ def convolve(x: Tensor, weights: Tensor, graph: Subgraphs) -> Tensor:
 def sums(x: Tensor, edges: Edges, nodes: Tensor, relations: int) -> Tensor:
     """Σ_{m ∈ N_r(n)} c_{n,r} x_m for some nodes n and each relation: [n, relations · inputs]."""
     segments = nodes.unsqueeze(1) * relations + torch.arange(relations, device=nodes.device)
-    ends, weights, owner = edges.of(segments.flatten())
-    heard = x.index_select(0, ends) * weights.to(x.dtype).unsqueeze(1)
+    at, owner = edges.of(segments.flatten())
+    heard = x.index_select(0, edges.ends[at].long())
+    if edges.weights is not None:
+        heard = heard * edges.weights[at].to(x.dtype).unsqueeze(1)
     total = x.new_zeros(segments.numel(), x.shape[1]).index_add(0, owner, heard)
     return total.view(len(nodes), -1)
 
@@ -141,29 +142,35 @@ def _heard_by_chunk(x: Tensor, edges: Edges, relations: int) -> Iterator[tuple[s
     width = (relations + 1) * LANES
     height = max(CACHE // (4 * width * x.element_size()), 1)
     room = x.new_empty(min(height, len(x)), width)
-    starts, stops, ends = (part.numpy() for part in edges[:3])
-    weights = edges.weights.to(x.dtype).numpy()
+    starts, stops, ends = edges.starts.numpy(), edges.stops.numpy(), edges.ends.numpy()
+    if edges.weights is None:
+        weights = x.new_ones(int((stops - starts).max(initial=0)))
+    else:
+        weights = edges.weights.to(x.dtype)
     for first in range(0, len(x), height):
         last = min(first + height, len(x))
         heard = room[: last - first]
         inside = slice(first * relations, last * relations)
         _sum_segments(
-            starts[inside], stops[inside], ends, weights, x.numpy(), x[first:last].numpy(),
-            heard.numpy(),
+            starts[inside], stops[inside], ends, weights.numpy(),
+            edges.weights is not None, x.numpy(), x[first:last].numpy(), heard.numpy(),
         )  # fmt: skip
         yield slice(first, last), heard
 
 
 @parallel
 def _sum_segments(
-    starts: Array, stops: Array, ends: Array, weights: Array, x: Array, own: Array, heard: Array
-) -> None:
+    starts: Array, stops: Array, ends: Array, weights: Array, weighted: bool, x: Array, own: Array,
+    heard: Array,
+) -> None:  # fmt: skip
     relations = heard.shape[1] // LANES - 1
     flat = heard.reshape(-1)
     for n in prange(len(heard)):
         for r in range(relations):
-            start, stop = np.int64(starts[n * relations + r]), np.int64(stops[n * relations + r])
+            start, stop = starts[n * relations + r], stops[n * relations + r]
             at = n * heard.shape[1] + r * LANES
-            add_rows(weights, ends, start, stop, x, 0, flat, at)
+            # Ones for all edges would be as long as `ends`; every list takes the same few.
+            first = start if weighted else 0
+            add_rows(weights[first:], ends[start:], 0, stop - start, x, 0, flat, at)
         for j in range(LANES):
             heard[n, relations * LANES + j] = own[n, j]
