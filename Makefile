@@ -36,12 +36,12 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 reproduce: $(READY) ## train the plan and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= FORCE=1 STRICT=1)
-	$(BIN)/python -m glocalk.reproduce \
+	$(BIN)/glocalk reproduce \
 		$(if $(SCOPE),scope=$(SCOPE)) $(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
 		$(if $(FORCE),force=true) $(if $(STRICT),strict=true)
 
 data: $(READY) ## get the data sets that are missing (DATA=)
-	$(BIN)/python -m glocalk.data fetch $(subst $(comma), ,$(DATA))
+	$(BIN)/glocalk data fetch $(subst $(comma), ,$(DATA))
 
 test: $(READY) ## the tests; data tests need GLOCALK_DATA_DIR or data/
 	$(BIN)/python -m pytest -m "not slow"
@@ -55,17 +55,17 @@ lint: $(READY) ## ruff and the type check
 	$(BIN)/mypy
 
 report: $(READY) ## reports/ and the README's tables, from reports/records/
-	$(BIN)/python -m glocalk.report
+	$(BIN)/glocalk report
 
 check: $(READY) ## that reports/ is what the committed records give
-	$(BIN)/python -m glocalk.report --check
+	$(BIN)/glocalk report --check
 
 promote: $(READY) ## copy this machine's records from runs/ to reports/records/
-	$(BIN)/python -m glocalk.report promote
+	$(BIN)/glocalk report promote
 
 bench: $(READY) ## measure formulations, trainings and scaling on a quiet machine: reports/bench.md
-	$(BIN)/python -m glocalk.bench
-	$(BIN)/python -m glocalk.report
+	$(BIN)/glocalk bench
+	$(BIN)/glocalk report
 
 clean: ## remove the virtual environment and caches; runs/ and data/ stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

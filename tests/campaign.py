@@ -15,7 +15,7 @@ from pathlib import Path
 import hydra
 
 from command import SMALL, comparable, only_record
-from glocalk.cli import settings_of
+from glocalk.cli.app import settings_of
 from glocalk.run.execute import execute
 
 

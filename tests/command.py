@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from glocalk.records import Record
+from glocalk.records.run import Record
 
 # GLocal-K of a size that trains in a second.
 SMALL = [
@@ -21,7 +21,7 @@ VARIANT = ",".join(sorted(SMALL[1:-1]))
 
 
 def command(module, *overrides):
-    return [sys.executable, "-m", f"glocalk.{module}", *overrides]
+    return [sys.executable, "-m", "glocalk", module, *overrides]
 
 
 def run(module, *overrides, cwd, **environment):

@@ -2,7 +2,7 @@
 
 import torch
 
-from glocalk.completers.glocal_k import GLocalKNetwork, GLocalKSettings
+from glocalk.completers.autoencoders.glocal_k import GLocalKConfig, GLocalKNetwork
 
 
 def settings(**options):
@@ -22,7 +22,7 @@ def settings(**options):
         "lbfgs": {},
         "formulation": "dense",
     }
-    return GLocalKSettings.check({**defaults, **options}, "model")
+    return GLocalKConfig.check({**defaults, **options}, "model")
 
 
 def network_of(config, shape, seed=0):

@@ -23,8 +23,8 @@ def test_a_wheel_trains_from_elsewhere(tmp_path):
     site = tmp_path / "site"
     subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
     program = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); import glocalk.train, glocalk.conf; "
-        "print(glocalk.train.__file__, *glocalk.conf.__path__); glocalk.train.main()"
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); import glocalk.cli.train, glocalk.conf; "
+        "print(glocalk.cli.train.__file__, *glocalk.conf.__path__); glocalk.cli.train.main()"
     )
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import Any
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glocalk.predictions import Model
+from glocalk.completers import PUBLIC
 
 
-def load(run: str | Path) -> Model:
-    """The fitted model of a run, to predict with: `glocalk.load("runs/…").predict(users, items)`.
-
-    Raises:
-        GlocalkError: there is no such run, it kept no model, or the model file is damaged.
-    """
-    from glocalk.predictions import load as load_model  # heavy: torch
-
-    return load_model(run)
+def __getattr__(name: str) -> Any:
+    if name in PUBLIC:
+        return getattr(importlib.import_module(PUBLIC[name]), name)
+    if name == "load":
+        return importlib.import_module("glocalk.completers.registry").load
+    if name == "Ratings":
+        return importlib.import_module("glocalk.data.labeled").Ratings
+    raise AttributeError(f"module 'glocalk' has no attribute '{name}'")

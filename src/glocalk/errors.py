@@ -1,9 +1,17 @@
-"""Errors that a user can cause, each one clear sentence that names the thing and the mend."""
+"""Errors that a user can cause: each message is one sentence that says what is wrong and how to
+fix it.
+"""
+
+from __future__ import annotations
 
 
 class GlocalkError(Exception):
-    """The message is one sentence for the user; the command line prints it and exits with 1."""
+    """Base of the errors below; the command line prints the message and exits with code 1."""
 
 
 class MissingDataError(GlocalkError):
-    """A data set's files are not in the data folder and could not be had from anywhere else."""
+    """A data set's files are not in the data folder and could not be downloaded."""
+
+
+class NotFittedError(GlocalkError):
+    """A completer was asked to predict, or for its state, before it was fitted."""

@@ -38,3 +38,13 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise GlocalkError(f"'{path}' cannot be written: {error.strerror}.") from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step that a kill or a second writer cannot split.
+
+    Raises:
+        GlocalkError: the folder cannot be written to.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")

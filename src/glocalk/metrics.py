@@ -69,7 +69,7 @@ def evaluate(predicted: Values, observed: RatingMatrix) -> Errors:
 def user_ndcg(
     predicted: Values, ratings: Values, users: Indices, items: Indices
 ) -> NDArray[np.float64]:
-    """Normalised discounted cumulative gain of each user's whole list of rated items.
+    """Normalized discounted cumulative gain of each user's whole list of rated items.
 
         NDCGᵤ = DCG(order of predictions) / DCG(order of ratings)
         DCG(order) = Σ_rank (2^r − 1) / log₂(rank + 1),   rank = 1, 2, …

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glocalk.bench.record import (
+from glocalk.records.benchmark import (
     Bench,
     Evaluation,
     Origin,
@@ -48,7 +48,7 @@ def bench():
                         evaluations=16,
                         seconds=10.0,
                         gradient_seconds=8.0,
-                        optimiser_seconds=1.5,
+                        optimizer_seconds=1.5,
                     ),
                     StageCost(
                         stage="finetune",
@@ -56,7 +56,7 @@ def bench():
                         evaluations=31,
                         seconds=30.0,
                         gradient_seconds=26.0,
-                        optimiser_seconds=3.0,
+                        optimizer_seconds=3.0,
                     ),
                 ],
                 evaluation_seconds=2.5,
@@ -71,7 +71,7 @@ def bench():
                 items=10,
                 evaluations=6,
                 seconds=ratings * 1e-6,
-                optimiser_seconds=0.5,
+                optimizer_seconds=0.5,
                 peak_mb=500.0,
             )
             for ratings in (100_000, 1_000_000)
@@ -110,7 +110,7 @@ def test_a_training_s_parts_add_up():
     seconds = {row["part"]: float(row["seconds"]) for row in rows}
     assert seconds == {"pretrain": 10, "finetune": 30, "evaluation": 2.5, "total": 42.5}
     other = {row["part"]: float(row["other_seconds"]) for row in rows}
-    # 42.5 s less 34 s of gradients and 4.5 s of the optimiser
+    # 42.5 s less 34 s of gradients and 4.5 s of the optimizer
     assert other == {"pretrain": 0.5, "finetune": 1, "evaluation": 2.5, "total": 4}
     (total,) = (row for row in rows if row["part"] == "total")
     assert (total["epochs"], total["evaluations"]) == ("9", "47")

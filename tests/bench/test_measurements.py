@@ -6,13 +6,13 @@ import torch
 
 import literal
 from command import SMALL
-from glocalk.bench.__main__ import main
 from glocalk.bench.clock import step_clock
 from glocalk.bench.evaluations import FORMULATIONS
 from glocalk.bench.literal import literal_loss
-from glocalk.bench.record import Bench
+from glocalk.cli.bench import main
 from glocalk.errors import GlocalkError
-from glocalk.nn.lbfgs import make_lbfgs
+from glocalk.optim.lbfgs import make_lbfgs
+from glocalk.records.benchmark import Bench
 from small import network_of, settings
 
 
@@ -75,7 +75,7 @@ def test_measures_every_part_and_keeps_the_others(tmp_path):
     assert [cost.stage for cost in training.stages] == ["pretrain", "finetune"]
     for cost in training.stages:
         assert cost.evaluations >= cost.epochs == 3
-        assert 0 < cost.gradient_seconds + cost.optimiser_seconds < cost.seconds
+        assert 0 < cost.gradient_seconds + cost.optimizer_seconds < cost.seconds
 
 
 def test_measures_scaling_up_to_a_size(tmp_path):

@@ -15,8 +15,8 @@ from pathlib import Path
 import glocalk.conf
 from omegaconf import OmegaConf
 
-from glocalk.run.settings import build_completer
-from glocalk.settings import Settings
+from glocalk.completers.registry import build_completer
+from glocalk.config import BaseConfig
 
 CONFIGS = sorted((Path(glocalk.conf.__path__[0]) / "model").glob("*.yaml"))
 NAMES = [path.stem for path in CONFIGS]
@@ -58,7 +58,7 @@ def changes(name):
 def _options(settings, prefix=""):
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        if isinstance(value, Settings):
+        if isinstance(value, BaseConfig):
             yield from _options(value, f"{prefix}{name}.")
         else:
             yield prefix + name, (field.annotation, value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from glocalk.completers.budget import BudgetSettings
+from glocalk.completers.budget import BudgetConfig
 
 
 @pytest.mark.parametrize(
@@ -10,7 +10,7 @@ from glocalk.completers.budget import BudgetSettings
     [(546, 0.25, 137), (80, 0.25, 20), (30, 0.1, 3), (3, 0.7, 3), (5, 1e-6, 1), (7, 1.0, 7)],
 )
 def test_the_budget_is_rounded_up(epochs, budget, trained):
-    settings = BudgetSettings(epochs=epochs, budget=budget)
+    settings = BudgetConfig(epochs=epochs, budget=budget)
     assert settings.trained_epochs == trained
     assert settings.share == pytest.approx(trained / epochs)
 
@@ -18,4 +18,4 @@ def test_the_budget_is_rounded_up(epochs, budget, trained):
 @pytest.mark.parametrize("budget", [0.0, 1.01])
 def test_no_budget_and_more_than_all_are_refused(budget):
     with pytest.raises(ValueError, match="budget"):
-        BudgetSettings(epochs=4, budget=budget)
+        BudgetConfig(epochs=4, budget=budget)

@@ -7,10 +7,10 @@ import pytest
 import torch
 from cases import CONFIGS, NAMES, changes, new
 
-from glocalk.completers.base import Training
-from glocalk.completers.monitor import Monitor
 from glocalk.data.ratings import RatingMatrix
 from glocalk.errors import GlocalkError
+from glocalk.run.monitor import Monitor
+from glocalk.training.context import FitContext
 from planted import planted
 
 TRAIN, TEST = planted()
@@ -23,7 +23,7 @@ def trained(request):
     """(config name, fitted completer, its monitor)."""
     completer = new(request.param)
     monitor = Monitor(TEST)
-    completer.fit(TRAIN, None, Training(seed=0, monitor=monitor))
+    completer.fit(TRAIN, context=FitContext(seed=0, observer=monitor.observer()))
     return request.param, completer, monitor
 
 
@@ -35,8 +35,8 @@ def plain():
     def predictions(name):
         if name not in made:
             completer = new(name)
-            completer.fit(TRAIN, None, Training(seed=0))
-            made[name] = completer.predict(ALL_USERS, ALL_ITEMS)
+            completer.fit(TRAIN, seed=0)
+            made[name] = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
         return made[name]
 
     return predictions
@@ -48,7 +48,7 @@ def test_the_floors_and_the_paper_s_model_are_there():
 
 def test_predictions_are_finite_for_every_user_and_item(trained):
     _, completer, _ = trained
-    predicted = completer.predict(ALL_USERS, ALL_ITEMS)
+    predicted = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
     assert predicted.shape == (TRAIN.num_users * TRAIN.num_items,)
     assert np.isfinite(predicted).all()
 
@@ -56,15 +56,17 @@ def test_predictions_are_finite_for_every_user_and_item(trained):
 def test_a_pair_s_prediction_depends_on_the_pair_alone(trained):
     _, completer, _ = trained
     order = np.random.default_rng(0).permutation(len(ALL_USERS))
-    whole = completer.predict(ALL_USERS, ALL_ITEMS)
-    shuffled = completer.predict(ALL_USERS[order], ALL_ITEMS[order])
+    whole = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
+    shuffled = completer.predict_pairs(ALL_USERS[order], ALL_ITEMS[order])
     np.testing.assert_allclose(shuffled, whole[order], rtol=0, atol=1e-5)
-    assert completer.predict(ALL_USERS[:1], ALL_ITEMS[:1]) == pytest.approx(whole[:1], abs=1e-5)
+    assert completer.predict_pairs(ALL_USERS[:1], ALL_ITEMS[:1]) == pytest.approx(
+        whole[:1], abs=1e-5
+    )
 
 
 def test_the_error_on_planted_ratings_is_sane(trained):
     name, completer, _ = trained
-    error = np.clip(completer.predict(TEST.users, TEST.items), 1, 5) - TEST.ratings
+    error = np.clip(completer.predict_pairs(TEST.users, TEST.items), 1, 5) - TEST.ratings
     constant = np.sqrt(np.mean((TEST.ratings - TRAIN.ratings.mean()) ** 2))
     rmse = np.sqrt(np.mean(error**2))
     assert rmse > 0.3, "below the noise: it has seen the test ratings"
@@ -76,10 +78,10 @@ def test_the_seed_decides(trained):
 
     def again(seed):
         other = new(name)
-        other.fit(TRAIN, None, Training(seed=seed))
-        return other.predict(ALL_USERS, ALL_ITEMS)
+        other.fit(TRAIN, seed=seed)
+        return other.predict_pairs(ALL_USERS, ALL_ITEMS)
 
-    first = completer.predict(ALL_USERS, ALL_ITEMS)
+    first = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
     np.testing.assert_array_equal(again(0), first)
     assert np.array_equal(again(1), first) == completer.deterministic
 
@@ -87,9 +89,9 @@ def test_the_seed_decides(trained):
 def test_the_test_ratings_change_no_prediction(trained):
     name, completer, _ = trained
     other = new(name)
-    other.fit(TRAIN, None, Training(seed=0, monitor=Monitor()))
+    other.fit(TRAIN, context=FitContext(seed=0, observer=Monitor().observer()))
     np.testing.assert_array_equal(
-        other.predict(ALL_USERS, ALL_ITEMS), completer.predict(ALL_USERS, ALL_ITEMS)
+        other.predict_pairs(ALL_USERS, ALL_ITEMS), completer.predict_pairs(ALL_USERS, ALL_ITEMS)
     )
 
 
@@ -99,7 +101,7 @@ def test_the_monitor_hears_of_every_epoch_of_the_schedule(trained):
     assert bool(expected) == completer.has_epochs
     assert list(zip(monitor.curves.stage, monitor.curves.epoch, strict=True)) == expected
     if expected:  # the last one saw what the completer predicts now
-        error = np.clip(completer.predict(TEST.users, TEST.items), 1, 5) - TEST.ratings
+        error = np.clip(completer.predict_pairs(TEST.users, TEST.items), 1, 5) - TEST.ratings
         assert monitor.curves.test_rmse[-1] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-6)
 
 
@@ -116,8 +118,8 @@ def test_saved_and_restored_it_predicts_the_same(trained):
     other = new(name)
     other.restore(torch.load(file, weights_only=True), TRAIN.shape)
     np.testing.assert_allclose(
-        other.predict(ALL_USERS, ALL_ITEMS),
-        completer.predict(ALL_USERS, ALL_ITEMS),
+        other.predict_pairs(ALL_USERS, ALL_ITEMS),
+        completer.predict_pairs(ALL_USERS, ALL_ITEMS),
         rtol=0,
         atol=1e-6,
     )
@@ -132,11 +134,11 @@ def test_a_fit_replaces_what_was_restored(trained):
     name, completer, _ = trained
     other = new(name)
     other.restore({part: tensor + 1 for part, tensor in completer.state().items()}, TRAIN.shape)
-    restored = other.predict(ALL_USERS, ALL_ITEMS)
-    other.fit(TRAIN, None, Training(seed=0))
-    expected = completer.predict(ALL_USERS, ALL_ITEMS)
+    restored = other.predict_pairs(ALL_USERS, ALL_ITEMS)
+    other.fit(TRAIN, seed=0)
+    expected = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
     assert not np.allclose(restored, expected)
-    np.testing.assert_array_equal(other.predict(ALL_USERS, ALL_ITEMS), expected)
+    np.testing.assert_array_equal(other.predict_pairs(ALL_USERS, ALL_ITEMS), expected)
     assert other.num_parameters == completer.num_parameters
 
 
@@ -154,7 +156,7 @@ def test_the_grid_is_the_pairs(trained):
     grid = completer.predict_grid(users, items)
     assert grid.shape == (4, 3)
     for row, user in enumerate(users):
-        pairs = completer.predict(np.full(3, user), items)
+        pairs = completer.predict_pairs(np.full(3, user), items)
         np.testing.assert_allclose(grid[row], pairs, rtol=0, atol=1e-5)
 
 
@@ -173,8 +175,10 @@ def test_the_config_says_what_it_is(path):
 )
 def test_every_option_changes_the_predictions(name, options, plain):
     other = new(name, options)
-    other.fit(TRAIN, None, Training(seed=0))
-    assert not np.allclose(other.predict(ALL_USERS, ALL_ITEMS), plain(name), rtol=0, atol=1e-9)
+    other.fit(TRAIN, seed=0)
+    assert not np.allclose(
+        other.predict_pairs(ALL_USERS, ALL_ITEMS), plain(name), rtol=0, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if new(name).deterministic])
@@ -185,11 +189,11 @@ def test_without_chance_the_numbering_of_users_and_items_changes_nothing(name):
         users[TRAIN.users], items[TRAIN.items], TRAIN.ratings, TRAIN.shape, TRAIN.scale
     )
     first, other = new(name), new(name)
-    first.fit(TRAIN, None, Training(seed=0))
-    other.fit(renumbered, None, Training(seed=0))
+    first.fit(TRAIN, seed=0)
+    other.fit(renumbered, seed=0)
     np.testing.assert_allclose(
-        other.predict(users[ALL_USERS], items[ALL_ITEMS]),
-        first.predict(ALL_USERS, ALL_ITEMS),
+        other.predict_pairs(users[ALL_USERS], items[ALL_ITEMS]),
+        first.predict_pairs(ALL_USERS, ALL_ITEMS),
         rtol=0,
         atol=1e-8,
     )

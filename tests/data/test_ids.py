@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from glocalk.data.datasets.movielens import MovieLens1M, MovieLens100K
 from glocalk.data.ids import Ids
-from glocalk.data.movielens import MovieLens1M, MovieLens100K
 from glocalk.data.ratings import RatingMatrix
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError

@@ -82,7 +82,7 @@ def test_one_sentence(overrides, sentence, tmp_path):
 
 @pytest.mark.data("ml-100k")
 def test_ml_100k_against_a_count_of_its_file(data_dir):
-    from glocalk.data.movielens import MovieLens100K
+    from glocalk.data.datasets.movielens import MovieLens100K
 
     rows = [line.split("\t") for line in (data_dir / "ml-100k" / "u.data").read_text().splitlines()]
     lines = statistics_lines(MovieLens100K(MovieLens100K.Config()).split(data_dir), "ml_100k")

@@ -2,7 +2,7 @@
 
 import json
 
-from glocalk.records import Curves, Failure, ProtocolResult, Record
+from glocalk.records.run import Curves, Failure, ProtocolResult, Record
 
 README = (
     "# Title\n\n<!-- table1:begin -->\nold\n<!-- table1:end -->\n\nBetween.\n\n"
@@ -10,7 +10,7 @@ README = (
 )
 
 
-def result(rmse, epoch=None, training=2):
+def result(rmse, epoch=None, training="final"):
     return ProtocolResult(
         training=training,
         rmse=rmse,
@@ -45,7 +45,7 @@ def record(best=0.89, validated=0.9, last=0.91, held_out=0.92, official=None, **
         "official": result(best if official is None else official, 2),
     }
     if held_out is not None:
-        protocols["held_out"] = result(held_out, 1, training=1)
+        protocols["held_out"] = result(held_out, 1, training="selection")
     fields = {
         "status": "done",
         "experiment": "table1",
@@ -68,7 +68,7 @@ def record(best=0.89, validated=0.9, last=0.91, held_out=0.92, official=None, **
         "threads": 2,
         "device": "cpu",
         "parameters": 1000,
-        "seconds": {"total": 60.0, "training_1": 35.0, "training_2": 25.0},
+        "seconds": {"total": 60.0, "selection": 35.0, "final": 25.0},
         "peak_rss_mb": 512.25,
         "protocols": protocols,
     }

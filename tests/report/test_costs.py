@@ -12,7 +12,7 @@ def rows(*records):
 
 
 def made(training, peak=512.25, **changes):
-    return record(seconds={"total": 999.0, "training_2": training}, peak_rss_mb=peak, **changes)
+    return record(seconds={"total": 999.0, "final": training}, peak_rss_mb=peak, **changes)
 
 
 def test_a_row_has_the_median_training_and_the_greatest_peak_of_each_data_set():

@@ -12,9 +12,9 @@ VALID = [1.6, 0.96, 0.91, 0.93, 0.94]
 
 
 def run(seed=0, up=0.0, alone=False, **changes):
-    trainings = {"training_2": curves([error + up for error in TEST])}
+    trainings = {"final": curves([error + up for error in TEST])}
     if not alone:
-        trainings["training_1"] = curves([error + 0.01 for error in TEST], VALID)
+        trainings["selection"] = curves([error + 0.01 for error in TEST], VALID)
     protocols = {"best": 0.89 + up, "validated": 0.92 + up, "last": 0.91 + up}
     return record(**protocols, seed=seed, curves=trainings, **changes)
 
@@ -68,7 +68,7 @@ def test_seeds_that_borrow_their_epoch_have_no_validation_curve():
 def test_the_limits_show_what_was_chosen_and_clip_the_start():
     test = [9.0, 3.0, *np.linspace(0.95, 0.89, 30), 1.2]
     stages = (2, 31)
-    made = record(0.89, 0.9, 1.2, curves={"training_2": curves(test, stages=stages)})
+    made = record(0.89, 0.9, 1.2, curves={"final": curves(test, stages=stages)})
     low, high = curves_figure(cell(made)).axes[0].get_ylim()
     assert 0.8 < low < 0.89
     assert 1.2 < high < 1.3
@@ -82,7 +82,7 @@ def test_a_figure_without_a_published_figure():
 def test_has_curves():
     assert has_curves(cell(run()))
     assert not has_curves(cell(floor()))
-    one_row = record(curves={"training_2": curves([0.9], stages=(0, 1))})
+    one_row = record(curves={"final": curves([0.9], stages=(0, 1))})
     assert not has_curves(cell(one_row))
 
 

@@ -6,7 +6,7 @@ HEAVY = ("torch", "lightning", "hydra", "omegaconf", "matplotlib.pyplot")
 
 def test_reports_need_no_training_library():
     code = (
-        "import sys, glocalk.report.__main__, glocalk.report.local\n"
+        "import sys, glocalk.cli.report, glocalk.report.local\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     result = subprocess.run(

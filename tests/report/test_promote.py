@@ -1,9 +1,9 @@
 import pytest
 from factory import failed, floor, record, write_runs
 
+from glocalk.cli.report import main
 from glocalk.errors import GlocalkError
-from glocalk.records import Record
-from glocalk.report.__main__ import main
+from glocalk.records.run import Record
 from glocalk.report.promote import place_of, promote
 
 

@@ -1,8 +1,8 @@
 import pytest
 from factory import README, curves, failed, floor, record, write
 
+from glocalk.cli.report import main
 from glocalk.errors import GlocalkError
-from glocalk.report.__main__ import main
 from glocalk.report.readme import with_tables
 from glocalk.report.render import render
 
@@ -13,7 +13,7 @@ TEST = [1.5, 0.95, 0.90, 0.89, 0.91]
 def project(tmp_path, monkeypatch):
     """A folder with records and a README, the current one."""
     monkeypatch.chdir(tmp_path)
-    made = record(curves={"training_2": curves(TEST), "training_1": curves(TEST, TEST)})
+    made = record(curves={"final": curves(TEST), "selection": curves(TEST, TEST)})
     write(tmp_path / "reports" / "records", made, floor(), failed(seed=1))
     (tmp_path / "README.md").write_text(README)
     return tmp_path

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from command import SMALL, VARIANT, command, comparable, only_record, run
-from glocalk.records import PROTOCOLS, Record
+from glocalk.records.run import PROTOCOLS, Record
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +29,18 @@ def test_the_record_holds_what_it_promises(whole):
     assert set(record.protocols) == set(PROTOCOLS)
     assert record.validated_epoch_from_seed is None
     assert record.budget == 1
-    for name in ("training_1", "training_2"):
+    for name in ("selection", "final"):
         assert record.curves[name].stage == ["pretrain"] * 3 + ["finetune"] * 3
         assert record.curves[name].epoch == [1, 2, 3, 1, 2, 3]
-    assert all(rmse is not None for rmse in record.curves["training_1"].valid_rmse)
-    assert all(rmse is None for rmse in record.curves["training_2"].valid_rmse)
+    assert all(rmse is not None for rmse in record.curves["selection"].valid_rmse)
+    assert all(rmse is None for rmse in record.curves["final"].valid_rmse)
     assert record.protocols["official"] == record.protocols["best_test"]
     assert (
         record.parameters
         == (40 * 8 + 8 * 8 + 8 * 40) + 5 * (40 + 8 + 8 + 8 + 8 + 40) + (8 + 8 + 40) + 30 * 9
     )
-    assert set(record.seconds) >= {"total", "training_1", "training_2", "training_2/finetune"}
-    assert 0 < record.seconds["training_2/pretrain"] < record.seconds["total"]
+    assert set(record.seconds) >= {"total", "selection", "final", "final/finetune"}
+    assert 0 < record.seconds["final/pretrain"] < record.seconds["total"]
     assert record.peak_rss_mb > 50
     assert record.threads >= 1
     assert record.device == "cpu"
@@ -55,7 +55,7 @@ def test_the_record_tells_the_budget(tmp_path):
     assert process.returncode == 0, process.stderr
     record = only_record(tmp_path / "runs")
     assert record.budget == 2 / 5
-    assert record.curves["training_2"].epoch == [1, 2]
+    assert record.curves["final"].epoch == [1, 2]
 
 
 def test_per_user_sums_give_the_pooled_error_back(whole):
@@ -69,7 +69,7 @@ def test_per_user_sums_give_the_pooled_error_back(whole):
 
 def test_the_loss_falls_within_each_stage(whole):
     _, record = whole
-    losses = record.curves["training_2"].loss
+    losses = record.curves["final"].loss
     assert losses[0] > losses[1] > losses[2] > 0
 
 
@@ -77,11 +77,11 @@ def test_metrics_are_logged_and_checkpoints_are_gone(whole):
     folder, record = whole
     (run_folder,) = (folder / "runs").glob("synthetic-*")
     assert not list(run_folder.glob("**/*.ckpt"))
-    (log,) = run_folder.glob("training_2/finetune/*/metrics.csv")
+    (log,) = run_folder.glob("final/finetune/*/metrics.csv")
     lines = log.read_text().splitlines()
     column = lines[0].split(",").index("test_rmse")
     logged = [float(line.split(",")[column]) for line in lines[1:] if line.split(",")[column]]
-    expected = record.curves["training_2"].test_rmse[3:]
+    expected = record.curves["final"].test_rmse[3:]
     assert logged == pytest.approx(expected, abs=1e-6)
 
 
@@ -150,7 +150,7 @@ def test_the_same_run_started_twice_runs_once(tmp_path):
 
 
 def test_the_lowest_seed_s_epoch_serves_the_others(tmp_path):
-    options = [*SMALL, "protocol.training_1=lowest_seed"]
+    options = [*SMALL, "protocol.selection=lowest_seed"]
     early = run("train", *options, "seed=1", cwd=tmp_path)
     assert early.returncode == 1
     assert "run seed=0 first" in early.stderr
@@ -160,33 +160,33 @@ def test_the_lowest_seed_s_epoch_serves_the_others(tmp_path):
         (Record.read(path) for path in (tmp_path / "runs").glob("synthetic-*/record.json")),
         key=lambda record: record.seed,
     )
-    assert "training_1" in first.curves
-    assert "training_1" not in second.curves
+    assert "selection" in first.curves
+    assert "selection" not in second.curves
     assert "held_out" not in second.protocols
     assert second.validated_epoch_from_seed == 0
     epoch = first.protocols["validated"].rmse_epoch
     assert second.protocols["validated"].rmse_epoch == epoch
     row = 3 + epoch - 1
-    assert second.protocols["validated"].rmse == second.curves["training_2"].test_rmse[row]
+    assert second.protocols["validated"].rmse == second.curves["final"].test_rmse[row]
 
 
-def test_training_1_may_be_left_out(tmp_path):
-    process = run("train", *SMALL, "protocol.training_1=never", cwd=tmp_path)
+def test_selection_may_be_left_out(tmp_path):
+    process = run("train", *SMALL, "protocol.selection=never", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     record = only_record(tmp_path / "runs")
-    assert set(record.curves) == {"training_2"}
+    assert set(record.curves) == {"final"}
     assert set(record.protocols) == {"best_test", "last", "official"}
     assert "validated" not in process.stdout
 
 
-def test_a_model_reported_by_validation_needs_training_1(tmp_path):
+def test_a_model_reported_by_validation_needs_selection(tmp_path):
     process = run(
-        "train", "data=synthetic", "model=cf_nade", "protocol.training_1=never", cwd=tmp_path
+        "train", "data=synthetic", "model=cf_nade", "protocol.selection=never", cwd=tmp_path
     )
     assert process.returncode == 1
     assert process.stderr == (
         "synthetic cf_nade seed 0 is reported at the epoch that training 1 chooses: "
-        "protocol.training_1 cannot be 'never'.\n"
+        "protocol.selection cannot be 'never'.\n"
     )
 
 
@@ -223,8 +223,8 @@ def test_a_damaged_record_is_made_again(whole, tmp_path):
 def test_tensorboard_on_request(tmp_path):
     process = run("train", *SMALL, "logger=tensorboard", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
-    assert list(tmp_path.glob("runs/*/training_2/pretrain/*/events.out.tfevents.*"))
-    assert list(tmp_path.glob("runs/*/training_2/pretrain/*/metrics.csv"))
+    assert list(tmp_path.glob("runs/*/final/pretrain/*/events.out.tfevents.*"))
+    assert list(tmp_path.glob("runs/*/final/pretrain/*/metrics.csv"))
 
 
 def test_the_record_is_plain_json(whole):

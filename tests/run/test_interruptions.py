@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from command import SMALL, command, comparable, only_record, run
-from glocalk.completers.stage import AtomicCheckpoints, DamagedCheckpointError
-from glocalk.records import Record
+from glocalk.records.run import Record
+from glocalk.training.checkpoints import AtomicCheckpoints, DamagedCheckpointError
 
 
 def record_in(folder):
@@ -43,7 +43,7 @@ def started(folder, checkpoint, **options):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_stop_ends_in_one_sentence_and_loses_nothing(whole, tmp_path, number):
-    process = started(tmp_path, "training_1/pretrain.ckpt")
+    process = started(tmp_path, "selection/pretrain.ckpt")
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
@@ -54,17 +54,17 @@ def test_a_signal_to_stop_ends_in_one_sentence_and_loses_nothing(whole, tmp_path
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_its_stage_starts_again(whole, tmp_path):
-    process = started(tmp_path, "training_2/pretrain.ckpt")
+    process = started(tmp_path, "final/pretrain.ckpt")
     process.kill()
     process.wait()
-    (path,) = tmp_path.glob("runs/synthetic-*/training_2/pretrain.ckpt")
+    (path,) = tmp_path.glob("runs/synthetic-*/final/pretrain.ckpt")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 4
     path.write_bytes(content)
     resumed = run("train", *SMALL, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     said = resumed.stdout + resumed.stderr
-    assert re.search(r"training_2/pretrain\.ckpt' is damaged: set aside as '.*\.damaged'", said)
+    assert re.search(r"final/pretrain\.ckpt' is damaged: set aside as '.*\.damaged'", said)
     assert record_in(tmp_path) == whole
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from glocalk.completers.monitor import Monitor
-from glocalk.records import PROTOCOLS
-from glocalk.run.protocols import Trained, take_results, validated_epoch
+from glocalk.records.run import PROTOCOLS
+from glocalk.run.monitor import Monitor
+from glocalk.run.protocols import FinishedTraining, take_results, validated_epoch
 
 
 def trained(number, rmse, mae, ndcg, valid=None, first=2):
@@ -26,7 +26,7 @@ def trained(number, rmse, mae, ndcg, valid=None, first=2):
             "seconds": {},
         }
     )
-    return Trained(number, monitor)
+    return FinishedTraining(number, monitor)
 
 
 TRAINING_1 = trained(
@@ -54,7 +54,7 @@ def test_each_protocol_takes_its_own_training_and_epoch():
     best = results["best_test"]
     assert (best.training, best.rmse, best.mae, best.ndcg) == (2, 0.89, 0.69, 0.89)
     assert (best.rmse_epoch, best.mae_epoch, best.ndcg_epoch) == (3, 4, 2)
-    assert best.user_errors == "training_2/second/3"
+    assert best.user_errors == "final/second/3"
     validated = results["validated"]
     assert (validated.training, validated.rmse, validated.mae, validated.ndcg) == (
         2, 0.90, 0.70, 0.89,
@@ -73,7 +73,7 @@ def test_official_follows_the_model_s_rule(rule):
     assert results["official"] == results[rule]
 
 
-def test_without_training_1_nothing_is_held_out():
+def test_without_selection_nothing_is_held_out():
     results = take_results(None, TRAINING_2, 3, "last")
     assert "held_out" not in results
     assert results["validated"].rmse == 0.89
@@ -87,7 +87,7 @@ def test_without_a_chosen_epoch_nothing_is_validated():
 
 def test_the_errors_key_names_the_row():
     key = TRAINING_2.errors_key(3)
-    assert key == "training_2/second/2"
+    assert key == "final/second/2"
     np.testing.assert_array_equal(TRAINING_2.monitor.user_errors(3), [9, 10, 11])
 
 
@@ -108,8 +108,8 @@ def test_a_completer_without_epochs_says_the_same_everywhere():
             "seconds": {},
         }
     )
-    results = take_results(None, Trained(2, monitor), None, "last")
+    results = take_results(None, FinishedTraining("final", monitor), None, "last")
     assert {result.rmse for result in results.values()} == {0.9}
     assert {result.rmse_epoch for result in results.values()} == {None}
     assert {result.ndcg for result in results.values()} == {None}
-    assert results["last"].user_errors == "training_2/fit"
+    assert results["last"].user_errors == "final/fit"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from command import run
+from glocalk.records.search import Search, Trial
 from glocalk.report.searches import promote_searches, read_searches, searches_csv
-from glocalk.search_record import Search, Trial
 
 DATA = ["data=synthetic", "data.users=40", "data.items=30", "data.ratings=300"]
 
@@ -32,12 +32,12 @@ def test_a_search_finds_the_least_validation_error_of_its_trials(tmp_path):
 
 def test_trials_are_judged_by_held_out_ratings_and_never_by_test(tmp_path):
     """The first trial's error, from the equations of `bias` and the synthetic data."""
-    from glocalk.data.synthetic import Synthetic, SyntheticSettings
+    from glocalk.data.datasets.synthetic import Synthetic, SyntheticConfig
 
     _, search, _ = searched(tmp_path, "model=bias", "trials=1")
     config = dict(search.config["data"])
     config.pop("name"), config.pop("_target_")
-    split = Synthetic(SyntheticSettings(**config)).split(tmp_path)
+    split = Synthetic(SyntheticConfig(**config)).split(tmp_path)
     part = split.hold_out(0.05, 0)
     train, valid = part.train, part.valid
     mean = train.ratings.mean()

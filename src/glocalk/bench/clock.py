@@ -1,4 +1,4 @@
-"""Which part of an optimiser's steps goes into losses and gradients."""
+"""Which part of an optimizer's steps goes into losses and gradients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch.optim.optimizer import (
 
 @dataclass
 class StepTimes:
-    """Of all steps of one optimiser."""
+    """Of all steps of one optimizer."""
 
     steps: int = 0
     evaluations: int = 0  # of its closure
@@ -28,7 +28,7 @@ class StepTimes:
 
 @contextmanager
 def step_clock() -> Iterator[list[StepTimes]]:
-    """Time every optimiser that steps inside; the list fills in the order of their first steps."""
+    """Time every optimizer that steps inside; the list fills in the order of their first steps."""
     order: list[StepTimes] = []
     times: WeakKeyDictionary[Optimizer, StepTimes] = WeakKeyDictionary()
     started = 0.0

@@ -12,16 +12,24 @@ from torch import Tensor
 
 from glocalk.bench.literal import literal_loss
 from glocalk.bench.process import in_own_process
-from glocalk.bench.record import Evaluation
-from glocalk.completers.allocator import keep_what_is_freed
-from glocalk.completers.glocal_k import FineTuning, GLocalK, GLocalKNetwork, PreTraining
-from glocalk.completers.stage import FullBatch
+from glocalk.completers.autoencoders.glocal_k import (
+    FineTuning,
+    GLocalK,
+    GLocalKNetwork,
+    PreTraining,
+)
+from glocalk.completers.registry import build_completer
 from glocalk.data.ratings import RatingMatrix
-from glocalk.nn.formulation import Formulation
-from glocalk.nn.operators import DenseRatings, RatingOperator
-from glocalk.nn.sparse import SparseRatings
+from glocalk.data.sources import build_source
+from glocalk.operators.base import RatingOperator
+from glocalk.operators.dense import DenseRatings
+from glocalk.operators.formulation import Formulation
+from glocalk.operators.sparse import SparseRatings
+from glocalk.records.benchmark import Evaluation
 from glocalk.run import provenance
-from glocalk.run.settings import RunSettings, build_completer, build_source
+from glocalk.run.config import RunConfig
+from glocalk.training.allocator import keep_what_is_freed
+from glocalk.training.data import FullBatch
 
 FORMULATIONS = ("dense_literal", "dense_matmul", "sparse")
 _FORMULATIONS: tuple[Formulation, ...] = ("dense", "sparse")
@@ -30,7 +38,7 @@ STAGES: dict[str, type[Module]] = {"pretrain": PreTraining, "finetune": FineTuni
 Loss: TypeAlias = Callable[[], Tensor]
 
 
-def measure_evaluations(settings: RunSettings, repeats: int) -> list[Evaluation]:
+def measure_evaluations(settings: RunConfig, repeats: int) -> list[Evaluation]:
     """Both stages of a data set by every formulation.
 
     Measured two epochs into each stage, the formulations taking turns in this process; the
@@ -96,7 +104,7 @@ def _take_turns(
     return seconds
 
 
-def evaluation_peak_mb(settings: RunSettings, stage: str, formulation: str) -> float:
+def evaluation_peak_mb(settings: RunConfig, stage: str, formulation: str) -> float:
     """Peak memory of this process after one evaluation from random weights."""
     train = build_source(settings.data).split(settings.data_dir).train
     network = _network(settings, train)
@@ -106,7 +114,7 @@ def evaluation_peak_mb(settings: RunSettings, stage: str, formulation: str) -> f
     return provenance.peak_memory_mb()
 
 
-def _network(settings: RunSettings, train: RatingMatrix) -> GLocalKNetwork:
+def _network(settings: RunConfig, train: RatingMatrix) -> GLocalKNetwork:
     completer = build_completer(settings.model)
     assert isinstance(completer, GLocalK)
     generator = torch.Generator().manual_seed(settings.seed)

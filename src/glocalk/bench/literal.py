@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glocalk.completers.glocal_k import GLocalKNetwork
-from glocalk.nn.autoencoder import KernelLayer
+from glocalk.completers.autoencoders.glocal_k import GLocalKNetwork
+from glocalk.completers.autoencoders.layers import KernelLayer
 
 
 def literal_loss(network: GLocalKNetwork, stage: str, matrix: Tensor, observed: Tensor) -> Tensor:

@@ -6,14 +6,16 @@ import tempfile
 from pathlib import Path
 
 from glocalk.bench.clock import StepTimes, step_clock
-from glocalk.bench.record import ScalingPoint, StageCost, WholeTraining
+from glocalk.completers.registry import build_completer
+from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
+from glocalk.records.benchmark import ScalingPoint, StageCost, WholeTraining
 from glocalk.run import provenance
+from glocalk.run.config import RunConfig
 from glocalk.run.execute import quieten_lightning, train_once
-from glocalk.run.settings import RunSettings, build_completer, build_source
 
 
-def measure_training(settings: RunSettings) -> WholeTraining:
+def measure_training(settings: RunConfig) -> WholeTraining:
     """One training on all training ratings; call it in a process of its own."""
     split = build_source(settings.data).split(settings.data_dir)
     times, seconds = _train(settings, split)
@@ -27,7 +29,7 @@ def measure_training(settings: RunSettings) -> WholeTraining:
                 evaluations=steps.evaluations,
                 seconds=seconds[stage],
                 gradient_seconds=steps.closure_seconds,
-                optimiser_seconds=steps.seconds - steps.closure_seconds,
+                optimizer_seconds=steps.seconds - steps.closure_seconds,
             )
             for (stage, epochs), steps in zip(schedule.items(), times, strict=True)
         ],
@@ -36,7 +38,7 @@ def measure_training(settings: RunSettings) -> WholeTraining:
     )
 
 
-def measure_scaling(settings: RunSettings) -> ScalingPoint:
+def measure_scaling(settings: RunConfig) -> ScalingPoint:
     """The one stage that `settings` train on planted ratings; in a process of its own."""
     split = build_source(settings.data).split(settings.data_dir)
     (stage,) = build_completer(settings.model).schedule
@@ -48,13 +50,13 @@ def measure_scaling(settings: RunSettings) -> ScalingPoint:
         items=split.train.num_items,
         evaluations=steps.evaluations,
         seconds=steps.closure_seconds / steps.evaluations,
-        optimiser_seconds=(steps.seconds - steps.closure_seconds) / steps.evaluations,
+        optimizer_seconds=(steps.seconds - steps.closure_seconds) / steps.evaluations,
         peak_mb=provenance.peak_memory_mb(),
     )
 
 
-def _train(settings: RunSettings, split: Split) -> tuple[list[StepTimes], dict[str, float]]:
-    """Times of each stage's optimiser, and the monitor's seconds."""
+def _train(settings: RunConfig, split: Split) -> tuple[list[StepTimes], dict[str, float]]:
+    """Times of each stage's optimizer, and the monitor's seconds."""
     quieten_lightning()
     with tempfile.TemporaryDirectory() as folder, step_clock() as times:
         _, monitor = train_once(settings, split, Path(folder))

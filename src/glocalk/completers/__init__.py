@@ -1,1 +1,24 @@
-"""One file per model; `base` holds the contract that all of them keep."""
+"""Completers: one file or folder per model; `base.py` has the contract.
+
+`PUBLIC` names the classes that are part of the Python API as `glocalk.<name>`, and the module that
+each lies in. Nothing is imported before it is used.
+"""
+
+PUBLIC = {
+    "AutoRec": "glocalk.completers.autoencoders.autorec",
+    "BayesianMF": "glocalk.completers.factorization.bayesian_mf",
+    "Bias": "glocalk.completers.baselines",
+    "BiasMF": "glocalk.completers.factorization.bias_mf",
+    "CFNADE": "glocalk.completers.cf_nade.cf_nade",
+    "GCMC": "glocalk.completers.gc_mc.gc_mc",
+    "GLocalK": "glocalk.completers.autoencoders.glocal_k",
+    "GlobalMean": "glocalk.completers.baselines",
+    "GraphRec": "glocalk.completers.graphrec.graphrec",
+    "IGMC": "glocalk.completers.igmc.igmc",
+    "ItemKNN": "glocalk.completers.neighbors.knn",
+    "LLORMA": "glocalk.completers.llorma.llorma",
+    "SVDPlusPlus": "glocalk.completers.factorization.svd_pp",
+    "SoftImpute": "glocalk.completers.factorization.soft_impute",
+    "SparseFC": "glocalk.completers.autoencoders.sparse_fc",
+    "UserKNN": "glocalk.completers.neighbors.knn",
+}

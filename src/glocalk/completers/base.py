@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import inspect
+from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
-from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
-from glocalk.completers.monitor import Monitor
+from glocalk.completers import PUBLIC
+from glocalk.config import BaseConfig
 from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError
-from glocalk.settings import Settings
+from glocalk.errors import GlocalkError, NotFittedError
+from glocalk.inference.model_file import ModelFile
+from glocalk.inference.predictor import Predictor, Trained
+from glocalk.training.context import FitContext
 
 OfficialRule = Literal["best_test", "validated", "last"]
 
@@ -23,41 +25,27 @@ State: TypeAlias = Mapping[str, Tensor]
 """What a fitted completer predicts from: tensors by name, so that reading a file of them executes
 nothing."""
 
-
-@dataclass
-class Training:
-    """What surrounds one training; a completer learns nothing about test ratings from it.
-
-    Attributes:
-        seed: of every random choice.
-        monitor: told of each epoch by completers that have epochs.
-        folder: where checkpoints go, one per stage, and are looked for first; None keeps none.
-        trainer: options of `lightning.Trainer`, for completers that use one.
-        loggers: Lightning loggers, one list per stage name.
-        checkpoint_seconds: time between two of a stage's checkpoints, at least; its last epoch
-            always leaves one.
-    """
-
-    seed: int = 0
-    monitor: Monitor = field(default_factory=Monitor)
-    folder: Path | None = None
-    trainer: dict[str, Any] = field(default_factory=dict)
-    loggers: dict[str, Sequence[Logger]] = field(default_factory=dict)
-    checkpoint_seconds: float = 0
+PartT = TypeVar("PartT")
 
 
-class Completer(ABC):
+class Completer(Predictor):
     """Predicts missing ratings from the observed ones.
 
-    A new completer is one file with a subclass and one `conf/model/*.yaml` that names it; the
-    conformance tests, the tables and the sweeps find it there.
+    Users call `fit`, `predict`, `top` and `save`, which take the ids of the data. A new completer
+    is a subclass with a `Config` and the methods `fit_matrix`, `predict_pairs`, `state`, `restore`
+    and `num_parameters`, which take indices; a `conf/model/*.yaml` that names the class makes it
+    an option `model=`, and the conformance tests, the tables and the sweeps find it there.
 
     Args:
-        config: its options, an instance of `Config`.
+        config: the options as an instance of `Config`, instead of keywords.
+        **options: the options of `Config`; those left out have their defaults.
+
+    Raises:
+        GlocalkError: an unknown option or an invalid value.
     """
 
-    Config: ClassVar[type[Settings]]
-    """The options and their bounds."""
+    Config: ClassVar[type[BaseConfig]]
+    """The options, their bounds and their defaults."""
 
     model_version: ClassVar[int] = 1
     """Raised when a change may alter the numbers, so that old records are not mixed with new."""
@@ -66,16 +54,34 @@ class Completer(ABC):
     """The protocol by which the model's own code picks the figure it reports."""
 
     has_epochs: ClassVar[bool] = True
-    """Whether there is an epoch to choose; without one, all protocols say the same."""
+    """Whether there is an epoch to choose; without one, all protocols give the same result."""
 
     deterministic: ClassVar[bool] = False
-    """Whether the seed changes nothing."""
+    """Whether the result does not depend on the seed."""
 
     side_information: ClassVar[bool] = False
     """Whether anything but ratings is used."""
 
-    @abstractmethod
-    def __init__(self, config: Any) -> None: ...
+    def __init__(self, config: BaseConfig | None = None, /, **options: Any) -> None:
+        self.config: Any = config if config is not None else self.Config.check(options, "")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Show the options of `Config` as the signature of the class."""
+        super().__init_subclass__(**kwargs)
+        if "Config" in cls.__dict__:
+            cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+                [
+                    inspect.Parameter(
+                        name,
+                        inspect.Parameter.KEYWORD_ONLY,
+                        default=inspect.Parameter.empty
+                        if field.is_required()
+                        else field.get_default(call_default_factory=True),
+                        annotation=field.annotation,
+                    )
+                    for name, field in cls.Config.model_fields.items()
+                ]
+            )
 
     @property
     def schedule(self) -> dict[str, int]:
@@ -84,15 +90,58 @@ class Completer(ABC):
 
     @property
     def budget(self) -> float:
-        """Share of the official updates that `schedule` has; 1 is all of them."""
+        """Share of the official updates that `schedule` makes; 1 is all of them."""
         return 1.0
 
-    @abstractmethod
-    def fit(self, train: RatingMatrix, valid: RatingMatrix | None, training: Training) -> None:
-        """Train on `train`. `valid` may guide what a model's own rules need; most ignore it."""
+    def fit(self, train: RatingMatrix, *, seed: int = 0, context: FitContext | None = None) -> Self:
+        """Train on `train`.
+
+        Args:
+            train: the training ratings. With ids (`Ratings`, the parts of a `Split`), `predict`
+                and `top` take these ids; without, they take indices.
+            seed: seed of every random choice.
+            context: observer, checkpoints and Trainer options, in place of `seed`; a plain
+                training needs none.
+
+        Returns:
+            The completer itself.
+
+        Raises:
+            GlocalkError: the ratings are unfit for the model, or the training diverges.
+        """
+        self.trained = None  # a fit that fails leaves no mixture of two
+        self.fit_matrix(train, FitContext(seed=seed) if context is None else context)
+        self.trained = Trained.of(train)
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted completer to a file that `glocalk.load` reads.
+
+        Raises:
+            NotFittedError: it is not fitted.
+            GlocalkError: the file cannot be written.
+        """
+        ModelFile.of(
+            self._trained(),
+            self.state(),
+            class_name=class_name(type(self)),
+            options=self.config.model_dump(),
+            model_version=self.model_version,
+            clip=self.clip,
+        ).write(Path(path))
 
     @abstractmethod
-    def predict(self, users: Indices, items: Indices) -> Values:
+    def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
+        """Train on the indices and ratings of `train`.
+
+        Args:
+            train: the training ratings.
+            context: seed, observer and where checkpoints go. A completer with epochs tells the
+                observer of each; `run_stage` does it for a LightningModule.
+        """
+
+    @abstractmethod
+    def predict_pairs(self, users: Indices, items: Indices) -> Values:
         """Predicted rating of each pair (users[k], items[k]), not clipped to the scale.
 
         Defined for every user and item of the training matrix's shape, with training ratings or
@@ -107,7 +156,7 @@ class Completer(ABC):
         """
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
-        """Predicted rating of each of `users` for each of `items`, as `predict` gives it.
+        """Predicted rating of each of `users` for each of `items`, as `predict_pairs` gives it.
 
         Args:
             users: [u] user indices.
@@ -117,18 +166,22 @@ class Completer(ABC):
             [u, i] predictions, not clipped.
         """
         pairs = np.repeat(users, len(items)), np.tile(items, len(users))
-        return self.predict(*pairs).reshape(len(users), len(items))
+        return self.predict_pairs(*pairs).reshape(len(users), len(items))
 
     @abstractmethod
     def state(self) -> State:
-        """All that `predict` and `num_parameters` need of the fit, for `restore`."""
+        """Everything that `predict_pairs` and `num_parameters` need of the fit, for `restore`.
+
+        Raises:
+            NotFittedError: the completer is not fitted.
+        """
 
     @abstractmethod
     def restore(self, state: State, shape: tuple[int, int]) -> None:
-        """Become the fitted completer of the same `Config` that gave `state`.
+        """Become the fitted completer of the same `Config` that returned `state`.
 
         Args:
-            state: what its `state` gave, on the CPU.
+            state: what its `state` returned, on the CPU.
             shape: (users, items) of its training matrix.
 
         Raises:
@@ -138,7 +191,24 @@ class Completer(ABC):
     @property
     @abstractmethod
     def num_parameters(self) -> int:
-        """How many numbers the training set."""
+        """Number of trained parameters."""
+
+    def _require(self, part: PartT | None) -> PartT:
+        """`part` of a fit, which is None before it.
+
+        Raises:
+            NotFittedError: it is None.
+        """
+        if part is None:
+            raise NotFittedError(f"This {type(self).__name__} is not fitted: call fit first.")
+        return part
+
+
+def class_name(cls: type[Completer]) -> str:
+    """The name that a class is found under again: `glocalk.GLocalK`, `package.Class`."""
+    if PUBLIC.get(cls.__name__) == cls.__module__:
+        return f"glocalk.{cls.__name__}"
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def take(state: State, name: str, shape: tuple[int, ...]) -> Tensor:

@@ -6,10 +6,10 @@ import math
 
 from pydantic import Field
 
-from glocalk.settings import Settings
+from glocalk.config import BaseConfig
 
 
-class BudgetSettings(Settings):
+class BudgetConfig(BaseConfig):
     """Options of a model that can be trained for a share of the official epochs."""
 
     epochs: int = Field(ge=1, description="official number of epochs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import lightning
 import numpy as np
@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from glocalk.completers.base import Completer, State, Training, take
-from glocalk.completers.stage import Stage, run_stage
+from glocalk.completers.base import Completer, State, take
 from glocalk.data.ratings import Indices, RatingMatrix
 from glocalk.errors import GlocalkError
+from glocalk.training.context import FitContext
+from glocalk.training.stage import Stage, run_stage
 
 _STAGE = "train"
 # Ratings that are not graded have no levels, and would fill the memory.
@@ -52,7 +53,7 @@ class StepwiseModule(lightning.LightningModule, Generic[OutputT]):
 
     @abstractmethod
     def trained(self) -> nn.Module:
-        """What the optimiser moves, without averages of it."""
+        """What the optimizer moves, without averages of it."""
 
     @abstractmethod
     def output(self) -> OutputT:
@@ -62,30 +63,25 @@ class StepwiseModule(lightning.LightningModule, Generic[OutputT]):
 class StepwiseCompleter(Completer, Generic[OutputT]):
     """One stage; predictions need what the network puts out and no training ratings."""
 
-    config: Any
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
-        self._module: StepwiseModule[OutputT] | None = None
-        self._restored: tuple[OutputT, int] | None = None
+    _module: StepwiseModule[OutputT] | None = None
+    _restored: tuple[OutputT, int] | None = None
 
     @property
     def schedule(self) -> dict[str, int]:
         return {_STAGE: self.config.epochs}
 
     def _run(
-        self, module: StepwiseModule[OutputT], numbers: Sequence[int], training: Training
+        self, module: StepwiseModule[OutputT], numbers: Sequence[int], context: FitContext
     ) -> None:
         """Train `module` on the steps of `numbers` in every epoch."""
         self._module, self._restored = module, None
         stage = Stage(_STAGE, module, self.schedule[_STAGE])
-        run_stage(stage, Steps(numbers), training, self.predict)
+        run_stage(stage, Steps(numbers), context, self.predict_pairs)
 
     def _output(self) -> OutputT:
         if self._restored is not None:
             return self._restored[0]
-        assert self._module is not None, "fit first"
-        return self._module.output()
+        return self._require(self._module).output()
 
     @staticmethod
     def _tensors(like: Tensor, *indices: Indices) -> tuple[Tensor, ...]:
@@ -112,8 +108,8 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
     def num_parameters(self) -> int:
         if self._restored is not None:
             return self._restored[1]
-        assert self._module is not None, "fit first"
-        return sum(parameter.numel() for parameter in self._module.trained().parameters())
+        module = self._require(self._module)
+        return sum(parameter.numel() for parameter in module.trained().parameters())
 
 
 def refuse_levels(train: RatingMatrix, model: str, most: int = MOST_LEVELS) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -102,13 +102,16 @@ class RatingMatrix:
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
         return digest.hexdigest()
 
-    def select(self, chosen: ArrayLike) -> RatingMatrix:
+    def select(self, chosen: ArrayLike) -> Self:
         """The ratings that `chosen` (a mask or positions) picks, on the same shape and scale."""
         chosen = np.asarray(chosen)
         if not chosen.size:
             chosen = chosen.astype(np.int64)  # an empty list would come as floats
-        return RatingMatrix(
-            self.users[chosen], self.items[chosen], self.ratings[chosen], self.shape, self.scale
+        return replace(
+            self,
+            users=self.users[chosen],
+            items=self.items[chosen],
+            ratings=self.ratings[chosen],
         )
 
 

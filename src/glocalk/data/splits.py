@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from glocalk.data.ids import Ids
+from glocalk.data.labeled import Ratings
 from glocalk.data.ratings import RatingMatrix
 from glocalk.errors import GlocalkError
 
@@ -35,18 +36,23 @@ class Split:
     ids: Ids | None = None
 
     def __post_init__(self) -> None:
-        parts = {"training": self.train, "test": self.test, "validation": self.valid}
+        parts = {
+            "train": ("training", self.train),
+            "test": ("test", self.test),
+            "valid": ("validation", self.valid),
+        }
         seen: set[tuple[object, ...]] = set()
         cells: list[np.ndarray] = []
-        for name, part in parts.items():
+        for field, (name, part) in parts.items():
             if part is None:
                 continue
             if not len(part):
                 raise GlocalkError(f"The {name} set of split '{self.name}' has no ratings.")
             seen.add((part.shape, part.scale))
             cells.append(part.users * part.num_items + part.items)
-        if self.ids and (len(self.ids.users), len(self.ids.items)) != self.train.shape:
-            raise GlocalkError(f"The ids of split '{self.name}' do not fit its shape.")
+            if self.ids is not None and not isinstance(part, Ratings):
+                # Whoever is handed a part knows whom and what its indices stand for.
+                object.__setattr__(self, field, Ratings.of(part, self.ids))
         if len(seen) > 1:
             raise GlocalkError(f"The parts of split '{self.name}' differ in shape or scale.")
         joined = np.sort(np.concatenate(cells))

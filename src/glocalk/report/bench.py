@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from glocalk.bench.record import Bench, Evaluation, Origin, ScalingPoint, WholeTraining
+from glocalk.records.benchmark import Bench, Evaluation, Origin, ScalingPoint, WholeTraining
 from glocalk.report.cells import data_title
 from glocalk.report.layout import NOTHING, csv_text, markdown_table, number, whole
 from glocalk.report.style import svg_text
@@ -23,11 +23,11 @@ _EVALUATION_COLUMNS = (
 )
 _TRAINING_COLUMNS = (
     *("data", "part", "epochs", "evaluations", "seconds", "gradient_seconds"),
-    *("optimiser_seconds", "other_seconds", "peak_mb", "threads"),
+    *("optimizer_seconds", "other_seconds", "peak_mb", "threads"),
 )
 _SCALING_COLUMNS = (
     *("stage", "ratings", "users", "items", "evaluations", "gradient_seconds"),
-    *("optimiser_seconds", "peak_mb", "threads"),
+    *("optimizer_seconds", "peak_mb", "threads"),
 )
 
 
@@ -106,21 +106,21 @@ def _training_rows(training: WholeTraining) -> list[list[str]]:
     rows: list[list[str]] = []
     for cost in training.stages:
         counts = whole(cost.epochs), whole(cost.evaluations)
-        other = cost.seconds - cost.gradient_seconds - cost.optimiser_seconds
-        seconds = cost.seconds, cost.gradient_seconds, cost.optimiser_seconds, other
+        other = cost.seconds - cost.gradient_seconds - cost.optimizer_seconds
+        seconds = cost.seconds, cost.gradient_seconds, cost.optimizer_seconds, other
         rows.append([cost.stage, *counts, *(number(each, 2) for each in seconds)])
     evaluating = training.evaluation_seconds
     rows.append(["evaluation", "", "", number(evaluating, 2), "", "", number(evaluating, 2)])
     gradient = sum(cost.gradient_seconds for cost in training.stages)
-    optimiser = sum(cost.optimiser_seconds for cost in training.stages)
+    optimizer = sum(cost.optimizer_seconds for cost in training.stages)
     total = _total(training)
     rows.append(
         [
             "total",
             whole(sum(cost.epochs for cost in training.stages)),
             whole(sum(cost.evaluations for cost in training.stages)),
-            *(number(each, 2) for each in (total, gradient, optimiser)),
-            number(total - gradient - optimiser, 2),
+            *(number(each, 2) for each in (total, gradient, optimizer)),
+            number(total - gradient - optimizer, 2),
         ]
     )
     return rows
@@ -140,7 +140,7 @@ def _scaling_csv(bench: Bench) -> str:
             whole(point.items),
             whole(point.evaluations),
             number(point.seconds, 4),
-            number(point.optimiser_seconds, 4),
+            number(point.optimizer_seconds, 4),
             number(point.peak_mb, 0),
             threads,
         ]
@@ -170,7 +170,7 @@ def _markdown(bench: Bench) -> str:
     if bench.trainings:
         parts.append(
             "## One whole training\n\n"
-            "Seconds by what they were spent on: losses and gradients, the optimiser's vectors and "
+            "Seconds by what they were spent on: losses and gradients, the optimizer's vectors and "
             "line search, evaluating the test ratings after each epoch, and the rest (Trainer, "
             "callbacks, logging, checkpoints).\n\n"
             + _training_table(bench.trainings)
@@ -180,7 +180,7 @@ def _markdown(bench: Bench) -> str:
         parts.append(
             "## Scaling\n\n"
             "Planted ratings, users and items growing with the square root of their number. "
-            "Seconds of one loss and gradient and of the optimiser's work beside it, mean over "
+            "Seconds of one loss and gradient and of the optimizer's work beside it, mean over "
             "an epoch.\n\n![Time and memory against ratings](bench_scaling.svg)\n\n"
             + _scaling_table(bench.scaling)
             + _origin(bench.origins["scaling"])
@@ -220,16 +220,16 @@ def _evaluation_table(found: Sequence[Evaluation]) -> str:
 
 def _training_table(trainings: Sequence[WholeTraining]) -> str:
     header = ["Data", "Seconds", "Pre-training", "Fine-tuning", "Losses and gradients"]
-    header += ["Optimiser", "Evaluation", "Rest", "Evaluation and rest", "Peak MB"]
+    header += ["Optimizer", "Evaluation", "Rest", "Evaluation and rest", "Peak MB"]
     rows = []
     for training in trainings:
         total = _total(training)
         seconds = {cost.stage: cost.seconds for cost in training.stages}
         gradient = sum(cost.gradient_seconds for cost in training.stages)
-        optimiser = sum(cost.optimiser_seconds for cost in training.stages)
+        optimizer = sum(cost.optimizer_seconds for cost in training.stages)
         evaluating = training.evaluation_seconds
-        rest = total - gradient - optimiser - evaluating
-        shown = total, seconds["pretrain"], seconds["finetune"], gradient, optimiser, evaluating
+        rest = total - gradient - optimizer - evaluating
+        shown = total, seconds["pretrain"], seconds["finetune"], gradient, optimizer, evaluating
         rows.append(
             [
                 data_title(training.data),
@@ -242,7 +242,7 @@ def _training_table(trainings: Sequence[WholeTraining]) -> str:
 
 
 def _scaling_table(points: Sequence[ScalingPoint]) -> str:
-    header = ["Stage", "Ratings", "Users", "Items", "Loss and gradient", "Optimiser"]
+    header = ["Stage", "Ratings", "Users", "Items", "Loss and gradient", "Optimizer"]
     header += ["µs a rating", "Peak MB"]
     rows = [
         [
@@ -251,7 +251,7 @@ def _scaling_table(points: Sequence[ScalingPoint]) -> str:
             f"{point.users:,}",
             f"{point.items:,}",
             f"{point.seconds:.3f}",
-            f"{point.optimiser_seconds:.3f}",
+            f"{point.optimizer_seconds:.3f}",
             f"{1e6 * point.seconds / point.ratings:.3f}",
             f"{point.peak_mb:.0f}",
         ]

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from glocalk.records import Record
+from glocalk.records.run import Record
 from glocalk.report.published import Published
 
 # Data sets of the paper, in its order, by config name.
@@ -78,7 +78,7 @@ class Cell:
     @property
     def seconds(self) -> float | None:
         """Median time of a training on all training ratings."""
-        times = [run.seconds["training_2"] for run in self.runs]
+        times = [run.seconds["final"] for run in self.runs]
         return statistics.median(times) if times else None
 
     def _values(self, protocol: str) -> list[float]:

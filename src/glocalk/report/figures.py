@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from glocalk.records import Curves, Record
+from glocalk.records.run import Curves, Record
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import rmse
 from glocalk.report.style import svg_text
@@ -20,7 +20,7 @@ Errors: TypeAlias = NDArray[np.float64]
 
 MODEL = "glocal_k"
 
-# Okabe & Ito's palette, told apart with colour-blind eyes too; markers differ in shape as well.
+# Okabe & Ito's palette, told apart with color-blind eyes too; markers differ in shape as well.
 _TEST, _VALID, _PUBLISHED = "#0072B2", "#E69F00", "#000000"
 _MARKS = {  # the first is larger, to be seen where validation chooses the same epoch
     "best_test": ("v", 9, "#D55E00"),
@@ -46,7 +46,7 @@ def curves_figure(cell: Cell) -> Figure:
     figure = Figure(figsize=(8.4, 4.2), layout="constrained")
     axes = figure.add_subplot()
     runs = [run for run in cell.runs if _epochs(run) > 1]
-    test = np.array([run.curves["training_2"].test_rmse for run in runs])  # [seeds, epochs]
+    test = np.array([run.curves["final"].test_rmse for run in runs])  # [seeds, epochs]
     valid = _validation(runs)
     _draw(axes, test, _TEST, "Test")
     if valid is not None:
@@ -59,7 +59,7 @@ def curves_figure(cell: Cell) -> Figure:
     needed = [*np.ravel(marked), *([] if cell.published_rmse is None else [cell.published_rmse])]
     axes.set_ylim(*_limits(np.array(drawn), np.array(needed)))
     axes.set_xlim(0, test.shape[1] + 1)
-    _show_stages(axes, runs[0].curves["training_2"])
+    _show_stages(axes, runs[0].curves["final"])
     axes.set_ylabel("RMSE")
     axes.set_title(f"{cell.title} on {data_title(cell.data)}", loc="left", pad=18)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
@@ -67,13 +67,13 @@ def curves_figure(cell: Cell) -> Figure:
 
 
 def _epochs(run: Record) -> int:
-    curves = run.curves.get("training_2")
+    curves = run.curves.get("final")
     return len(curves.test_rmse) if curves else 0
 
 
 def _validation(runs: Sequence[Record]) -> Errors | None:
-    """[seeds, epochs] validation RMSE of the seeds whose training 1 was made."""
-    columns = [run.curves["training_1"].valid_rmse for run in runs if "training_1" in run.curves]
+    """[seeds, epochs] validation RMSE of the seeds that have a selection run."""
+    columns = [run.curves["selection"].valid_rmse for run in runs if "selection" in run.curves]
     return np.array(columns, dtype=np.float64) if columns else None
 
 
@@ -93,7 +93,7 @@ def _mark(axes: Axes, cell: Cell, runs: Sequence[Record], protocol: str) -> list
     epochs, errors = [], []
     for run in runs:
         result = run.protocols[protocol]
-        stages = run.curves["training_2"].stage
+        stages = run.curves["final"].stage
         before = stages.index(stages[-1])  # the epochs of a protocol are those of the last stage
         if result.rmse_epoch is not None:
             epochs.append(before + result.rmse_epoch)

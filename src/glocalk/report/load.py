@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from glocalk.errors import GlocalkError
-from glocalk.records import PROTOCOLS, Record
+from glocalk.records.run import PROTOCOLS, Record
 from glocalk.report.cells import is_default
 
 CellKey: TypeAlias = tuple[str, str, float, str, str]

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from glocalk.records import Record, write_atomically
+from glocalk.files import write_atomically
+from glocalk.records.run import Record
 from glocalk.report.cells import Cell, data_title, default_runs, table1_cells
 from glocalk.report.layout import NOTHING, csv_text, difference, markdown_table, number, rmse
 from glocalk.report.load import Local, load_committed, load_local, name_of

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from glocalk.errors import GlocalkError
-from glocalk.records import Record
+from glocalk.records.run import Record
 from glocalk.report.load import load_local, name_of
 
 SYNTHETIC = "synthetic"

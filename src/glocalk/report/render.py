@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from glocalk.bench.record import Bench
 from glocalk.errors import GlocalkError
-from glocalk.records import write_atomically
+from glocalk.files import write_atomically
+from glocalk.records.benchmark import Bench
 from glocalk.report.bench import bench_texts
 from glocalk.report.cells import table1_cells
 from glocalk.report.costs import costs_markdown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from glocalk.records import PROTOCOLS, Record
+from glocalk.records.run import PROTOCOLS, Record
 from glocalk.report.layout import csv_text, number, whole
 
 COLUMNS = (

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glocalk.errors import GlocalkError
+from glocalk.records.search import Search
 from glocalk.report.layout import csv_text, number, whole, yes
-from glocalk.search_record import Search
 
 _COLUMNS = ("data", "model", "trial", "options", "state", "valid_rmse", "epoch", "best", "seconds")
 

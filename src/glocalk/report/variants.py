@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from glocalk.records import Record
+from glocalk.records.run import Record
 from glocalk.report.cells import data_title, is_default
 from glocalk.report.layout import difference, markdown_table, rmse
 from glocalk.report.published import Published

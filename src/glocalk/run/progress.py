@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from glocalk.metrics import Errors
+from glocalk.records.run import RunName
 
 _log = logging.getLogger(__name__)
 _LINE_EVERY = 10  # epochs, where there is no terminal to redraw
@@ -45,12 +46,12 @@ class EpochProgress:
         self._task = self._bar.add_task(
             title, total=trainings * sum(schedule.values()) or None, errors=""
         )
-        self._training = 0
+        self._training: RunName = "final"
 
-    def training_started(self, number: int) -> None:
-        """Training `number` (1, 2) begins, or goes on."""
-        self._training = number
-        self._bar.update(self._task, completed=self._epochs_before(number))
+    def training_started(self, name: RunName) -> None:
+        """The training `name` starts, or continues."""
+        self._training = name
+        self._bar.update(self._task, completed=self._epochs_before(name))
 
     def epoch_ended(
         self, stage: str, epoch: int | None, test: Errors, valid: Errors | None
@@ -61,7 +62,7 @@ class EpochProgress:
         names = list(self.schedule)
         stages_before = sum(self.schedule[name] for name in names[: names.index(stage)])
         of = self.schedule[stage]
-        where = f"{self.title} · training {self._training} · {stage} {epoch}/{of}"
+        where = f"{self.title} · {self._training} run · {stage} {epoch}/{of}"
         errors = f"test {test.rmse:.4f}" + (f" valid {valid.rmse:.4f}" if valid else "")
         self._bar.update(
             self._task,
@@ -84,6 +85,7 @@ class EpochProgress:
     ) -> None:
         self._bar.stop()
 
-    def _epochs_before(self, number: int) -> int:
-        # Training 2 is the last one whether or not training 1 is made.
-        return (self.trainings - 1 if number == 2 else 0) * sum(self.schedule.values())
+    def _epochs_before(self, name: RunName) -> int:
+        # The final run comes last, whether or not there is a selection run.
+        before = self.trainings - 1 if name == "final" else 0
+        return before * sum(self.schedule.values())

@@ -1,30 +1,30 @@
 """The protocols: which training and which epoch a reported test error is taken from.
 
-Their meaning is told in the README; the epochs meant are those of the last stage.
+The README explains each; the epochs are those of the last stage.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from glocalk.completers.base import OfficialRule
-from glocalk.completers.monitor import Monitor
-from glocalk.records import Curves, ProtocolResult
+from glocalk.records.run import Curves, ProtocolResult, RunName
+from glocalk.run.monitor import Monitor
 
 
 @dataclass(frozen=True)
-class Trained:
+class FinishedTraining:
     """One finished training as the protocols see it.
 
     Attributes:
-        number: 1, with a part of the training ratings held out, or 2, on all of them.
+        name: `selection`, with a part of the training ratings held out, or `final`, on all of
+            them.
         monitor: its curves and per-user errors.
     """
 
-    number: Literal[1, 2]
+    name: RunName
     monitor: Monitor
 
     @property
@@ -46,7 +46,7 @@ class Trained:
         """The result with each metric taken at its own row."""
         curves = self.curves
         return ProtocolResult(
-            training=self.number,
+            training=self.name,
             rmse=curves.test_rmse[rmse_row],
             mae=curves.test_mae[mae_row],
             ndcg=curves.test_ndcg[ndcg_row],
@@ -59,14 +59,14 @@ class Trained:
     def errors_key(self, row: int) -> str:
         """Name of a row's per-user errors in the record."""
         stage, epoch = self.curves.stage[row], self.curves.epoch[row]
-        return f"training_{self.number}/{stage}" + ("" if epoch is None else f"/{epoch}")
+        return f"{self.name}/{stage}" + ("" if epoch is None else f"/{epoch}")
 
     def row_of(self, epoch: int | None) -> int:
         """The last stage's row of an epoch."""
         return self.last_stage[self.curves.epoch[self.last_stage.start :].index(epoch)]
 
 
-def best_test(training: Trained) -> ProtocolResult:
+def best_test(training: FinishedTraining) -> ProtocolResult:
     """The least test error, the highest NDCG, each at its own (earliest) epoch."""
     curves, rows = training.curves, training.last_stage
 
@@ -79,36 +79,36 @@ def best_test(training: Trained) -> ProtocolResult:
     )
 
 
-def validated_epoch(training_1: Trained) -> int | None:
+def validated_epoch(selection: FinishedTraining) -> int | None:
     """The (earliest) epoch of least validation RMSE."""
-    rows = training_1.last_stage
-    column = training_1.curves.valid_rmse[rows.start :]
+    rows = selection.last_stage
+    column = selection.curves.valid_rmse[rows.start :]
     row = rows[int(np.argmin([np.inf if rmse is None else rmse for rmse in column]))]
-    return training_1.curves.epoch[row]
+    return selection.curves.epoch[row]
 
 
 def take_results(
-    training_1: Trained | None,
-    training_2: Trained,
+    selection: FinishedTraining | None,
+    final: FinishedTraining,
     chosen_epoch: int | None,
     official: OfficialRule,
 ) -> dict[str, ProtocolResult]:
     """The result under every protocol.
 
     Args:
-        training_1: None where it was not made: `held_out` is then left out.
-        training_2: the training on all training ratings.
+        selection: the selection run; None where it was not made: `held_out` is then left out.
+        final: the final run, on all training ratings.
         chosen_epoch: the epoch that validation chose; None for a completer without epochs, or where
             none was chosen: `validated` is then left out.
         official: the rule of the model's own code.
     """
-    last = training_2.last_stage[-1]
-    results = {"best_test": best_test(training_2), "last": training_2.at(last, last, last)}
-    if chosen_epoch is not None or not training_2.has_epochs:
-        row = training_2.row_of(chosen_epoch)
-        results["validated"] = training_2.at(row, row, row)
-    if training_1 is not None:
-        row = training_1.row_of(chosen_epoch)
-        results["held_out"] = training_1.at(row, row, row)
+    last = final.last_stage[-1]
+    results = {"best_test": best_test(final), "last": final.at(last, last, last)}
+    if chosen_epoch is not None or not final.has_epochs:
+        row = final.row_of(chosen_epoch)
+        results["validated"] = final.at(row, row, row)
+    if selection is not None:
+        row = selection.row_of(chosen_epoch)
+        results["held_out"] = selection.at(row, row, row)
     results["official"] = results[official]
     return results

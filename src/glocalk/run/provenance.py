@@ -1,17 +1,13 @@
-"""Where a result comes from: config hash, commit, versions, memory."""
+"""Where a result comes from: commit, versions, device, memory."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 import platform
 import re
 import resource
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -27,12 +23,6 @@ _LIBRARIES = (
 )
 _ROOT = Path(__file__).resolve().parents[3]
 _CODE = ("src", "conf")  # what can change a number
-
-
-def config_hash(config: Mapping[str, Any]) -> str:
-    """SHA-256 of the config as canonical JSON."""
-    text = json.dumps(config, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def commit() -> tuple[str | None, bool]:

@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from filelock import FileLock
 
+from glocalk.completers.registry import build_completer
+from glocalk.data.sources import build_source
 from glocalk.errors import GlocalkError
 from glocalk.metrics import Errors
+from glocalk.records.identity import search_identity
+from glocalk.records.search import Search, Trial
 from glocalk.run import provenance
+from glocalk.run.config import RunConfig
 from glocalk.run.execute import quieten_lightning, train_once
-from glocalk.run.settings import RunSettings, build_completer, build_source
-from glocalk.search_record import Search, Trial
 
 if TYPE_CHECKING:
     import optuna
@@ -36,7 +39,7 @@ _log = logging.getLogger(__name__)
 _RANDOM_TRIALS = 5
 
 
-def search(settings: RunSettings, space: Mapping[str, Any], trials: int) -> Search:
+def search(settings: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
     """Make the trials that are missing, and keep the record up to date after each.
 
     Args:
@@ -91,13 +94,13 @@ def describe(trial: Trial) -> str:
 class _Task:
     """A search and where it lies."""
 
-    settings: RunSettings
+    settings: RunConfig
     space: dict[str, Any]
     folder: Path
     blank: Search
 
     @classmethod
-    def of(cls, settings: RunSettings, space: dict[str, Any]) -> _Task:
+    def of(cls, settings: RunConfig, space: dict[str, Any]) -> _Task:
         completer = build_completer(settings.model)
         if not space:
             raise GlocalkError(f"conf/search/{settings.model_name}.yaml names no option to try.")
@@ -112,14 +115,8 @@ class _Task:
             seed=settings.seed,
             config=settings.identity,
             space=space,
-            identity=provenance.config_hash(
-                {
-                    "config": settings.identity,
-                    "space": space,
-                    "seed": settings.seed,
-                    "data": checksum,
-                    "model_version": completer.model_version,
-                }
+            identity=search_identity(
+                settings.identity, space, settings.seed, checksum, completer.model_version
             ),
             data_checksum=checksum,
             model_version=completer.model_version,

@@ -1,0 +1,185 @@
+"""GLocal-K: global and local kernels for recommender systems.
+
+Han, Lim, Long, Burgstaller, Poon, CIKM 2021, arXiv 2108.12184; official code
+`usydnlp/Glocal_K`. An auto-encoder over items' rating rows whose weights are multiplied by
+local kernels is pre-trained on the rating matrix R [items, users]:
+
+    p(R) = output(hidden(R)),   loss = ½ Σ_observed (r − p)² + Σ_layers (λ₂ ½ΣW² + λ_s ½ΣŴ²)
+
+and fine-tuned, with the same loss, on R convolved with a global kernel that the network's own
+prediction makes:
+
+    μ = mean over users of p(R),   GK = dot_scale · Σᵢ μᵢ kᵢ,   p = p(ReLU(R ⊗ GK))
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+import torch
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from glocalk.completers.autoencoders.base import AutoEncoderCompleter, StageConfig
+from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNetwork, KernelStage
+from glocalk.completers.autoencoders.kernels import average_global_kernel, global_kernel
+from glocalk.completers.autoencoders.layers import EffectiveLayer, encode, truncated_normal_
+from glocalk.data.ratings import RatingMatrix
+from glocalk.operators.base import RatingOperator, mean_prediction
+from glocalk.training.context import FitContext
+from glocalk.training.data import FullBatch
+
+_log = logging.getLogger(__name__)
+
+_KERNEL_SIGMA = 0.1  # of the item kernels' initial values
+# All entries of a global kernel are negative with probability 2⁻ᵗ²; two of 3 × 3 are positive in
+# 98 draws of 100, mostly the first.
+_MOST_DRAWS = 100
+
+
+class OptionalStageConfig(StageConfig):
+    """A stage that 0 epochs leave out."""
+
+    epochs: int = Field(ge=0)
+
+
+class GLocalKConfig(KernelConfig):
+    """Options of GLocal-K, with the paper's symbols."""
+
+    kernel_size: int = Field(ge=1, description="t of the t × t global kernel")
+    convolution_layers: int = Field(ge=1)
+    aggregation: Literal["weighted", "average"]
+    dot_scale: float
+    redraw_kernels: bool = Field(description="whether item kernels that blind are drawn again")
+    pretrain: OptionalStageConfig
+    finetune: OptionalStageConfig
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _odd(cls, size: int) -> int:
+        if size % 2 == 0:
+            raise ValueError("the global kernel has a middle, so its size must be odd (3, 5, 7)")
+        return size
+
+    @model_validator(mode="after")
+    def _trains(self) -> GLocalKConfig:
+        if not self.pretrain.epochs and not self.finetune.epochs:
+            raise ValueError("one of the two stages needs an epoch")
+        return self
+
+
+class GLocalKNetwork(KernelNetwork):
+    """The network that both stages train.
+
+    Args:
+        shape: (users, items).
+        config: the options.
+        generator: source of the initial values.
+    """
+
+    config: GLocalKConfig
+
+    def __init__(
+        self, shape: tuple[int, int], config: GLocalKConfig, generator: torch.Generator
+    ) -> None:
+        users, items = shape
+        super().__init__(users, config, generator)
+        self.item_kernels = nn.ParameterList(
+            truncated_normal_(torch.empty(items, config.kernel_size**2), _KERNEL_SIGMA, generator)
+            for _ in range(config.convolution_layers)
+        )
+
+    def global_pass(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
+        """Last hidden layer [items, hidden] of the pass over the convolved R: fine-tuning."""
+        kernels = self.global_kernels(ratings, layers)
+        return encode(ratings.convolved_product(kernels, layers[0].weight), layers)
+
+    def global_kernels(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> list[Tensor]:
+        """The [t, t] global kernel of each convolution layer."""
+        scale = self.config.dot_scale
+        if self.config.aggregation == "average":
+            return [average_global_kernel(kernels, scale) for kernels in self.item_kernels]
+        pooled = mean_prediction(self.local_pass(ratings, layers), *layers[-1])
+        return [global_kernel(pooled, kernels, scale) for kernels in self.item_kernels]
+
+    @torch.no_grad()
+    def redraw_blinding_kernels(
+        self, ratings: RatingOperator, generator: torch.Generator
+    ) -> list[int]:
+        """Draw item kernels again while their global kernel has fewer than two positive entries.
+
+        Each positive entry keeps about one cell alive for each rating; under one of them or none
+        the convolved matrix has fewer live cells than R has ratings, down to 0 everywhere, where
+        every gradient of the kernel is 0 as well. No error is looked at, and none of the test set.
+
+        Returns:
+            For each convolution layer, how often its kernels were drawn again.
+        """
+        layers, _ = self.effective()
+        draws = [0] * len(self.item_kernels)
+        for _ in range(_MOST_DRAWS):
+            blind = [
+                int((kernel > 0).sum()) < min(2, kernel.numel())
+                for kernel in self.global_kernels(ratings, layers)
+            ]
+            if not any(blind):
+                break
+            for layer in [layer for layer, is_blind in enumerate(blind) if is_blind]:
+                truncated_normal_(self.item_kernels[layer], _KERNEL_SIGMA, generator)
+                draws[layer] += 1
+        return draws
+
+
+class PreTraining(KernelStage):
+    """Stage 1: the auto-encoder on the rating matrix (Sec. 3.1 of the paper)."""
+
+    stage = "pretrain"
+    network: GLocalKNetwork
+
+    def trained(self) -> nn.Module:
+        return self.network.autoencoder
+
+
+class FineTuning(KernelStage):
+    """Stage 2: auto-encoder and item kernels on the convolved matrix (Sec. 3.2)."""
+
+    stage = "finetune"
+    network: GLocalKNetwork
+
+    def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
+        return self.network.global_pass(ratings, layers)
+
+
+class GLocalK(AutoEncoderCompleter):
+    """Pre-training, then fine-tuning of one network; predictions are those of the last stage."""
+
+    Config = GLocalKConfig
+    model_version = 3
+    official = "best_test"  # the official code prints its best test epoch, see the README
+    config: GLocalKConfig
+
+    @property
+    def schedule(self) -> dict[str, int]:
+        epochs = {"pretrain": self.config.pretrain.epochs, "finetune": self.config.finetune.epochs}
+        return {stage: number for stage, number in epochs.items() if number}
+
+    def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
+        generator = torch.Generator().manual_seed(context.seed)
+        network = GLocalKNetwork(train.shape, self.config, generator)
+        self._data = FullBatch(train, self.config.formulation)
+        pretrain, finetune = self.config.pretrain, self.config.finetune
+        if pretrain.epochs:
+            self._run(PreTraining(network, pretrain.iterations), pretrain, context)
+        if finetune.epochs:
+            if self.config.redraw_kernels:
+                self._redraw_kernels(network, self._data, generator)
+            self._run(FineTuning(network, finetune.iterations), finetune, context)
+
+    @staticmethod
+    def _redraw_kernels(
+        network: GLocalKNetwork, data: FullBatch, generator: torch.Generator
+    ) -> None:
+        draws = network.redraw_blinding_kernels(data.operator(network), generator)
+        if any(draws):
+            _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)

@@ -1,0 +1,124 @@
+"""Two baselines that any completer should beat: closed forms, no gradient, no epoch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from glocalk.completers.base import Completer, State, take
+from glocalk.config import BaseConfig
+from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.training.context import FitContext
+
+
+class GlobalMeanConfig(BaseConfig):
+    """No options."""
+
+
+class GlobalMean(Completer):
+    """Predicts the mean μ of the training ratings for every pair."""
+
+    Config = GlobalMeanConfig
+    has_epochs = False
+    deterministic = True
+
+    config: GlobalMeanConfig
+    _mean: float | None = None
+
+    def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
+        del context
+        self._mean = float(train.ratings.mean())
+
+    def predict_pairs(self, users: Indices, items: Indices) -> Values:
+        del items
+        return np.full(len(users), self._require(self._mean))
+
+    def state(self) -> State:
+        return {"mean": torch.tensor(self._require(self._mean), dtype=torch.float64)}
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        del shape
+        self._mean = float(take(state, "mean", ()))
+
+    @property
+    def num_parameters(self) -> int:
+        return 1
+
+
+class BiasConfig(BaseConfig):
+    """Regularization of the offsets, in ratings: each mean is shrunk as by so many zeros."""
+
+    item_damping: float = Field(default=25.0, ge=0)
+    user_damping: float = Field(default=10.0, ge=0)
+
+
+class Offsets(NamedTuple):
+    """What `Bias` fits: the mean, the offsets bᵤ [users] and bᵢ [items]."""
+
+    mean: float
+    users: Values
+    items: Values
+
+
+class Bias(Completer):
+    """Mean, item offset and user offset, each regularized.
+
+        r̂ᵤᵢ = μ + bᵢ + bᵤ
+        bᵢ = Σ_u (rᵤᵢ − μ) / (item_damping + |Rᵢ|)
+        bᵤ = Σ_i (rᵤᵢ − μ − bᵢ) / (user_damping + |Rᵤ|)
+
+    Users and items without training ratings have offset 0. Source: Koren, "Factor in the
+    neighbors", TKDD 2010, Sec. 2.1, whose dampings are 25 and 10.
+    """
+
+    Config = BiasConfig
+    has_epochs = False
+    deterministic = True
+
+    config: BiasConfig
+
+    _offsets: Offsets | None = None
+
+    def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
+        del context
+        mean = float(train.ratings.mean())
+        rest = train.ratings - mean
+        of_items = _damped_means(rest, train.items, train.num_items, self.config.item_damping)
+        rest = rest - of_items[train.items]
+        of_users = _damped_means(rest, train.users, train.num_users, self.config.user_damping)
+        self._offsets = Offsets(mean, of_users, of_items)
+
+    def predict_pairs(self, users: Indices, items: Indices) -> Values:
+        mean, of_users, of_items = self._require(self._offsets)
+        return mean + of_items[items] + of_users[users]
+
+    def state(self) -> State:
+        mean, of_users, of_items = self._require(self._offsets)
+        return {
+            "mean": torch.tensor(mean, dtype=torch.float64),
+            "item_offsets": torch.from_numpy(of_items),
+            "user_offsets": torch.from_numpy(of_users),
+        }
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        users, items = shape
+        self._offsets = Offsets(
+            mean=float(take(state, "mean", ())),
+            users=take(state, "user_offsets", (users,)).numpy(),
+            items=take(state, "item_offsets", (items,)).numpy(),
+        )
+
+    @property
+    def num_parameters(self) -> int:
+        _, of_users, of_items = self._require(self._offsets)
+        return 1 + len(of_items) + len(of_users)
+
+
+def _damped_means(values: Values, groups: Indices, size: int, damping: float) -> Values:
+    """Σ values / (damping + count) in each of `size` groups; 0 where there are none."""
+    sums = np.bincount(groups, weights=values, minlength=size)
+    counts = np.bincount(groups, minlength=size)
+    return np.where(counts > 0, sums / np.maximum(damping + counts, 1), 0.0)

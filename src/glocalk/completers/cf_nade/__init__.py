@@ -1,0 +1,1 @@
+"""CF-NADE: autoregressive, item-based."""

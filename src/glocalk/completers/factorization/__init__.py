@@ -1,0 +1,1 @@
+"""Matrix factorizations: biased MF, SVD++, Soft-Impute, Bayesian MF, and what they share."""

@@ -1,0 +1,169 @@
+"""Predictions from offsets and factors, the form that every matrix factorization ends in."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import torch
+
+from glocalk.completers.base import Completer, State, take
+from glocalk.completers.factorization.loops import Weights
+from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
+
+_CHUNK = 1 << 16  # pairs whose factors are gathered at a time, which bounds the memory
+
+
+@dataclass
+class Factors:
+    """r̂ᵤᵢ = μ + bᵤ + bᵢ + pᵤ·qᵢ.
+
+    Attributes:
+        mean: μ, in ratings.
+        user_offsets: [users] bᵤ.
+        item_offsets: [items] bᵢ.
+        user_factors: [users, rank] pᵤ.
+        item_factors: [items, rank] qᵢ.
+    """
+
+    mean: float
+    user_offsets: Values
+    item_offsets: Values
+    user_factors: Values
+    item_factors: Values
+
+    @classmethod
+    def initial(
+        cls, train: RatingMatrix, rank: int, std: float, generator: np.random.Generator
+    ) -> Self:
+        """What a training starts from: μ the mean rating, offsets 0, factors normal around 0.
+
+        Users and items without training ratings have factors 0 and, as no rating moves them, keep
+        them: they are predicted by what is known of the other side.
+
+        Args:
+            train: the training ratings.
+            rank: number of factors.
+            std: standard deviation of each initial factor.
+            generator: source of the factors.
+        """
+
+        def draw(rated: Indices, size: int) -> Values:
+            factors = std * generator.standard_normal((size, rank))
+            factors[np.bincount(rated, minlength=size) == 0] = 0
+            return factors
+
+        users, items = train.shape
+        return cls(
+            float(train.ratings.mean()),
+            np.zeros(users),
+            np.zeros(items),
+            draw(train.users, users),
+            draw(train.items, items),
+        )
+
+    @property
+    def weights(self) -> Weights:
+        """All but μ, the arrays themselves."""
+        return Weights(self.user_offsets, self.item_offsets, self.user_factors, self.item_factors)
+
+    def predict_pairs(self, users: Indices, items: Indices) -> Values:
+        """[pairs] predicted ratings of (users[k], items[k])."""
+        predicted = np.empty(len(users))
+        for start in range(0, len(users), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            u, i = users[part], items[part]
+            products = np.einsum("nk,nk->n", self.user_factors[u], self.item_factors[i])
+            predicted[part] = self.mean + self.user_offsets[u] + self.item_offsets[i] + products
+        return predicted
+
+    def predict_grid(self, users: Indices, items: Indices) -> Values:
+        """[u, i] predicted rating of each of `users` for each of `items`."""
+        products = self.user_factors[users] @ self.item_factors[items].T
+        offsets = self.user_offsets[users, None] + self.item_offsets[items]
+        return self.mean + offsets + products
+
+    def state(self) -> State:
+        """Every attribute as a tensor, for `of_state`."""
+        return {
+            field.name: torch.from_numpy(np.asarray(getattr(self, field.name)))
+            for field in fields(self)
+        }
+
+    @classmethod
+    def of_state(cls, state: State, shape: tuple[int, int], rank: int) -> Self:
+        """What `state` was taken of.
+
+        Args:
+            state: what `Factors.state` gave.
+            shape: (users, items).
+            rank: number of factors.
+
+        Raises:
+            GlocalkError: the state does not fit, see `take`.
+        """
+        users, items = shape
+        return cls(
+            float(take(state, "mean", ())),
+            take(state, "user_offsets", (users,)).numpy(),
+            take(state, "item_offsets", (items,)).numpy(),
+            take(state, "user_factors", (users, rank)).numpy(),
+            take(state, "item_factors", (items, rank)).numpy(),
+        )
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return sum(np.size(getattr(self, field.name)) for field in fields(self))
+
+
+def refuse_divergence(loss: float) -> None:
+    """End a gradient descent whose errors have overflowed.
+
+    Raises:
+        GlocalkError: the loss is not finite.
+    """
+    if not math.isfinite(loss):
+        raise GlocalkError(
+            f"The squared errors of an epoch sum to {loss:g}: the gradient descent "
+            "has diverged, so lower its learning_rate."
+        )
+
+
+class FactorCompleter(Completer):
+    """A completer whose predictions are those of `Factors`; a subclass fits them.
+
+    Attributes:
+        factors: what was fitted; None before.
+    """
+
+    factors: Factors | None = None
+
+    @property
+    @abstractmethod
+    def rank(self) -> int:
+        """Length of the vectors that it predicts from."""
+
+    def predict_pairs(self, users: Indices, items: Indices) -> Values:
+        return self._fitted.predict_pairs(users, items)
+
+    def predict_grid(self, users: Indices, items: Indices) -> Values:
+        return self._fitted.predict_grid(users, items)
+
+    def state(self) -> State:
+        return self._fitted.state()
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        self.factors = Factors.of_state(state, shape, self.rank)
+
+    @property
+    def num_parameters(self) -> int:
+        return self._fitted.size
+
+    @property
+    def _fitted(self) -> Factors:
+        return self._require(self.factors)

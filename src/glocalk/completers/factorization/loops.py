@@ -1,0 +1,197 @@
+"""The loops of matrix factorization, each over the observed ratings alone.
+
+Offsets and factors are float64. Steps of stochastic gradient descent change them in place, one
+rating after another on one thread, so that an order of the ratings has one result.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from glocalk.sparse.compiled import Array, compile_, dot, parallel, use_threads
+from glocalk.sparse.csr import CSR
+
+
+class Ratings(NamedTuple):
+    """Observed ratings as triples, in ascending order of users.
+
+    `users`, `items` and `ratings` are [n].
+    """
+
+    users: Array
+    items: Array
+    ratings: Array
+
+
+class Weights(NamedTuple):
+    """What steps change: `user_offsets` [users], `item_offsets` [items], `user_factors`
+    [users, rank], `item_factors` [items, rank].
+    """
+
+    user_offsets: Array
+    item_offsets: Array
+    user_factors: Array
+    item_factors: Array
+
+
+class Step(NamedTuple):
+    """Size and shrinkage of a step: learning rate γ, λ of the factors, λ_b of the offsets."""
+
+    learning_rate: float
+    regularization: float
+    bias_regularization: float
+
+
+def normal_equations(
+    ratings: CSR, rows: slice, targets: Array, design: Array
+) -> tuple[Array, Array]:
+    """Gram matrices and right-hand sides of the regression of each row's targets.
+
+    Args:
+        ratings: where the targets lie, [rows, columns].
+        rows: which rows.
+        targets: [entries] of `ratings`.
+        design: [columns, width] regressors z.
+
+    Returns:
+        Σ z zᵀ [rows, width, width], its lower triangle alone, and Σ target z [rows, width].
+    """
+    starts, stops = ratings.starts[rows], ratings.stops[rows]
+    width = design.shape[1]
+    gram, moments = np.zeros((len(starts), width, width)), np.zeros((len(starts), width))
+    use_threads()
+    _normal_equations(starts, stops, ratings.columns, targets, design, gram, moments)
+    return gram, moments
+
+
+def sgd_steps(ratings: Ratings, order: Array, mean: float, weights: Weights, step: Step) -> float:
+    """A step of r̂ = μ + bᵤ + bᵢ + pᵤ·qᵢ for each rating that `order` names.
+
+        b ← b + γ(e − λ_b b),   pᵤ ← pᵤ + γ(e qᵢ − λ pᵤ),   qᵢ ← qᵢ + γ(e pᵤ − λ qᵢ)
+
+    Returns:
+        Σ e², each error e = r − r̂ taken before its step.
+    """
+    return float(_sgd_steps(*ratings, order, mean, *weights, *step))
+
+
+def svd_pp_steps(
+    ratings: Ratings,
+    bounds: Array,
+    order: Array,
+    mean: float,
+    weights: Weights,
+    implicit_factors: Array,
+    step: Step,
+) -> float:
+    """A step of r̂ = μ + bᵤ + bᵢ + qᵢ·(pᵤ + sᵤ) for each rating that `order` names.
+
+    With sᵤ = |N(u)|^−½ Σ_{j ∈ N(u)} yⱼ, N(u) the items of all of the user's ratings,
+
+        b ← b + γ(e − λ_b b),   pᵤ ← pᵤ + γ(e qᵢ − λ pᵤ),   qᵢ ← qᵢ + γ(e (pᵤ + sᵤ) − λ qᵢ),
+        yⱼ ← yⱼ + γ(e |N(u)|^−½ qᵢ − λ yⱼ)   for every j ∈ N(u).
+
+    That is |N(u)| vectors a rating. But all of a user's yⱼ shrink by 1 − γλ and move by the same
+    vector at each step, so sᵤ ← sᵤ + γ(e qᵢ − λ sᵤ) follows without them; and after n steps of one
+    user, yⱼ is (1 − γλ)ⁿ times what it was, plus a vector that sᵤ tells. The numbers are those of
+    single updates, at the cost of the rank a rating.
+
+    Args:
+        ratings: all training ratings.
+        bounds: [users + 1] position of each user's first rating, then their number.
+        order: positions of the ratings, those of a user beside each other.
+        mean: μ.
+        weights: change.
+        implicit_factors: [items, rank] y; change.
+        step: γ, λ, λ_b.
+
+    Returns:
+        Σ e², each error e = r − r̂ taken before its step.
+    """
+    return float(_svd_pp_steps(*ratings, bounds, order, mean, *weights, implicit_factors, *step))
+
+
+@parallel
+def _normal_equations(
+    starts: Array, stops: Array, columns: Array, targets: Array, design: Array, gram: Array,
+    moments: Array,
+) -> None:  # fmt: skip
+    for row in prange(len(starts)):
+        for k in range(starts[row], stops[row]):
+            z, target = design[columns[k]], targets[k]
+            for a in range(len(z)):
+                moments[row, a] += target * z[a]
+                for b in range(a + 1):
+                    gram[row, a, b] += z[a] * z[b]
+
+
+@compile_
+def _sgd_steps(
+    users: Array, items: Array, ratings: Array, order: Array, mean: float, user_offsets: Array,
+    item_offsets: Array, user_factors: Array, item_factors: Array, learning_rate: float,
+    regularization: float, bias_regularization: float,
+) -> float:  # fmt: skip
+    total = 0.0
+    for k in order:
+        user, item = users[k], items[k]
+        p, q = user_factors[user], item_factors[item]
+        error = ratings[k] - (mean + user_offsets[user] + item_offsets[item] + dot(p, q))
+        total += error * error
+        user_offsets[user] += learning_rate * (error - bias_regularization * user_offsets[user])
+        item_offsets[item] += learning_rate * (error - bias_regularization * item_offsets[item])
+        for f in range(len(p)):
+            pf, qf = p[f], q[f]
+            p[f] += learning_rate * (error * qf - regularization * pf)
+            q[f] += learning_rate * (error * pf - regularization * qf)
+    return total
+
+
+@compile_
+def _svd_pp_steps(
+    users: Array, items: Array, ratings: Array, bounds: Array, order: Array, mean: float,
+    user_offsets: Array, item_offsets: Array, user_factors: Array, item_factors: Array,
+    implicit_factors: Array, learning_rate: float, regularization: float,
+    bias_regularization: float,
+) -> float:  # fmt: skip
+    rank = item_factors.shape[1]
+    before, s = np.empty(rank), np.empty(rank)
+    keep = 1 - learning_rate * regularization
+    total = 0.0
+    at = 0
+    while at < len(order):
+        user = users[order[at]]
+        first, last = bounds[user], bounds[user + 1]
+        norm = 1 / np.sqrt(last - first)
+        before[:] = 0
+        for n in range(first, last):
+            before += implicit_factors[items[n]]
+        before *= norm
+        s[:] = before
+        shrinkage = 1.0
+        p = user_factors[user]
+        while at < len(order) and users[order[at]] == user:
+            item = items[order[at]]
+            q = item_factors[item]
+            predicted = mean + user_offsets[user] + item_offsets[item] + dot(p, q) + dot(s, q)
+            error = ratings[order[at]] - predicted
+            total += error * error
+            user_offsets[user] += learning_rate * (error - bias_regularization * user_offsets[user])
+            item_offsets[item] += learning_rate * (error - bias_regularization * item_offsets[item])
+            for f in range(rank):
+                pf, qf, sf = p[f], q[f], s[f]
+                p[f] += learning_rate * (error * qf - regularization * pf)
+                q[f] += learning_rate * (error * (pf + sf) - regularization * qf)
+                s[f] += learning_rate * (error * qf - regularization * sf)
+            shrinkage *= keep
+            at += 1
+        # s = shrinkage · before + √|N| · shift, for each yⱼ becomes shrinkage · yⱼ + shift.
+        for f in range(rank):
+            s[f] = norm * (s[f] - shrinkage * before[f])
+        for n in range(first, last):
+            y = implicit_factors[items[n]]
+            for f in range(rank):
+                y[f] = shrinkage * y[f] + s[f]
+    return total

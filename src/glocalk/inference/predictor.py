@@ -1,0 +1,213 @@
+"""Predictions under the ids of the data: ratings of pairs, and each user's best unseen items.
+
+Predictions are made block by block: nothing of size users × items is held.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Self, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from glocalk.data.ids import Ids, Labels
+from glocalk.data.labeled import Ratings
+from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError, NotFittedError
+
+Unknown: TypeAlias = Literal["refuse", "mean"]
+"""What to do about an id that the training ratings do not have: raise an error, or predict the
+mean of the training ratings."""
+
+_CELLS = 1 << 20  # predictions held at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What predictions need to know of the training ratings.
+
+    Attributes:
+        ids: labels of users and items.
+        scale: (lowest, highest) rating.
+        mean: mean of the training ratings.
+        counts: [users] number of training ratings of each user.
+        items: [ratings] the item of each training rating, user after user.
+        title: name of the data set, for error messages.
+    """
+
+    ids: Ids
+    scale: tuple[float, float]
+    mean: float
+    counts: NDArray[Any]
+    items: NDArray[Any]
+    title: str = "the training ratings"
+
+    @classmethod
+    def of(cls, train: RatingMatrix, title: str = "the training ratings") -> Self:
+        """What to know of `train`; the ids of a matrix without ids are its indices."""
+        ids = train.ids if isinstance(train, Ratings) else Ids.numbered(train.shape)
+        return cls(
+            ids=ids,
+            scale=train.scale,
+            mean=float(train.ratings.mean()),
+            counts=np.bincount(train.users, minlength=train.num_users),
+            items=train.items.astype(np.int32),
+            title=title,
+        )
+
+    @cached_property
+    def starts(self) -> Indices:
+        """[users + 1] bounds of each user's entries in `items`."""
+        return np.concatenate([[0], np.cumsum(self.counts)])
+
+
+class Predictor(ABC):
+    """Predicts under ids what a subclass predicts for indices.
+
+    Attributes:
+        trained: what is known of the training ratings; None before `fit`.
+        clip: whether predictions are clipped to the rating scale.
+    """
+
+    trained: Trained | None = None
+    clip: bool = True
+
+    @abstractmethod
+    def predict_pairs(self, users: Indices, items: Indices) -> Values:
+        """Predicted rating [pairs] of each (users[k], items[k]), both indices, not clipped."""
+
+    @abstractmethod
+    def predict_grid(self, users: Indices, items: Indices) -> Values:
+        """Predicted rating [u, i] of each of `users` [u] for each of `items` [i], not clipped."""
+
+    def predict(self, users: ArrayLike, items: ArrayLike, unknown: Unknown = "refuse") -> Values:
+        """Predicted rating of each pair (users[k], items[k]).
+
+        Args:
+            users: [pairs] user ids.
+            items: [pairs] item ids.
+            unknown: `refuse` raises an error for an id without training data; `mean` predicts the
+                mean of the training ratings for its pairs.
+
+        Returns:
+            [pairs] predictions, clipped to the rating scale unless `clip` is False.
+
+        Raises:
+            NotFittedError: the completer is not fitted.
+            GlocalkError: an unknown id, or lists of different lengths.
+        """
+        known = self._trained()
+        users, items = self.known_labels(users, "user"), self.known_labels(items, "item")
+        if len(users) != len(items):
+            raise GlocalkError(
+                f"Users and items must be two lists of one length, not {len(users)} and "
+                f"{len(items)}."
+            )
+        u, i = known.ids.find_users(users), known.ids.find_items(items)
+        if unknown == "refuse":
+            _refuse_unknown(u, users, "user", known.title)
+            _refuse_unknown(i, items, "item", known.title)
+        found = (u >= 0) & (i >= 0)
+        predicted = np.full(len(u), known.mean)
+        predicted[found] = self._clipped(self.predict_pairs(u[found], i[found]))
+        return predicted
+
+    def top(self, users: ArrayLike | None = None, n: int = 10) -> pd.DataFrame:
+        """The `n` items with the highest predictions among those a user has not rated.
+
+        Items are ordered by the prediction before it is clipped; ties keep the order of the items
+        in the data set. A user with fewer unrated items gets all of them.
+
+        Args:
+            users: user ids; None for every user.
+            n: number of items for each user, at least 1.
+
+        Returns:
+            Columns user, item, rank (1, 2, …) and rating; users in the order given.
+
+        Raises:
+            NotFittedError: the completer is not fitted.
+            GlocalkError: an unknown user.
+        """
+        return pd.concat(self.top_blocks(users, n), ignore_index=True)
+
+    def top_blocks(self, users: ArrayLike | None = None, n: int = 10) -> Iterator[pd.DataFrame]:
+        """`top`, a block of users at a time; the first block may be empty."""
+        known = self._trained()
+        if n < 1:
+            raise GlocalkError(f"The number of items a user must be 1 or more, not {n}.")
+        if users is None:
+            indices = np.arange(len(known.ids.users))
+        else:
+            wanted = self.known_labels(users, "user")
+            indices = known.ids.find_users(wanted)
+            _refuse_unknown(indices, wanted, "user", known.title)
+        size = max(1, _CELLS // len(known.ids.items))
+        return (
+            self._top_of(known, indices[start : start + size], n)
+            for start in range(0, max(len(indices), 1), size)
+        )
+
+    def _top_of(self, known: Trained, users: Indices, n: int) -> pd.DataFrame:
+        items = np.arange(len(known.ids.items))
+        grid = self.predict_grid(users, items)
+        rated = [known.items[known.starts[u] : known.starts[u + 1]] for u in users]
+        for row, seen in zip(grid, rated, strict=True):
+            row[seen] = -np.inf
+        n = min(n, len(items))
+        # Each row's n-th highest first: what lies below it need not be sorted.
+        least = np.partition(grid, len(items) - n, axis=1)[:, [len(items) - n]]
+        rows, columns = np.nonzero((grid >= least) & (grid > -np.inf))
+        values = grid[rows, columns]
+        order = np.lexsort((columns, -values, rows))
+        rows, columns, values = rows[order], columns[order], values[order]
+        rank = np.arange(len(rows)) - np.searchsorted(rows, rows) + 1
+        chosen = rank <= n
+        return pd.DataFrame(
+            {
+                "user": known.ids.users[users[rows[chosen]]],
+                "item": known.ids.items[columns[chosen]],
+                "rank": rank[chosen],
+                "rating": self._clipped(values[chosen]),
+            }
+        )
+
+    def known_labels(self, wanted: ArrayLike, kind: Literal["user", "item"]) -> Labels:
+        """[n] `wanted` as labels of the kind that the training ratings have."""
+        trained = self._trained()
+        array = np.atleast_1d(np.asarray(wanted))
+        known = trained.ids.users if kind == "user" else trained.ids.items
+        if known.dtype.kind not in "iu":
+            return array.astype(str).astype(object)
+        if array.dtype.kind in "iu" or not len(array):
+            return array.astype(np.int64)
+        numbers = pd.to_numeric(pd.Series(array), errors="coerce").to_numpy()
+        whole = (np.abs(numbers) < 2**63) & (numbers == np.floor(numbers))  # false for NaN
+        if not whole.all():
+            raise GlocalkError(
+                f"The {kind} id '{array[np.argmin(whole)]}' is not a whole number, as those of "
+                f"{trained.title} are."
+            )
+        labels: Labels = numbers.astype(np.int64)
+        return labels
+
+    def _clipped(self, predicted: Values) -> Values:
+        return np.clip(predicted, *self._trained().scale) if self.clip else predicted
+
+    def _trained(self) -> Trained:
+        if self.trained is None:
+            raise NotFittedError(f"This {type(self).__name__} is not fitted: call fit first.")
+        return self.trained
+
+
+def _refuse_unknown(
+    indices: Indices, labels: NDArray[Any], kind: Literal["user", "item"], title: str
+) -> None:
+    if (indices < 0).any():
+        label = labels[np.argmax(indices < 0)]
+        raise GlocalkError(f"The {kind} id '{label}' is not in {title}.")

@@ -1,0 +1,165 @@
+"""Tables of predictions: pairs read from a file, predictions written to one, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+from glocalk.data.ids import Labels
+from glocalk.errors import GlocalkError
+from glocalk.files import replacing
+from glocalk.inference.predictor import Predictor, Unknown
+
+_ROWS = 1 << 16  # rows of a file of pairs at a time
+
+
+def predict_file(
+    predictor: Predictor, path: Path, unknown: Unknown = "refuse"
+) -> Iterator[pd.DataFrame]:
+    """Predictions of the pairs in a CSV file with the columns user and item, in its order.
+
+    Args:
+        predictor: a fitted completer.
+        path: the file.
+        unknown: as in `Predictor.predict`.
+
+    Yields:
+        Blocks of the columns user, item and rating.
+
+    Raises:
+        GlocalkError: the file cannot be read, or holds an unknown id.
+    """
+    for block in _read_csv(path, ("user", "item")):
+        users = predictor.known_labels(block["user"], "user")
+        items = predictor.known_labels(block["item"], "item")
+        rating = predictor.predict(users, items, unknown)
+        yield pd.DataFrame({"user": users, "item": items, "rating": rating})
+
+
+def read_users(path: Path) -> Labels:
+    """The user ids in a CSV file with the column user, as text, each once.
+
+    Raises:
+        GlocalkError: the file cannot be read.
+    """
+    blocks = [block["user"] for block in _read_csv(path, ("user",))]
+    users: Labels = pd.concat(blocks).drop_duplicates().to_numpy(dtype=object)
+    return users
+
+
+def write_table(blocks: Iterable[pd.DataFrame], path: Path) -> int:
+    """Write blocks of one table to a CSV or Parquet file, whole or not at all.
+
+    Args:
+        blocks: data frames of the same columns, at least one.
+        path: ends in .csv or .parquet.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        GlocalkError: another suffix, no pyarrow for Parquet, or a folder that cannot be written
+            to; whatever making the blocks raises.
+    """
+    check_suffix(path)
+    kind = _parquet_file if path.suffix == ".parquet" else _csv_file
+    rows = 0
+    with replacing(path) as temporary, kind(temporary) as table:
+        for block in blocks:
+            table(block)
+            rows += len(block)
+    return rows
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file that `write_table` could not write."""
+    if path.suffix not in (".csv", ".parquet"):
+        raise GlocalkError(f"'{path}' must end in .csv or .parquet.")
+    if path.suffix == ".parquet":
+        _pyarrow()
+
+
+class _Table(Protocol):
+    """Takes the blocks of a table."""
+
+    def __call__(self, block: pd.DataFrame) -> None: ...
+
+
+@contextmanager
+def _csv_file(path: Path) -> Iterator[_Table]:
+    with path.open("w", encoding="utf-8", newline="") as file:
+
+        def write(block: pd.DataFrame) -> None:
+            block.to_csv(
+                file,
+                header=not file.tell(),
+                index=False,
+                float_format="%.6f",
+                lineterminator="\n",
+            )
+
+        yield write
+
+
+@contextmanager
+def _parquet_file(path: Path) -> Iterator[_Table]:
+    arrow, parquet = _pyarrow()
+    writer = None
+
+    def kind(column: pd.Series[Any]) -> Any:
+        numeric = column.dtype.kind in "iuf"
+        return arrow.from_numpy_dtype(column.dtype) if numeric else arrow.string()
+
+    def write(block: pd.DataFrame) -> None:
+        nonlocal writer
+        schema = arrow.schema((str(name), kind(column)) for name, column in block.items())
+        if writer is None:
+            writer = parquet.ParquetWriter(path, schema)
+        writer.write_table(arrow.Table.from_pandas(block, schema=schema, preserve_index=False))
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise GlocalkError(
+            "Parquet needs pyarrow, which is not installed: pip install pyarrow, or choose a file "
+            "that ends in .csv."
+        ) from error
+    return pa, pq
+
+
+def _read_csv(path: Path, columns: tuple[str, ...]) -> Iterator[pd.DataFrame]:
+    """Blocks of a CSV file's `columns`, as text; at least one."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            # As text, and `NA` or nothing as such: an id is what stands there.
+            chunks = pd.read_csv(file, dtype=str, keep_default_na=False, chunksize=_ROWS)
+            for block in chunks:
+                for name in columns:
+                    if name not in block:
+                        raise GlocalkError(
+                            f"'{path}' has no column '{name}': its first line must be "
+                            f"{','.join(columns)}."
+                        )
+                yield block[list(columns)]
+    except OSError as error:
+        raise GlocalkError(f"'{path}' cannot be read: {error.strerror}.") from error
+    except pd.errors.EmptyDataError as error:
+        raise GlocalkError(
+            f"'{path}' is empty: its first line must be {','.join(columns)}."
+        ) from error
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise GlocalkError(f"'{path}' is no CSV file ({reason}).") from error

@@ -1,1 +1,0 @@
-"""Kernels, layers, rating operators and the optimiser: torch alone, no Lightning, no Hydra."""

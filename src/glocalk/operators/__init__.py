@@ -1,0 +1,1 @@
+"""The rating matrix as an operator with gradients, in interchangeable formulations."""

@@ -1,0 +1,32 @@
+"""The convolution of a rating matrix with global kernels, on full matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def global_convolution(matrix: Tensor, kernels: Sequence[Tensor]) -> Tensor:
+    """Rectified convolutions of a rating matrix with global kernels, one after another.
+
+        R⁽ˡ⁾ = ReLU(R⁽ˡ⁻¹⁾ ⊗ GK⁽ˡ⁾),   R⁽⁰⁾ = R
+
+    ⊗ is cross-correlation (the kernel is not flipped) with zeros around the matrix, so that the
+    shape stays.
+
+    Args:
+        matrix: [items, users] ratings, 0 where missing.
+        kernels: [t, t] each, t odd.
+
+    Returns:
+        [items, users] convolved matrix.
+
+    Source: paper, Sec. 3.2; `usydnlp/Glocal_K`. Several layers: our reading of Table 2.
+    """
+    image = matrix[None, None]
+    for kernel in kernels:
+        image = torch.relu(F.conv2d(image, kernel[None, None], padding=kernel.shape[0] // 2))
+    return image[0, 0]

@@ -1,0 +1,1 @@
+"""Optimizers: L-BFGS and its line search, weight averaging."""

@@ -1,0 +1,1 @@
+"""The records of runs, searches and benchmarks: schema, reading, writing, migration."""

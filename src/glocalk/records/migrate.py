@@ -1,0 +1,170 @@
+"""Brings records of an older schema to the current one. Idempotent; no error or time changes.
+
+Schema 1 → 2:
+
+- `format` is now `schema_version`.
+- The trainings are called `selection` (with ratings held out) and `final`, not `training_1` and
+  `training_2`, wherever they are named.
+- Class paths (`_target_`) are no part of a config, and so not of its hash.
+- Options are spelled the American way and named by the project's vocabulary, see `_OPTIONS`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from glocalk.errors import GlocalkError
+from glocalk.records.identity import config_hash, run_key, search_identity, without_target
+from glocalk.records.run import Record
+from glocalk.records.schema import SCHEMA_VERSION
+from glocalk.records.search import Search
+
+# Old name of an option → new name.
+_OPTIONS = {
+    "regularisation": "regularization",
+    "bias_regularisation": "bias_regularization",
+    "neighbours": "neighbors",
+    "max_neighbours": "max_neighbors",
+    "factors": "rank",
+    "training_1": "selection",
+}
+_TRAININGS = {"training_1": "selection", "training_2": "final", 1: "selection", 2: "final"}
+
+
+def migrate_record(old: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's record in the current schema.
+
+    Args:
+        old: the content of a record of any schema up to the current one.
+    """
+    if "schema_version" in old:
+        return dict(old)
+    new = {"schema_version": 2, **old}
+    del new["format"]
+    new["variant"] = _variant(old["variant"])
+    new["config"] = _config(old["config"])
+    new["config_hash"] = config_hash(new["config"])
+    for name in ("seconds", "curves", "user_errors"):
+        new[name] = {_training(key): value for key, value in old[name].items()}
+    new["protocols"] = {
+        protocol: {
+            **result,
+            "training": _TRAININGS[result["training"]],
+            "user_errors": _training(result["user_errors"]),
+        }
+        for protocol, result in old["protocols"].items()
+    }
+    return new
+
+
+def migrate_search(old: Mapping[str, Any]) -> dict[str, Any]:
+    """A search in the current schema; the argument as in `migrate_record`."""
+    if "schema_version" in old:
+        return dict(old)
+    new = {"schema_version": 2, **old}
+    del new["format"]
+    new["config"] = _config(old["config"])
+    new["space"] = _dotted(old["space"])
+    new["trials"] = [{**trial, "options": _dotted(trial["options"])} for trial in old["trials"]]
+    new["identity"] = search_identity(
+        new["config"], new["space"], new["seed"], new["data_checksum"], new["model_version"]
+    )
+    return new
+
+
+def migrate_folder(folder: Path) -> list[str]:
+    """Migrate every record and search below `folder`, in place.
+
+    The folder of a run is renamed, because its name holds the hash of the config. Files that are
+    no records are left alone.
+
+    Returns:
+        A sentence for each file that was changed or could not be.
+
+    Raises:
+        GlocalkError: there is no such folder, or it cannot be written to.
+    """
+    if not folder.is_dir():
+        raise GlocalkError(f"There is no folder '{folder}' to migrate.")
+    said = []
+    for path in sorted(folder.glob("**/*.json")):
+        content = _content(path)
+        if content is None or content.get("format") != 1:
+            continue
+        is_search = "trials" in content
+        migrate: Callable[[Mapping[str, Any]], dict[str, Any]] = (
+            migrate_search if is_search else migrate_record
+        )
+        kind = Search if is_search else Record
+        try:
+            record = kind.model_validate(migrate(content))
+        except (KeyError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            said.append(f"Left alone: '{path}' is damaged ({reason}).")
+            continue
+        record.write(path)
+        said.append(f"Migrated: '{path}' to schema {SCHEMA_VERSION}.")
+        if isinstance(record, Record) and path.name == "record.json":
+            said += _rename_run(path.parent, record)
+    return said
+
+
+def _rename_run(folder: Path, record: Record) -> list[str]:
+    """Give the folder of a run the name that its new config hash asks for."""
+    key = run_key(record.config_hash, record.data_checksum or None, record.model_version)
+    renamed = folder.with_name(f"{record.data}-{record.model}-{key}-seed{record.seed}")
+    if renamed == folder:
+        return []
+    if renamed.exists():
+        return [f"Left alone: '{folder}', because '{renamed}' exists already."]
+    folder.rename(renamed)
+    return [f"Renamed: '{folder}' to '{renamed}'."]
+
+
+def _content(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _config(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _renamed(without_target(value) if isinstance(value, Mapping) else value)
+        for name, value in config.items()
+    }
+
+
+def _renamed(value: Any) -> Any:
+    """The value with every option inside it renamed."""
+    if not isinstance(value, Mapping):
+        return value
+    return {_OPTIONS.get(name, name): _renamed(inner) for name, inner in value.items()}
+
+
+def _dotted(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options under dotted names, renamed."""
+    return {
+        ".".join(_OPTIONS.get(part, part) for part in name.split(".")): value
+        for name, value in options.items()
+    }
+
+
+def _variant(variant: str) -> str:
+    """A list of overrides, their options renamed and sorted again."""
+    overrides = [
+        re.sub(r"^[^=]*", lambda name: next(iter(_dotted({name[0]: None}))), override)
+        for override in variant.split(",")
+    ]
+    return ",".join(overrides)
+
+
+def _training(key: str) -> str:
+    """A key that may begin with the name of a training: `training_2/finetune/1`."""
+    name, slash, rest = key.partition("/")
+    return f"{_TRAININGS.get(name, name)}{slash}{rest}"

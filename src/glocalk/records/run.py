@@ -1,0 +1,147 @@
+"""The record: one JSON file per run, the only thing that tables and figures are made from.
+
+`glocalk.run` writes records, `glocalk.report` reads them; neither knows the other.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glocalk.errors import GlocalkError
+from glocalk.files import write_atomically
+from glocalk.records.schema import SCHEMA_VERSION, refuse_other_schema
+
+PROTOCOLS = ("best_test", "validated", "held_out", "last", "official")
+METRICS = ("rmse", "mae", "ndcg")
+
+RunName = Literal["selection", "final"]
+
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Curves(_Part):
+    """Errors after each epoch of one training, as columns of one length.
+
+    A completer without epochs has one row, its `epoch` None. `valid_*` are None where no
+    ratings were held out. `loss` is what the training minimized, in its own units.
+    """
+
+    stage: list[str]
+    epoch: list[int | None]
+    loss: list[float | None]
+    valid_rmse: list[float | None]
+    test_rmse: list[float]
+    test_mae: list[float]
+    test_ndcg: list[float | None]
+
+
+class ProtocolResult(_Part):
+    """Test errors that one protocol reports, and the epoch of the last stage it took each at.
+
+    `training` says which training they come from: `selection`, with a part of the training
+    ratings held out, or `final`, on all of them. Epochs are None for a completer without epochs. `user_errors` is the
+    key, in `Record.user_errors`, of the per-user sums of squared errors behind `rmse`.
+    """
+
+    training: RunName
+    rmse: float
+    mae: float
+    ndcg: float | None
+    rmse_epoch: int | None
+    mae_epoch: int | None
+    ndcg_epoch: int | None
+    user_errors: str
+
+
+class Failure(_Part):
+    """Why a run ended early."""
+
+    message: str
+    traceback: str
+
+
+class Record(_Part):
+    """Everything about one run; see the attributes' comments.
+
+    Per-user sums allow confidence intervals and paired tests from records alone: the pooled RMSE
+    is sqrt(sum(user_errors[key]) / sum(user_counts)).
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    status: Literal["done", "failed"]
+    failure: Failure | None = None
+
+    # What was run
+    experiment: str  # `table1` for the rows of Table 1
+    data: str  # config name: ml_100k, ml_1m, douban, synthetic, …
+    split: str  # u1, 90:10 seed 1234, monti, …
+    train_share: float  # share of the training ratings kept
+    model: str  # config name: glocal_k, bias, …
+    variant: str  # `default`, or what an ablation varied
+    settings_from: Literal["paper", "validation"]
+    side_information: bool
+    seed: int
+    deterministic: bool  # the seed changes nothing: one seed, no deviation
+    budget: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of the official updates
+
+    # What identifies it
+    config: dict[str, Any]  # resolved, all that can change the result
+    config_hash: str
+    data_checksum: str
+    model_version: int
+    commit: str | None  # None outside a checkout
+    dirty: bool  # made from an uncommitted tree
+
+    # Where and at what cost
+    versions: dict[str, str]
+    threads: int
+    device: str
+    parameters: (
+        int | None
+    )  # number of trained parameters; None where the run failed before it had a model
+    seconds: dict[str, Seconds]  # `total`, `selection`, `final`, and parts: `final/evaluation`
+    peak_rss_mb: float
+
+    # What came out; empty in a failed record
+    curves: dict[str, Curves] = {}  # keys: RunName
+    protocols: dict[
+        str, ProtocolResult
+    ] = {}  # keys: PROTOCOLS, `held_out` only with a selection run
+    validated_epoch_from_seed: int | None = None  # where another seed's selection run chose it
+    user_counts: list[int] = []  # [users] test ratings of each user
+    user_errors: dict[str, list[float]] = {}  # [users] sums of squared test errors
+
+    def write(self, path: Path) -> None:
+        """Write the record atomically: `path` holds the old text or the new, never a part."""
+        write_atomically(path, json.dumps(self.model_dump(), allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """The record at `path`.
+
+        Raises:
+            GlocalkError: no such file, or it does not hold a whole record.
+        """
+        try:
+            text = path.read_text()
+            refuse_other_schema(path, text)
+            return cls.model_validate_json(text)
+        except OSError as error:
+            raise GlocalkError(f"The record '{path}' cannot be read: {error.strerror}.") from error
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise GlocalkError(
+                f"'{path}' does not hold a whole record: remove it and run its training again."
+            ) from error
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Every record below `folder`, in order of path."""
+    return [Record.read(path) for path in sorted(folder.glob("**/*.json"))]

@@ -1,0 +1,79 @@
+"""The config of a run, checked before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from glocalk.config import BaseConfig
+from glocalk.errors import GlocalkError
+from glocalk.records.identity import without_target
+from glocalk.training.trainer_options import check_trainer_options
+
+
+class ProtocolConfig(BaseConfig):
+    """How test errors are taken."""
+
+    valid_share: float = Field(gt=0, lt=1)
+    clip: bool
+    selection: Literal["each_seed", "lowest_seed", "never"]
+    lowest_seed: int = Field(ge=0)
+
+
+class RunConfig(BaseConfig):
+    """Everything that the composed config of one run holds."""
+
+    experiment: str = Field(min_length=1)
+    variant: str = Field(min_length=1)
+    settings_from: Literal["paper", "validation"]
+    data_name: str
+    model_name: str
+    seed: int = Field(ge=0)
+    train_share: float = Field(gt=0, le=1)
+    data: dict[str, Any]
+    model: dict[str, Any]
+    trainer: dict[str, Any]
+    logger: dict[str, Any]
+    protocol: ProtocolConfig
+    data_dir: Path
+    runs_dir: Path
+    force: bool
+    checkpoint_seconds: float = Field(ge=0)
+    save_model: bool
+    progress: bool
+
+    @property
+    def threads(self) -> int | None:
+        """Number of threads; None for torch's choice, the number of cores."""
+        threads: int | None = self.trainer.get("threads")
+        return threads
+
+    @property
+    def trainer_options(self) -> dict[str, Any]:
+        """Options of `lightning.Trainer`."""
+        return {key: value for key, value in self.trainer.items() if key != "threads"}
+
+    def check_trainer(self) -> None:
+        """Refuse options that the Trainer does not have, and impossible numbers of threads."""
+        check_trainer_options(self.trainer_options, "trainer")
+        if self.threads is not None and not (isinstance(self.threads, int) and self.threads > 0):
+            raise GlocalkError(f"Option 'trainer.threads' must be 1 or more, not {self.threads}.")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that can change the result, except the seed; `config_hash` is taken over it.
+
+        Names and values only: no class path, so that code may move.
+        """
+        return {
+            "experiment": self.experiment,
+            "variant": self.variant,
+            "settings_from": self.settings_from,
+            "train_share": self.train_share,
+            "data": {"name": self.data_name, **without_target(self.data)},
+            "model": {"name": self.model_name, **without_target(self.model)},
+            "trainer": self.trainer_options,
+            "protocol": self.protocol.model_dump(),
+        }

@@ -1,0 +1,162 @@
+"""What a training looks like from outside: errors after each epoch, and the time it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+
+from glocalk.data.ratings import RatingMatrix, Values
+from glocalk.metrics import Errors, evaluate
+from glocalk.records.run import Curves
+from glocalk.training.context import Observer, PredictPairs
+
+
+class Listener(Protocol):
+    """Told of each epoch as it ends, for example a progress display."""
+
+    def epoch_ended(
+        self, stage: str, epoch: int | None, test: Errors, valid: Errors | None
+    ) -> None: ...
+
+
+class Monitor:
+    """Evaluates a completer after each epoch, and keeps the curves.
+
+    The one place where predictions are clipped and test ratings are looked at. Its state goes
+    into every checkpoint, so that a resumed training has the curves of an uninterrupted one.
+
+    Args:
+        test: ratings to judge by; None evaluates nothing.
+        valid: held-out training ratings, where there are some.
+        clip: whether predictions are clipped to the rating scale first.
+        listeners: told of each epoch.
+    """
+
+    def __init__(
+        self,
+        test: RatingMatrix | None = None,
+        valid: RatingMatrix | None = None,
+        clip: bool = True,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.test, self.valid, self.clip, self.listeners = test, valid, clip, listeners
+        self._columns: dict[str, list[Any]] = {name: [] for name in Curves.model_fields}
+        self._user_errors: list[Values] = []
+        self.seconds: dict[str, float] = {}
+        self._mark = time.perf_counter()
+
+    @property
+    def curves(self) -> Curves:
+        """The errors after each epoch so far."""
+        return Curves.model_validate(self._columns)
+
+    def user_errors(self, row: int) -> Values:
+        """Sums of squared test errors [users] behind row `row` of the curves."""
+        return self._user_errors[row]
+
+    def observer(self) -> Observer:
+        """What a completer may hold of this monitor: it cannot reach the ratings through it."""
+        handle = _Handle()
+        _monitors[handle] = self
+        return handle
+
+    def observe(
+        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None = None
+    ) -> Mapping[str, float]:
+        """Evaluate at the end of an epoch.
+
+        Args:
+            stage: name of the stage.
+            epoch: 1, 2, … within the stage; None for a completer without epochs.
+            predict: the completer's `predict_pairs`, as trained so far.
+            loss: what the training minimizes, where it has one.
+
+        Returns:
+            The metrics measured, by the names of the curves' columns.
+
+        Raises:
+            GlocalkError: a prediction is not finite.
+        """
+        self._charge(stage)
+        if self.test is None:
+            return {}
+        test = self._evaluate(predict, self.test)
+        valid = self._evaluate(predict, self.valid) if self.valid else None
+        row = {
+            "stage": stage,
+            "epoch": epoch,
+            "loss": loss,
+            "valid_rmse": valid.rmse if valid else None,
+            "test_rmse": test.rmse,
+            "test_mae": test.mae,
+            "test_ndcg": test.ndcg,
+        }
+        for name, column in self._columns.items():
+            column.append(row[name])
+        self._user_errors.append(test.squared_errors)
+        self._charge("evaluation")
+        for listener in self.listeners:
+            listener.epoch_ended(stage, epoch, test, valid)
+        metrics = {
+            "valid_rmse": valid.rmse if valid else None,
+            "test_rmse": test.rmse,
+            "test_mae": test.mae,
+            "test_ndcg": test.ndcg,
+        }
+        return {name: value for name, value in metrics.items() if value is not None}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values and one tensor: loads with `weights_only=True`."""
+        errors = np.array(self._user_errors).reshape(len(self._user_errors), -1)
+        return {
+            "columns": {name: list(column) for name, column in self._columns.items()},
+            "user_errors": torch.from_numpy(errors),
+            "seconds": dict(self.seconds),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._columns = {name: list(column) for name, column in state["columns"].items()}
+        self._user_errors = list(state["user_errors"].numpy())
+        self.seconds = dict(state["seconds"])
+        self._mark = time.perf_counter()
+
+    def _evaluate(self, predict: PredictPairs, observed: RatingMatrix) -> Errors:
+        predicted = predict(observed.users, observed.items)
+        if self.clip:
+            predicted = np.clip(predicted, *observed.scale)
+        return evaluate(predicted, observed)
+
+    def _charge(self, account: str) -> None:
+        now = time.perf_counter()
+        self.seconds[account] = self.seconds.get(account, 0.0) + now - self._mark
+        self._mark = now
+
+
+class _Handle:
+    """The observer that a completer is given.
+
+    It holds no reference to its monitor, and so none to the test ratings: it finds the monitor in
+    a table of this module.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def epoch_ended(
+        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None
+    ) -> Mapping[str, float]:
+        return _monitors[self].observe(stage, epoch, predict, loss)
+
+    def state_dict(self) -> dict[str, Any]:
+        return _monitors[self].state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        _monitors[self].load_state_dict(state)
+
+
+_monitors: WeakKeyDictionary[_Handle, Monitor] = WeakKeyDictionary()

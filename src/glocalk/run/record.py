@@ -1,0 +1,134 @@
+"""Makes the record of a run."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from glocalk.completers.base import Completer
+from glocalk.data.splits import Split
+from glocalk.records.identity import config_hash
+from glocalk.records.run import Failure, ProtocolResult, Record
+from glocalk.run import provenance
+from glocalk.run.config import RunConfig
+from glocalk.run.protocols import FinishedTraining
+
+
+@dataclass
+class Outcome:
+    """What the trainings of a run gave; empty for a failed run.
+
+    Attributes:
+        parameters: number of trained parameters.
+        trainings: selection run (where it was made) and final run.
+        protocols: the result under each protocol.
+        epoch_from_seed: the seed whose selection run chose the `validated` epoch, if another's.
+    """
+
+    parameters: int | None = None
+    trainings: Sequence[FinishedTraining] = ()
+    protocols: dict[str, ProtocolResult] = field(default_factory=dict)
+    epoch_from_seed: int | None = None
+
+
+def done_record(
+    config: RunConfig,
+    completer: Completer,
+    split: Split,
+    commit: tuple[str | None, bool],
+    outcome: Outcome,
+) -> Record:
+    """The record of a finished run.
+
+    Args:
+        config: of the run.
+        completer: one of its class and config, fitted or not.
+        split: the data.
+        commit: what `provenance.commit` returned before the run: code may change meanwhile.
+        outcome: what came out.
+    """
+    return _record(config, completer, split, commit, outcome, None)
+
+
+def failed_record(
+    config: RunConfig,
+    completer: Completer,
+    split: Split | None,
+    commit: tuple[str | None, bool],
+    error: Exception,
+) -> Record:
+    """The record of a run that `error` ended; arguments as in `done_record`."""
+    text = "".join(traceback.format_exception(error))
+    failure = Failure(message=str(error), traceback=text)
+    return _record(config, completer, split, commit, Outcome(), failure)
+
+
+def _record(
+    config: RunConfig,
+    completer: Completer,
+    split: Split | None,
+    commit: tuple[str | None, bool],
+    outcome: Outcome,
+    failure: Failure | None,
+) -> Record:
+    counts: list[int] = []
+    if split is not None and failure is None:
+        counts = np.bincount(split.test.users, minlength=split.test.num_users).tolist()
+    return Record(
+        status="failed" if failure else "done",
+        failure=failure,
+        experiment=config.experiment,
+        data=config.data_name,
+        split=split.name if split else "",
+        train_share=config.train_share,
+        model=config.model_name,
+        variant=config.variant,
+        settings_from=config.settings_from,
+        side_information=completer.side_information,
+        seed=config.seed,
+        deterministic=completer.deterministic,
+        budget=completer.budget,
+        config=config.identity,
+        config_hash=config_hash(config.identity),
+        data_checksum=split.checksum if split else "",
+        model_version=completer.model_version,
+        commit=commit[0],
+        dirty=commit[1],
+        versions=provenance.versions(),
+        threads=torch.get_num_threads(),
+        device=provenance.device(str(config.trainer.get("accelerator"))),
+        parameters=outcome.parameters,
+        seconds=_seconds(outcome.trainings),
+        peak_rss_mb=provenance.peak_memory_mb(),
+        curves={training.name: training.curves for training in outcome.trainings},
+        protocols=outcome.protocols,
+        validated_epoch_from_seed=outcome.epoch_from_seed,
+        user_counts=counts,
+        user_errors=_user_errors(outcome),
+    )
+
+
+def _user_errors(outcome: Outcome) -> dict[str, list[float]]:
+    """The per-user sums behind every result."""
+    wanted = {result.user_errors for result in outcome.protocols.values()}
+    return {
+        key: [round(float(value), 6) for value in training.monitor.user_errors(row)]
+        for training in outcome.trainings
+        for row in training.last_stage
+        if (key := training.errors_key(row)) in wanted
+    }
+
+
+def _seconds(trainings: Sequence[FinishedTraining]) -> dict[str, float]:
+    """Seconds of each stage and of evaluation, of each training, and in all."""
+    seconds = {"total": 0.0}
+    for training in trainings:
+        parts = training.monitor.seconds
+        seconds[training.name] = sum(parts.values())
+        seconds["total"] += seconds[training.name]
+        seconds |= {f"{training.name}/{part}": value for part, value in parts.items()}
+    return {name: round(value, 3) for name, value in seconds.items()}

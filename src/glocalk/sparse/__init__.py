@@ -1,0 +1,1 @@
+"""Compiled sparse kernels (numba) on arrays. No autograd, no models."""

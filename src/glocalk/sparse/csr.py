@@ -1,0 +1,336 @@
+"""Sparse matrices in compressed rows, and the few products that models need of them.
+
+Every operation is exact and costs time with the entries of the matrix.
+
+What bounds a product with an m × 500 matrix is not arithmetic but the cache: each entry of S
+touches one row of it. So each operation walks over a part of the dense matrix that stays in the
+second-level cache: `matmul` over 32 of its columns at a time, which it adds up in registers,
+`sampled_product` over a few hundred of its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numba import prange
+
+from glocalk.sparse.compiled import (
+    CACHE,
+    PARTS,
+    Array,
+    compile_,
+    dot,
+    parallel,
+    summing,
+    use_threads,
+)
+from glocalk.sparse.lanes import LANES, add_rows
+
+
+@dataclass(frozen=True, eq=False)
+class CSR:
+    """A matrix [rows, columns] of which only some entries are stored, row after row.
+
+    Attributes:
+        starts: [rows] position of each row's first entry.
+        stops: [rows] position after each row's last entry; room may follow.
+        columns: [room] int32, ascending within a row.
+        values: [room] float32 or float64.
+        shape: (rows, columns).
+    """
+
+    starts: Array
+    stops: Array
+    columns: Array
+    values: Array
+    shape: tuple[int, int]
+
+    @classmethod
+    def from_triples(
+        cls, rows: Array, columns: Array, values: Array, shape: tuple[int, int]
+    ) -> CSR:
+        """The matrix with `values` at the cells (rows, columns), given in any order."""
+        order = np.lexsort((columns, rows))
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
+        return cls(bounds[:-1], bounds[1:], columns[order].astype(np.int32), values[order], shape)
+
+    @cached_property
+    def entries(self) -> int:
+        """Number of entries."""
+        return int((self.stops - self.starts).sum())
+
+    @property
+    def density(self) -> float:
+        """Share of cells with an entry."""
+        return self.entries / max(self.shape[0] * self.shape[1], 1)
+
+    def with_values(self, values: Array) -> CSR:
+        """Other values at the same cells."""
+        return CSR(self.starts, self.stops, self.columns, values, self.shape)
+
+    def parts(self, count: int) -> Array:
+        """Bounds [count + 1] of ranges of rows that hold about equally many entries."""
+        before = np.concatenate([[0], np.cumsum(self.stops - self.starts)])
+        bounds = np.searchsorted(before, np.linspace(0, before[-1], count + 1))
+        bounds[0], bounds[-1] = 0, self.shape[0]
+        return bounds
+
+
+def matmul(matrix: CSR, dense: Array) -> Array:
+    """S D: [rows, columns] × [columns, width] → [rows, width]."""
+    threads = use_threads()
+    (rows, columns), width = matrix.shape, dense.shape[1]
+    slabs = -(-width // LANES)
+    height = min(columns, CACHE // (LANES * dense.itemsize))
+    # torch aligns its memory to cache lines, NumPy does not.
+    dtype = torch.from_numpy(dense[:0]).dtype
+    panels = torch.empty((threads, max(height, 1), LANES), dtype=dtype).numpy()
+    product = torch.empty((rows, width), dtype=dtype).numpy()
+    _matmul(
+        matrix.starts,
+        matrix.stops,
+        matrix.columns,
+        matrix.values,
+        matrix.parts(-(-threads // max(slabs, 1))),
+        dense,
+        panels,
+        np.empty((threads, rows), np.int64),
+        product,
+    )
+    return product
+
+
+def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
+    """L Rᵀ at the entries of `pattern`: [rows, width], [columns, width] → [room]."""
+    samples = np.empty(len(pattern.values), left.dtype)
+    _sampled_product(
+        pattern.starts,
+        pattern.stops,
+        pattern.columns,
+        pattern.parts(use_threads()),
+        left,
+        right,
+        max(CACHE // (2 * right.itemsize * max(right.shape[1], 1)), 1),
+        np.empty(pattern.shape[0], np.int64),
+        samples,
+    )
+    return samples
+
+
+def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Array:
+    """Lᵣ·R꜀ of each pair (rows[k], columns[k]): [n, width], [m, width] → [pairs]."""
+    products = np.empty(len(rows), left.dtype)
+    use_threads()
+    _pair_products(left, right, rows, columns, products)
+    return products
+
+
+def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
+    """Predictions `samples` + bias [columns], less the ratings: ½ Σ e², and e [room]."""
+    bounds = ratings.parts(PARTS)
+    squares, off = np.zeros(PARTS), np.empty_like(samples)
+    use_threads()
+    _errors(
+        ratings.starts, ratings.stops, ratings.columns, ratings.values, bounds, samples, bias,
+        off, squares,
+    )  # fmt: skip
+    return float(squares.sum()) / 2, off
+
+
+def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
+    """The matrix with values[order] as its entries, and their sum in each row."""
+    permuted, sums = np.empty(len(order), values.dtype), np.empty(matrix.shape[0], values.dtype)
+    use_threads()
+    _permute(matrix.starts, matrix.stops, order, values, matrix.parts(PARTS), permuted, sums)
+    return matrix.with_values(permuted), sums
+
+
+def fill_rows(matrix: CSR, first: int, last: int) -> Array:
+    """Rows first … last − 1 in full: [last − first, columns]."""
+    block = np.zeros((last - first, matrix.shape[1]), matrix.values.dtype)
+    use_threads()
+    _fill_rows(matrix.starts, matrix.stops, matrix.columns, matrix.values, first, block)
+    return block
+
+
+def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
+    """Set values [room] at the entries of rows `first` … to those of `block` [·, columns]."""
+    use_threads()
+    _take_entries(matrix.starts, matrix.stops, matrix.columns, first, block, values)
+
+
+@summing
+def _four_dots(
+    row: Array, w: Array, x: Array, y: Array, z: Array
+) -> tuple[float, float, float, float]:
+    """Products of a row with four others at a time: it is loaded a quarter as often."""
+    zero = row.dtype.type(0)
+    a, b, c, d = zero, zero, zero, zero
+    for j in range(len(row)):
+        a += row[j] * w[j]
+        b += row[j] * x[j]
+        c += row[j] * y[j]
+        d += row[j] * z[j]
+    return a, b, c, d
+
+
+@summing
+def _sum(values: Array, begin: int, end: int) -> Any:
+    total = values.dtype.type(0)
+    for k in range(begin, end):
+        total += values[k]
+    return total
+
+
+@summing
+def _sum_of_squares(values: Array, begin: int, end: int) -> float:
+    total = 0.0
+    for k in range(begin, end):
+        total += np.float64(values[k]) * np.float64(values[k])
+    return total
+
+
+@parallel
+def _matmul(
+    starts: Array, stops: Array, columns: Array, values: Array, parts: Array, dense: Array,
+    panels: Array, cursors: Array, product: Array,
+) -> None:  # fmt: skip
+    """A task is a range of rows times LANES columns of `dense`, copied to a panel.
+
+    Where `dense` has more rows than a panel, it is taken in several and `cursors` remember how
+    far each row of the matrix has come.
+    """
+    threads, height = panels.shape[0], panels.shape[1]
+    rows, width = dense.shape
+    ranges = len(parts) - 1
+    flat = product.reshape(-1)
+    for thread in prange(threads):
+        panel, cursor = panels[thread], cursors[thread]
+        total = np.empty(LANES, dense.dtype)
+        for task in range(thread, -(-width // LANES) * ranges, threads):
+            left, part = task // ranges * LANES, task % ranges
+            lanes = min(LANES, width - left)
+            for row in range(parts[part], parts[part + 1]):
+                cursor[row] = starts[row]
+            for first in range(0, rows, height):
+                limit = min(first + height, rows)
+                _copy_lanes(dense, first, limit, left, lanes, panel)
+                for row in range(parts[part], parts[part + 1]):
+                    k, stop = cursor[row], stops[row]
+                    if limit < rows:
+                        stop = _below(columns, k, stop, limit)
+                        cursor[row] = stop
+                    if lanes == LANES:
+                        at = row * width + left
+                        add_rows(values, columns, k, stop, panel, first, flat, at)
+                    else:
+                        for j in range(lanes):
+                            total[j] = product[row, left + j]
+                        add_rows(values, columns, k, stop, panel, first, total, 0)
+                        for j in range(lanes):
+                            product[row, left + j] = total[j]
+
+
+@compile_
+def _copy_lanes(dense: Array, first: int, limit: int, left: int, lanes: int, panel: Array) -> None:
+    """Copy dense[first:limit, left : left + lanes] to the panel."""
+    for row in range(first, limit):
+        source, target = dense[row, left : left + lanes], panel[row - first]
+        if lanes == LANES:  # a length known to the compiler
+            for j in range(LANES):
+                target[j] = source[j]
+        else:
+            for j in range(lanes):
+                target[j] = source[j]
+
+
+@compile_
+def _below(columns: Array, begin: int, end: int, limit: int) -> int:
+    """Position of the first of the ascending columns[begin:end] that is not below `limit`."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if columns[middle] < limit:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@parallel
+def _sampled_product(
+    starts: Array, stops: Array, columns: Array, parts: Array, left: Array, right: Array,
+    height: int, cursor: Array, samples: Array,
+) -> None:  # fmt: skip
+    """Each thread takes a range of rows, and for all of them `height` rows of `right` at a time."""
+    for part in prange(len(parts) - 1):
+        for row in range(parts[part], parts[part + 1]):
+            cursor[row] = starts[row]
+        for first in range(0, right.shape[0], height):
+            limit = first + height
+            for row in range(parts[part], parts[part + 1]):
+                mine = left[row]
+                k, stop = cursor[row], stops[row]
+                while k + 3 < stop and columns[k + 3] < limit:
+                    w, x = right[columns[k]], right[columns[k + 1]]
+                    y, z = right[columns[k + 2]], right[columns[k + 3]]
+                    a, b, c, d = _four_dots(mine, w, x, y, z)
+                    samples[k], samples[k + 1], samples[k + 2], samples[k + 3] = a, b, c, d
+                    k += 4
+                while k < stop and columns[k] < limit:
+                    samples[k] = dot(mine, right[columns[k]])
+                    k += 1
+                cursor[row] = k
+
+
+@parallel
+def _pair_products(left: Array, right: Array, rows: Array, columns: Array, products: Array) -> None:
+    for k in prange(len(rows)):
+        products[k] = dot(left[rows[k]], right[columns[k]])
+
+
+@parallel
+def _errors(
+    starts: Array, stops: Array, columns: Array, values: Array, parts: Array, samples: Array,
+    bias: Array, off: Array, squares: Array,
+) -> None:  # fmt: skip
+    for part in prange(len(parts) - 1):
+        total = 0.0
+        for row in range(parts[part], parts[part + 1]):
+            for k in range(starts[row], stops[row]):
+                off[k] = samples[k] + bias[columns[k]] - values[k]
+            total += _sum_of_squares(off, starts[row], stops[row])
+        squares[part] = total
+
+
+@parallel
+def _permute(
+    starts: Array, stops: Array, order: Array, values: Array, parts: Array, permuted: Array,
+    sums: Array,
+) -> None:  # fmt: skip
+    for part in prange(len(parts) - 1):
+        for row in range(parts[part], parts[part + 1]):
+            for k in range(starts[row], stops[row]):
+                permuted[k] = values[order[k]]
+            sums[row] = _sum(permuted, starts[row], stops[row])
+
+
+@parallel
+def _fill_rows(
+    starts: Array, stops: Array, columns: Array, values: Array, first: int, block: Array
+) -> None:
+    for row in prange(len(block)):
+        for k in range(starts[first + row], stops[first + row]):
+            block[row, columns[k]] = values[k]
+
+
+@parallel
+def _take_entries(
+    starts: Array, stops: Array, columns: Array, first: int, block: Array, values: Array
+) -> None:
+    for row in prange(len(block)):
+        for k in range(starts[first + row], stops[first + row]):
+            values[k] = block[row, columns[k]]

@@ -1,0 +1,71 @@
+"""What happens at the start and the end of an epoch: seeding, evaluation, checkpoints."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lightning
+import numpy as np
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+
+from glocalk.training.context import FitContext, PredictPairs
+
+
+class TimedCheckpoints(ModelCheckpoint):
+    """Skips checkpoints that follow too soon: an epoch may take less time than saving it."""
+
+    def __init__(self, seconds: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.seconds, self.saved = seconds, time.monotonic()
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        is_last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        if is_last or time.monotonic() - self.saved >= self.seconds:
+            super().on_train_epoch_end(trainer, pl_module)
+            self.saved = time.monotonic()
+
+
+class EpochEnds(Callback):
+    """Seeds each epoch, and lets the observer evaluate at its end.
+
+    Every epoch starts from a seed of its own, so that a resumed stage draws the same random
+    numbers as an uninterrupted one. The observer's metrics go to the loggers alone: logged through
+    the module, they would be visible to it.
+    """
+
+    def __init__(self, stage: str, context: FitContext, predict: PredictPairs) -> None:
+        self.stage, self.context, self.predict = stage, context, predict
+
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        del pl_module
+        entropy = [self.context.seed, trainer.current_epoch, *self.stage.encode()]
+        lightning.seed_everything(
+            int(np.random.SeedSequence(entropy).generate_state(1)[0]), verbose=False
+        )
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        del pl_module
+        loss = trainer.callback_metrics.get("loss")
+        metrics = self.context.observer.epoch_ended(
+            self.stage,
+            trainer.current_epoch + 1,
+            self.predict,
+            None if loss is None else float(loss),
+        )
+        for logger in trainer.loggers if metrics else ():
+            logger.log_metrics(
+                {"epoch": trainer.current_epoch, **metrics}, step=trainer.global_step
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.context.observer.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.context.observer.load_state_dict(state_dict)

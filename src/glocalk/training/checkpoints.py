@@ -1,0 +1,83 @@
+"""Checkpoints that are complete or absent, and whose damage is detected."""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+_log = logging.getLogger(__name__)
+
+
+class DamagedCheckpointError(Exception):
+    """A checkpoint does not hold what was written."""
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints in torch's own format, written atomically and verified when they are read.
+
+    Lightning writes to the system's temporary folder and moves the file, which is a copy, and not
+    atomic, where that folder lies on another file system. torch reads a file with flipped bits
+    without complaint: `load_checkpoint` compares the checksums (CRC-32) that the format stores
+    with each part.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        """Write beside `path`, then replace it."""
+        del storage_options
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self,
+        path: str | os.PathLike[str],
+        map_location: Any = None,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """What was saved.
+
+        Raises:
+            DamagedCheckpointError: the file does not hold what was written.
+        """
+        del weights_only  # checkpoints hold tensors and plain values only
+        try:
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()
+        except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
+            raise DamagedCheckpointError(path) from error
+        if damaged is not None:
+            raise DamagedCheckpointError(path)
+        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        return checkpoint
+
+
+def usable(checkpoint: Path) -> bool:
+    """Whether there is a checkpoint to continue from; a damaged one is renamed."""
+    if not checkpoint.exists():
+        return False
+    try:
+        AtomicCheckpoints().load_checkpoint(checkpoint)
+    except DamagedCheckpointError:
+        aside = checkpoint.with_name(f"{checkpoint.name}.damaged")
+        checkpoint.replace(aside)
+        _log.warning(
+            "'%s' is damaged: it was renamed to '%s', and its stage starts again.",
+            checkpoint,
+            aside,
+        )
+        return False
+    return True

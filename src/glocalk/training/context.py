@@ -1,0 +1,82 @@
+"""What a completer is given beside its training ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from lightning.pytorch.loggers import Logger
+
+from glocalk.data.ratings import Indices, Values
+
+PredictPairs = Callable[[Indices, Indices], Values]
+"""`Completer.predict_pairs`: the prediction of each (user index, item index)."""
+
+
+class Observer(Protocol):
+    """Watches a training from outside; what it measures is not shown to the completer."""
+
+    def epoch_ended(
+        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None
+    ) -> Mapping[str, float]:
+        """Evaluate the completer as trained so far.
+
+        Args:
+            stage: name of the stage.
+            epoch: 1, 2, … within the stage; None for a completer without epochs.
+            predict: the completer's `predict_pairs`.
+            loss: what the training minimizes, in its own units; None where it has no loss.
+
+        Returns:
+            Metrics by name, for the loggers of the stage.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold of the observer."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+
+
+class NoObserver:
+    """Evaluates nothing."""
+
+    def epoch_ended(
+        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None
+    ) -> Mapping[str, float]:
+        """Return no metrics."""
+        del stage, epoch, predict, loss
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return an empty state."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Ignore the state."""
+        del state
+
+
+@dataclass
+class FitContext:
+    """What surrounds one training. Nothing in it leads to a test or validation rating.
+
+    Attributes:
+        seed: seed of every random choice.
+        observer: told of the end of each epoch.
+        folder: where checkpoints are written, one per stage, and looked for first; None disables
+            checkpoints.
+        trainer: options of `lightning.Trainer`, for completers that use one.
+        loggers: Lightning loggers of each stage.
+        checkpoint_seconds: least time between two checkpoints of a stage. The last epoch of a
+            stage is always saved.
+    """
+
+    seed: int = 0
+    observer: Observer = field(default_factory=NoObserver)
+    folder: Path | None = None
+    trainer: dict[str, Any] = field(default_factory=dict)
+    loggers: dict[str, Sequence[Logger]] = field(default_factory=dict)
+    checkpoint_seconds: float = 0

@@ -1,0 +1,82 @@
+"""Stages: LightningModules that a completer trains one after another, each of them resumable."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+from glocalk.training.allocator import keep_what_is_freed, return_free_memory
+from glocalk.training.callbacks import EpochEnds, TimedCheckpoints
+from glocalk.training.checkpoints import AtomicCheckpoints, usable
+from glocalk.training.context import FitContext, PredictPairs
+
+
+@dataclass
+class Stage:
+    """One LightningModule and how it is trained.
+
+    Attributes:
+        name: as in curves, checkpoints and logs.
+        module: the module; it logs the loss that it minimizes as `loss`.
+        epochs: number of epochs, at least 1.
+        trainer: Trainer options of this stage, which take precedence over those of the run.
+        callbacks: Lightning callbacks of this stage, called before the observer.
+    """
+
+    name: str
+    module: lightning.LightningModule
+    epochs: int
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Sequence[Callback] = ()
+
+
+def run_stage(
+    stage: Stage, data: lightning.LightningDataModule, context: FitContext, predict: PredictPairs
+) -> None:
+    """Train `stage`, from its last checkpoint where `context.folder` holds one.
+
+    After each epoch the observer evaluates `predict`, and then a checkpoint replaces the previous
+    one if that is at least `context.checkpoint_seconds` old. The checkpoint of a finished stage is
+    loaded, and nothing is trained. A damaged checkpoint is renamed to `….ckpt.damaged`, and the
+    stage starts again.
+    """
+    return_free_memory()
+    keep_what_is_freed()
+    gc.freeze()  # the collection below need not look at what exists already
+    callbacks: list[Callback] = [*stage.callbacks, EpochEnds(stage.name, context, predict)]
+    checkpoint = None
+    if context.folder is not None:
+        checkpoint = context.folder / f"{stage.name}.ckpt"
+        callbacks.append(
+            TimedCheckpoints(
+                context.checkpoint_seconds,
+                dirpath=context.folder,
+                filename=stage.name,
+                enable_version_counter=False,
+                save_on_train_epoch_end=True,
+            )
+        )
+    options = {
+        "max_epochs": stage.epochs,
+        "logger": list(context.loggers.get(stage.name, ())),
+        "enable_checkpointing": checkpoint is not None,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "log_every_n_steps": 1,
+        "num_sanity_val_steps": 0,
+        **context.trainer,
+        **stage.trainer,
+    }
+    trainer = lightning.Trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
+    resume = checkpoint if checkpoint is not None and usable(checkpoint) else None
+    trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
+    # Lightning's objects refer to each other, and the trainer to the optimizer's vectors.
+    stage.module.trainer = data.trainer = None
+    del trainer
+    gc.collect()
+    gc.unfreeze()

@@ -1,0 +1,202 @@
+import socket
+import time
+from pathlib import Path
+
+import glocalk.conf
+import hydra
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from command import run
+from glocalk.cli.app import settings_of
+from glocalk.cli.reproduce import Planned, ReproduceConfig, expected_time, make_plan
+from report.factory import record
+
+
+def table(folder):
+    rows = pd.read_csv(folder / "runs" / "report" / "table1.csv", dtype=str)
+    return rows.set_index(["model", "data", "protocol"])["here"]
+
+
+def test_floors_on_what_is_there_and_gaps_for_what_is_not(tmp_path):
+    overrides = ["data_sets=[synthetic,douban]", "models=[bias,global_mean]", "seeds=[0]"]
+    process = run("reproduce", *overrides, "data_dir=nowhere", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "Douban is missing" in process.stdout.split("Plan:")[0]
+    assert "synthetic bias seed 0: seconds" in process.stdout
+    markdown = (tmp_path / "runs" / "report" / "table1.md").read_text()
+    assert "no data" in markdown
+    assert "nowhere/douban" in markdown
+    rows = table(tmp_path)
+    bias, mean = (float(rows[model, "synthetic", "validated"]) for model in ("bias", "global_mean"))
+    assert 0.3 < bias < mean < 2
+    assert rows["bias", "douban", "validated"] == "no data"
+    started = time.monotonic()
+    again = run("reproduce", *overrides, "data_dir=nowhere", cwd=tmp_path)
+    assert again.returncode == 0
+    assert again.stdout.count("done already") == 2
+    assert time.monotonic() - started < 60
+
+
+def test_strict_makes_a_gap_a_failure(tmp_path):
+    overrides = ["data_sets=[douban]", "models=[bias]", "strict=true", "data_dir=nowhere"]
+    process = run("reproduce", *overrides, cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.strip().splitlines()
+    assert "nowhere/douban" in line
+
+
+def test_a_machine_without_a_network_says_so_and_goes_on(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    proxies = {"https_proxy": nowhere, "http_proxy": nowhere, "no_proxy": ""}
+    overrides = ["data_sets=[ml_1m,douban]", "models=[bias]", "data_dir=nowhere"]
+    started = time.monotonic()
+    process = run("reproduce", *overrides, cwd=tmp_path, GLOCALK_OFFLINE="0", **proxies)
+    assert process.returncode == 0, process.stderr
+    before = process.stdout.split("Plan:")[0].strip().splitlines()
+    assert before[0] == "Not in 'nowhere': MovieLens 1M, Douban. Asking where to get it from."
+    for line, title, host in zip(
+        before[1:],
+        ("MovieLens 1M", "Douban"),
+        ("files.grouplens.org", "raw.githubusercontent.com"),
+        strict=True,
+    ):
+        assert line.startswith(f"{title} is missing: ")
+        assert f"no connection to {host}: Connection refused" in line
+    assert not (tmp_path / "nowhere").exists()
+    assert time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("models=[glocl_k]", "Unknown model 'glocl_k': did you mean 'glocal_k'?"),
+        ("data_sets=[nothing]", "Unknown data 'nothing'"),
+        ("seeds=[-1]", "'seed' cannot be -1"),
+        ("seed=[0]", "Unknown option 'seed': did you mean 'seeds'?"),
+    ],
+)
+def test_one_sentence(override, sentence, tmp_path):
+    overrides = [] if override.startswith("data") else ["data_sets=[synthetic]"]
+    process = run("reproduce", *overrides, override, cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.strip().splitlines()
+    assert sentence in line
+
+
+def test_expected_times_come_from_committed_records():
+    with hydra.initialize_config_module("glocalk.conf", version_base="1.3"):
+        config = hydra.compose("train", ["data=synthetic", "model=glocal_k"])
+        run_settings = settings_of(config, "synthetic", "glocal_k", ())
+
+    def time_of(test_ratings, *runs):
+        committed = [
+            record(
+                data=data,
+                model="glocal_k",
+                seed=seed,
+                seconds={"total": total},
+                user_counts=[60, 40],
+            )
+            for data, total, seed in runs
+        ]
+        (planned,) = make_plan([(run_settings, test_ratings)], committed)
+        return planned.time
+
+    assert time_of(99) == "time unknown"
+    others = ("synthetic", 7.0, 1), ("synthetic", 9.0, 2), ("douban", 5.0, 0)
+    assert time_of(99, *others) == "about 8 s"
+    assert time_of(99, *others, ("synthetic", 15.0, 0)) == "about 15 s"  # of the same seed
+    assert time_of(99, ("ml_1m", 30.0, 0), ("douban", 20.0, 0)) == "less than 20 s"
+    assert time_of(101, ("ml_1m", 30.0, 0)) == "time unknown"  # of a smaller data set
+
+
+def planned(**changes):
+    fields = {"settings": None, "seconds": 0.5, "bound": False, "floor": False, "held": False}
+    return Planned(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("plan", "text"),
+    [
+        ([], "nothing to do"),
+        ([planned(held=True)], "nothing to do"),
+        ([planned(floor=True, seconds=None)], "about 1 s"),
+        ([planned(seconds=150.0), planned(seconds=60.0)], "about 3.5 min"),
+        ([planned(seconds=150.0), planned(seconds=60.0, held=True)], "about 2.5 min"),
+        ([planned(seconds=7200.0), planned(seconds=None)], "about 2.0 h, and 1 of unknown time"),
+    ],
+)
+def test_expected_times_are_added_up(plan, text):
+    assert expected_time(plan) == text
+
+
+@pytest.mark.parametrize(("seconds", "floor"), [(None, True), (59.0, True), (61.0, False)])
+def test_a_model_without_epochs_that_takes_minutes_is_no_floor(seconds, floor):
+    with hydra.initialize_config_module("glocalk.conf", version_base="1.3"):
+        config = hydra.compose("train", ["data=synthetic", "model=bias"])
+        run_settings = settings_of(config, "synthetic", "bias", ())
+    told = [{"total": seconds}] if seconds else []
+    committed = [record(data="synthetic", model="bias", seconds=each) for each in told]
+    (made,) = make_plan([(run_settings, 10)], committed)
+    assert made.floor is floor
+
+
+@pytest.mark.data("ml-100k", "ml-1m", "douban")
+def test_the_plan_is_floors_then_the_main_cell_then_the_rest(tmp_path, data_dir, monkeypatch):
+    import glocalk.cli.reproduce as reproduce_module
+    from glocalk.records.run import read_records
+
+    monkeypatch.chdir(tmp_path)
+    shown = []
+    monkeypatch.setattr(reproduce_module, "_show", lambda plan: shown.extend(plan))
+    monkeypatch.setattr(reproduce_module, "_train", lambda _: True)
+    arguments = [f"data_dir='{data_dir.resolve()}'", "models=[glocal_k,bias,global_mean]"]
+    monkeypatch.setattr("sys.argv", ["reproduce", *arguments])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    reproduce_module.main()
+    titles = [planned.title for planned in shown]
+    assert len(titles) == 9
+    assert all("glocal_k" not in title for title in titles[:6])
+    assert titles[6] == "ml_100k glocal_k seed 0"
+    assert read_records(tmp_path) == []
+    assert (tmp_path / "runs" / "report" / "table1.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("scope", "models", "on_ml_100k", "on_ml_1m"),
+    [
+        ("paper", None, ["quick", "slow"], ["quick"]),
+        ("all", None, ["quick", "slow", "classic"], ["quick", "classic"]),
+        ("full", None, ["quick", "slow", "classic"], ["quick", "slow", "classic"]),
+        ("paper", ["slow", "classic"], ["slow", "classic"], ["slow", "classic"]),
+    ],
+)
+def test_the_scope_decides_which_rows_are_trained(scope, models, on_ml_100k, on_ml_1m):
+    settings = ReproduceConfig(
+        data_sets=["ml_100k", "ml_1m"],
+        scope=scope,
+        models=models,
+        rows={"paper": ["quick", "slow"], "classics": ["classic"]},
+        heavy={"slow": ["ml_1m"]},
+        seeds=[0],
+        strict=False,
+        force=False,
+        data_dir="data",
+        runs_dir="runs",
+        reports_dir="reports",
+    )
+    assert settings.models_on("ml_100k") == on_ml_100k
+    assert settings.models_on("ml_1m") == on_ml_1m
+
+
+def test_the_plan_names_models_that_are_there_each_once():
+    folder = Path(glocalk.conf.__path__[0])
+    plan = OmegaConf.load(folder / "reproduce.yaml")
+    planned = [*plan.rows.paper, *plan.rows.classics]
+    assert len(planned) == len(set(planned))
+    assert set(planned) <= {path.stem for path in (folder / "model").glob("*.yaml")}
+    assert set(plan.heavy) <= set(planned)

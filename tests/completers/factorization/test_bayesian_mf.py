@@ -1,0 +1,158 @@
+import sys
+
+import numpy as np
+import pytest
+
+from glocalk.completers.factorization.bayesian_mf import (
+    BayesianMF,
+    BayesianMFConfig,
+    PosteriorMean,
+    one_hot,
+)
+from glocalk.data.ratings import RatingMatrix
+from glocalk.errors import GlocalkError
+from planted import planted
+
+TRAIN, TEST = planted(num_users=14, num_items=11)
+USERS, ITEMS = TRAIN.shape
+ALL = np.repeat(np.arange(USERS), ITEMS), np.tile(np.arange(ITEMS), USERS)
+
+
+def fit(train=TRAIN, seed=0, **options):
+    defaults = {"rank": 2, "burn_in": 5, "samples": 30, "kept_rank": 11}
+    completer = BayesianMF(BayesianMFConfig.check({**defaults, **options}, "model"))
+    completer.fit(train, seed=seed)
+    return completer
+
+
+def myfm_samples(ratings, iterations, seed=0):
+    """(w₀, w, v) of every sample, the library called on a dense matrix made pair by pair."""
+    import myfm
+
+    features = np.zeros((len(TRAIN), USERS + ITEMS))
+    for row, (user, item) in enumerate(zip(TRAIN.users, TRAIN.items, strict=True)):
+        features[row, user] = features[row, USERS + item] = 1
+    machine = myfm.MyFMRegressor(2, random_seed=seed)
+    machine.fit(
+        features, ratings, n_iter=iterations, n_kept_samples=iterations, group_shapes=[USERS, ITEMS]
+    )
+    return machine.w0_samples, machine.w_samples, machine.V_samples
+
+
+def test_it_predicts_the_mean_of_the_samples_after_the_burn_in():
+    completer = fit(seed=3)
+    mean = TRAIN.ratings.mean()
+    w0, w, v = myfm_samples(TRAIN.ratings - mean, 35, seed=3)
+    for user, item in [(0, 0), (4, 7), (USERS - 1, 2), (3, ITEMS - 1)]:
+        expected = mean + np.mean(
+            [w0[s] + w[s, user] + w[s, USERS + item] + v[s, user] @ v[s, USERS + item]
+             for s in range(5, 35)]
+        )  # fmt: skip
+        assert completer.predict_pairs(np.array([user]), np.array([item])) == pytest.approx(
+            [expected]
+        )
+
+
+def test_features_are_one_hot():
+    expected = np.zeros((len(TRAIN), USERS + ITEMS))
+    for row, (user, item) in enumerate(zip(TRAIN.users, TRAIN.items, strict=True)):
+        expected[row, user] = expected[row, USERS + item] = 1
+    np.testing.assert_array_equal(one_hot(TRAIN).toarray(), expected)
+
+
+def random_samples(number, rank=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        (rng.normal(), rng.normal(size=USERS + ITEMS), rng.normal(size=(USERS + ITEMS, rank)))
+        for _ in range(number)
+    ]
+
+
+def mean_product(samples):
+    return sum(v[:USERS] @ v[USERS:].T for _, _, v in samples) / len(samples)
+
+
+@pytest.mark.parametrize("kept_rank", [11, 14, 40])
+@pytest.mark.parametrize("number", [1, 2, 30])
+def test_the_kept_mean_is_exact_with_as_many_columns_as_items(kept_rank, number):
+    samples = random_samples(number)
+    posterior = PosteriorMean(TRAIN.shape, kept_rank)
+    for sample in samples:
+        posterior.add(*sample)
+    factors = posterior.factors(3.0)
+    expected = mean_product(samples)
+    expected += 3 + np.mean([constant for constant, _, _ in samples])
+    offsets = np.mean([w for _, w, _ in samples], axis=0)
+    expected += offsets[:USERS, None] + offsets[USERS:]
+    np.testing.assert_allclose(
+        factors.predict_pairs(*ALL).reshape(USERS, ITEMS), expected, atol=1e-12
+    )
+    assert factors.user_factors.shape == (USERS, kept_rank)
+
+
+def test_fewer_columns_keep_the_nearest_product():
+    # Cut once: 2 samples of 3 columns, then the end.
+    samples = random_samples(2)
+    posterior = PosteriorMean(TRAIN.shape, 4)
+    for sample in samples:
+        posterior.add(*sample)
+    factors = posterior.factors(0.0)
+    u, values, vt = np.linalg.svd(mean_product(samples))
+    np.testing.assert_allclose(
+        factors.user_factors @ factors.item_factors.T, (u[:, :4] * values[:4]) @ vt[:4], atol=1e-12
+    )
+
+
+def test_the_signal_outlasts_many_cuts():
+    # Samples of one matrix of rank 3, each rotated and disturbed: 4 columns tell it from the noise.
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(USERS, 3)), rng.normal(size=(ITEMS, 3))
+    posterior = PosteriorMean(TRAIN.shape, 4)
+    for _ in range(300):
+        rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        vectors = np.vstack([left @ rotation, right @ rotation])
+        noise = 0.1 * rng.normal(size=vectors.shape)
+        posterior.add(0.0, np.zeros(USERS + ITEMS), vectors + noise)
+    factors = posterior.factors(0.0)
+    error = factors.user_factors @ factors.item_factors.T - left @ right.T
+    assert np.sqrt(np.mean(error**2)) < 0.02  # of one sample: about .25
+
+
+def test_shifted_ratings_shift_the_predictions():
+    shifted = RatingMatrix(TRAIN.users, TRAIN.items, TRAIN.ratings + 40, TRAIN.shape, (41, 45))
+    np.testing.assert_allclose(
+        fit(shifted).predict_pairs(*ALL), fit().predict_pairs(*ALL) + 40, atol=1e-6
+    )
+
+
+def test_it_says_nothing_while_it_samples(capfd):
+    fit()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_large_seed_is_taken():
+    fit(seed=2**40 + 3, samples=2)
+
+
+def test_it_counts_the_numbers_of_a_sample():
+    assert fit(kept_rank=7).num_parameters == 1 + (USERS + ITEMS) * (1 + 2)
+
+
+@pytest.fixture
+def without_myfm(monkeypatch):
+    monkeypatch.setitem(sys.modules, "myfm", None)
+
+
+@pytest.mark.usefixtures("without_myfm")
+def test_without_the_library_one_sentence_says_what_to_install():
+    with pytest.raises(GlocalkError, match=r"pip install 'glocalk\[bayes\]'\.$") as error:
+        fit()
+    assert "\n" not in str(error.value)
+
+
+def test_a_fitted_one_predicts_without_the_library(monkeypatch):
+    fitted = fit()
+    monkeypatch.setitem(sys.modules, "myfm", None)
+    other = BayesianMF(fitted.config)
+    other.restore(fitted.state(), TRAIN.shape)
+    np.testing.assert_array_equal(other.predict_pairs(*ALL), fitted.predict_pairs(*ALL))

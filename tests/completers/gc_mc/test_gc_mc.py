@@ -1,0 +1,400 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig, GCMCModule, polyak
+from glocalk.completers.gc_mc.graph import (
+    BilinearMixture,
+    GraphConvolution,
+    RatingGraph,
+    expected_pairs,
+)
+from glocalk.data.ratings import RatingMatrix
+from glocalk.errors import GlocalkError
+from glocalk.run.monitor import Monitor
+from glocalk.training.context import FitContext
+from planted import planted
+
+TRAIN, TEST = planted(num_users=12, num_items=9, density=0.6)  # the last of both has no rating
+EVERY_KIND = [(a, n) for a in ("stack", "sum") for n in ("left", "symmetric")]
+
+
+def settings(**options):
+    defaults = {
+        "hidden_size": 15,
+        "embedding_size": 4,
+        "accumulation": "stack",
+        "normalization": "left",
+        "bases": 2,
+        "dropout": 0.5,
+        "learning_rate": 0.01,
+        "averaging": 0.995,
+        "epochs": 2,
+        "steps": 3,
+    }
+    return GCMCConfig.check({**defaults, **options}, "model")
+
+
+def module_of(train=TRAIN, seed=0, **options):
+    generator = torch.Generator().manual_seed(seed)
+    return GCMCModule(train, settings(**options), generator).double()
+
+
+def graph_of(module, compiled):
+    """The module's ratings, with numba's products or with torch's, which a GPU takes."""
+    config, train = module.config, module.train_ratings
+    return RatingGraph(
+        train.users, train.items, module.labels, train.shape, len(module.levels),
+        config.accumulation, config.normalization, torch.float64, compiled=compiled,
+    )  # fmt: skip
+
+
+def fit(train=TRAIN, seed=0, trainer=None, folder=None, **options):
+    completer = GCMC(settings(**options))
+    monitor = Monitor(TEST)
+    training = FitContext(
+        seed=seed, observer=monitor.observer(), folder=folder, trainer=trainer or {}
+    )
+    completer.fit(train, context=training)
+    return completer, monitor
+
+
+class Literal:
+    """The equations with full matrices, as the paper writes them: one-hot inputs, one adjacency
+    matrix for each level."""
+
+    def __init__(self, train, accumulation, normalization):
+        self.train, self.accumulation = train, accumulation
+        self.values = sorted(set(train.ratings.tolist()))
+        dense = torch.zeros(train.shape, dtype=torch.float64)
+        dense[train.users, train.items] = torch.tensor(train.ratings.copy())
+        by_user, by_item = (dense > 0).sum(dim=1).double(), (dense > 0).sum(dim=0).double()
+        self.to_users, self.to_items = [], []
+        for value in self.values:
+            edges = (dense == value).double()
+            if normalization == "left":
+                self.to_users.append(edges / by_user.clamp(min=1)[:, None])
+                self.to_items.append(edges.T / by_item.clamp(min=1)[:, None])
+            else:
+                edges = edges / torch.outer(by_user.clamp(min=1), by_item.clamp(min=1)).sqrt()
+                self.to_users.append(edges)
+                self.to_items.append(edges.T)
+
+    def hidden(self, users, items, keep_users=None, keep_items=None):
+        """h from the weights [nodes, levels, width] and the scaled masks of nodes."""
+        x_users, x_items = (
+            torch.eye(len(weight), dtype=torch.float64) if mask is None else torch.diag(mask)
+            for weight, mask in ((users, keep_users), (items, keep_items))
+        )
+        sides = []
+        for adjacency, x, weight in (
+            (self.to_users, x_items, items),
+            (self.to_items, x_users, users),
+        ):
+            if self.accumulation == "stack":
+                heard = [m @ x @ weight[:, level] for level, m in enumerate(adjacency)]
+                sides.append(torch.relu(torch.cat(heard, dim=1)))
+            else:
+                heard = [
+                    m @ x @ sum(weight[:, s] for s in range(level + 1))
+                    for level, m in enumerate(adjacency)
+                ]
+                sides.append(torch.relu(sum(heard)))
+        return sides
+
+    def scores(self, z_users, z_items, bases, coefficients):
+        """[users, items, levels]"""
+        forms = torch.stack([z_users @ basis @ z_items.T for basis in bases], dim=2)
+        return forms @ coefficients
+
+    def loss(self, network, masks=None):
+        """Mean cross-entropy; `masks` are of users, items, and the hidden units of both."""
+        keep_users, keep_items, units_users, units_items = masks or (None, None, 1, 1)
+        convolution, decoder = network.convolution, network.decoder
+        hidden = self.hidden(convolution.users, convolution.items, keep_users, keep_items)
+        z_users, z_items = (
+            (h * units) @ network.dense
+            for h, units in zip(hidden, (units_users, units_items), strict=True)
+        )
+        scores = self.scores(z_users, z_items, decoder.bases, decoder.coefficients)
+        probabilities = torch.exp(scores) / torch.exp(scores).sum(dim=2, keepdim=True)
+        labels = [self.values.index(rating) for rating in self.train.ratings]
+        return -probabilities[self.train.users, self.train.items, labels].log().mean()
+
+
+def gradients(loss, network):
+    return torch.autograd.grad(loss, list(network.parameters()))
+
+
+def test_the_convolution_worked_by_hand():
+    # User 0 rates item 0 with level 1 and item 1 with level 2; user 1 rates item 0 with level 2.
+    users, items, labels = np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0, 1, 1])
+
+    def hidden(accumulation, normalization):
+        graph = RatingGraph(
+            users, items, labels, (2, 2), 2, accumulation, normalization, torch.float64
+        )
+        size = 2 if accumulation == "stack" else 1
+        layer = GraphConvolution((2, 2), 2, size, accumulation, torch.Generator()).double()
+        with torch.no_grad():  # [node, level, width 1]
+            layer.users.copy_(torch.tensor([[[1.0], [2.0]], [[4.0], [8.0]]]))
+            layer.items.copy_(torch.tensor([[[3.0], [5.0]], [[7.0], [-20.0]]]))
+        return [side.tolist() for side in layer(graph)]
+
+    # Left: user 0 has two neighbors, user 1 one; item 0 has two, item 1 one.
+    by_users, by_items = hidden("stack", "left")
+    assert by_users == [[3 / 2, 0], [0, 5]]  # ReLU(−20 / 2) = 0
+    assert by_items == [[1 / 2, 8 / 2], [0, 2]]
+    # Ordinal sharing: level 2 weighs 3 + 5 for item 0, 7 − 20 for item 1; 1 + 2, 4 + 8 for users.
+    by_users, by_items = hidden("sum", "left")
+    assert by_users == [[0], [8]]  # ReLU((3 − 13) / 2) = 0
+    assert by_items == [[(1 + 12) / 2], [3]]
+    # Symmetric: 1 / √(2 · 2) for (0, 0), 1 / √(2 · 1) for (0, 1) and (1, 0).
+    by_users, by_items = hidden("stack", "symmetric")
+    np.testing.assert_allclose(by_users, [[3 / 2, 0], [0, 5 / math.sqrt(2)]])
+    np.testing.assert_allclose(by_items, [[1 / 2, 8 / math.sqrt(2)], [0, 2 / math.sqrt(2)]])
+    by_users, by_items = hidden("sum", "symmetric")
+    np.testing.assert_allclose(by_users, [[0], [8 / math.sqrt(2)]])
+    np.testing.assert_allclose(by_items, [[1 / 2 + 12 / math.sqrt(2)], [3 / math.sqrt(2)]])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(("accumulation", "normalization"), EVERY_KIND)
+def test_loss_and_gradient_are_those_of_full_matrices(accumulation, normalization, compiled):
+    module = module_of(accumulation=accumulation, normalization=normalization)
+    ours = module.network.loss(graph_of(module, compiled))
+    theirs = Literal(TRAIN, accumulation, normalization).loss(module.network)
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
+    got, wanted = gradients(ours, module.network), gradients(theirs, module.network)
+    assert len(got) == 5
+    for mine, other in zip(got, wanted, strict=True):
+        assert other.abs().max() > 0
+        torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(("accumulation", "normalization"), EVERY_KIND)
+def test_dropout_leaves_out_nodes_and_units_and_scales_the_rest(
+    accumulation, normalization, compiled
+):
+    share, (users, items) = 0.7, TRAIN.shape
+    module = module_of(accumulation=accumulation, normalization=normalization)
+    literal = Literal(TRAIN, accumulation, normalization)
+
+    def masks(seed):
+        torch.manual_seed(seed)
+        # Nodes are drawn for all levels at once, in single precision.
+        nodes = [(torch.rand(size) >= share).double() / 0.3 for size in (users, items)]
+        units = [
+            (torch.rand(size, 15, dtype=torch.float64) >= share).double() / 0.3
+            for size in (users, items)
+        ]
+        return (*nodes, *units)
+
+    torch.manual_seed(3)
+    ours = module.network.loss(graph_of(module, compiled), share)
+    theirs = literal.loss(module.network, masks(3))
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
+    for mine, other in zip(
+        gradients(ours, module.network), gradients(theirs, module.network), strict=True
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12)
+
+
+def test_dropout_leaves_out_its_share_of_nodes_and_keeps_the_mean():
+    # Each user hears of one item of their own: what arrives is that item's weights, or nothing.
+    size = 4000
+    each = np.arange(size)
+    graph = RatingGraph(
+        each, each, np.zeros(size, int), (size, size), 1, "sum", "left", torch.float64
+    )
+    layer = GraphConvolution((size, size), 1, 1, "sum", torch.Generator()).double()
+    with torch.no_grad():
+        layer.users.fill_(1)
+        layer.items.fill_(1)
+    torch.manual_seed(0)
+    for heard in layer(graph, 0.7):
+        assert set(heard.unique().tolist()) == {0, 1 / (1 - 0.7)}
+        assert (heard == 0).double().mean().item() == pytest.approx(0.7, abs=0.03)  # 4 σ
+        assert heard.mean().item() == pytest.approx(1, abs=0.1)
+
+
+def test_with_every_node_left_out_nothing_is_heard():
+    module = module_of()
+    graphs = [graph_of(module, compiled) for compiled in (True, False)]
+    for adjacency in (side for graph in graphs for side in (graph.to_users, graph.to_items)):
+        nobody = adjacency.of_sources(torch.tensor([], dtype=torch.int64))
+        heard = nobody.product(torch.zeros(0, 3, dtype=torch.float64, requires_grad=True))
+        assert heard.shape == (adjacency.by_target.shape[0], 3)
+        assert not heard.any()
+        heard.sum().backward()
+
+
+def test_probabilities_sum_to_one_and_predictions_are_their_means():
+    rng = np.random.default_rng(0)
+    bases, users, items, size, levels = 2, 4, 3, 5, 6
+    left, right = rng.normal(size=(bases, users, size)), rng.normal(size=(items, size))
+    coefficients, values = rng.normal(size=(bases, levels)), np.arange(levels) / 2 + 0.5
+    u, i = np.repeat(np.arange(users), items), np.tile(np.arange(items), users)
+    wanted = []
+    for user, item in zip(u, i, strict=True):
+        scores = [
+            sum(
+                coefficients[b, level] * sum(left[b, user, d] * right[item, d] for d in range(size))
+                for b in range(bases)
+            )
+            for level in range(levels)
+        ]
+        weights = [math.exp(score) for score in scores]
+        wanted.append(sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights))
+    tensors = [torch.tensor(x) for x in (left, right, coefficients, values, u, i)]
+    np.testing.assert_allclose(expected_pairs(*tensors), wanted, rtol=1e-12)
+    tensors[3] = torch.ones(levels, dtype=torch.float64)  # Σ p · 1
+    np.testing.assert_allclose(expected_pairs(*tensors), 1, rtol=1e-12)
+
+
+def test_pairs_beyond_one_block_are_predicted_alike():
+    completer, _ = fit()
+    rng = np.random.default_rng(0)
+    users, items = rng.integers(0, TRAIN.num_users, 9000), rng.integers(0, TRAIN.num_items, 9000)
+    grid = completer.predict_grid(np.arange(TRAIN.num_users), np.arange(TRAIN.num_items))
+    np.testing.assert_allclose(completer.predict_pairs(users, items), grid[users, items], atol=1e-6)
+
+
+def test_initial_values_are_the_official_code_s():
+    network = module_of(hidden_size=502, embedding_size=75).network
+    nodes, hidden = sum(TRAIN.shape), 500  # 100 units a level, two are left over
+    for weights, inputs, outputs in (
+        (network.convolution.items, nodes, hidden),
+        (network.convolution.users, nodes, hidden),
+        (network.dense, hidden, 75),
+    ):
+        limit = math.sqrt(6 / (inputs + outputs))
+        assert 0.99 * limit < weights.abs().max() <= limit
+        assert weights.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.03)
+    assert network.convolution.items.shape == (TRAIN.num_items, 5, 100)
+    assert network.decoder.coefficients.abs().max() <= math.sqrt(6 / (2 + 5))
+    for basis in network.decoder.bases:
+        torch.testing.assert_close(
+            basis @ basis.T, 1.21 * torch.eye(75).double(), atol=1e-5, rtol=0
+        )
+    drawn = BilinearMixture(75, 2, 5, torch.Generator().manual_seed(1)).bases
+    assert not torch.allclose(drawn[0], drawn[1])
+
+
+def test_the_average_follows_its_recursion():
+    weights = torch.tensor([1.0, 5.0, -2.0, 4.0, 3.0], dtype=torch.float64)
+    average = [torch.tensor(10.0, dtype=torch.float64)]
+    wanted = 10.0
+    # The decay grows: 2/11, 3/12, 4/13; from update 1,790 on it is .995.
+    for weight, t, decay in zip(
+        weights, (1, 2, 3, 1789, 1790), (2 / 11, 3 / 12, 4 / 13, 1790 / 1799, 0.995), strict=True
+    ):
+        polyak(0.995)(average, [weight], torch.tensor(t))
+        wanted = decay * wanted + (1 - decay) * weight.item()
+        assert average[0].item() == pytest.approx(wanted, rel=1e-12)
+    polyak(0.1)(average, [weights[0]], torch.tensor(1))
+    assert average[0].item() == pytest.approx(0.1 * wanted + 0.9, rel=1e-12)
+
+
+def test_a_training_is_adam_as_tensorflow_has_it_and_predicts_by_the_average():
+    options = {"dropout": 0.0, "epochs": 2, "steps": 3, "accumulation": "sum"}
+    completer, _ = fit(trainer={"precision": "64-true"}, **options)
+
+    # The same by the literal loss and TensorFlow's form of Adam, whose ε is added to √v itself.
+    network = GCMCModule(TRAIN, settings(**options), torch.Generator().manual_seed(0))
+    network = network.network.double()
+    literal = Literal(TRAIN, "sum", "left")
+    weights = list(network.parameters())
+    averages = [weight.detach().clone() for weight in weights]
+    first, second = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
+    for t in range(1, 7):
+        step = 0.01 * math.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        decay = (1 + t) / (10 + t)
+        with torch.enable_grad():
+            slopes = gradients(literal.loss(network), network)
+        with torch.no_grad():
+            for weight, average, m, v, g in zip(
+                weights, averages, first, second, slopes, strict=True
+            ):
+                m.mul_(0.9).add_(0.1 * g)
+                v.mul_(0.999).add_(0.001 * g * g)
+                weight.sub_(step * m / (v.sqrt() + 1e-8))
+                average.mul_(decay).add_((1 - decay) * weight)
+    module = completer._module
+    for mine, other in zip(module.network.parameters(), weights, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-9)
+    for mine, other in zip(module.average.module.parameters(), averages, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-9)
+
+    with torch.no_grad():
+        for weight, average in zip(weights, averages, strict=True):
+            weight.copy_(average)
+        z_users, z_items = (
+            h @ network.dense
+            for h in literal.hidden(network.convolution.users, network.convolution.items)
+        )
+        decoder = network.decoder
+        scores = literal.scores(z_users, z_items, decoder.bases, decoder.coefficients)
+        wanted = scores.softmax(dim=2) @ torch.tensor(literal.values, dtype=torch.float64)
+    predicted = completer.predict_pairs(TEST.users, TEST.items)
+    np.testing.assert_allclose(predicted, wanted[TEST.users, TEST.items], rtol=1e-6)
+
+
+def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
+    whole, monitor = fit(epochs=4)
+    fit(epochs=2, folder=tmp_path)
+    resumed, continued = fit(epochs=4, folder=tmp_path)
+    assert continued.curves == monitor.curves
+    assert continued.curves.epoch == [1, 2, 3, 4]
+    for name, tensor in whole.state().items():
+        assert torch.equal(resumed.state()[name], tensor)
+
+
+def test_an_epoch_is_so_many_updates():
+    one, _ = fit(epochs=1, steps=6)
+    assert int(one._module.average.n_averaged) == 1 + 6  # the initial weights are the first
+    assert len(fit(epochs=3, steps=2)[1].curves.loss) == 3
+
+
+def test_the_loss_falls():
+    _, monitor = fit(epochs=3, steps=20, dropout=0.0)
+    first, _, last = monitor.curves.loss
+    assert last < first < math.log(5)  # that of equally likely levels
+
+
+def test_whoever_has_no_rating_is_predicted_the_mean_of_the_levels():
+    completer, _ = fit(epochs=2, steps=10)
+    users, items = TRAIN.shape
+    alone = completer.predict_pairs(np.full(items, users - 1), np.arange(items))
+    np.testing.assert_allclose(alone, 3, rtol=1e-6)
+    alone = completer.predict_pairs(np.arange(users), np.full(users, items - 1))
+    np.testing.assert_allclose(alone, 3, rtol=1e-6)
+
+
+def test_half_stars_are_levels_of_their_own():
+    rng = np.random.default_rng(0)
+    ratings = rng.choice([0.5, 1.5, 2.0, 5.0], len(TRAIN))
+    train = RatingMatrix(TRAIN.users, TRAIN.items, ratings, TRAIN.shape, (0.5, 5))
+    completer, _ = fit(train, epochs=2, steps=10)
+    assert completer.state()["levels"].tolist() == [0.5, 1.5, 2.0, 5.0]
+    grid = completer.predict_grid(np.arange(TRAIN.num_users), np.arange(TRAIN.num_items))
+    assert 0.5 < grid.min() < grid.max() < 5
+    np.testing.assert_allclose(grid[-1], 2.25, rtol=1e-6)  # no ratings: the mean of the four
+
+
+def test_ratings_with_too_many_levels_are_refused():
+    with pytest.raises(GlocalkError, match=r"each different rating, 5 here, .* may be 4 at most"):
+        fit(hidden_size=4)
+    fit(hidden_size=4, accumulation="sum", epochs=1)
+    users, items = np.divmod(np.arange(200), 10)
+    train = RatingMatrix(users, items, np.linspace(1, 5, 200), (20, 10), (1, 5))
+    with pytest.raises(GlocalkError, match=r"200 here, .* may be 100 at most: round the ratings"):
+        fit(train, accumulation="sum")
+
+
+def test_a_precision_that_the_products_are_not_written_for_is_refused():
+    with pytest.raises(GlocalkError, match=r"not in bf16-true: leave trainer\.precision out"):
+        fit(trainer={"precision": "bf16-true"})

@@ -1,0 +1,167 @@
+"""Splits against the official files and against the official code's loop, written out again."""
+
+import hashlib
+import random
+
+import numpy as np
+import pytest
+
+from glocalk.data.datasets import movielens
+from glocalk.data.datasets.movielens import (
+    ML_1M,
+    ML_100K,
+    MovieLens1M,
+    MovieLens100K,
+    content_sha256,
+)
+from glocalk.data.fetch.files import Checksum, FileSet, sha256
+from glocalk.errors import GlocalkError
+
+# Ratings per star 1 … 5, counted over the official files.
+COUNTS_100K = [6110, 11370, 27145, 34174, 21201]
+COUNTS_1M = [56174, 107557, 261197, 348971, 226310]
+
+
+def triples(ratings):
+    return list(
+        zip(ratings.users.tolist(), ratings.items.tolist(), map(int, ratings.ratings), strict=True)
+    )
+
+
+def triples_sha256(ratings):
+    lines = "".join(f"{u}\t{i}\t{r}\n" for u, i, r in sorted(triples(ratings)))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def stars(split):
+    values = np.concatenate([split.train.ratings, split.test.ratings])
+    return [int((values == star).sum()) for star in range(1, 6)]
+
+
+@pytest.mark.data("ml-100k")
+@pytest.mark.parametrize("fold", [1, 2, 3, 4, 5])
+def test_every_fold_is_the_official_one_byte_for_byte(fold, data_dir):
+    split = MovieLens100K(MovieLens100K.Config(fold=fold)).split(data_dir)
+    times = {}
+    for line in (data_dir / "ml-100k" / "u.data").read_text().splitlines():
+        user, item, _, time = line.split("\t")
+        times[int(user), int(item)] = time
+    for part, suffix in ((split.train, "base"), (split.test, "test")):
+        lines = [f"{u + 1}\t{i + 1}\t{r}\t{times[u + 1, i + 1]}\n" for u, i, r in triples(part)]
+        official = data_dir / "ml-100k" / f"u{fold}.{suffix}"
+        assert "".join(lines).encode() == official.read_bytes()
+    assert split.name == f"u{fold}"
+    assert split.train.shape == (943, 1682)
+    assert stars(split) == COUNTS_100K
+
+
+@pytest.mark.data("ml-100k")
+def test_the_papers_fold(data_dir):
+    split = MovieLens100K(MovieLens100K.Config()).split(data_dir)
+    assert (split.name, len(split.train), len(split.test)) == ("u1", 80_000, 20_000)
+    assert split.train.scale == (1, 5)
+
+
+@pytest.mark.parametrize("fold", [0, 6])
+def test_folds_that_do_not_exist(fold):
+    with pytest.raises(GlocalkError, match=rf"^Option 'data.fold' cannot be {fold}: [^.]*\.$"):
+        MovieLens100K.Config.check({"fold": fold}, "data")
+
+
+def test_misspelled_option():
+    with pytest.raises(GlocalkError, match=r"Unknown option 'data\.folds': did you mean 'fold'\?$"):
+        MovieLens100K.Config.check({"folds": 1}, "data")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_the_legacy_generator_does_not_take(seed):
+    with pytest.raises(GlocalkError, match=f"'data.split_seed' cannot be {seed}"):
+        MovieLens1M.Config.check({"split_seed": seed}, "data")
+
+
+@pytest.mark.data("ml-100k")
+def test_truncated_u_data_names_both_checksums(data_dir, tmp_path):
+    content = (data_dir / "ml-100k" / "u.data").read_bytes()[:-100]
+    (tmp_path / "ml-100k").mkdir()
+    (tmp_path / "ml-100k" / "u.data").write_bytes(content)
+    with pytest.raises(GlocalkError) as error:
+        MovieLens100K(MovieLens100K.Config()).split(tmp_path)
+    assert ML_100K.files["u.data"].expected in str(error.value)
+    assert hashlib.sha256(content).hexdigest() in str(error.value)
+
+
+@pytest.mark.data("ml-1m")
+def test_ml_1m_is_the_official_codes_split(data_dir):
+    split = MovieLens1M(MovieLens1M.Config()).split(data_dir)
+    assert (split.name, split.train.shape) == ("90:10 seed 1234", (6040, 3706))
+    assert (len(split.train), len(split.test)) == (900_189, 100_020)
+    assert stars(split) == COUNTS_1M
+    # Taken once with a plain loop over the lines of the file and NumPy's global generator.
+    assert triples_sha256(split.test) == (
+        "834cde3d58348709afa820af221ad3d56b3ca4c63d9b88c716f6df4540d71c1f"
+    )
+    assert triples_sha256(split.train) == (
+        "113e13b0d10c30bca3a0241c365477bd53c03549d8ca9fb9bee2f6b8e0f84da7"
+    )
+
+
+@pytest.mark.data("ml-1m")
+def test_truncated_ratings_dat_names_both_checksums(data_dir, tmp_path):
+    content = (data_dir / "ml-1m" / "ratings.dat").read_bytes()[:-4]  # within a line
+    (tmp_path / "ml-1m").mkdir()
+    (tmp_path / "ml-1m" / "ratings.dat").write_bytes(content)
+    with pytest.raises(GlocalkError) as error:
+        MovieLens1M(MovieLens1M.Config()).split(tmp_path)
+    assert ML_1M.files["ratings.dat"].expected in str(error.value)
+    assert content_sha256(tmp_path / "ml-1m" / "ratings.dat") in str(error.value)
+
+
+def lines_of_ratings(count=500):
+    """(user id, item id, rating) of a made-up data set, ids with gaps, in no order."""
+    draw = random.Random(0)
+    pairs = draw.sample([(u, i) for u in range(3, 90, 3) for i in range(7, 400, 7)], count)
+    return [(user, item, draw.randint(1, 5)) for user, item in pairs]
+
+
+def write_ratings(path, rows, timestamps):
+    ending = "::978300760\n" if timestamps else "\n"
+    path.parent.mkdir()
+    path.write_text("".join("::".join(map(str, row)) + ending for row in rows))
+
+
+@pytest.mark.parametrize("timestamps", [False, True])
+@pytest.mark.parametrize("seed", [1234, 5])
+def test_90_10_split_against_the_official_loop(timestamps, seed, tmp_path, monkeypatch):
+    rows = lines_of_ratings()
+    content = "".join(f"{u}\t{i}\t{r}\n" for u, i, r in rows)
+    checksum = Checksum(hashlib.sha256(content.encode()).hexdigest(), content_sha256)
+    monkeypatch.setattr(
+        movielens, "ML_1M", FileSet("Made up", "ml-1m", "nowhere", {"ratings.dat": checksum})
+    )
+    write_ratings(tmp_path / "ml-1m" / "ratings.dat", rows, timestamps)
+    split = MovieLens1M(MovieLens1M.Config(split_seed=seed)).split(tmp_path)
+
+    user_index = {user: index for index, user in enumerate(sorted({row[0] for row in rows}))}
+    item_index = {item: index for index, item in enumerate(sorted({row[1] for row in rows}))}
+    np.random.seed(seed)  # noqa: NPY002 (as the official code does)
+    order = np.arange(len(rows))
+    np.random.shuffle(order)  # noqa: NPY002
+    expected = {True: [], False: []}
+    for position, row in enumerate(order):
+        user, item, rating = rows[row]
+        expected[position < 50].append((user_index[user], item_index[item], rating))
+    assert triples(split.test) == sorted(expected[True])
+    assert triples(split.train) == sorted(expected[False])
+    assert split.train.shape == (len(user_index), len(item_index))
+
+
+def test_the_global_generator_is_left_alone(tmp_path, monkeypatch):
+    rows = lines_of_ratings(50)
+    write_ratings(tmp_path / "ml-1m" / "ratings.dat", rows, timestamps=False)
+    checksum = Checksum(sha256(tmp_path / "ml-1m" / "ratings.dat"))
+    monkeypatch.setattr(
+        movielens, "ML_1M", FileSet("Made up", "ml-1m", "nowhere", {"ratings.dat": checksum})
+    )
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    MovieLens1M(MovieLens1M.Config()).split(tmp_path)
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002

@@ -1,0 +1,720 @@
+"""Against a server on this machine that does whatever servers do wrong."""
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import io
+import logging
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from command import run
+from glocalk.cli.data import known_file_sets, main
+from glocalk.data.datasets import douban, movielens
+from glocalk.data.fetch.download import Download, Patience, fetch_missing, probe, unpack
+from glocalk.data.fetch.files import Checksum, FileSet, UnavailableError
+from glocalk.errors import GlocalkError, MissingDataError
+
+CONTENT = b"".join(b"%d\t%d\t3\n" % (n, 7 * n) for n in range(20_000))
+SIZE = len(CONTENT)
+SHA = hashlib.sha256(CONTENT).hexdigest()
+QUICK = Patience(silence=5, pauses=(0.01, 0.01, 0.01), whole=60)
+
+
+class Server:
+    """Answers each GET by the next of its `answers`, the last one for ever.
+
+    An answer is a function of the handler; HEAD gets the status and headers of a whole file
+    unless `head` says otherwise.
+    """
+
+    def __init__(self):
+        self.answers, self.head, self.requests = [whole()], whole(), []
+        self.lock = threading.Lock()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                with server.lock:
+                    server.requests.append(("GET", self.headers.get("Range")))
+                    answers = server.answers
+                    answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                answer(self)
+
+            def do_HEAD(self):
+                with server.lock:
+                    server.requests.append(("HEAD", self.headers.get("Range")))
+                server.head(self)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.http.handle_error = lambda *_: None
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    @property
+    def ranges(self):
+        return [asked for method, asked in self.requests if method == "GET"]
+
+    def address(self, name="r.txt"):
+        return f"http://127.0.0.1:{self.http.server_port}/{name}"
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+
+def whole(content=CONTENT, etag='"1"', stated=None, sent=None, ranges=True, length=True, wait=0.0):
+    """A file: its stated length, how much is sent before the connection breaks, per connection."""
+
+    def answer(handler):
+        asked = handler.headers.get("Range") if ranges else None
+        start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
+        if asked and handler.headers.get("If-Range", etag) != etag:
+            start, asked = 0, None
+        handler.send_response(206 if asked else 200)
+        body = content[start:]
+        if asked:
+            handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        if length:
+            handler.send_header("Content-Length", str(len(body) if stated is None else stated))
+        if etag:
+            handler.send_header("ETag", etag)
+        handler.end_headers()
+        if handler.command == "HEAD":
+            return
+        time.sleep(wait)
+        handler.wfile.write(body[:sent])
+
+    return answer
+
+
+def status(code):
+    return lambda handler: handler.send_error(code)
+
+
+def silent(handler):
+    time.sleep(1.5)
+    handler.close_connection = True
+
+
+def reset(handler):
+    """Ends the connection with RST, without an answer."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _online(monkeypatch):
+    """Places are asked, and the only ones there are lie on this machine."""
+    monkeypatch.delenv("GLOCALK_OFFLINE", raising=False)
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.close()
+
+
+def closed_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def place(server, name="r.txt", limit=SIZE, **options):
+    return Download("the server", server.address(name), limit, patience=QUICK, **options)
+
+
+def zipped(content, member="tiny/r.txt", method=zipfile.ZIP_DEFLATED):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("tiny/README", "read me")
+        archive.writestr(member, content)
+    return stream.getvalue()
+
+
+def archived(server, **options):
+    options = {"limit": 10**6, "member": "tiny/r.txt", "member_limit": SIZE, **options}
+    return place(server, "tiny.zip", **options)
+
+
+def files(*places):
+    checksums = {"r.txt": Checksum(SHA)}
+    return FileSet("Tiny", "tiny", "https://tiny.example", checksums, places, "for tests")
+
+
+def gets(place, tmp_path):
+    """Whether the place gives the right file; nothing else may be left beside it."""
+    path = files(place).locate(tmp_path, "r.txt")
+    assert path.read_bytes() == CONTENT
+    assert left(tmp_path) == ["tiny/r.txt"]
+    return True
+
+
+def why_not(place, tmp_path):
+    """The one sentence's clause about the place; nothing may be left."""
+    with pytest.raises(MissingDataError) as error:
+        files(place).locate(tmp_path, "r.txt")
+    assert left(tmp_path) == []
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    start = f"Tiny is missing: there is no '{tmp_path}/tiny/r.txt', the server "
+    assert sentence.startswith(start)
+    return sentence.removeprefix(start).split("; get it from https://tiny.example")[0]
+
+
+def left(folder):
+    """All files below a folder, but for locks."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(str(path) for path in paths if ".locks" not in path.parts)
+
+
+def test_a_whole_file(server, tmp_path):
+    assert gets(place(server), tmp_path)
+    assert server.requests == [("GET", None)]
+
+
+def test_a_file_without_a_stated_length(server, tmp_path):
+    server.answers = [whole(length=False)]
+    assert gets(place(server), tmp_path)
+
+
+def test_a_member_of_an_archive(server, tmp_path):
+    server.answers = [whole(zipped(CONTENT))]
+    assert gets(archived(server), tmp_path)
+
+
+def test_another_file_is_not_there(server, tmp_path):
+    with pytest.raises(UnavailableError, match=r"^it has no 'other.txt'$"):
+        archived(server).fetch("other.txt", tmp_path / "x")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("zip_", [False, True], ids=["whole", "archive"])
+def test_what_breaks_off_goes_on_where_it_ended(zip_, server, tmp_path):
+    content = zipped(CONTENT, method=zipfile.ZIP_STORED) if zip_ else CONTENT
+    server.answers = [whole(content, sent=1000), whole(content, sent=500), whole(content)]
+    assert gets(archived(server) if zip_ else place(server), tmp_path)
+    assert server.ranges == [None, "bytes=1000-", "bytes=1500-"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [whole(sent=1000, etag=None), whole(sent=1000, etag='W/"1"')],
+    ids=["no ETag", "weak ETag"],
+)
+def test_what_cannot_be_told_to_be_the_same_starts_again(first, server, tmp_path):
+    server.answers = [first, whole()]
+    assert gets(place(server), tmp_path)
+    assert server.ranges == [None, None]
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        whole(ranges=False),
+        whole(etag='"2"'),
+        lambda handler: whole(CONTENT[:-1], etag='"1"')(handler),
+        lambda handler: status(416)(handler),
+    ],
+    ids=["a server without ranges", "another ETag", "another length", "no such range"],
+)
+def test_a_resumed_file_that_changed_starts_again(then, server, tmp_path):
+    old = whole(b"x" * SIZE, sent=1000)
+    server.answers = [old, then, whole()]
+    assert gets(place(server), tmp_path)
+
+
+def test_another_etag_in_a_206_starts_again(server, tmp_path):
+    def careless(handler):  # minds no If-Range
+        del handler.headers["If-Range"]
+        whole(etag='"2"')(handler)
+
+    server.answers = [whole(b"x" * SIZE, sent=1000), careless, whole(etag='"2"')]
+    assert gets(place(server), tmp_path)
+    assert server.ranges == [None, "bytes=1000-", None]
+
+
+def test_a_server_that_always_breaks_off(server, tmp_path):
+    server.answers = [whole(sent=100, ranges=False)]
+    assert why_not(place(server), tmp_path) == (
+        f"does not give it (it broke off after 100 of {SIZE} bytes)"
+    )
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("code", [500, 503, 429])
+def test_a_busy_server_is_asked_again(code, server, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    server.answers = [status(code), reset, whole()]
+    assert gets(place(server), tmp_path)
+    assert f"it answers {code}" in caplog.text
+    assert "asking again" in caplog.text
+
+
+def test_a_server_that_stays_out_of_order(server, tmp_path):
+    server.answers = [status(500)]
+    clause = "does not give it (it answers 500 Internal Server Error)"
+    assert why_not(place(server), tmp_path) == clause
+    assert len(server.requests) == 4
+
+
+def test_a_file_that_is_not_there_is_asked_for_once(server, tmp_path):
+    server.answers = [status(404)]
+    assert why_not(place(server), tmp_path) == "does not give it (it answers 404 Not Found)"
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_says_nothing(server, tmp_path):
+    server.answers = [silent]
+    quick = dataclasses.replace(QUICK, silence=0.1, pauses=(0.01,))
+    silence = dataclasses.replace(place(server), patience=quick)
+    clause = "does not give it (it did not answer within 0.1 s)"
+    assert why_not(silence, tmp_path) == clause
+
+
+def test_a_server_that_falls_silent_midway_is_asked_for_the_rest(server, tmp_path):
+    def pause(handler):
+        whole(sent=1000)(handler)
+        time.sleep(3)
+
+    server.answers = [pause, whole()]
+    patience = dataclasses.replace(QUICK, silence=1)
+    assert gets(dataclasses.replace(place(server), patience=patience), tmp_path)
+    assert server.ranges == [None, "bytes=1000-"]
+
+
+def test_a_server_that_sends_drop_by_drop(server, tmp_path):
+    def drip(handler):
+        whole(sent=1)(handler)
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                handler.wfile.write(b"x")
+                time.sleep(0.02)
+
+    server.answers = [drip]
+    slow = dataclasses.replace(place(server), patience=dataclasses.replace(QUICK, whole=0.3))
+    assert why_not(slow, tmp_path) == "does not give it (it is not done after 0.3 s)"
+
+
+def test_a_server_that_refuses_connections_is_asked_once(tmp_path):
+    refused = Download("the server", f"http://127.0.0.1:{closed_port()}/r.txt", 9, patience=QUICK)
+    clause = "does not give it (no connection to 127.0.0.1: Connection refused)"
+    assert why_not(refused, tmp_path) == clause
+
+
+@pytest.mark.parametrize(
+    ("error", "clause"),
+    [
+        (socket.gaierror(-2, "unknown"), "the name tiny.example cannot be resolved"),
+        (TimeoutError(), "no connection to tiny.example within 5 s"),
+        (OSError(101, "Network is unreachable"), "tiny.example: Network is unreachable"),
+        (OSError("Tunnel connection failed: 403"), "tiny.example: Tunnel connection failed: 403"),
+    ],
+)
+def test_no_way_to_the_server(error, clause, tmp_path, monkeypatch):
+    asked = []
+
+    def fail(*_, **__):
+        asked.append(1)
+        raise urllib.error.URLError(error)
+
+    monkeypatch.setattr("urllib.request.urlopen", fail)
+    away = Download("the server", "https://tiny.example/r.txt", 9, patience=QUICK)
+    assert clause in why_not(away, tmp_path)
+    assert len(asked) == 1
+
+
+def test_a_name_that_takes_for_ever_to_resolve(tmp_path, monkeypatch):
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: time.sleep(10))
+    quick = dataclasses.replace(QUICK, silence=0.05)
+    away = Download("the server", "https://tiny.example/r.txt", 9, patience=quick)
+    started = time.monotonic()
+    assert "no connection to tiny.example within 0.05 s" in why_not(away, tmp_path)
+    assert time.monotonic() - started < 5
+
+
+def test_a_wrong_file(server, tmp_path):
+    server.answers = [whole(b"<html>Log in first</html>")]
+    wrong = hashlib.sha256(b"<html>Log in first</html>").hexdigest()
+    clause = f"gives another file (SHA-256 {wrong}, expected {SHA})"
+    assert why_not(place(server), tmp_path) == clause
+
+
+def test_a_length_stated_too_small_is_a_wrong_file(server, tmp_path):
+    server.answers = [whole(stated=1000)]
+    assert "gives another file" in why_not(place(server), tmp_path)
+
+
+def test_a_length_stated_too_large_never_ends_well(server, tmp_path):
+    server.answers = [whole(stated=SIZE + 5, ranges=False)]
+    clause = f"it broke off after {SIZE} of {SIZE + 5} bytes"
+    larger = place(server, limit=2 * SIZE)
+    assert why_not(larger, tmp_path) == f"does not give it ({clause})"
+
+
+def test_a_body_stated_to_be_too_large_is_not_read(server, tmp_path):
+    server.answers = [whole(stated=10**12)]
+    assert why_not(place(server), tmp_path) == (
+        f"does not give it (it would send {10**12} bytes, more than the {SIZE} expected)"
+    )
+    assert len(server.requests) == 1
+
+
+def test_a_body_without_a_length_that_grows_too_large(server, tmp_path):
+    server.answers = [whole(CONTENT + b"x", length=False)]
+    clause = f"it sends more than the {SIZE} bytes expected"
+    assert why_not(place(server), tmp_path) == f"does not give it ({clause})"
+
+
+@pytest.mark.parametrize(
+    ("archive", "clause"),
+    [
+        (zipped(b"\0" * 10**8), f"its 'tiny/r.txt' has more than the {SIZE} bytes"),
+        (zipped(CONTENT, "../../tiny/r.txt"), "its archive has no 'tiny/r.txt'"),
+        (zipped(CONTENT, "/tiny/r.txt"), "its archive has no 'tiny/r.txt'"),
+        (zipped(CONTENT)[:-200], "its archive is damaged or no zip archive"),
+        (b"<html></html>", "its archive is damaged or no zip archive"),
+        (b"", "its archive is damaged or no zip archive"),
+    ],
+    ids=["bomb", "escapes", "absolute", "cut", "no archive", "empty"],
+)
+def test_bad_archives(archive, clause, server, tmp_path):
+    server.answers = [whole(archive)]
+    (tmp_path / "data").mkdir()
+    assert clause in why_not(archived(server), tmp_path / "data")
+    assert left(tmp_path) == []  # nor outside the data folder
+
+
+def test_an_archive_damaged_in_the_middle(server, tmp_path):
+    content = bytearray(zipped(CONTENT))
+    content[5000:5100] = bytes(100)
+    server.answers = [whole(bytes(content))]
+    assert "its archive is damaged" in why_not(archived(server), tmp_path)
+
+
+def test_a_bomb_that_states_a_small_size(tmp_path):
+    content = bytearray(zipped(b"\0" * 10**7))
+    stated = struct.pack("<I", 10**7)
+    while (at := content.find(stated)) >= 0:
+        content[at : at + 4] = struct.pack("<I", 100)
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(UnavailableError):
+        unpack(tmp_path / "a.zip", "tiny/r.txt", 1000, tmp_path / "r.txt")
+    assert (tmp_path / "r.txt").stat().st_size <= 1000
+
+
+def test_an_encrypted_member(server, tmp_path):
+    content = bytearray(zipped(CONTENT))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        header = archive.getinfo("tiny/r.txt").header_offset
+    content[header + 6] |= 1
+    central = content.rindex(b"PK\x01\x02")
+    content[central + 8] |= 1
+    server.answers = [whole(bytes(content))]
+    assert "its archive is damaged" in why_not(archived(server), tmp_path)
+
+
+def test_the_second_place_is_asked_where_the_first_fails(server, tmp_path):
+    refused = Download("gone", f"http://127.0.0.1:{closed_port()}/r.txt", 9, patience=QUICK)
+    path = files(refused, place(server)).locate(tmp_path, "r.txt")
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk(code, server, tmp_path, monkeypatch):
+    real = Path.open
+
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(code, "No room")
+
+    def open_(self, mode="r", *arguments, **options):
+        return Full() if "w" in mode else real(self, mode, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", open_)
+    with pytest.raises(GlocalkError) as error:
+        files(place(server)).locate(tmp_path, "r.txt")
+    assert str(error.value) == (
+        f"'{tmp_path}/tiny' cannot be written to (No room): put 'r.txt' there yourself, or choose "
+        "another data folder with data_dir=… or GLOCALK_DATA_DIR."
+    )
+    assert left(tmp_path) == []
+
+
+def test_a_read_only_folder_is_found_before_fetching(server, tmp_path, monkeypatch):
+    def refuse(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    with pytest.raises(GlocalkError, match=r"tiny' cannot be written to \(Read-only file system\)"):
+        files(place(server)).locate(tmp_path, "r.txt")
+    assert server.requests == []
+
+
+def test_a_folder_where_the_file_should_be(server, tmp_path):
+    (tmp_path / "tiny" / "r.txt").mkdir(parents=True)
+    with pytest.raises(GlocalkError, match="cannot be written to"):
+        files(place(server)).locate(tmp_path, "r.txt")
+    assert left(tmp_path) == []
+
+
+def test_no_lock_to_be_had_is_no_obstacle(server, tmp_path):
+    (tmp_path / ".locks").write_text("a file where the folder should be")
+    files(place(server)).locate(tmp_path, "r.txt")
+    assert (tmp_path / "tiny" / "r.txt").read_bytes() == CONTENT
+
+
+def test_what_a_killed_process_left_is_removed(server, tmp_path):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / ".r.txt.x7k2.zip").write_text("half")
+    assert gets(place(server), tmp_path)
+
+
+def test_two_threads_at_once_fetch_once(server, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    server.answers = [whole(wait=0.2)]
+    found = []
+    threads = [
+        threading.Thread(
+            target=lambda: found.append(files(place(server)).locate(tmp_path, "r.txt"))
+        )
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [path.read_bytes() == CONTENT for path in found] == [True] * 3
+    assert len(server.requests) == 1
+    assert "Tiny is being got by another process: waiting for it." in caplog.messages
+    assert left(tmp_path) == ["tiny/r.txt"]
+
+
+def test_two_processes_at_once_fetch_once(server, tmp_path):
+    server.answers = [whole(wait=0.3)]
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from glocalk.data.fetch.download import Download\n"
+        "from glocalk.data.fetch.files import Checksum, FileSet\n"
+        f"place = Download('the server', {server.address()!r}, {SIZE})\n"
+        f"files = FileSet('Tiny', 'tiny', '', {{'r.txt': Checksum({SHA!r})}}, (place,))\n"
+        "files.locate(Path(sys.argv[1]), 'r.txt')\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    processes = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert (tmp_path / "tiny" / "r.txt").read_bytes() == CONTENT
+    assert len(server.requests) == 1
+
+
+def test_offline_asks_no_place(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("GLOCALK_OFFLINE", "1")
+    with pytest.raises(MissingDataError, match=r"r.txt', GLOCALK_OFFLINE forbids getting it; get"):
+        files(place(server)).locate(tmp_path, "r.txt")
+    assert list(fetch_missing([files(place(server))], tmp_path)) == ["Tiny"]
+    assert server.requests == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_probing_takes_nothing_and_says_who_cannot(server, tmp_path):
+    refused = Download("gone", f"http://127.0.0.1:{closed_port()}/r.txt", 9, patience=QUICK)
+    (probed,) = probe([files(refused, place(server))], tmp_path)
+    assert probed.unreached == {"gone": "no connection to 127.0.0.1: Connection refused"}
+    assert server.requests == [("HEAD", None)]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "reached"),
+    [(status(404), False), (status(503), True), (status(405), True), (silent, False)],
+    ids=["404", "busy", "no HEAD", "silent"],
+)
+def test_answers_to_a_probe(head, reached, server, tmp_path):
+    server.head = head
+    (probed,) = probe([files(place(server))], tmp_path)
+    assert bool(probed.unreached) != reached
+
+
+def test_probes_run_side_by_side_and_end_in_time(server, tmp_path):
+    def never(handler):
+        time.sleep(10)
+        handler.close_connection = True
+
+    server.head = never
+    slow = Patience(silence=10)
+    sets = [
+        dataclasses.replace(
+            files(dataclasses.replace(place(server), patience=slow)), title=f"Tiny {n}"
+        )
+        for n in range(5)
+    ]
+    started = time.monotonic()
+    gaps = fetch_missing(sets, tmp_path, seconds=0.3)
+    assert time.monotonic() - started < 5
+    assert list(gaps) == [f"Tiny {n}" for n in range(5)]
+    assert "the server does not give it (no answer within 0.3 s)" in str(gaps["Tiny 0"])
+    assert list(tmp_path.iterdir()) == []
+    assert server.ranges == []
+
+
+def test_a_place_that_cannot_be_probed_is_asked(tmp_path):
+    class Shelf:
+        name = "the shelf"
+
+        def fetch(self, file, target):
+            assert file == "r.txt"
+            target.write_bytes(CONTENT)
+
+    refused = Download("gone", f"http://127.0.0.1:{closed_port()}/r.txt", 9, patience=QUICK)
+    assert fetch_missing([files(refused, Shelf())], tmp_path) == {}
+    assert left(tmp_path) == ["tiny/r.txt"]
+
+
+def test_what_is_there_is_not_asked_for(server, tmp_path):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "r.txt").write_bytes(CONTENT)
+    assert fetch_missing([files(place(server))], tmp_path) == {}
+    assert server.requests == []
+
+
+def test_the_places_of_the_data_sets():
+    places = {
+        name: [getattr(place, "address", place.name) for place in file_set.places]
+        for name, file_sets in known_file_sets().items()
+        for file_set in file_sets
+    }
+    raw = "https://raw.githubusercontent.com"
+    file = "training_test_dataset.mat"
+    assert known_file_sets()["synthetic"] == ()
+    assert places == {
+        "douban": [
+            f"{raw}/fmonti/mgcnn/master/Data/douban/{file}",
+            f"{raw}/muhanzhang/IGMC/master/raw_data/douban/{file}",
+        ],
+        "ml_100k": [
+            "https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+            "the Python package index",
+        ],
+        "ml_1m": ["https://files.grouplens.org/datasets/movielens/ml-1m.zip"],
+    }
+    for file_set in (movielens.ML_100K, movielens.ML_1M, douban.DOUBAN):
+        for given in file_set.places:
+            for name in file_set.files:
+                if isinstance(given, Download):
+                    given._check_name(name)
+
+
+@pytest.mark.data("ml-100k", "ml-1m", "douban")
+def test_real_files_are_within_their_limits(data_dir):
+    for file_set in (movielens.ML_100K, movielens.ML_1M, douban.DOUBAN):
+        for given in file_set.places:
+            for name in file_set.files:
+                size = file_set.path(data_dir, name).stat().st_size
+                assert size <= (getattr(given, "member_limit", 0) or getattr(given, "limit", size))
+
+
+@pytest.mark.data("ml-1m")
+def test_ml_1m_from_an_archive_like_the_official_one(server, data_dir, tmp_path, monkeypatch):
+    rows = (data_dir / "ml-1m" / "ratings.dat").read_bytes().splitlines()
+    official = b"".join(b"::".join([*row.split(b"::")[:3], b"978300760\n"]) for row in rows)
+    server.answers = [whole(zipped(official, "ml-1m/ratings.dat"))]
+    (given,) = movielens.ML_1M.places
+    given = dataclasses.replace(given, address=server.address("ml-1m.zip"))
+    here = dataclasses.replace(movielens.ML_1M, places=(given,))
+    monkeypatch.setattr(movielens, "ML_1M", here)
+    split = movielens.MovieLens1M(movielens.MovieLens1M.Config()).split(tmp_path)
+    assert (len(split.train), len(split.test)) == (900_189, 100_020)
+    assert (tmp_path / "ml-1m" / "ratings.dat").read_bytes() == official
+    assert left(tmp_path) == ["ml-1m/ratings.dat"]
+
+
+@pytest.mark.data("douban")
+def test_douban_from_its_second_place(server, data_dir, tmp_path, monkeypatch):
+    content = (data_dir / "douban" / "training_test_dataset.mat").read_bytes()
+    server.answers = [status(404), whole(content)]
+    places = tuple(
+        dataclasses.replace(given, address=server.address("training_test_dataset.mat"))
+        for given in douban.DOUBAN.places
+    )
+    monkeypatch.setattr(douban, "DOUBAN", dataclasses.replace(douban.DOUBAN, places=places))
+    split = douban.Douban(douban.Douban.Config()).split(tmp_path)
+    assert (len(split.train), len(split.test)) == (123_202, 13_689)
+
+
+@pytest.fixture
+def tiny(server, monkeypatch):
+    """`glocalk.data` knows the tiny data set alone."""
+    monkeypatch.setattr(
+        "glocalk.cli.data.known_file_sets", lambda: {"tiny": (files(place(server)),)}
+    )
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_command_line(server, tmp_path, capsys):
+    def call(command, *arguments):
+        code = main([command, *arguments, "--data-dir", str(tmp_path)])
+        return code, *capsys.readouterr()
+
+    path = tmp_path / "tiny" / "r.txt"
+    code, table, _ = call("status")
+    assert code == 0
+    row = table.splitlines()[1]
+    assert row.split("  ")[0] == "tiny"
+    for part in (str(path), "missing", "the server", "for tests"):
+        assert part in row
+    assert call("verify")[:2] == (0, f"'{path}' is not there.\n")
+    code, _, error = call("verify", "tiny")
+    assert code == 1
+    assert error == f"There is no '{path}': get it with glocalk data fetch tiny.\n"
+
+    assert call("fetch")[0] == 0
+    assert path.read_bytes() == CONTENT
+    assert "  ok  " in call("status")[1]
+    assert call("verify", "tiny") == (0, f"'{path}' is whole.\n", "")
+
+    path.write_bytes(b"x")
+    wrong = hashlib.sha256(b"x").hexdigest()
+    assert "  damaged  " in call("status")[1]
+    for command in ("verify", "fetch"):
+        code, _, error = call(command)
+        assert code == 1
+        (line,) = error.splitlines()
+        assert f"SHA-256 {wrong}, expected {SHA}" in line
+
+    path.unlink()
+    server.head = status(404)
+    code, _, error = call("fetch")
+    assert code == 1
+    (line,) = error.splitlines()
+    assert line.startswith("Tiny is missing: ")
+    assert "it answers 404 Not Found" in line
+
+
+def test_an_unknown_data_set(tmp_path, capsys):
+    assert main(["status", "ml-100k", "--data-dir", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "Unknown data 'ml-100k': did you mean 'ml_100k'?\n"
+
+
+def test_the_data_folder_of_the_environment(tmp_path):
+    process = run("data", "status", "ml_1m", cwd=tmp_path, GLOCALK_DATA_DIR="elsewhere")
+    assert process.returncode == 0, process.stderr
+    assert "elsewhere/ml-1m/ratings.dat  missing   GroupLens" in process.stdout
