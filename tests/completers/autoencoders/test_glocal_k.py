@@ -71,7 +71,7 @@ def test_redrawing_stops_when_every_draw_is_degenerate():
     assert network.redraw_degenerate_kernels(ratings, generator) == [100]
 
 
-def test_redraw_kernels_changes_only_the_seeds_with_degenerate_kernels():
+def test_redrawing_matters_for_some_seeds_and_not_for_others():
     # A 1 × 1 kernel is degenerate if it is negative, which half of the seeds give.
     changed = []
     for seed in range(8):
@@ -132,11 +132,16 @@ class KillAt:
             raise Killed
 
 
-@pytest.mark.parametrize("restart", [True, False])
+@pytest.fixture(scope="module", params=[True, False], ids=["restart", "no restart"])
+def uninterrupted(request, tmp_path_factory):
+    """(config, fitted completer, its monitor)."""
+    config = small.config(lbfgs={"restart": request.param})
+    return config, *fit(config, folder=tmp_path_factory.mktemp("uninterrupted"))
+
+
 @pytest.mark.parametrize("at", [("pretrain", 1), ("pretrain", 2), ("finetune", 1), ("finetune", 3)])
-def test_a_killed_training_resumes_to_the_uninterrupted_result(tmp_path, at, restart):
-    config = small.config(lbfgs={"restart": restart})
-    whole, whole_monitor = fit(config, folder=tmp_path / "whole")
+def test_a_killed_training_resumes_to_the_uninterrupted_result(tmp_path, at, uninterrupted):
+    config, whole, whole_monitor = uninterrupted
     completer, monitor = GLocalK(config), Monitor(TEST, listeners=[KillAt(*at)])
     with pytest.raises(Killed):
         completer.fit(

@@ -88,9 +88,7 @@ def test_loss_and_gradient_match_the_literal_equations(stage, formulation, dtype
 @pytest.mark.parametrize("stage", [PreTraining, FineTuning])
 @pytest.mark.parametrize("formulation", ["dense", "sparse"])
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-def test_real_ratings_give_the_literal_loss_and_gradient(
-    stage, formulation, dtype, data_dir
-):
+def test_real_ratings_give_the_literal_loss_and_gradient(stage, formulation, dtype, data_dir):
     train = MovieLens100K(MovieLens100K.Config()).split(data_dir).train
     network = network_of(small.config(**SMALL_NETWORK), train.shape)
     compare(network, stage, train, formulation, dtype)

@@ -5,6 +5,7 @@ The rating matrix enters as a `RatingOperator`, whose rows are items and whose c
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar, NamedTuple, cast
 
 import lightning
@@ -95,13 +96,13 @@ class AutoEncoderStage(lightning.LightningModule):
         self.network = network
         self.iterations, self.lbfgs = iterations, lbfgs
 
+    @abstractmethod
     def loss(self, ratings: RatingOperator) -> Tensor:
-        """What is minimized: a scalar, float64."""
-        raise NotImplementedError
+        """What is minimized: a float64 scalar."""
 
+    @abstractmethod
     def output(self, ratings: RatingOperator) -> Output:
         """What this stage predicts from, as trained so far."""
-        raise NotImplementedError
 
     def trained(self) -> nn.Module:
         """The part of the network that this stage trains."""
