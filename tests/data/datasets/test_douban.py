@@ -1,4 +1,4 @@
-"""Orientation above all: Douban is square, so that turning it the wrong way raises no error."""
+"""Orientation above all: Douban is square, so that transposing it raises no error."""
 
 import hashlib
 
@@ -36,8 +36,8 @@ def test_douban_against_raw_hdf5(part, mask, data_dir):
 
 @pytest.mark.data("douban")
 def test_douban_users_are_those_of_the_social_graph(data_dir):
-    # Independent of the ratings' own orientation: W_users, the friendships, has users on both
-    # sides, and friends rate the same items more often than strangers do.
+    # Independent of the ratings' own orientation: both sides of W_users, the friendships, are
+    # users, and friends rate the same items more often than strangers do.
     with h5py.File(data_dir / "douban" / "training_test_dataset.mat") as file:
         friends = file["W_users"][()] != 0
     train = Douban(Douban.Config()).split(data_dir).train
