@@ -190,7 +190,7 @@ def test_no_file(tmp_path):
     [
         ({}, "Option 'data.path' is missing: give it a value."),
         ({"path": None}, "Option 'data.path' cannot be None: give the path of your ratings"),
-        ({"path": "a", "scale": [5, 1]}, "the lowest rating lies below the highest."),
+        ({"path": "a", "scale": [5, 1]}, "Option 'data.scale' cannot be [5, 1]: "),
         ({"path": "a", "scales": [1, 5]}, "Unknown option 'data.scales': did you mean 'scale'?"),
     ],
 )
