@@ -182,7 +182,7 @@ def _explain(error: requests.RequestException, place: Download) -> tuple[str, bo
         return f"it answers {answer.status_code} {answer.reason}", answer.status_code in _TEMPORARY
     # A server that was never reached is not asked again: there are other places.
     if isinstance(error, requests.exceptions.ProxyError):
-        return f"no connection to {host} through the proxy: {_said(causes[-1])}", False
+        return f"no connection to {host}: {_said(causes[-1])}, via the proxy", False
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection to {host} within {silence:g} s", False
     if caused_by(socket.gaierror):
