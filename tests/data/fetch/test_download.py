@@ -1,4 +1,4 @@
-"""Against a server on this machine that makes the mistakes that servers make."""
+"""Downloads from a server on this machine that makes the mistakes that servers make."""
 
 import contextlib
 import dataclasses
@@ -14,106 +14,28 @@ import sys
 import threading
 import time
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from data.fetch.server import (
+    CONTENT,
+    SHA,
+    SIZE,
+    Server,
+    reset,
+    silent,
+    status,
+    whole,
+    zipped,
+)
 from glocalk.cli.data import known_file_sets, main
 from glocalk.data.datasets import douban, movielens
 from glocalk.data.fetch.download import Download, Patience, fetch_missing, probe, unpack
 from glocalk.data.fetch.files import Checksum, FileSet, Place, UnavailableError
 from glocalk.errors import GlocalkError, MissingDataError
 
-CONTENT = b"".join(b"%d\t%d\t3\n" % (n, 7 * n) for n in range(20_000))
-SIZE = len(CONTENT)
-SHA = hashlib.sha256(CONTENT).hexdigest()
 QUICK = Patience(silence=5, pauses=(0.01, 0.01, 0.01), whole=60)
-
-
-class Server:
-    """Answers each GET with the next of its `answers`, and repeats the last one.
-
-    An answer is a function of the handler; HEAD gets the status and headers of a whole file
-    unless `head` says otherwise.
-    """
-
-    def __init__(self):
-        self.answers, self.head, self.requests = [whole()], whole(), []
-        self.lock, self.closing = threading.Lock(), threading.Event()
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            closing = self.closing
-
-            def do_GET(self):
-                with server.lock:
-                    server.requests.append("GET")
-                    answers = server.answers
-                    answer = answers.pop(0) if len(answers) > 1 else answers[0]
-                answer(self)
-
-            def do_HEAD(self):
-                with server.lock:
-                    server.requests.append("HEAD")
-                server.head(self)
-
-            def log_message(self, *_):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.http.handle_error = lambda *_: None
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
-        self.thread.start()
-
-    def address(self, name="r.txt"):
-        return f"http://127.0.0.1:{self.http.server_port}/{name}"
-
-    def close(self):
-        self.closing.set()
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
-
-
-def whole(content=CONTENT, stated=None, sent=None, length=True, wait=0.0):
-    """A file: its stated length, how much is sent before the connection breaks, how late."""
-
-    def answer(handler):
-        handler.send_response(200)
-        if length:
-            handler.send_header("Content-Length", str(len(content) if stated is None else stated))
-        handler.end_headers()
-        if handler.command == "HEAD":
-            return
-        handler.closing.wait(wait)
-        handler.wfile.write(content[:sent])
-
-    return answer
-
-
-def status(code, location=None):
-    def answer(handler):
-        handler.send_response(code)
-        if location:
-            handler.send_header("Location", location)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
-
-
-def silent(handler):
-    """Accepts the connection and says nothing."""
-    handler.closing.wait(10)
-    handler.close_connection = True
-
-
-def reset(handler):
-    """Ends the connection with RST, without an answer."""
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.connection.close()
 
 
 @pytest.fixture(autouse=True)
@@ -138,14 +60,6 @@ def closed_port():
 
 def place(server, name="r.txt", limit=SIZE, **options):
     return Download("the server", server.address(name), limit, patience=QUICK, **options)
-
-
-def zipped(content, member="tiny/r.txt", method=zipfile.ZIP_DEFLATED):
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", method) as archive:
-        archive.writestr("tiny/README", "read me")
-        archive.writestr(member, content)
-    return stream.getvalue()
 
 
 def archived(server, **options):
@@ -530,7 +444,7 @@ def test_offline_asks_no_place(server, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_probing_takes_nothing_and_says_who_cannot(server, tmp_path):
+def test_probing_downloads_nothing_and_says_which_places_fail(server, tmp_path):
     refused = Download("gone", f"http://127.0.0.1:{closed_port()}/r.txt", 9, patience=QUICK)
     (unreached,) = probe([files(refused, place(server))], tmp_path)
     assert unreached == {"gone": "no connection to 127.0.0.1: Connection refused"}
