@@ -94,7 +94,7 @@ class Bias(Completer):
         >>> ratings = glocalk.Ratings.from_arrays(users, items, [5, 3, 4, 2], scale=(1, 5))
         >>> model = glocalk.Bias(item_damping=2, user_damping=1).fit(ratings)
         >>> model.predict(["bob", "eve"], ["Brazil", "Alien"]).round(3)
-        array([3.0, 3.5])
+        array([3. , 3.5])
     """
 
     Config = BiasConfig

@@ -89,7 +89,7 @@ class SoftImpute(Completer):
         >>> ratings = glocalk.Ratings.from_arrays(users, items, [5, 3, 4, 1, 2, 2], scale=(1, 5))
         >>> model = glocalk.SoftImpute(nuclear_penalty=0.1).fit(ratings)
         >>> model.predict(["eve"], ["Alien"]).round(2)
-        array([3.46])
+        array([3.16])
     """
 
     Config = SoftImputeConfig

@@ -246,7 +246,7 @@ class ItemKNN(_Neighborhood):
         >>> ratings = glocalk.Ratings.from_arrays(users, items, [5, 4, 2, 1, 5], scale=(1, 5))
         >>> model = glocalk.ItemKNN(neighbors=1, shrinkage=0).fit(ratings)
         >>> model.predict(["eve"], ["Brazil"]).round(2)
-        array([4.])
+        array([4.15])
     """
 
     Config = ItemKNNConfig
