@@ -8,6 +8,7 @@ import pytest
 from cases import NAMES, changes, class_of, config_of, leaves, nested, new_short
 from omegaconf import OmegaConf
 
+import glocalk
 from glocalk.completers.registry import build_completer
 from glocalk.errors import GlocalkError
 from planted import planted
@@ -62,7 +63,6 @@ def test_keywords_build_what_the_config_file_builds(name):
     completer = built(name)
     options = completer.config.model_dump()
     assert class_of(name)(**options).config == completer.config
-    options.pop("_target_", None)
     stated = {option: value for option, value in config_of(name).items() if option != "_target_"}
     assert class_of(name)(**stated).config == completer.config
 
@@ -75,6 +75,11 @@ def test_the_signature_shows_every_option_with_its_default(name):
     for option, parameter in parameters.items():
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
         assert parameter.default == getattr(cls().config, option)
+
+
+def test_a_completer_without_options_says_so():
+    with pytest.raises(GlocalkError, match=r"^Unknown option 'mean': there are none\.$"):
+        glocalk.GlobalMean(mean=3)
 
 
 @each
