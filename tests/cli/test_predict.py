@@ -504,11 +504,11 @@ def changed(folder, **changes):
 
 
 def flip(folder):
-    """Change one byte of the item offsets."""
+    """Change one byte of the item biases."""
     path = folder / "model.pt"
     content = bytearray(path.read_bytes())
-    offsets = torch.load(path, weights_only=True)["state"]["item_offsets"].numpy().tobytes()
-    content[content.index(offsets) + 21] ^= 1
+    biases = torch.load(path, weights_only=True)["state"]["item_biases"].numpy().tobytes()
+    content[content.index(biases) + 21] ^= 1
     path.write_bytes(content)
 
 
@@ -538,7 +538,7 @@ DAMAGES = {
     "a class that is none": lambda f: changed(
         f, model={"_target_": "glocalk.training.stage.os.getcwd"}
     ),
-    "a state of another shape": state(item_offsets=torch.zeros(3)),
+    "a state of another shape": state(item_biases=torch.zeros(3)),
     "a state without numbers": state(mean=torch.tensor(torch.nan)),
 }
 

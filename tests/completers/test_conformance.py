@@ -1,199 +1,197 @@
-"""What every completer must keep; a new one is found by its `conf/model/*.yaml`."""
+"""What every completer must do; a new one is found by its `conf/model/*.yaml`.
+
+`test_isolation.py` has what a completer may reach, `test_completer_options.py` its options.
+"""
 
 import io
 
 import numpy as np
 import pytest
 import torch
-from cases import CONFIGS, NAMES, changes, new
+from cases import (
+    ALL_ITEMS,
+    ALL_USERS,
+    CONFIGS,
+    HELD,
+    IDS,
+    LABELED,
+    NAMES,
+    TEST,
+    TRAIN,
+    VALID,
+    new,
+    unobserved,
+    watched,
+)
 
+import glocalk
 from glocalk.data.ratings import RatingMatrix
-from glocalk.errors import GlocalkError
-from glocalk.run.monitor import Monitor
-from glocalk.training.context import FitContext
-from planted import planted
+from glocalk.errors import GlocalkError, NotFittedError
 
-TRAIN, TEST = planted()
-ALL_USERS = np.repeat(np.arange(TRAIN.num_users), TRAIN.num_items)
-ALL_ITEMS = np.tile(np.arange(TRAIN.num_items), TRAIN.num_users)
+
+@pytest.fixture(params=NAMES)
+def fitted(request):
+    """A completer that was fitted on `TRAIN` under an observer, once for all tests."""
+    return watched(request.param)
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def trained(request):
-    """(config name, fitted completer, its monitor)."""
-    completer = new(request.param)
-    monitor = Monitor(TEST)
-    completer.fit(TRAIN, context=FitContext(seed=0, observer=monitor.observer()))
-    return request.param, completer, monitor
+def refitted(request):
+    """(watched completer, one restored from a changed state, its predictions before, refitted).
+
+    The second one is fitted on the same ratings, with text ids.
+    """
+    first = watched(request.param)
+    other = new(request.param)
+    changed = {part: tensor + 1 for part, tensor in first.completer.state().items()}
+    other.restore(changed, TRAIN.shape)
+    before = other.predict_pairs(ALL_USERS, ALL_ITEMS)
+    return first, before, other.fit(LABELED, seed=0)
 
 
-@pytest.fixture(scope="module")
-def plain():
-    """name → predictions of the completer with its quick options, fitted once."""
-    made = {}
-
-    def predictions(name):
-        if name not in made:
-            completer = new(name)
-            completer.fit(TRAIN, seed=0)
-            made[name] = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
-        return made[name]
-
-    return predictions
-
-
-def test_the_floors_and_the_paper_s_model_are_there():
+def test_the_baselines_and_the_paper_s_model_are_there():
     assert {"bias", "glocal_k", "global_mean"} <= set(NAMES)
 
 
-def test_predictions_are_finite_for_every_user_and_item(trained):
-    _, completer, _ = trained
-    predicted = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
-    assert predicted.shape == (TRAIN.num_users * TRAIN.num_items,)
-    assert np.isfinite(predicted).all()
+def test_predictions_are_finite_for_every_user_and_item(fitted):
+    assert fitted.predictions.shape == (TRAIN.num_users * TRAIN.num_items,)
+    assert np.isfinite(fitted.predictions).all()
 
 
-def test_a_pair_s_prediction_depends_on_the_pair_alone(trained):
-    _, completer, _ = trained
+def test_a_pair_s_prediction_depends_on_the_pair_alone(fitted):
     order = np.random.default_rng(0).permutation(len(ALL_USERS))
-    whole = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
-    shuffled = completer.predict_pairs(ALL_USERS[order], ALL_ITEMS[order])
+    whole = fitted.predictions
+    shuffled = fitted.completer.predict_pairs(ALL_USERS[order], ALL_ITEMS[order])
     np.testing.assert_allclose(shuffled, whole[order], rtol=0, atol=1e-5)
-    assert completer.predict_pairs(ALL_USERS[:1], ALL_ITEMS[:1]) == pytest.approx(
-        whole[:1], abs=1e-5
-    )
+    one = fitted.completer.predict_pairs(ALL_USERS[:1], ALL_ITEMS[:1])
+    assert one == pytest.approx(whole[:1], abs=1e-5)
 
 
-def test_the_error_on_planted_ratings_is_sane(trained):
-    name, completer, _ = trained
-    error = np.clip(completer.predict_pairs(TEST.users, TEST.items), 1, 5) - TEST.ratings
-    constant = np.sqrt(np.mean((TEST.ratings - TRAIN.ratings.mean()) ** 2))
-    rmse = np.sqrt(np.mean(error**2))
-    assert rmse > 0.3, "below the noise: it has seen the test ratings"
-    assert rmse <= constant * (1 + 1e-9 if name == "global_mean" else 1.02)
-
-
-def test_the_seed_decides(trained):
-    name, completer, _ = trained
-
-    def again(seed):
-        other = new(name)
-        other.fit(TRAIN, seed=seed)
-        return other.predict_pairs(ALL_USERS, ALL_ITEMS)
-
-    first = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
-    np.testing.assert_array_equal(again(0), first)
-    assert np.array_equal(again(1), first) == completer.deterministic
-
-
-def test_the_test_ratings_change_no_prediction(trained):
-    name, completer, _ = trained
-    other = new(name)
-    other.fit(TRAIN, context=FitContext(seed=0, observer=Monitor().observer()))
-    np.testing.assert_array_equal(
-        other.predict_pairs(ALL_USERS, ALL_ITEMS), completer.predict_pairs(ALL_USERS, ALL_ITEMS)
-    )
-
-
-def test_the_monitor_hears_of_every_epoch_of_the_schedule(trained):
-    _, completer, monitor = trained
-    expected = [(s, e) for s, epochs in completer.schedule.items() for e in range(1, epochs + 1)]
-    assert bool(expected) == completer.has_epochs
-    assert list(zip(monitor.curves.stage, monitor.curves.epoch, strict=True)) == expected
-    if expected:  # the last one saw what the completer predicts now
-        error = np.clip(completer.predict_pairs(TEST.users, TEST.items), 1, 5) - TEST.ratings
-        assert monitor.curves.test_rmse[-1] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-6)
-
-
-def test_it_counts_its_parameters(trained):
-    _, completer, _ = trained
-    assert completer.num_parameters > 0
-
-
-def test_saved_and_restored_it_predicts_the_same(trained):
-    name, completer, _ = trained
-    file = io.BytesIO()
-    torch.save(dict(completer.state()), file)
-    file.seek(0)
-    other = new(name)
-    other.restore(torch.load(file, weights_only=True), TRAIN.shape)
-    np.testing.assert_allclose(
-        other.predict_pairs(ALL_USERS, ALL_ITEMS),
-        completer.predict_pairs(ALL_USERS, ALL_ITEMS),
-        rtol=0,
-        atol=1e-6,
-    )
-    assert other.num_parameters == completer.num_parameters
-    again = other.state()
-    assert again.keys() == completer.state().keys()
-    for part, tensor in completer.state().items():
-        torch.testing.assert_close(again[part], tensor)
-
-
-def test_a_fit_replaces_what_was_restored(trained):
-    name, completer, _ = trained
-    other = new(name)
-    other.restore({part: tensor + 1 for part, tensor in completer.state().items()}, TRAIN.shape)
-    restored = other.predict_pairs(ALL_USERS, ALL_ITEMS)
-    other.fit(TRAIN, seed=0)
-    expected = completer.predict_pairs(ALL_USERS, ALL_ITEMS)
-    assert not np.allclose(restored, expected)
-    np.testing.assert_array_equal(other.predict_pairs(ALL_USERS, ALL_ITEMS), expected)
-    assert other.num_parameters == completer.num_parameters
-
-
-def test_an_incomplete_state_is_refused(trained):
-    name, completer, _ = trained
-    for missing in completer.state():
-        rest = {part: tensor for part, tensor in completer.state().items() if part != missing}
-        with pytest.raises(GlocalkError, match=f"no '{missing}'"):
-            new(name).restore(rest, TRAIN.shape)
-
-
-def test_the_grid_is_the_pairs(trained):
-    _, completer, _ = trained
+def test_the_grid_equals_the_pairs(fitted):
     users, items = np.array([59, 3, 17, 3]), np.array([44, 0, 8])
-    grid = completer.predict_grid(users, items)
+    grid = fitted.completer.predict_grid(users, items)
     assert grid.shape == (4, 3)
     for row, user in enumerate(users):
-        pairs = completer.predict_pairs(np.full(3, user), items)
+        pairs = fitted.completer.predict_pairs(np.full(3, user), items)
         np.testing.assert_allclose(grid[row], pairs, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
-def test_the_config_says_what_it_is(path):
-    assert path.read_text().startswith("#")
+def rmse(completer, observed):
+    error = np.clip(completer.predict_pairs(observed.users, observed.items), 1, 5)
+    return np.sqrt(np.mean((error - observed.ratings) ** 2))
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        pytest.param(name, options, id=f"{name}-{option}")
-        for name in NAMES
-        for option, options in changes(name).items()
-    ],
-)
-def test_every_option_changes_the_predictions(name, options, plain):
-    other = new(name, options)
-    other.fit(TRAIN, seed=0)
-    assert not np.allclose(
-        other.predict_pairs(ALL_USERS, ALL_ITEMS), plain(name), rtol=0, atol=1e-9
+def test_the_error_on_planted_ratings_is_plausible(fitted):
+    constant = np.sqrt(np.mean((HELD.ratings - TRAIN.ratings.mean()) ** 2))
+    error = rmse(fitted.completer, HELD)
+    assert error > 0.3, "below the noise: it has seen the held-out ratings"
+    assert error <= constant * (1 + 1e-9 if fitted.name == "global_mean" else 1.02)
+
+
+def test_the_observer_is_told_of_every_epoch_of_the_schedule(fitted):
+    schedule, curves = fitted.completer.schedule, fitted.monitor.curves
+    expected = [(s, e) for s, epochs in schedule.items() for e in range(1, epochs + 1)]
+    assert bool(expected) == fitted.completer.has_epochs
+    assert list(zip(curves.stage, curves.epoch, strict=True)) == expected
+    if expected:  # the last evaluation saw what the completer predicts now
+        assert curves.test_rmse[-1] == pytest.approx(rmse(fitted.completer, TEST), rel=1e-6)
+        assert curves.valid_rmse[-1] == pytest.approx(rmse(fitted.completer, VALID), rel=1e-6)
+
+
+def test_the_observer_changes_no_prediction(fitted):
+    np.testing.assert_array_equal(unobserved(fitted.name), fitted.predictions)
+
+
+def test_another_seed_gives_another_result_unless_the_completer_is_deterministic(fitted):
+    other = new(fitted.name).fit(TRAIN, seed=1).predict_pairs(ALL_USERS, ALL_ITEMS)
+    assert np.array_equal(other, fitted.predictions) == fitted.completer.deterministic
+
+
+def test_it_has_parameters(fitted):
+    assert fitted.completer.num_parameters > 0
+
+
+def test_a_restored_completer_predicts_the_same(fitted):
+    file = io.BytesIO()
+    torch.save(dict(fitted.completer.state()), file)
+    file.seek(0)
+    other = new(fitted.name)
+    other.restore(torch.load(file, weights_only=True), TRAIN.shape)
+    np.testing.assert_allclose(
+        other.predict_pairs(ALL_USERS, ALL_ITEMS), fitted.predictions, rtol=0, atol=1e-6
+    )
+    assert other.num_parameters == fitted.completer.num_parameters
+    again = other.state()
+    assert again.keys() == fitted.completer.state().keys()
+    for part, tensor in fitted.completer.state().items():
+        torch.testing.assert_close(again[part], tensor)
+
+
+def test_an_incomplete_state_is_rejected(fitted):
+    state = fitted.completer.state()
+    for missing in state:
+        rest = {part: tensor for part, tensor in state.items() if part != missing}
+        with pytest.raises(GlocalkError, match=f"no '{missing}'"):
+            new(fitted.name).restore(rest, TRAIN.shape)
+
+
+def test_a_fit_replaces_what_was_restored(refitted):
+    first, before, completer = refitted
+    assert not np.allclose(before, first.predictions)
+    np.testing.assert_array_equal(completer.predict_pairs(ALL_USERS, ALL_ITEMS), first.predictions)
+    assert completer.num_parameters == first.completer.num_parameters
+
+
+def test_predictions_under_text_ids_are_those_of_the_indices(refitted):
+    first, _, completer = refitted
+    np.testing.assert_array_equal(
+        completer.predict(IDS.users[ALL_USERS], IDS.items[ALL_ITEMS]),
+        np.clip(first.predictions, *TRAIN.scale),
     )
 
 
+def test_a_saved_and_loaded_completer_predicts_the_same_under_the_ids(refitted, tmp_path):
+    _, _, completer = refitted
+    completer.save(tmp_path / "model.pt")
+    loaded = glocalk.load(tmp_path / "model.pt")
+    assert type(loaded) is type(completer)
+    assert loaded.config == completer.config
+    ids = IDS.users[ALL_USERS], IDS.items[ALL_ITEMS]
+    np.testing.assert_allclose(loaded.predict(*ids), completer.predict(*ids), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unfitted_completer_says_so(name, tmp_path):
+    some = np.array([0, 1])
+    for ask in (
+        lambda c: c.predict_pairs(some, some),
+        lambda c: c.predict_grid(some, some),
+        lambda c: c.state(),
+        lambda c: c.num_parameters,
+        lambda c: c.predict([0], [0]),
+        lambda c: c.top([0]),
+        lambda c: c.save(tmp_path / "model.pt"),
+    ):
+        with pytest.raises(NotFittedError, match="is not fitted: call fit first"):
+            ask(new(name))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
+def test_the_config_file_begins_with_a_description(path):
+    assert path.read_text().startswith("#")
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if new(name).deterministic])
-def test_without_chance_the_numbering_of_users_and_items_changes_nothing(name):
+def test_renumbering_users_and_items_does_not_change_a_deterministic_result(name):
     rng = np.random.default_rng(1)
     users, items = rng.permutation(TRAIN.num_users), rng.permutation(TRAIN.num_items)
     renumbered = RatingMatrix(
         users[TRAIN.users], items[TRAIN.items], TRAIN.ratings, TRAIN.shape, TRAIN.scale
     )
-    first, other = new(name), new(name)
-    first.fit(TRAIN, seed=0)
-    other.fit(renumbered, seed=0)
+    other = new(name).fit(renumbered, seed=0)
     np.testing.assert_allclose(
         other.predict_pairs(users[ALL_USERS], items[ALL_ITEMS]),
-        first.predict_pairs(ALL_USERS, ALL_ITEMS),
+        unobserved(name),
         rtol=0,
         atol=1e-8,
     )

@@ -1,4 +1,4 @@
-"""Two baselines that any completer should beat: closed forms, no gradient, no epoch."""
+"""Two baselines that every completer should beat: closed forms, without gradients or epochs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ from glocalk.training.context import FitContext
 
 
 class GlobalMeanConfig(BaseConfig):
-    """No options."""
+    """`GlobalMean` has no options."""
 
 
 class GlobalMean(Completer):
-    """Predicts the mean μ of the training ratings for every pair."""
+    """Predicts the mean μ of the training ratings for every pair.
+
+        r̂ᵤᵢ = μ
+
+    This includes users and items without training ratings.
+    """
 
     Config = GlobalMeanConfig
     has_epochs = False
@@ -45,18 +50,25 @@ class GlobalMean(Completer):
 
     @property
     def num_parameters(self) -> int:
+        self._require(self._mean)
         return 1
 
 
 class BiasConfig(BaseConfig):
-    """Regularization of the offsets, in ratings: each mean is shrunk as by so many zeros."""
+    """Regularization of the biases: each is shrunk as if by that many ratings without deviation."""
 
-    item_damping: float = Field(default=25.0, ge=0)
-    user_damping: float = Field(default=10.0, ge=0)
+    item_damping: float = Field(default=25.0, ge=0, description="of item biases, in ratings")
+    user_damping: float = Field(default=10.0, ge=0, description="of user biases, in ratings")
 
 
-class Offsets(NamedTuple):
-    """What `Bias` fits: the mean, the offsets bᵤ [users] and bᵢ [items]."""
+class Biases(NamedTuple):
+    """What `Bias` fits.
+
+    Attributes:
+        mean: μ.
+        users: [users] bᵤ.
+        items: [items] bᵢ.
+    """
 
     mean: float
     users: Values
@@ -64,14 +76,25 @@ class Offsets(NamedTuple):
 
 
 class Bias(Completer):
-    """Mean, item offset and user offset, each regularized.
+    """Predicts the mean plus an item bias and a user bias, each regularized.
 
         r̂ᵤᵢ = μ + bᵢ + bᵤ
         bᵢ = Σ_u (rᵤᵢ − μ) / (item_damping + |Rᵢ|)
         bᵤ = Σ_i (rᵤᵢ − μ − bᵢ) / (user_damping + |Rᵤ|)
 
-    Users and items without training ratings have offset 0. Source: Koren, "Factor in the
-    neighbors", TKDD 2010, Sec. 2.1, whose dampings are 25 and 10.
+    μ is the mean training rating, Rᵢ the training ratings of item i and Rᵤ those of user u. Users
+    and items without training ratings have bias 0.
+
+    Source: Koren, "Factor in the neighbors", TKDD 2010, Sec. 2.1, whose dampings are 25 and 10.
+
+    Example:
+        >>> import glocalk
+        >>> users = ["ann", "ann", "bob", "eve"]
+        >>> items = ["Alien", "Brazil", "Alien", "Brazil"]
+        >>> ratings = glocalk.Ratings.from_arrays(users, items, [5, 3, 4, 2], scale=(1, 5))
+        >>> model = glocalk.Bias(item_damping=2, user_damping=1).fit(ratings)
+        >>> model.predict(["bob", "eve"], ["Brazil", "Alien"]).round(3)
+        array([3. , 3.5])
     """
 
     Config = BiasConfig
@@ -79,8 +102,7 @@ class Bias(Completer):
     deterministic = True
 
     config: BiasConfig
-
-    _offsets: Offsets | None = None
+    _biases: Biases | None = None
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         del context
@@ -89,36 +111,36 @@ class Bias(Completer):
         of_items = _damped_means(rest, train.items, train.num_items, self.config.item_damping)
         rest = rest - of_items[train.items]
         of_users = _damped_means(rest, train.users, train.num_users, self.config.user_damping)
-        self._offsets = Offsets(mean, of_users, of_items)
+        self._biases = Biases(mean, of_users, of_items)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        mean, of_users, of_items = self._require(self._offsets)
+        mean, of_users, of_items = self._require(self._biases)
         return mean + of_items[items] + of_users[users]
 
     def state(self) -> State:
-        mean, of_users, of_items = self._require(self._offsets)
+        mean, of_users, of_items = self._require(self._biases)
         return {
             "mean": torch.tensor(mean, dtype=torch.float64),
-            "item_offsets": torch.from_numpy(of_items),
-            "user_offsets": torch.from_numpy(of_users),
+            "item_biases": torch.from_numpy(of_items),
+            "user_biases": torch.from_numpy(of_users),
         }
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
         users, items = shape
-        self._offsets = Offsets(
+        self._biases = Biases(
             mean=float(take(state, "mean", ())),
-            users=take(state, "user_offsets", (users,)).numpy(),
-            items=take(state, "item_offsets", (items,)).numpy(),
+            users=take(state, "user_biases", (users,)).numpy(),
+            items=take(state, "item_biases", (items,)).numpy(),
         )
 
     @property
     def num_parameters(self) -> int:
-        _, of_users, of_items = self._require(self._offsets)
+        _, of_users, of_items = self._require(self._biases)
         return 1 + len(of_items) + len(of_users)
 
 
 def _damped_means(values: Values, groups: Indices, size: int, damping: float) -> Values:
-    """Σ values / (damping + count) in each of `size` groups; 0 where there are none."""
+    """Σ values / (damping + count) in each of `size` groups; 0 in groups without values."""
     sums = np.bincount(groups, weights=values, minlength=size)
     counts = np.bincount(groups, minlength=size)
     return np.where(counts > 0, sums / np.maximum(damping + counts, 1), 0.0)

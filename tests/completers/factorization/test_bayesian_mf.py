@@ -26,7 +26,7 @@ def fit(train=TRAIN, seed=0, **options):
 
 
 def myfm_samples(ratings, iterations, seed=0):
-    """(w₀, w, v) of every sample, the library called on a dense matrix made pair by pair."""
+    """(w₀, w, v) of every sample, from the library on a dense matrix built pair by pair."""
     import myfm
 
     features = np.zeros((len(TRAIN), USERS + ITEMS))
@@ -82,16 +82,16 @@ def test_the_kept_mean_is_exact_with_as_many_columns_as_items(kept_rank, number)
     factors = posterior.factors(3.0)
     expected = mean_product(samples)
     expected += 3 + np.mean([constant for constant, _, _ in samples])
-    offsets = np.mean([w for _, w, _ in samples], axis=0)
-    expected += offsets[:USERS, None] + offsets[USERS:]
+    biases = np.mean([w for _, w, _ in samples], axis=0)
+    expected += biases[:USERS, None] + biases[USERS:]
     np.testing.assert_allclose(
         factors.predict_pairs(*ALL).reshape(USERS, ITEMS), expected, atol=1e-12
     )
     assert factors.user_factors.shape == (USERS, kept_rank)
 
 
-def test_fewer_columns_keep_the_nearest_product():
-    # Cut once: 2 samples of 3 columns, then the end.
+def test_fewer_columns_keep_the_nearest_product_of_their_rank():
+    # Truncated once, at the end: 2 samples of 3 columns fit until then.
     samples = random_samples(2)
     posterior = PosteriorMean(TRAIN.shape, 4)
     for sample in samples:
@@ -103,8 +103,8 @@ def test_fewer_columns_keep_the_nearest_product():
     )
 
 
-def test_the_signal_outlasts_many_cuts():
-    # Samples of one matrix of rank 3, each rotated and disturbed: 4 columns tell it from the noise.
+def test_the_signal_survives_many_truncations():
+    # Samples of one matrix of rank 3, each rotated and noisy: 4 columns separate it from the noise.
     rng = np.random.default_rng(0)
     left, right = rng.normal(size=(USERS, 3)), rng.normal(size=(ITEMS, 3))
     posterior = PosteriorMean(TRAIN.shape, 4)
@@ -115,7 +115,7 @@ def test_the_signal_outlasts_many_cuts():
         posterior.add(0.0, np.zeros(USERS + ITEMS), vectors + noise)
     factors = posterior.factors(0.0)
     error = factors.user_factors @ factors.item_factors.T - left @ right.T
-    assert np.sqrt(np.mean(error**2)) < 0.02  # of one sample: about .25
+    assert np.sqrt(np.mean(error**2)) < 0.02  # that of one sample is about .25
 
 
 def test_shifted_ratings_shift_the_predictions():
@@ -125,16 +125,16 @@ def test_shifted_ratings_shift_the_predictions():
     )
 
 
-def test_it_says_nothing_while_it_samples(capfd):
+def test_sampling_prints_nothing(capfd):
     fit()
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_large_seed_is_taken():
+def test_a_large_seed_is_accepted():
     fit(seed=2**40 + 3, samples=2)
 
 
-def test_it_counts_the_numbers_of_a_sample():
+def test_the_number_of_parameters_is_that_of_one_sample():
     assert fit(kept_rank=7).num_parameters == 1 + (USERS + ITEMS) * (1 + 2)
 
 
@@ -150,7 +150,7 @@ def test_without_the_library_one_sentence_says_what_to_install():
     assert "\n" not in str(error.value)
 
 
-def test_a_fitted_one_predicts_without_the_library(monkeypatch):
+def test_a_restored_completer_predicts_without_the_library(monkeypatch):
     fitted = fit()
     monkeypatch.setitem(sys.modules, "myfm", None)
     other = BayesianMF(fitted.config)

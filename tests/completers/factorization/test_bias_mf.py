@@ -4,7 +4,8 @@ import pytest
 from glocalk.completers.factorization import bias_mf
 from glocalk.completers.factorization.bias_mf import ALS, BiasMF, BiasMFConfig
 from glocalk.completers.factorization.factors import Factors
-from glocalk.completers.factorization.loops import Ratings, Step, Weights, sgd_steps
+from glocalk.completers.factorization.loops import Step, Weights, sgd_steps
+from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.data.ratings import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor
@@ -18,7 +19,7 @@ ORDER = np.arange(len(TRAIN))
 SIDES = [(TRAIN.users, TRAIN.items, USERS), (TRAIN.items, TRAIN.users, ITEMS)]
 
 
-def settings(**options):
+def config_of(**options):
     defaults = {
         "solver": "als",
         "rank": 3,
@@ -38,13 +39,13 @@ def fit(config, train=TRAIN, seed=0):
     return completer, monitor
 
 
-def ridge(rated, others, size, vectors, offsets, weighted):
-    """Each row's (factors, offset) by least squares on one row at a time, the penalty as rows."""
+def ridge(rated, others, size, vectors, biases, weighted):
+    """Each row's (factors, bias) by least squares, one row at a time, with the penalty as rows."""
     solved = np.zeros((size, 4))
     for row in range(size):
         mine = rated == row
         regressors = np.column_stack([vectors[others[mine]], np.ones(mine.sum())])
-        targets = TRAIN.ratings[mine] - MEAN - offsets[others[mine]]
+        targets = TRAIN.ratings[mine] - MEAN - biases[others[mine]]
         weight = max(mine.sum(), 1) if weighted else 1
         penalty = np.diag(np.sqrt(weight * np.array([0.07, 0.07, 0.07, 0.02])))
         solved[row] = np.linalg.lstsq(
@@ -54,50 +55,52 @@ def ridge(rated, others, size, vectors, offsets, weighted):
 
 
 @pytest.mark.parametrize("weighted", [True, False])
-@pytest.mark.parametrize("chunk", [1 << 20, 1, 16 * 5])  # all rows, one, five at a time
-def test_als_solves_each_user_s_and_then_each_item_s_ridge_regression(monkeypatch, weighted, chunk):
+@pytest.mark.parametrize("chunk", [1 << 20, 1, 16 * 5])  # all rows, one row, five rows at a time
+def test_als_solves_the_ridge_regression_of_each_user_then_of_each_item(
+    monkeypatch, weighted, chunk
+):
     monkeypatch.setattr(bias_mf, "_CHUNK", chunk)
-    config = settings(als={"weighted_lambda": weighted})
+    config = config_of(als={"weighted_lambda": weighted})
     factors = Factors.initial(TRAIN, 3, 0.3, np.random.default_rng(0))
-    factors.item_offsets = np.random.default_rng(1).normal(size=ITEMS)
-    users = ridge(*SIDES[0], factors.item_factors, factors.item_offsets, weighted)
+    factors.item_biases = np.random.default_rng(1).normal(size=ITEMS)
+    users = ridge(*SIDES[0], factors.item_factors, factors.item_biases, weighted)
     ALS(TRAIN, factors, config).run_epoch()
     np.testing.assert_allclose(factors.user_factors, users[:, :3], atol=1e-11)
-    np.testing.assert_allclose(factors.user_offsets, users[:, 3], atol=1e-11)
+    np.testing.assert_allclose(factors.user_biases, users[:, 3], atol=1e-11)
     items = ridge(*SIDES[1], users[:, :3], users[:, 3], weighted)
     np.testing.assert_allclose(factors.item_factors, items[:, :3], atol=1e-11)
-    np.testing.assert_allclose(factors.item_offsets, items[:, 3], atol=1e-11)
+    np.testing.assert_allclose(factors.item_biases, items[:, 3], atol=1e-11)
 
 
 def objective(factors, weighted):
-    """One rating and one vector at a time."""
+    """The objective of the module, one rating and one vector at a time."""
     total = 0.0
     for user, item, rating in zip(TRAIN.users, TRAIN.items, TRAIN.ratings, strict=True):
         product = factors.user_factors[user] @ factors.item_factors[item]
-        offsets = factors.user_offsets[user] + factors.item_offsets[item]
-        total += (rating - MEAN - offsets - product) ** 2
+        biases = factors.user_biases[user] + factors.item_biases[item]
+        total += (rating - MEAN - biases - product) ** 2
     sides = [
-        (TRAIN.users, factors.user_factors, factors.user_offsets),
-        (TRAIN.items, factors.item_factors, factors.item_offsets),
+        (TRAIN.users, factors.user_factors, factors.user_biases),
+        (TRAIN.items, factors.item_factors, factors.item_biases),
     ]
-    for rated, vectors, offsets in sides:
-        for row, (vector, offset) in enumerate(zip(vectors, offsets, strict=True)):
+    for rated, vectors, biases in sides:
+        for row, (vector, bias) in enumerate(zip(vectors, biases, strict=True)):
             weight = np.sum(rated == row) if weighted else 1
-            total += weight * (0.07 * vector @ vector + 0.02 * offset**2)
+            total += weight * (0.07 * vector @ vector + 0.02 * bias**2)
     return total
 
 
 @pytest.mark.parametrize("weighted", [True, False])
-def test_als_reports_its_objective_which_falls_at_every_epoch(weighted):
-    config = settings(epochs=12, als={"weighted_lambda": weighted})
+def test_als_reports_its_objective_which_falls_in_every_epoch(weighted):
+    config = config_of(epochs=12, als={"weighted_lambda": weighted})
     completer, monitor = fit(config)
     assert monitor.curves.loss[-1] == pytest.approx(objective(completer.factors, weighted))
     assert (np.diff(monitor.curves.loss) < 0).all()
 
 
-def test_als_refuses_regressions_that_float64_cannot_solve():
+def test_als_rejects_regressions_that_float64_cannot_solve():
     with pytest.raises(GlocalkError, match=r"raise model\.regularization"):
-        fit(settings(rank=11, regularization=1e-300, bias_regularization=1e-300))
+        fit(config_of(rank=11, regularization=1e-300, bias_regularization=1e-300))
 
 
 def plain_sgd(config, seed):
@@ -122,8 +125,8 @@ def plain_sgd(config, seed):
     return (b, c, p, q), losses
 
 
-def test_sgd_is_a_plain_loop_over_the_ratings_in_the_order_drawn():
-    config = settings(solver="sgd")
+def test_sgd_equals_a_plain_loop_over_the_ratings_in_the_drawn_order():
+    config = config_of(solver="sgd")
     completer, monitor = fit(config, seed=5)
     expected, losses = plain_sgd(config, seed=5)
     for found, value in zip(completer.factors.weights, expected, strict=True):
@@ -131,7 +134,7 @@ def test_sgd_is_a_plain_loop_over_the_ratings_in_the_order_drawn():
     np.testing.assert_allclose(monitor.curves.loss, losses, rtol=1e-12)
 
 
-def test_a_step_goes_down_the_gradient_of_half_a_rating_s_summands():
+def test_an_sgd_step_follows_the_gradient_of_half_of_one_rating_s_summands():
     rng = np.random.default_rng(2)
     start = [rng.normal(size=shape) for shape in (2, 3, (2, 4), (3, 4))]
 
@@ -141,7 +144,8 @@ def test_a_step_goes_down_the_gradient_of_half_a_rating_s_summands():
         return (e**2 + penalty) / 2
 
     moved = [part.copy() for part in start]
-    rating = Ratings(np.array([1]), np.array([2]), np.array([4.0]))
+    # Of a RatingMatrix, whose arrays are read-only: the loop is compiled for that type already.
+    rating = RatingArrays.of(RatingMatrix([1], [2], [4.0], (2, 3), (1, 5)))
     sgd_steps(rating, np.array([0]), 3.2, Weights(*moved), Step(1e-3, 0.3, 0.1))
     for part, (before, after) in enumerate(zip(start, moved, strict=True)):
         for at in np.ndindex(before.shape):
@@ -154,15 +158,13 @@ def test_a_step_goes_down_the_gradient_of_half_a_rating_s_summands():
             assert (after - before)[at] == pytest.approx(-1e-3 * gradient, abs=1e-11)
 
 
-def test_where_als_ends_sgd_has_nowhere_to_go():
-    solved, _ = fit(settings(epochs=400))
+def test_sgd_does_not_move_from_the_minimum_that_als_finds():
+    solved, _ = fit(config_of(epochs=400))
     start = [part.copy() for part in solved.factors.weights]
 
     def moved(weights):
         step = Step(1e-7, 0.07, 0.02)
-        sgd_steps(
-            Ratings(TRAIN.users, TRAIN.items, TRAIN.ratings), ORDER, MEAN, Weights(*weights), step
-        )
+        sgd_steps(RatingArrays.of(TRAIN), ORDER, MEAN, Weights(*weights), step)
         return max(np.abs(new - old).max() for new, old in zip(weights, start, strict=True)) / 1e-7
 
     assert moved([part.copy() for part in start]) < 1e-3
@@ -170,23 +172,23 @@ def test_where_als_ends_sgd_has_nowhere_to_go():
     assert moved([part.copy() for part in start]) > 0.1
 
 
-def test_steps_that_are_too_large_end_in_one_sentence():
+def test_a_diverging_descent_raises_one_sentence():
     with pytest.raises(GlocalkError, match="diverged, so lower its learning_rate"):
-        fit(settings(solver="sgd", sgd={"learning_rate": 50.0, "decay": 1.0}))
+        fit(config_of(solver="sgd", sgd={"learning_rate": 50.0, "decay": 1.0}))
 
 
 @pytest.mark.parametrize("solver", ["als", "sgd"])
-def test_without_ratings_the_other_side_s_offset_predicts(solver):
-    completer, _ = fit(settings(solver=solver))
+def test_users_and_items_without_ratings_are_predicted_by_the_other_side_s_bias(solver):
+    completer, _ = fit(config_of(solver=solver))
     users, items = np.arange(USERS), np.arange(ITEMS)
     np.testing.assert_allclose(
         completer.predict_pairs(np.full(ITEMS, USERS - 1), items),
-        MEAN + completer.factors.item_offsets,
+        MEAN + completer.factors.item_biases,
         atol=1e-12,
     )
     np.testing.assert_allclose(
         completer.predict_pairs(users, np.full(USERS, ITEMS - 1)),
-        MEAN + completer.factors.user_offsets,
+        MEAN + completer.factors.user_biases,
         atol=1e-12,
     )
 
@@ -194,23 +196,23 @@ def test_without_ratings_the_other_side_s_offset_predicts(solver):
 @pytest.mark.parametrize("solver", ["als", "sgd"])
 def test_shifted_ratings_shift_the_predictions(solver):
     shifted = RatingMatrix(TRAIN.users, TRAIN.items, TRAIN.ratings + 0.5, TRAIN.shape, (0.5, 5.5))
-    plain, _ = fit(settings(solver=solver))
-    other, _ = fit(settings(solver=solver), shifted)
+    plain, _ = fit(config_of(solver=solver))
+    other, _ = fit(config_of(solver=solver), shifted)
     pairs = TEST.users, TEST.items
     np.testing.assert_allclose(
         other.predict_pairs(*pairs), plain.predict_pairs(*pairs) + 0.5, atol=1e-10
     )
 
 
-def test_more_pairs_than_a_chunk_are_predicted_alike(monkeypatch):
-    completer, _ = fit(settings())
+def test_predicting_in_chunks_changes_nothing(monkeypatch):
+    completer, _ = fit(config_of())
     whole = completer.predict_pairs(TRAIN.users, TRAIN.items)
     monkeypatch.setattr("glocalk.completers.factorization.factors._CHUNK", 7)
     np.testing.assert_array_equal(completer.predict_pairs(TRAIN.users, TRAIN.items), whole)
 
 
-def test_it_has_the_numbers_of_its_equation():
-    completer, _ = fit(settings())
+def test_the_number_of_parameters_is_that_of_the_equation():
+    completer, _ = fit(config_of())
     assert completer.num_parameters == 1 + (USERS + ITEMS) * (1 + 3)
 
 
@@ -223,6 +225,6 @@ def test_it_has_the_numbers_of_its_equation():
         ({"als": {"weighted": True}}, "Unknown option 'model.als.weighted': did you mean"),
     ],
 )
-def test_impossible_options_end_in_one_sentence(options, sentence):
+def test_invalid_options_raise_one_sentence(options, sentence):
     with pytest.raises(GlocalkError, match=sentence):
-        settings(**options)
+        config_of(**options)

@@ -1,4 +1,4 @@
-"""Against dense proximal gradients run until nothing changes."""
+"""Soft-Impute against dense proximal gradient descent run to convergence."""
 
 import logging
 
@@ -10,7 +10,7 @@ from glocalk.completers.factorization.soft_impute import SoftImpute, _Factors, _
 from glocalk.data.ratings import RatingMatrix
 from planted import planted
 
-NO_OFFSETS = {"item_damping": 1e15, "user_damping": 1e15}  # the baseline is the mean
+NO_BIASES = {"item_damping": 1e15, "user_damping": 1e15}  # the baseline is the mean
 
 
 def fitted(train, penalty, rank=100, tolerance=1e-9, iterations=3000):
@@ -21,7 +21,7 @@ def fitted(train, penalty, rank=100, tolerance=1e-9, iterations=3000):
                 "rank": rank,
                 "tolerance": tolerance,
                 "iterations": iterations,
-                "baseline": NO_OFFSETS,
+                "baseline": NO_BIASES,
             },
             "model",
         )
@@ -31,7 +31,7 @@ def fitted(train, penalty, rank=100, tolerance=1e-9, iterations=3000):
 
 
 def dense(train):
-    """Deviations from the mean [users, items], 0 where there is none, and where there are some."""
+    """Deviations from the mean [users, items], 0 where unobserved, and the mask of the observed."""
     deviations, observed = np.zeros(train.shape), np.zeros(train.shape, dtype=bool)
     deviations[train.users, train.items] = train.ratings - train.ratings.mean()
     observed[train.users, train.items] = True
@@ -44,7 +44,7 @@ def shrunk(matrix, penalty):
 
 
 def proximal_gradient(train, penalty, steps=20000):
-    """The minimum, by steps of length 1 from 0; the last one changes nearly nothing."""
+    """The minimum, by steps of length 1 from 0 until a step changes nearly nothing."""
     deviations, observed = dense(train)
     completed = np.zeros(train.shape)
     for _ in range(steps):
@@ -71,7 +71,7 @@ SMALL, _ = planted(num_users=14, num_items=9)
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.5, 2.0])
-def test_it_is_the_minimum_of_the_convex_problem(penalty):
+def test_the_result_is_the_minimum_of_the_convex_problem(penalty):
     expected = proximal_gradient(SMALL, penalty)
     assert np.abs(expected).max() > 0.1
     np.testing.assert_allclose(
@@ -79,7 +79,7 @@ def test_it_is_the_minimum_of_the_convex_problem(penalty):
     )
 
 
-def test_it_is_the_minimum_where_singular_vectors_come_from_the_sparse_matrix():
+def test_the_minimum_is_found_from_singular_vectors_of_the_sparse_matrix():
     train, _ = planted()
     expected = proximal_gradient(train, 4.0)
     rank = np.linalg.matrix_rank(expected, tol=1e-6)
@@ -89,8 +89,8 @@ def test_it_is_the_minimum_where_singular_vectors_come_from_the_sparse_matrix():
     assert completer.state()["left"].shape == (60, rank)
 
 
-def test_the_subgradient_condition():
-    """P(D − Z) = λ U Vᵀ + a rest at right angles to both, of spectral norm λ at most."""
+def test_the_result_satisfies_the_subgradient_condition():
+    """P(D − Z) = λ U Vᵀ + a rest that is orthogonal to U and V and has spectral norm ≤ λ."""
     penalty = 2.0
     completer = fitted(SMALL, penalty)
     deviations, observed = dense(SMALL)
@@ -104,7 +104,7 @@ def test_the_subgradient_condition():
     assert np.linalg.norm(residual, 2) == pytest.approx(penalty, rel=1e-4)
 
 
-def test_where_all_is_observed_singular_values_are_shrunk():
+def test_singular_values_are_shrunk_if_everything_is_observed():
     rng = np.random.default_rng(0)
     users, items = np.indices((10, 7)).reshape(2, -1)
     train = RatingMatrix(users, items, rng.integers(1, 6, 70).astype(float), (10, 7), (1, 5))
@@ -122,7 +122,7 @@ def test_a_penalty_above_the_largest_singular_value_leaves_the_baseline():
     assert np.abs(completion(below, SMALL)).max() > 1e-3
 
 
-def test_the_gap_bounds_the_distance_from_the_minimum():
+def test_the_duality_gap_bounds_the_distance_from_the_minimum():
     penalty = 2.0
     least = objective(SMALL, proximal_gradient(SMALL, penalty), penalty)
     deviations = SMALL.ratings - SMALL.ratings.mean()
@@ -138,7 +138,7 @@ def test_the_gap_bounds_the_distance_from_the_minimum():
         assert (here - least) / here <= gap <= 1.5
 
 
-def test_it_stops_within_the_tolerance():
+def test_iterations_stop_within_the_tolerance():
     penalty = 2.0
     least = objective(SMALL, proximal_gradient(SMALL, penalty), penalty)
     distances = []
@@ -149,7 +149,7 @@ def test_it_stops_within_the_tolerance():
     assert distances[0] > 10 * distances[-1]
 
 
-def test_too_small_a_rank_is_told(caplog):
+def test_too_small_a_rank_is_reported(caplog):
     with caplog.at_level(logging.WARNING):
         completer = fitted(SMALL, 1.0, rank=1, iterations=200)
     assert "at rank 1 of at most 1: raise model.rank" in caplog.text
@@ -160,7 +160,7 @@ def test_too_small_a_rank_is_told(caplog):
     assert not caplog.text
 
 
-def test_at_too_small_a_rank_it_is_stationary():
+def test_the_result_at_too_small_a_rank_is_stationary():
     penalty = 1.0
     completer = fitted(SMALL, penalty, rank=1, iterations=500)
     left, right = (completer.state()[name].numpy() for name in ("left", "right"))

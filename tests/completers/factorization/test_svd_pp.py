@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from glocalk.completers.factorization.loops import Ratings, Step, Weights, svd_pp_steps
+from glocalk.completers.factorization.loops import Step, Weights, svd_pp_steps
 from glocalk.completers.factorization.svd_pp import (
     SVDPlusPlus,
     SVDPlusPlusConfig,
     draw_order,
     normalized_ratings,
 )
+from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.data.ratings import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor
@@ -17,12 +18,12 @@ from planted import planted
 TRAIN, TEST = planted(num_users=14, num_items=11)  # the last user and item have no ratings
 USERS, ITEMS = TRAIN.shape
 RATED = [TRAIN.items[TRAIN.users == user] for user in range(USERS)]  # N(u)
-RATINGS = Ratings(TRAIN.users, TRAIN.items, TRAIN.ratings)
+RATINGS = RatingArrays.of(TRAIN)
 BOUNDS = np.searchsorted(TRAIN.users, np.arange(USERS + 1))
 MEAN = TRAIN.ratings.mean()
 
 
-def settings(**options):
+def config_of(**options):
     defaults = {
         "rank": 3,
         "epochs": 4,
@@ -72,7 +73,7 @@ def random_start(rng):
     return [0.5 * rng.normal(size=shape) for shape in shapes]
 
 
-def test_updates_once_a_user_are_the_paper_s_updates_once_a_rating():
+def test_updates_once_per_user_equal_the_paper_s_updates_once_per_rating():
     rng = np.random.default_rng(0)
     expected = random_start(rng)
     found = [part.copy() for part in expected]
@@ -86,7 +87,7 @@ def test_updates_once_a_user_are_the_paper_s_updates_once_a_rating():
 
 
 @pytest.mark.parametrize("k", [0, 17])
-def test_a_step_goes_down_the_gradient_of_half_a_rating_s_summands(k):
+def test_a_step_follows_the_gradient_of_half_of_one_rating_s_summands(k):
     start = random_start(np.random.default_rng(1))
     user, item = TRAIN.users[k], TRAIN.items[k]
 
@@ -111,7 +112,7 @@ def test_a_step_goes_down_the_gradient_of_half_a_rating_s_summands(k):
 
 
 def test_a_training_makes_the_paper_s_updates_and_predicts_by_its_equation():
-    completer, monitor = fit(settings(), seed=5)
+    completer, monitor = fit(config_of(), seed=5)
     rng = np.random.default_rng(5)
     p, q = (0.3 * rng.standard_normal((size, 3)) for size in TRAIN.shape)
     p[-1], q[-1] = 0, 0  # no ratings
@@ -137,7 +138,7 @@ def test_the_implicit_sum_is_over_training_ratings_by_hand():
     np.testing.assert_allclose(implicit[:, 0], [(1 + 10 + 1000 + 10000) / 2, 0, 10])
 
 
-def test_users_and_their_ratings_come_in_an_order_drawn_anew():
+def test_each_epoch_draws_a_new_order_of_users_and_of_their_ratings():
     rng = np.random.default_rng(0)
     first, second = draw_order(TRAIN, rng), draw_order(TRAIN, rng)
     for order in (first, second):
@@ -155,26 +156,26 @@ def test_users_and_their_ratings_come_in_an_order_drawn_anew():
     )
 
 
-def test_steps_that_are_too_large_end_in_one_sentence():
+def test_a_diverging_descent_raises_one_sentence():
     with pytest.raises(GlocalkError, match="diverged, so lower its learning_rate"):
-        fit(settings(learning_rate=50.0, decay=1.0))
+        fit(config_of(learning_rate=50.0, decay=1.0))
 
 
-def test_without_ratings_the_other_side_s_offset_predicts():
-    completer, _ = fit(settings())
+def test_users_and_items_without_ratings_are_predicted_by_the_other_side_s_bias():
+    completer, _ = fit(config_of())
     items, users = np.arange(ITEMS), np.arange(USERS)
     np.testing.assert_allclose(
         completer.predict_pairs(np.full(ITEMS, USERS - 1), items),
-        MEAN + completer.factors.item_offsets,
+        MEAN + completer.factors.item_biases,
         atol=1e-12,
     )
     np.testing.assert_allclose(
         completer.predict_pairs(users, np.full(USERS, ITEMS - 1)),
-        MEAN + completer.factors.user_offsets,
+        MEAN + completer.factors.user_biases,
         atol=1e-12,
     )
 
 
-def test_it_has_the_numbers_of_its_equation():
-    completer, _ = fit(settings())
+def test_the_number_of_parameters_is_that_of_the_equation():
+    completer, _ = fit(config_of())
     assert completer.num_parameters == 1 + USERS * (1 + 3) + ITEMS * (1 + 3 + 3)

@@ -14,12 +14,12 @@ from glocalk.completers.llorma.llorma import (
 from glocalk.completers.llorma.loops import (
     Factors,
     Kernels,
-    Ratings,
     Step,
     joint_steps,
     separate_steps,
     weighted_means,
 )
+from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.data.ratings import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor
@@ -29,12 +29,12 @@ from planted import planted
 TRAIN, TEST = planted(num_users=14, num_items=11)  # the last user and item have no ratings
 USERS, ITEMS = TRAIN.shape
 GRID = np.repeat(np.arange(USERS), ITEMS), np.tile(np.arange(ITEMS), USERS)
-RATINGS = Ratings(TRAIN.users, TRAIN.items, TRAIN.ratings)
+RATINGS = RatingArrays.of(TRAIN)
 STEPS = {"parallel": separate_steps, "global": joint_steps}
 ALGORITHMS = list(STEPS)
 
 
-def settings(**options):
+def config_of(**options):
     defaults = {
         "algorithm": "global",
         "anchors": 4,
@@ -56,18 +56,23 @@ def state_of(completer):
 
 
 def some_models(anchors=3, rank=2, seed=3):
-    """Random kernels, a third of the weights 0, and factors."""
+    """Random kernels with a third of the weights 0, and random factors."""
     rng = np.random.default_rng(seed)
     kernels = Kernels(*(np.maximum(rng.random((n, anchors)) - 1 / 3, 0) for n in TRAIN.shape))
     factors = Factors(*(rng.random((n, anchors, rank)) + 0.5 for n in TRAIN.shape))
     return kernels, factors
 
 
+def single_rating(user, item, rating):
+    # Of a RatingMatrix, whose arrays are read-only: the loops are compiled for that type already.
+    return RatingArrays.of(RatingMatrix([user], [item], [rating], TRAIN.shape, (1, 5)))
+
+
 def copied(factors):
     return Factors(*(side.copy() for side in factors))
 
 
-def test_distances_are_angles_in_right_angles():
+def test_distances_are_angles_in_units_of_right_angles():
     vectors = np.array(
         [[2.0, 0.0], [3.0, 3.0], [0.0, 5.0], [-1.0, 0.0], [1.0, math.sqrt(3)], [0, 0]]
     )
@@ -75,27 +80,27 @@ def test_distances_are_angles_in_right_angles():
     np.testing.assert_allclose(arc_distances(vectors, np.array([0, 1])), expected, atol=1e-7)
 
 
-def test_a_vector_s_angle_to_itself_is_none_in_spite_of_rounding():
+def test_a_vector_s_angle_to_itself_is_0_in_spite_of_rounding():
     vectors = np.random.default_rng(0).normal(size=(200, 10))
     distances = arc_distances(vectors, np.arange(200))
     assert np.isfinite(distances).all()
     assert np.diag(distances).max() < 1e-7
 
 
-def test_the_kernel_is_epanechnikov_s():
+def test_the_kernel_is_that_of_epanechnikov():
     found = epanechnikov(np.array([[0.0, 0.4], [0.8, 0.79], [1.3, 2.0]]), 0.8)
     expected = [[0.75, 0.5625], [0.0, 0.75 * (1 - 0.9875**2)], [0.0, 0.0]]
     np.testing.assert_allclose(found, expected, atol=1e-15)
 
 
-def test_the_weights_of_a_fit_are_those_of_its_base_s_vectors_one_by_one():
-    completer, _ = fit(settings())
+def test_the_weights_of_a_fit_follow_from_its_base_factors_one_by_one():
+    completer, _ = fit(config_of())
     state = state_of(completer)
     reached = 0
     for side, rated in (("user", TRAIN.users), ("item", TRAIN.items)):
-        vectors, weights = state[f"base_{side}s"][:, 0], state[f"{side}_weights"]
+        vectors, weights = state[f"base_{side}_factors"][:, 0], state[f"{side}_weights"]
         for t in range(4):
-            # An anchor is where its weight is the most there is.
+            # An anchor has the largest possible weight at itself.
             anchor = vectors[np.argmax(weights[:, t])]
             assert weights[:, t].max() == pytest.approx(0.75)
             for row, vector in enumerate(vectors):
@@ -109,7 +114,7 @@ def test_the_weights_of_a_fit_are_those_of_its_base_s_vectors_one_by_one():
     assert reached > 20
 
 
-def test_anchors_are_rated_pairs_and_every_rated_user_is_as_likely():
+def test_anchors_are_rated_pairs_with_uniformly_drawn_users():
     users, items = draw_anchors(TRAIN, 26000, np.random.default_rng(0))
     pairs = set(zip(TRAIN.users.tolist(), TRAIN.items.tolist(), strict=True))
     drawn = set(zip(users.tolist(), items.tolist(), strict=True))
@@ -122,7 +127,7 @@ def test_anchors_are_rated_pairs_and_every_rated_user_is_as_likely():
     np.testing.assert_allclose(of_first, counts[0] / mine.sum(), rtol=0.2)
 
 
-def test_pairs_get_the_kernel_weighted_mean_of_the_models_by_hand():
+def test_predictions_are_the_kernel_weighted_mean_of_the_models_by_hand():
     # Two anchors, rank 1: models predict 2·1 = 2 and 4·1 = 4 for user 0, weights ½·½ and ¼·1.
     kernels = Kernels(
         np.array([[0.5, 0.25], [0.5, 0.0], [0.0, 0.0]]), np.array([[0.5, 1.0], [0, 0.3]])
@@ -133,12 +138,12 @@ def test_pairs_get_the_kernel_weighted_mean_of_the_models_by_hand():
     fallback = Factors(np.array([[[1.0, 2.0]]] * 3), np.array([[[0.5, 0.5]], [[1.0, 0.0]]]))
     users, items = np.array([0, 1, 0, 1, 2, 2]), np.array([0, 0, 1, 1, 0, 1])
     found = weighted_means(users, items, kernels, factors, fallback)
-    # (0, 0): both weigh ¼. (1, 0): the first alone. (0, 1): the second alone. The rest: no anchor.
+    # (0, 0): both weigh ¼. (1, 0): only the first. (0, 1): only the second. Others: no anchor.
     np.testing.assert_allclose(found, [3.0, 3.0, 4.0, 1.0, 1.5, 1.0], rtol=1e-15)
 
 
 def plain_steps(algorithm, ratings, kernels, factors, step):
-    """The updates of the docstring, one rating, model and factor at a time."""
+    """The updates of the docstring, one rating and one model at a time."""
     rate, reg = step
     p, q = copied(factors)
     loss = 0.0
@@ -164,7 +169,7 @@ def plain_steps(algorithm, ratings, kernels, factors, step):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_steps_are_a_plain_loop_over_the_ratings(algorithm):
+def test_steps_equal_a_plain_loop_over_the_ratings(algorithm):
     kernels, factors = some_models()
     step = Step(0.03, 0.02)
     expected, loss = plain_steps(algorithm, RATINGS, kernels, factors, step)
@@ -175,7 +180,7 @@ def test_steps_are_a_plain_loop_over_the_ratings(algorithm):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_step_goes_down_the_gradient_of_half_a_rating_s_summands(algorithm):
+def test_a_step_follows_the_gradient_of_half_of_one_rating_s_summands(algorithm):
     kernels, factors = some_models()
     u, i = 1, 2
     kernels.users[u], kernels.items[i] = [0.7, 0.2, 0.4], [0.3, 0.6, 0.5]
@@ -189,7 +194,7 @@ def test_a_step_goes_down_the_gradient_of_half_a_rating_s_summands(algorithm):
         return ((4.0 - weights @ products / weights.sum()) ** 2 + penalty) / 2
 
     moved = copied(factors)
-    rating = Ratings(np.array([u]), np.array([i]), np.array([4.0]))
+    rating = single_rating(u, i, 4.0)
     STEPS[algorithm](rating, kernels, moved, Step(1e-3, 0.3))
     for part in range(2):
         for at in np.ndindex(factors[part].shape):
@@ -202,8 +207,8 @@ def test_a_step_goes_down_the_gradient_of_half_a_rating_s_summands(algorithm):
             assert moved[part][at] - factors[part][at] == pytest.approx(-1e-3 * gradient, abs=1e-11)
 
 
-def test_separate_steps_of_users_alone_end_at_the_weighted_ridge_solution():
-    # With the items held, a user's p solves (Σ w q qᵀ + n λ I) p = Σ w r q.
+def test_separate_steps_of_the_users_converge_to_the_weighted_ridge_solution():
+    # With the items fixed, a user's p solves (Σ w q qᵀ + n λ I) p = Σ w r q.
     kernels, factors = some_models(anchors=2)
     kernels.users[:, 1], kernels.items[:, 1] = 0.6, 0.9
     reg, found = 0.1, copied(factors)
@@ -233,10 +238,10 @@ def plain_factorization(p, q, rate, reg, epochs, weight=1.0):
 
 
 @pytest.mark.parametrize(("algorithm", "weight"), [("parallel", 0.75**2), ("global", 1.0)])
-def test_one_anchor_of_endless_width_is_one_factorization(algorithm, weight):
-    config = settings(algorithm=algorithm, anchors=1, kernel_width=1e12)
+def test_one_anchor_of_unlimited_width_is_a_single_factorization(algorithm, weight):
+    config = config_of(algorithm=algorithm, anchors=1, kernel_width=1e12)
     completer, _ = fit(config)
-    # The draws: base factors of users and items, the anchor's user and item, then local factors.
+    # Drawn in this order: base factors of users and items, the anchor, then local factors.
     rng = np.random.default_rng(0)
     base = [rng.random((n, 3)) / 3 for n in TRAIN.shape]
     draw_anchors(TRAIN, 1, rng)
@@ -249,10 +254,10 @@ def test_one_anchor_of_endless_width_is_one_factorization(algorithm, weight):
     np.testing.assert_allclose(predicted[-1, :-1], x[:-1].mean(axis=0) @ y[:-1].T, rtol=1e-10)
 
 
-def test_what_no_anchor_reaches_the_base_predicts():
-    narrow, monitor = fit(settings(kernel_width=1e-3))
+def test_the_base_predicts_the_pairs_that_no_anchor_reaches():
+    narrow, monitor = fit(config_of(kernel_width=1e-3))
     state = state_of(narrow)
-    base = state["base_users"][:, 0] @ state["base_items"][:, 0].T
+    base = state["base_user_factors"][:, 0] @ state["base_item_factors"][:, 0].T
     predicted = narrow.predict_pairs(*GRID).reshape(TRAIN.shape)
     reached = np.einsum("ut,it->ui", state["user_weights"], state["item_weights"]) > 0
     assert 0 < reached.sum() <= 4  # the anchors themselves
@@ -261,10 +266,10 @@ def test_what_no_anchor_reaches_the_base_predicts():
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_without_ratings_a_user_is_predicted_as_the_mean_of_all(algorithm):
-    completer, _ = fit(settings(algorithm=algorithm, kernel_width=2.0))
+def test_a_user_or_item_without_ratings_is_predicted_like_the_mean_of_all_others(algorithm):
+    completer, _ = fit(config_of(algorithm=algorithm, kernel_width=2.0))
     state = state_of(completer)
-    x, y = state["base_users"][:, 0], state["base_items"][:, 0]
+    x, y = state["base_user_factors"][:, 0], state["base_item_factors"][:, 0]
     items = np.arange(ITEMS - 1)
     found = completer.predict_pairs(np.full(ITEMS - 1, USERS - 1), items)
     np.testing.assert_allclose(found, (x[:-1] @ y[:-1].T).mean(axis=0), rtol=1e-12)
@@ -274,24 +279,24 @@ def test_without_ratings_a_user_is_predicted_as_the_mean_of_all(algorithm):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_number_of_threads_changes_nothing(algorithm):
+def test_the_number_of_threads_changes_no_bit(algorithm):
     before = torch.get_num_threads()
     found = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        found.append(fit(settings(algorithm=algorithm))[0].predict_pairs(*GRID))
+        found.append(fit(config_of(algorithm=algorithm))[0].predict_pairs(*GRID))
     torch.set_num_threads(before)
     np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_ratings_ten_times_as_high_are_predicted_ten_times_as_high(algorithm):
-    # Local factors √10 times as long: with a γ and λ that go with them, the same steps.
+def test_ratings_ten_times_as_high_give_predictions_ten_times_as_high(algorithm):
+    # Local factors are √10 times as long; with γ and λ scaled accordingly, the steps are the same.
     high = RatingMatrix(TRAIN.users, TRAIN.items, 10 * TRAIN.ratings, TRAIN.shape, (10, 50))
-    plain, _ = fit(settings(algorithm=algorithm, kernel_width=1e12))
+    plain, _ = fit(config_of(algorithm=algorithm, kernel_width=1e12))
     local = {"rank": 2, "epochs": 3, "learning_rate": 0.003, "regularization": 0.1}
     base = {"rank": 3, "epochs": 5, "learning_rate": 0.002, "regularization": 0.5}
-    other, _ = fit(settings(algorithm=algorithm, kernel_width=1e12, local=local, base=base), high)
+    other, _ = fit(config_of(algorithm=algorithm, kernel_width=1e12, local=local, base=base), high)
     pairs = TEST.users, TEST.items
     np.testing.assert_allclose(
         other.predict_pairs(*pairs), 10 * plain.predict_pairs(*pairs), rtol=1e-10
@@ -299,14 +304,14 @@ def test_ratings_ten_times_as_high_are_predicted_ten_times_as_high(algorithm):
 
 
 @pytest.mark.parametrize("stage", ["base", "local"])
-def test_steps_that_are_too_large_end_in_one_sentence(stage):
+def test_a_diverging_descent_raises_one_sentence(stage):
     options = {"rank": 2, "epochs": 9, "learning_rate": 50.0, "regularization": 0.0}
     with pytest.raises(GlocalkError, match=rf"diverged, so lower model\.{stage}\.learning_rate"):
-        fit(settings(**{stage: options}))
+        fit(config_of(**{stage: options}))
 
 
-def test_it_counts_the_factors_that_it_trains():
-    completer, _ = fit(settings())
+def test_the_number_of_parameters_is_that_of_all_factors():
+    completer, _ = fit(config_of())
     assert completer.num_parameters == (USERS + ITEMS) * (3 + 4 * 2)
 
 
@@ -319,6 +324,6 @@ def test_it_counts_the_factors_that_it_trains():
         ({"local": {"rank": 0}}, "model.local"),
     ],
 )
-def test_impossible_options_end_in_one_sentence(options, sentence):
+def test_invalid_options_raise_one_sentence(options, sentence):
     with pytest.raises(GlocalkError, match=sentence):
-        settings(**options)
+        config_of(**options)

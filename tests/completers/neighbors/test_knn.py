@@ -1,4 +1,4 @@
-"""Against loops over single ratings, written from the equations."""
+"""User-kNN and item-kNN against loops over single ratings, written from the equations."""
 
 import itertools
 import math
@@ -25,7 +25,7 @@ OPTIONS = {
 
 
 def small(shape=(11, 8), density=0.55, seed=0):
-    """Few levels, for ties; the last user and item have no ratings, the first user has one."""
+    """Few rating levels, hence ties; the last user and item have no ratings, the first user one."""
     rng = np.random.default_rng(seed)
     known = rng.random(shape) < density
     known[-1, :] = known[:, -1] = known[0, :] = False
@@ -53,24 +53,24 @@ def predictions(completer, pairs=PAIRS):
 def baselines(ratings, shape, damping):
     """bᵤᵢ of every pair, from {(user, item): rating}."""
     mean = sum(ratings.values()) / len(ratings)
-    item_offsets, user_offsets = [0.0] * shape[1], [0.0] * shape[0]
+    item_biases, user_biases = [0.0] * shape[1], [0.0] * shape[0]
     for item in range(shape[1]):
         off = [r - mean for (_, i), r in ratings.items() if i == item]
         if off:
-            item_offsets[item] = sum(off) / (damping["item_damping"] + len(off))
+            item_biases[item] = sum(off) / (damping["item_damping"] + len(off))
     for user in range(shape[0]):
-        off = [r - mean - item_offsets[i] for (u, i), r in ratings.items() if u == user]
+        off = [r - mean - item_biases[i] for (u, i), r in ratings.items() if u == user]
         if off:
-            user_offsets[user] = sum(off) / (damping["user_damping"] + len(off))
+            user_biases[user] = sum(off) / (damping["user_damping"] + len(off))
     return {
-        (u, i): mean + item_offsets[i] + user_offsets[u]
+        (u, i): mean + item_biases[i] + user_biases[u]
         for u in range(shape[0])
         for i in range(shape[1])
     }
 
 
 def similarity_of(a, b, kind, shrinkage):
-    """Of two rows {column: deviation}."""
+    """Similarity of two rows {column: deviation}."""
     shared = [(a[c], b[c]) for c in a if c in b]
     n = len(shared)
     if n == 0:
@@ -86,9 +86,9 @@ def similarity_of(a, b, kind, shrinkage):
 
 
 def by_loops(train, by_user, options, tied_pairs=None):
-    """Predictions of every pair; ties at the k-th place averaged over all choices among them.
+    """Predictions of every pair, averaged over all choices among neighbors tied for place k.
 
-    The number of neighbors to choose from is appended to `tied_pairs` wherever there is a choice.
+    For each pair with such a choice, the number of tied neighbors is appended to `tied_pairs`.
     """
     ratings = dict(zip(zip(train.users, train.items, strict=True), train.ratings, strict=True))
     baseline = baselines(ratings, train.shape, options["baseline"])
@@ -138,13 +138,13 @@ def by_loops(train, by_user, options, tied_pairs=None):
     ],
     ids=str,
 )
-def test_equals_the_loops(kind, options):
+def test_predictions_equal_the_loops(kind, options):
     expected = by_loops(TRAIN, kind is UserKNN, {**OPTIONS, **options})
     np.testing.assert_allclose(predictions(fitted(kind, **options)), expected, atol=1e-6)
 
 
 def test_the_loops_meet_ties():
-    """Two common ratings correlate by 1 or −1: some neighbors are equally near."""
+    """Two common ratings correlate by 1 or −1, so some neighbors are equally similar."""
     train = small(density=0.4, seed=3)
     options = {**OPTIONS, "similarity": "pearson", "neighbors": 1}
     tied_pairs = []
@@ -154,7 +154,7 @@ def test_the_loops_meet_ties():
 
 
 def test_item_knn_is_user_knn_of_the_transposed_matrix():
-    # Undamped and balanced, the baseline is the same either way: each has two ratings of mean 3.
+    # Every user and item has two ratings with mean 3, so the undamped baseline is symmetric.
     cells = [(0, 0, 2), (0, 1, 4), (1, 1, 2), (1, 2, 4), (2, 2, 2), (2, 3, 4), (3, 3, 2), (3, 0, 4)]
     users, items, ratings = np.array(cells).T
     one = RatingMatrix(users, items, ratings, (4, 4), (1, 5))
@@ -169,7 +169,7 @@ def test_item_knn_is_user_knn_of_the_transposed_matrix():
 
 
 def test_user_knn_by_hand():
-    # The mean is 3, and no damping is so large that no offset is left.
+    # The mean is 3, and the damping is so large that no bias is left.
     users, items = [0, 0, 1, 1, 1, 2, 2, 2], [0, 1, 0, 1, 2, 0, 1, 2]
     ratings = [5.0, 1.0, 4.0, 2.0, 5.0, 2.0, 4.0, 1.0]
     train = RatingMatrix(np.array(users), np.array(items), np.array(ratings), (3, 3), (1, 5))
@@ -182,7 +182,7 @@ def test_user_knn_by_hand():
 
 
 @pytest.mark.parametrize("kind", [UserKNN, ItemKNN])
-def test_blocks_change_no_bit(kind, monkeypatch):
+def test_the_size_of_blocks_changes_no_bit(kind, monkeypatch):
     whole = predictions(fitted(kind))
     monkeypatch.setattr(knn, "_CELLS", 25)
     np.testing.assert_array_equal(predictions(fitted(kind)), whole)
@@ -190,7 +190,7 @@ def test_blocks_change_no_bit(kind, monkeypatch):
 
 @pytest.mark.parametrize("kind", [UserKNN, ItemKNN])
 @pytest.mark.parametrize("similarity", ["cosine", "pearson"])
-def test_follows_the_unit_of_the_ratings(kind, similarity):
+def test_predictions_scale_with_the_ratings(kind, similarity):
     tenth = RatingMatrix(TRAIN.users, TRAIN.items, TRAIN.ratings / 1000, TRAIN.shape, (0, 0.005))
     np.testing.assert_allclose(
         predictions(fitted(kind, tenth, similarity=similarity)) * 1000,
@@ -199,8 +199,8 @@ def test_follows_the_unit_of_the_ratings(kind, similarity):
     )
 
 
-def test_what_rounding_leaves_of_no_deviation_points_nowhere():
-    # The first user's one rating is his undamped baseline, and item 2's other raters differ.
+def test_rounding_errors_of_a_deviation_of_0_have_no_similarity():
+    # The first user's only rating equals the undamped baseline; the other raters of item 2 differ.
     train = RatingMatrix(TRAIN.users, TRAIN.items, TRAIN.ratings / 3 + 0.1, TRAIN.shape, (0, 2))
     undamped = {"item_damping": 0.0, "user_damping": 0.0}
     completer = fitted(UserKNN, train, baseline=undamped, min_similarity=-1.0, damping=0.0)
@@ -212,19 +212,19 @@ def test_what_rounding_leaves_of_no_deviation_points_nowhere():
     )
 
 
-def test_equally_near_rows_share_the_places_left():
+def test_equally_similar_rows_share_the_remaining_places():
     rows, columns = np.array([0, 1, 2, 3]), np.zeros(4, dtype=int)
     by_column = CSR.from_triples(columns, rows, np.array([1.0, 2.0, 4.0, 8.0]), (1, 4))
     similarities = np.array([[0.75, 0.5, 0.5, 0.5]], np.float32)
     totals, weights = near_sums(similarities, by_column, columns[:1], columns[:1], 3, 0.0)
-    # One place for the first row, two for the other three.
+    # The first row has one place, the other three share two.
     assert totals == pytest.approx([0.75 * 1 + 2 / 3 * 0.5 * (2 + 4 + 8)])
     assert weights == pytest.approx([0.75 + 2 * 0.5])
 
 
-def test_a_state_of_another_shape_is_refused():
+def test_a_state_of_another_shape_is_rejected():
     state = dict(fitted(UserKNN).state())
     state["users"] = state["users"] + torch.where(state["users"] == 9, 2, 0).int()
     other = UserKNN(UserKNN.Config.check(OPTIONS, "model"))
-    with pytest.raises(GlocalkError, match="'users' do not lie in 0 … 10"):
+    with pytest.raises(GlocalkError, match="'users' lie outside 0 … 10"):
         other.restore(state, TRAIN.shape)

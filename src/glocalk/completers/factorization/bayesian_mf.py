@@ -3,23 +3,24 @@
     rᵤᵢ ~ Normal(w₀ + wᵤ + wᵢ + vᵤ·vᵢ, α⁻¹)
     wᵤ ~ Normal(μ, λ⁻¹),   vᵤₖ ~ Normal(μₖ, λₖ⁻¹);   items likewise, with μ and λ of their own
 
-A factorization machine whose features are the one-hot user and the one-hot item is this model:
+This is a factorization machine whose features are the one-hot user and the one-hot item:
 Freudenthaler, Schmidt-Thieme, Rendle, "Bayesian factorization machines", NIPS workshop on sparse
-representation, 2011; Rendle, Zhang, Koren, arXiv 1905.01395, show how far it goes. All of α, μ, λ,
-w and v are sampled: nothing is regularized by hand. Library: `tohtsky/myFM`, whose priors and
-initial values are kept. It is given the ratings less their mean, and nothing else.
+representation, 2011; Rendle, Zhang, Koren, arXiv 1905.01395, show how strong a baseline it is. All
+of α, μ, λ, w and v are sampled: nothing is regularized by hand. The sampler is the library
+`tohtsky/myFM`, with its own priors and initial values. It is given the ratings minus their mean,
+and nothing else.
 
 The prediction is the posterior mean, over samples s = 1 … S,
 
     r̂ᵤᵢ = (1/S) Σₛ (w₀ˢ + wᵤˢ + wᵢˢ + vᵤˢ·vᵢˢ)
 
-The first three summands average by themselves. The last one is a matrix of rank ≤ S·rank, of whose
-singular values only about as many as the rank stand out of the sampling noise: it is kept as the
-product of two matrices of `kept_rank` columns, cut anew as samples come, so that no sample is
-stored: 512 of ML-1M at rank 32 are 650 MB in float32, the product at 128 columns 10 MB in float64.
-What the cut costs, by the RMSE on held-out training ratings: ML-100K at rank 10, exact mean
-.90293, 80 columns .90298, thinned to the 8 samples that take the same room .91173; Douban at rank
-16, exact .73764, 64 columns .73759, 4 samples .77266.
+The first three summands are averaged separately. The last one is a matrix of rank ≤ S·rank, and
+only about `rank` of its singular values stand out from the sampling noise. It is kept as the
+product of two matrices of `kept_rank` columns, truncated again as samples arrive, so that no sample
+is stored: 512 samples of ML-1M at rank 32 take 650 MB in float32, the product with 128 columns
+10 MB in float64. The truncation costs little, by the RMSE on held-out training ratings: on ML-100K
+at rank 10, the exact mean has .90293, 80 columns have .90298, and the 8 samples that take the same
+memory .91173; on Douban at rank 16, the exact mean has .73764, 64 columns .73759, 4 samples .77266.
 """
 
 from __future__ import annotations
@@ -42,16 +43,34 @@ from glocalk.training.context import FitContext
 
 
 class BayesianMFConfig(BaseConfig):
-    """Options; all else is sampled."""
+    """Options of `BayesianMF`; everything else is sampled.
 
-    rank: int = Field(ge=1)
-    burn_in: int = Field(ge=0, description="first samples that are left out")
-    samples: int = Field(ge=1, description="S, those after them, all averaged")
-    kept_rank: int = Field(ge=1, description="of the kept mean of vᵤ·vᵢ")
+    The rank is that of the library's tutorial on ML-100K, `burn_in` and `samples` those of its
+    examples.
+    """
+
+    rank: int = Field(default=10, ge=1, description="length of the sampled factor vectors")
+    burn_in: int = Field(default=5, ge=0, description="number of first samples to leave out")
+    samples: int = Field(default=512, ge=1, description="S, number of samples to average")
+    kept_rank: int = Field(
+        default=80, ge=1, description="number of columns that the mean of vᵤ·vᵢ is kept in"
+    )
 
 
 class BayesianMF(FactorCompleter):
-    """Predicts the posterior mean. A killed training starts again."""
+    """Bayesian matrix factorization: predicts the posterior mean of Gibbs samples.
+
+        rᵤᵢ ~ Normal(w₀ + wᵤ + wᵢ + vᵤ·vᵢ, α⁻¹)
+        r̂ᵤᵢ = (1/S) Σₛ (w₀ˢ + wᵤˢ + wᵢˢ + vᵤˢ·vᵢˢ)
+
+    The module documents the priors and how the mean is kept. Sources: Freudenthaler,
+    Schmidt-Thieme, Rendle, "Bayesian factorization machines", 2011; the library `tohtsky/myFM`,
+    which `pip install 'glocalk[bayes]'` installs.
+
+    For a user or an item without training ratings, w and v are sampled from their priors
+    Normal(μ, λ⁻¹) and Normal(μₖ, λₖ⁻¹), so that their averages are close to the prior means. An
+    interrupted training restarts from the beginning.
+    """
 
     Config = BayesianMFConfig
     config: BayesianMFConfig
@@ -72,7 +91,7 @@ class BayesianMF(FactorCompleter):
             return False, None
 
         machine = _myfm().MyFMRegressor(config.rank, random_seed=context.seed % 2**31)
-        with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that cannot be turned off
+        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar cannot be turned off
             machine.fit(
                 one_hot(train),
                 train.ratings - mean,
@@ -85,17 +104,17 @@ class BayesianMF(FactorCompleter):
 
     @property
     def num_parameters(self) -> int:
-        """Of each sample."""
-        users, items = len(self._fitted.user_offsets), len(self._fitted.item_offsets)
+        """Number of parameters of one sample."""
+        users, items = len(self._fitted.user_biases), len(self._fitted.item_biases)
         return 1 + (users + items) * (1 + self.config.rank)
 
 
 class PosteriorMean:
-    """The running mean of samples, of the factors' products up to `kept_rank`.
+    """Running mean of the samples, with the mean product of the factors truncated to `kept_rank`.
 
     Args:
         shape: (users, items).
-        kept_rank: columns kept; exact where they are as many as users or items.
+        kept_rank: number of columns; the mean is exact if there are as many as users or items.
     """
 
     def __init__(self, shape: tuple[int, int], kept_rank: int) -> None:
@@ -103,34 +122,38 @@ class PosteriorMean:
         self._kept_rank = kept_rank
         self._count = 0
         self._constant = 0.0
-        self._offsets = np.zeros(self._users + items)
-        # Their product is Σ vᵤ·vᵢ over the samples so far.
+        self._biases = np.zeros(self._users + items)
+        # left · rightᵀ is Σ vᵤ·vᵢ over the samples so far.
         self._left = np.zeros((self._users, kept_rank))
         self._right = np.zeros((items, kept_rank))
 
-    def add(self, constant: float, offsets: Values, vectors: Values) -> None:
-        """One sample: w₀, w [users + items] and v [users + items, rank]."""
+    def add(self, constant: float, biases: Values, vectors: Values) -> None:
+        """Add one sample: w₀, w [users + items] and v [users + items, rank]."""
         self._count += 1
         self._constant += constant
-        self._offsets += offsets
+        self._biases += biases
         self._left = np.hstack([self._left, vectors[: self._users]])
         self._right = np.hstack([self._right, vectors[self._users :]])
         if self._left.shape[1] >= 2 * self._kept_rank:
-            self._cut()
+            self._truncate()
 
     def factors(self, mean: float) -> Factors:
-        """The mean as offsets and factors, for ratings that `mean` was taken from."""
-        self._cut()
+        """The mean as biases and factors.
+
+        Args:
+            mean: μ, which was subtracted from the ratings before sampling.
+        """
+        self._truncate()
         return Factors(
             mean + self._constant / self._count,
-            self._offsets[: self._users] / self._count,
-            self._offsets[self._users :] / self._count,
+            self._biases[: self._users] / self._count,
+            self._biases[self._users :] / self._count,
             self._left / self._count,
             self._right,
         )
 
-    def _cut(self) -> None:
-        """Replace the product by the nearest one of `kept_rank` columns (Eckart and Young)."""
+    def _truncate(self) -> None:
+        """Replace the product by the nearest one of rank `kept_rank` (Eckart and Young)."""
         left, left_core = np.linalg.qr(self._left)
         right, right_core = np.linalg.qr(self._right)
         u, values, vt = np.linalg.svd(left_core @ right_core.T, full_matrices=False)
@@ -139,13 +162,13 @@ class PosteriorMean:
 
 
 def _padded(matrix: Values, columns: int) -> Values:
-    """The first `columns` columns, and zeros where there are fewer."""
+    """The first `columns` columns, filled up with zeros if there are fewer."""
     first = matrix[:, :columns]
     return np.pad(first, ((0, 0), (0, columns - first.shape[1])))
 
 
 def one_hot(train: RatingMatrix) -> sparse.csr_array:
-    """[ratings, users + items] with a 1 for the user and a 1 for the item of each rating."""
+    """[ratings, users + items] with ones at the user and at the item of each rating."""
     columns = np.column_stack([train.users, train.num_users + train.items]).ravel()
     bounds = np.arange(0, len(columns) + 1, 2)
     return sparse.csr_array(
@@ -154,14 +177,14 @@ def one_hot(train: RatingMatrix) -> sparse.csr_array:
 
 
 def _myfm() -> Any:
-    """The library, an optional one.
+    """The module `myfm`, an optional dependency.
 
     Raises:
-        GlocalkError: it, or what it needs, is not installed.
+        GlocalkError: it cannot be imported.
     """
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # it imports that
+            warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # myfm imports it
             return importlib.import_module("myfm")
     except ImportError as error:
         raise GlocalkError(

@@ -1,4 +1,4 @@
-"""Predictions from offsets and factors, the form that every matrix factorization ends in."""
+"""Biases and factors: the form in which every matrix factorization here predicts."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Factors:
 
     Attributes:
         mean: μ, in ratings.
-        user_offsets: [users] bᵤ.
-        item_offsets: [items] bᵢ.
+        user_biases: [users] bᵤ.
+        item_biases: [items] bᵢ.
         user_factors: [users, rank] pᵤ.
         item_factors: [items, rank] qᵢ.
     """
 
     mean: float
-    user_offsets: Values
-    item_offsets: Values
+    user_biases: Values
+    item_biases: Values
     user_factors: Values
     item_factors: Values
 
@@ -40,15 +40,15 @@ class Factors:
     def initial(
         cls, train: RatingMatrix, rank: int, std: float, generator: np.random.Generator
     ) -> Self:
-        """What a training starts from: μ the mean rating, offsets 0, factors normal around 0.
+        """Initial values of a training: μ is the mean rating, biases are 0, factors are normal.
 
-        Users and items without training ratings have factors 0 and, as no rating moves them, keep
-        them: they are predicted by what is known of the other side.
+        Users and items without training ratings have factors 0 and keep them, because no rating
+        changes them: they are predicted from μ and the bias of the other side.
 
         Args:
             train: the training ratings.
-            rank: number of factors.
-            std: standard deviation of each initial factor.
+            rank: length of the factor vectors.
+            std: standard deviation of the initial factors.
             generator: source of the factors.
         """
 
@@ -68,8 +68,8 @@ class Factors:
 
     @property
     def weights(self) -> Weights:
-        """All but μ, the arrays themselves."""
-        return Weights(self.user_offsets, self.item_offsets, self.user_factors, self.item_factors)
+        """All but μ: the arrays themselves, not copies."""
+        return Weights(self.user_biases, self.item_biases, self.user_factors, self.item_factors)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         """[pairs] predicted ratings of (users[k], items[k])."""
@@ -78,14 +78,14 @@ class Factors:
             part = slice(start, start + _CHUNK)
             u, i = users[part], items[part]
             products = np.einsum("nk,nk->n", self.user_factors[u], self.item_factors[i])
-            predicted[part] = self.mean + self.user_offsets[u] + self.item_offsets[i] + products
+            predicted[part] = self.mean + self.user_biases[u] + self.item_biases[i] + products
         return predicted
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         """[u, i] predicted rating of each of `users` for each of `items`."""
         products = self.user_factors[users] @ self.item_factors[items].T
-        offsets = self.user_offsets[users, None] + self.item_offsets[items]
-        return self.mean + offsets + products
+        biases = self.user_biases[users, None] + self.item_biases[items]
+        return self.mean + biases + products
 
     def state(self) -> State:
         """Every attribute as a tensor, for `of_state`."""
@@ -96,12 +96,12 @@ class Factors:
 
     @classmethod
     def of_state(cls, state: State, shape: tuple[int, int], rank: int) -> Self:
-        """What `state` was taken of.
+        """The factors that `state` was taken of.
 
         Args:
-            state: what `Factors.state` gave.
+            state: what `Factors.state` returned.
             shape: (users, items).
-            rank: number of factors.
+            rank: length of the factor vectors.
 
         Raises:
             GlocalkError: the state does not fit, see `take`.
@@ -109,36 +109,36 @@ class Factors:
         users, items = shape
         return cls(
             float(take(state, "mean", ())),
-            take(state, "user_offsets", (users,)).numpy(),
-            take(state, "item_offsets", (items,)).numpy(),
+            take(state, "user_biases", (users,)).numpy(),
+            take(state, "item_biases", (items,)).numpy(),
             take(state, "user_factors", (users, rank)).numpy(),
             take(state, "item_factors", (items, rank)).numpy(),
         )
 
     @property
     def size(self) -> int:
-        """How many numbers it holds."""
+        """Number of values in all attributes together."""
         return sum(np.size(getattr(self, field.name)) for field in fields(self))
 
 
 def refuse_divergence(loss: float) -> None:
-    """End a gradient descent whose errors have overflowed.
+    """Stop a gradient descent whose errors have overflowed.
 
     Raises:
         GlocalkError: the loss is not finite.
     """
     if not math.isfinite(loss):
         raise GlocalkError(
-            f"The squared errors of an epoch sum to {loss:g}: the gradient descent "
-            "has diverged, so lower its learning_rate."
+            f"The squared errors of an epoch sum to {loss:g}: the gradient descent has diverged, "
+            "so lower its learning_rate."
         )
 
 
 class FactorCompleter(Completer):
-    """A completer whose predictions are those of `Factors`; a subclass fits them.
+    """A completer that predicts from `Factors`; a subclass fits them.
 
     Attributes:
-        factors: what was fitted; None before.
+        factors: the fitted factors; None before `fit`.
     """
 
     factors: Factors | None = None
@@ -146,7 +146,7 @@ class FactorCompleter(Completer):
     @property
     @abstractmethod
     def rank(self) -> int:
-        """Length of the vectors that it predicts from."""
+        """Length of the factor vectors that predictions are made from."""
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         return self._fitted.predict_pairs(users, items)

@@ -1,7 +1,7 @@
-"""The loops of matrix factorization, each over the observed ratings alone.
+"""The compiled loops of matrix factorization over the observed ratings.
 
-Offsets and factors are float64. Steps of stochastic gradient descent change them in place, one
-rating after another on one thread, so that an order of the ratings has one result.
+Biases and factors are float64. Steps of stochastic gradient descent change them in place, one
+rating after another on one thread, so that the order of the ratings determines the result.
 """
 
 from __future__ import annotations
@@ -11,34 +11,29 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
+from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.sparse.compiled import Array, compile_, dot, parallel, use_threads
 from glocalk.sparse.csr import CSR
 
 
-class Ratings(NamedTuple):
-    """Observed ratings as triples, in ascending order of users.
-
-    `users`, `items` and `ratings` are [n].
-    """
-
-    users: Array
-    items: Array
-    ratings: Array
-
-
 class Weights(NamedTuple):
-    """What steps change: `user_offsets` [users], `item_offsets` [items], `user_factors`
-    [users, rank], `item_factors` [items, rank].
+    """The arrays that steps change.
+
+    Attributes:
+        user_biases: [users] bᵤ.
+        item_biases: [items] bᵢ.
+        user_factors: [users, rank] pᵤ.
+        item_factors: [items, rank] qᵢ.
     """
 
-    user_offsets: Array
-    item_offsets: Array
+    user_biases: Array
+    item_biases: Array
     user_factors: Array
     item_factors: Array
 
 
 class Step(NamedTuple):
-    """Size and shrinkage of a step: learning rate γ, λ of the factors, λ_b of the offsets."""
+    """Size and shrinkage of a step: learning rate γ, λ of the factors, λ_b of the biases."""
 
     learning_rate: float
     regularization: float
@@ -51,13 +46,14 @@ def normal_equations(
     """Gram matrices and right-hand sides of the regression of each row's targets.
 
     Args:
-        ratings: where the targets lie, [rows, columns].
-        rows: which rows.
-        targets: [entries] of `ratings`.
+        ratings: the pattern of the targets, [rows, columns].
+        rows: the rows to regress.
+        targets: [entries] a target for each entry of `ratings`.
         design: [columns, width] regressors z.
 
     Returns:
-        Σ z zᵀ [rows, width, width], its lower triangle alone, and Σ target z [rows, width].
+        Σ z zᵀ [rows, width, width], of which only the lower triangle is filled, and Σ target z
+        [rows, width].
     """
     starts, stops = ratings.starts[rows], ratings.stops[rows]
     width = design.shape[1]
@@ -67,19 +63,28 @@ def normal_equations(
     return gram, moments
 
 
-def sgd_steps(ratings: Ratings, order: Array, mean: float, weights: Weights, step: Step) -> float:
-    """A step of r̂ = μ + bᵤ + bᵢ + pᵤ·qᵢ for each rating that `order` names.
+def sgd_steps(
+    ratings: RatingArrays, order: Array, mean: float, weights: Weights, step: Step
+) -> float:
+    """One SGD step of r̂ = μ + bᵤ + bᵢ + pᵤ·qᵢ for each rating in `order`.
 
         b ← b + γ(e − λ_b b),   pᵤ ← pᵤ + γ(e qᵢ − λ pᵤ),   qᵢ ← qᵢ + γ(e pᵤ − λ qᵢ)
 
+    Args:
+        ratings: all training ratings.
+        order: positions of the ratings, in the order of the steps.
+        mean: μ.
+        weights: changed in place.
+        step: γ, λ, λ_b.
+
     Returns:
-        Σ e², each error e = r − r̂ taken before its step.
+        Σ e², where each error e = r − r̂ is taken before its step.
     """
     return float(_sgd_steps(*ratings, order, mean, *weights, *step))
 
 
 def svd_pp_steps(
-    ratings: Ratings,
+    ratings: RatingArrays,
     bounds: Array,
     order: Array,
     mean: float,
@@ -87,29 +92,29 @@ def svd_pp_steps(
     implicit_factors: Array,
     step: Step,
 ) -> float:
-    """A step of r̂ = μ + bᵤ + bᵢ + qᵢ·(pᵤ + sᵤ) for each rating that `order` names.
+    """One SGD step of r̂ = μ + bᵤ + bᵢ + qᵢ·(pᵤ + sᵤ) for each rating in `order`.
 
-    With sᵤ = |N(u)|^−½ Σ_{j ∈ N(u)} yⱼ, N(u) the items of all of the user's ratings,
+    With sᵤ = |N(u)|^−½ Σ_{j ∈ N(u)} yⱼ, where N(u) are the items that the user rated in training,
 
         b ← b + γ(e − λ_b b),   pᵤ ← pᵤ + γ(e qᵢ − λ pᵤ),   qᵢ ← qᵢ + γ(e (pᵤ + sᵤ) − λ qᵢ),
         yⱼ ← yⱼ + γ(e |N(u)|^−½ qᵢ − λ yⱼ)   for every j ∈ N(u).
 
-    That is |N(u)| vectors a rating. But all of a user's yⱼ shrink by 1 − γλ and move by the same
-    vector at each step, so sᵤ ← sᵤ + γ(e qᵢ − λ sᵤ) follows without them; and after n steps of one
-    user, yⱼ is (1 − γλ)ⁿ times what it was, plus a vector that sᵤ tells. The numbers are those of
-    single updates, at the cost of the rank a rating.
+    Computed literally, a rating costs |N(u)| vectors. But at each step all yⱼ of a user shrink by
+    1 − γλ and move by the same vector, so sᵤ ← sᵤ + γ(e qᵢ − λ sᵤ) follows without them; and after
+    n steps of one user, yⱼ is (1 − γλ)ⁿ times its old value plus a vector that sᵤ determines. The
+    result is that of single updates, and a rating costs only as many operations as the rank.
 
     Args:
         ratings: all training ratings.
-        bounds: [users + 1] position of each user's first rating, then their number.
-        order: positions of the ratings, those of a user beside each other.
+        bounds: [users + 1] position of each user's first rating, then the number of ratings.
+        order: positions of the ratings, with those of each user adjacent.
         mean: μ.
-        weights: change.
-        implicit_factors: [items, rank] y; change.
+        weights: changed in place.
+        implicit_factors: [items, rank] y; changed in place.
         step: γ, λ, λ_b.
 
     Returns:
-        Σ e², each error e = r − r̂ taken before its step.
+        Σ e², where each error e = r − r̂ is taken before its step.
     """
     return float(_svd_pp_steps(*ratings, bounds, order, mean, *weights, implicit_factors, *step))
 
@@ -130,18 +135,18 @@ def _normal_equations(
 
 @compile_
 def _sgd_steps(
-    users: Array, items: Array, ratings: Array, order: Array, mean: float, user_offsets: Array,
-    item_offsets: Array, user_factors: Array, item_factors: Array, learning_rate: float,
+    users: Array, items: Array, ratings: Array, order: Array, mean: float, user_biases: Array,
+    item_biases: Array, user_factors: Array, item_factors: Array, learning_rate: float,
     regularization: float, bias_regularization: float,
 ) -> float:  # fmt: skip
     total = 0.0
     for k in order:
         user, item = users[k], items[k]
         p, q = user_factors[user], item_factors[item]
-        error = ratings[k] - (mean + user_offsets[user] + item_offsets[item] + dot(p, q))
+        error = ratings[k] - (mean + user_biases[user] + item_biases[item] + dot(p, q))
         total += error * error
-        user_offsets[user] += learning_rate * (error - bias_regularization * user_offsets[user])
-        item_offsets[item] += learning_rate * (error - bias_regularization * item_offsets[item])
+        user_biases[user] += learning_rate * (error - bias_regularization * user_biases[user])
+        item_biases[item] += learning_rate * (error - bias_regularization * item_biases[item])
         for f in range(len(p)):
             pf, qf = p[f], q[f]
             p[f] += learning_rate * (error * qf - regularization * pf)
@@ -152,7 +157,7 @@ def _sgd_steps(
 @compile_
 def _svd_pp_steps(
     users: Array, items: Array, ratings: Array, bounds: Array, order: Array, mean: float,
-    user_offsets: Array, item_offsets: Array, user_factors: Array, item_factors: Array,
+    user_biases: Array, item_biases: Array, user_factors: Array, item_factors: Array,
     implicit_factors: Array, learning_rate: float, regularization: float,
     bias_regularization: float,
 ) -> float:  # fmt: skip
@@ -175,11 +180,11 @@ def _svd_pp_steps(
         while at < len(order) and users[order[at]] == user:
             item = items[order[at]]
             q = item_factors[item]
-            predicted = mean + user_offsets[user] + item_offsets[item] + dot(p, q) + dot(s, q)
+            predicted = mean + user_biases[user] + item_biases[item] + dot(p, q) + dot(s, q)
             error = ratings[order[at]] - predicted
             total += error * error
-            user_offsets[user] += learning_rate * (error - bias_regularization * user_offsets[user])
-            item_offsets[item] += learning_rate * (error - bias_regularization * item_offsets[item])
+            user_biases[user] += learning_rate * (error - bias_regularization * user_biases[user])
+            item_biases[item] += learning_rate * (error - bias_regularization * item_biases[item])
             for f in range(rank):
                 pf, qf, sf = p[f], q[f], s[f]
                 p[f] += learning_rate * (error * qf - regularization * pf)
@@ -187,7 +192,7 @@ def _svd_pp_steps(
                 s[f] += learning_rate * (error * qf - regularization * sf)
             shrinkage *= keep
             at += 1
-        # s = shrinkage · before + √|N| · shift, for each yⱼ becomes shrinkage · yⱼ + shift.
+        # Each yⱼ becomes shrinkage · yⱼ + shift, so s = shrinkage · before + √|N| · shift.
         for f in range(rank):
             s[f] = norm * (s[f] - shrinkage * before[f])
         for n in range(first, last):

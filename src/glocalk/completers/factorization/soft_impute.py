@@ -5,22 +5,22 @@ matrices", JMLR 2010. Deviations d = r − b from a baseline bᵤᵢ = μ + bᵤ
 
     Z = argmin ½ Σ_observed (d − z)² + λ ‖Z‖_*,   r̂ᵤᵢ = bᵤᵢ + zᵤᵢ
 
-Solved by alternating least squares in the same repeatedly imputed matrix, softImpute-ALS of Hastie,
-Mazumder, Lee, Zadeh, "Matrix completion and low-rank SVD via fast alternating least squares", JMLR
-2015 (R package `softImpute`). With Z = A Bᵀ, A [users, rank] and B [items, rank],
+The problem is solved by alternating least squares on the repeatedly imputed matrix: softImpute-ALS
+of Hastie, Mazumder, Lee, Zadeh, "Matrix completion and low-rank SVD via fast alternating least
+squares", JMLR 2015 (R package `softImpute`). With Z = A Bᵀ, A [users, rank] and B [items, rank],
 
     B ← argmin ½ ‖X − A Bᵀ‖² + ½λ ‖B‖²,   X = P(d − A Bᵀ) + A Bᵀ
       = (P(d − A Bᵀ)ᵀ A + B AᵀA) (AᵀA + λ)⁻¹
 
-and likewise A, where P keeps the observed entries: sparse + low-rank, nothing of the size users ×
-items. ‖Z‖_* is the least ½ (‖A‖² + ‖B‖²) over all A Bᵀ = Z, so that the minimum is that of the
-convex problem, wherever its rank is below the columns of A. Each step starts from extrapolated A
-and B, as in Nesterov's method, which is started afresh where it points uphill (O'Donoghue and
+and likewise for A, where P keeps the observed entries. X is sparse plus low-rank: nothing of size
+users × items is held. ‖Z‖_* is the least ½ (‖A‖² + ‖B‖²) over all A Bᵀ = Z, so the minimum is that
+of the convex problem if its rank is below the number of columns of A. Each step starts from
+extrapolated A and B, as in Nesterov's method, which restarts when it points uphill (O'Donoghue and
 Candès, 2015).
 
-How far it is from the minimum is known, from the dual problem: W = P(d − Z), scaled down to the
-spectral norm λ, gives the lower bound ⟨W, d⟩ − ½ ‖W‖². The paths of penalties in the papers serve
-to choose λ; one λ needs none, the problem is convex.
+The dual problem bounds the distance from the minimum: W = P(d − Z), scaled down to the spectral
+norm λ, gives the lower bound ⟨W, d⟩ − ½ ‖W‖². The papers follow a path of penalties to choose λ;
+a single λ needs no path, because the problem is convex.
 """
 
 from __future__ import annotations
@@ -46,25 +46,50 @@ from glocalk.training.context import FitContext
 
 _log = logging.getLogger(__name__)
 
-_CHECK = 10  # iterations between two looks at the duality gap, which cost about one iteration
-_START_PRECISION = 1e-2  # of the singular values to start from
-_LEAST_START = 1e-3  # of the largest singular value: a column of A and B that starts at 0 stays
+_CHECK = 10  # iterations between two checks of the duality gap, each as costly as an iteration
+_START_PRECISION = 1e-2  # of the initial singular values
+_LEAST_START = 1e-3  # of the largest singular value; a column of A and B that starts at 0 stays 0
 
 
 class SoftImputeConfig(BaseConfig):
-    """Options of Soft-Impute."""
+    """Options of `SoftImpute`; the defaults are those chosen on validation for ML-100K."""
 
-    nuclear_penalty: float = Field(gt=0, description="λ: what each singular value of Z loses")
-    rank: int = Field(ge=1, description="columns of A and B; that of the minimum should be below")
-    tolerance: float = Field(gt=0, description="duality gap to stop at, relative to the objective")
-    iterations: int = Field(ge=1, description="at most, where the gap does not close")
-    baseline: BiasConfig
+    nuclear_penalty: float = Field(
+        default=13.0, gt=0, description="λ, on the sum of the singular values, in units of ratings"
+    )
+    rank: int = Field(
+        default=150,
+        ge=1,
+        description="number of columns of A and B; must exceed the rank of the solution, otherwise "
+        "the result is not that of the convex problem",
+    )
+    tolerance: float = Field(
+        default=0.0005, gt=0, description="duality gap to stop at, relative to the objective"
+    )
+    iterations: int = Field(default=300, ge=1, description="largest number of iterations")
+    baseline: BiasConfig = BiasConfig(item_damping=5.0, user_damping=5.0)
 
 
 class SoftImpute(Completer):
-    """The minimum of a convex problem, which depends on no seed and no number of epochs.
+    """Matrix completion with the nuclear norm, of the deviations d = r − b from a baseline b.
 
-    Users and items without ratings get the baseline.
+        Z = argmin ½ Σ_observed (d − z)² + λ ‖Z‖_*
+        r̂ᵤᵢ = bᵤᵢ + zᵤᵢ
+
+    The result is the minimum of a convex problem and depends on no seed and no number of epochs.
+    The module documents the algorithm. Source: Mazumder, Hastie, Tibshirani, "Spectral
+    regularization algorithms for learning large incomplete matrices", JMLR 2010.
+
+    Users and items without training ratings have z = 0 and are predicted the baseline, see `Bias`.
+
+    Example:
+        >>> import glocalk
+        >>> users = ["ann", "ann", "bob", "bob", "eve", "eve"]
+        >>> items = ["Alien", "Brazil", "Alien", "Casablanca", "Brazil", "Casablanca"]
+        >>> ratings = glocalk.Ratings.from_arrays(users, items, [5, 3, 4, 1, 2, 2], scale=(1, 5))
+        >>> model = glocalk.SoftImpute(nuclear_penalty=0.1).fit(ratings)
+        >>> model.predict(["eve"], ["Alien"]).round(2)
+        array([3.16])
     """
 
     Config = SoftImputeConfig
@@ -127,11 +152,11 @@ class _Factors(NamedTuple):
 
     @property
     def nuclear_bound(self) -> float:
-        """½ (‖A‖² + ‖B‖²), which is ‖Z‖_* at the minimum, and never below it."""
+        """½ (‖A‖² + ‖B‖²): an upper bound of ‖Z‖_*, attained at the minimum."""
         return float(self.left.square().sum() + self.right.square().sum()) / 2
 
     def beyond(self, before: _Factors, share: float) -> _Factors:
-        """Go on by `share` of the way from `before`."""
+        """Extrapolate by `share` of the way from `before`."""
         return _Factors(*(new + share * (new - old) for new, old in zip(self, before, strict=True)))
 
 
@@ -155,10 +180,11 @@ class _Observed:
         return csr.permute(self.by_item, self._order, residual.values)[0]
 
     def gap(self, factors: _Factors, penalty: float, tolerance: float) -> float:
-        """How far the objective lies above its minimum at most, relative to it.
+        """Upper bound of the objective's distance from its minimum, relative to the objective.
 
-        The spectral norm errs with the square of the precision that its vectors are found with,
-        and near the minimum many singular values are λ, whose vectors cannot be told apart.
+        A loose precision of the singular vectors suffices: the error of the spectral norm is its
+        square. And near the minimum many singular values equal λ, so that their vectors cannot be
+        told apart.
         """
         residual = self.residual(factors)
         off = residual.values
@@ -170,7 +196,7 @@ class _Observed:
 
 
 def _complete(observed: _Observed, config: SoftImputeConfig) -> _Factors:
-    """A and B of the minimum, with as many columns as it has rank."""
+    """A and B of the minimum, with as many columns as its rank."""
     penalty = config.nuclear_penalty
     size = min(config.rank, *observed.by_user.shape)
     left, values, right = _leading(observed.by_user, size, _START_PRECISION)
@@ -225,13 +251,16 @@ def _product(matrix: CSR, dense: Tensor) -> Tensor:
 
 
 def _uphill(start: _Factors, factors: _Factors, before: _Factors) -> bool:
-    """Whether the step from `start` to `factors` goes against the way from `before`."""
+    """Whether the step from `start` to `factors` points against that from `before` to it."""
     ways = zip(start, factors, before, strict=True)
     return sum(float(torch.sum((s - f) * (f - b))) for s, f, b in ways) > 0
 
 
 def _threshold(observed: _Observed, factors: _Factors, penalty: float) -> _Factors:
-    """The best Z with rows in the space of B, the last step of softImpute-ALS: its rank shows."""
+    """The best Z whose rows lie in the span of B, the last step of softImpute-ALS.
+
+    Singular values of at most λ become exactly 0, which reveals the rank of the minimum.
+    """
     left, right = factors
     basis, _ = torch.linalg.qr(right)
     imputed = _product(observed.residual(factors), basis) + left @ (right.T @ basis)
@@ -242,17 +271,19 @@ def _threshold(observed: _Observed, factors: _Factors, penalty: float) -> _Facto
 
 
 def _leading(matrix: CSR, count: int, precision: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest singular values [count], descending, between their vectors.
+    """The largest singular values and their vectors.
 
     Returns:
-        [rows, count], [count], [columns, count].
+        Left vectors [rows, count], singular values [count] in descending order, right vectors
+        [columns, count].
     """
     starts = np.append(matrix.starts, len(matrix.values))
     sparse = csr_array((matrix.values, matrix.columns, starts), shape=matrix.shape)
-    if 2 * count >= min(matrix.shape):  # no larger in full than twice the vectors
+    if 2 * count >= min(matrix.shape):  # the dense matrix is at most twice as large as the vectors
         left, values, right = np.linalg.svd(sparse.toarray(), full_matrices=False)
     else:
-        # A start that no numbering changes, and that is at right angles to no deviations.
+        # A start vector that does not depend on the numbering of users and items; a constant one
+        # would be orthogonal to deviations whose rows sum to 0.
         short = min((0, 1), key=lambda axis: matrix.shape[axis])
         counts = np.bincount(sparse.nonzero()[short], minlength=matrix.shape[short])
         left, values, right = svds(sparse, k=count, v0=counts + 1.0, tol=precision)

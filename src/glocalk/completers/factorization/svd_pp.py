@@ -1,16 +1,17 @@
-"""SVD++: matrix factorization in which what a user rated counts, besides how.
+"""SVD++: matrix factorization in which the fact that a user rated an item counts, too.
 
     r̂ᵤᵢ = μ + bᵤ + bᵢ + qᵢ·(pᵤ + |N(u)|^−½ Σ_{j ∈ N(u)} yⱼ)
 
-N(u) are the items that user u rated in training; which items the test ratings are of is not used.
-μ is the mean training rating, bᵤ [users] and bᵢ [items] are offsets, pᵤ [users, rank],
-qᵢ [items, rank] and yⱼ [items, rank] factors. Koren, "Factorization meets the neighborhood: a
-multifaceted collaborative filtering model", KDD 2008, Sec. 4.
+N(u) are the items that user u rated in training; the items of the test ratings are not used. μ is
+the mean training rating, bᵤ [users] and bᵢ [items] are biases, pᵤ [users, rank], qᵢ [items, rank]
+and yⱼ [items, rank] factors. Koren, "Factorization meets the neighborhood: a multifaceted
+collaborative filtering model", KDD 2008, Sec. 4.
 
-The steps are the paper's, one rating after another: see `glocalk.completers.factorization.loops`. An epoch takes
-the users in an order drawn anew, all ratings of one together, in an order drawn anew as well: the
-yⱼ of a user are then written once for all of their ratings, with the numbers of single updates, and
-an epoch costs ratings × rank. The learning rate is multiplied by `decay` after each epoch.
+The steps are the paper's, one rating after another; `loops.svd_pp_steps` has the equations. Each
+epoch visits the users in random order and each user's ratings in random order, one user after the
+other. A user's yⱼ are then written once for all of the user's ratings, with the values of single
+updates, and an epoch costs ratings × rank. The learning rate is multiplied by `decay` after each
+epoch.
 """
 
 from __future__ import annotations
@@ -22,26 +23,49 @@ from pydantic import Field
 from scipy import sparse
 
 from glocalk.completers.factorization.factors import FactorCompleter, Factors, refuse_divergence
-from glocalk.completers.factorization.loops import Ratings, Step, svd_pp_steps
+from glocalk.completers.factorization.loops import Step, svd_pp_steps
+from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.config import BaseConfig
 from glocalk.data.ratings import Indices, RatingMatrix
 from glocalk.training.context import FitContext
 
 
 class SVDPlusPlusConfig(BaseConfig):
-    """Options."""
+    """Options of `SVDPlusPlus`; the defaults were found by hand on validation for ML-100K."""
 
-    rank: int = Field(ge=1)
-    epochs: int = Field(ge=1)
-    learning_rate: float = Field(gt=0, description="γ of the first epoch")
-    decay: float = Field(gt=0, le=1, description="γ is multiplied by it after each epoch")
-    regularization: float = Field(ge=0, description="λ, of p, q and y")
-    bias_regularization: float = Field(ge=0, description="λ_b, of the offsets")
-    init_std: float = Field(gt=0, description="standard deviation of the initial factors")
+    rank: int = Field(default=200, ge=1, description="length of the factor vectors")
+    epochs: int = Field(default=116, ge=1)
+    learning_rate: float = Field(default=0.007, gt=0, description="γ of the first epoch")
+    decay: float = Field(
+        default=0.99, gt=0, le=1, description="factor that γ is multiplied by after each epoch"
+    )
+    regularization: float = Field(default=0.08, ge=0, description="λ, of p, q and y")
+    bias_regularization: float = Field(default=0.01, ge=0, description="λ_b, of the biases")
+    init_std: float = Field(
+        default=0.005, gt=0, description="standard deviation of the initial p, q and y"
+    )
 
 
 class SVDPlusPlus(FactorCompleter):
-    """Predicts from pᵤ + |N(u)|^−½ Σ yⱼ, each user's factors; a killed training starts again."""
+    """Matrix factorization with the items that a user rated as implicit feedback.
+
+        r̂ᵤᵢ = μ + bᵤ + bᵢ + qᵢ·(pᵤ + |N(u)|^−½ Σ_{j ∈ N(u)} yⱼ)
+
+    The module documents the symbols and the training. Source: Koren, "Factorization meets the
+    neighborhood: a multifaceted collaborative filtering model", KDD 2008.
+
+    A user without training ratings has bias and factors 0 and is predicted μ + bᵢ; an item without
+    training ratings is predicted μ + bᵤ. An interrupted training restarts from the beginning.
+
+    Example:
+        >>> import glocalk
+        >>> users = ["ann", "ann", "bob", "bob", "eve"]
+        >>> items = ["Alien", "Brazil", "Alien", "Casablanca", "Brazil"]
+        >>> ratings = glocalk.Ratings.from_arrays(users, items, [5, 3, 4, 1, 2], scale=(1, 5))
+        >>> model = glocalk.SVDPlusPlus(rank=2, epochs=20).fit(ratings, seed=0)
+        >>> model.top(["eve"], n=1).item.tolist()
+        ['Alien']
+    """
 
     Config = SVDPlusPlusConfig
     config: SVDPlusPlusConfig
@@ -61,7 +85,7 @@ class SVDPlusPlus(FactorCompleter):
         implicit_factors = config.init_std * generator.standard_normal(
             (train.num_items, config.rank)
         )
-        ratings = Ratings(train.users, train.items, train.ratings)
+        ratings = RatingArrays.of(train)
         rated = normalized_ratings(train)
         learning_rate = config.learning_rate
         for epoch in range(1, config.epochs + 1):
@@ -85,18 +109,18 @@ class SVDPlusPlus(FactorCompleter):
 
     @property
     def num_parameters(self) -> int:
-        return super().num_parameters + self._fitted.item_factors.size  # y is of its shape
+        return super().num_parameters + self._fitted.item_factors.size  # y has their shape
 
 
 def normalized_ratings(train: RatingMatrix) -> sparse.csr_array:
-    """|N(u)|^−½ at (u, j) for each j ∈ N(u), [users, items]."""
+    """[users, items] with |N(u)|^−½ at (u, j) for each j ∈ N(u)."""
     counts = np.bincount(train.users, minlength=train.num_users)
     values = 1 / np.sqrt(counts[train.users])
     return sparse.csr_array((values, (train.users, train.items)), shape=train.shape)
 
 
 def draw_order(train: RatingMatrix, generator: np.random.Generator) -> Indices:
-    """Positions of the ratings: users in random order, and each user's ratings too."""
+    """Positions of the ratings, user by user: users and the ratings of each in random order."""
     order = generator.permutation(len(train))
     turns = generator.permutation(train.num_users)
     return order[np.argsort(turns[train.users[order]], kind="stable")]

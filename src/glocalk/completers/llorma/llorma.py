@@ -2,39 +2,40 @@
 
 Lee, Kim, Lebanon, Singer, "Local Low-Rank Matrix Approximation", ICML 2013; the same with Bengio,
 "LLORMA: Local Low-Rank Matrix Approximation", JMLR 2016; the authors' code is part of PREA
-(`jnhwkim/PREA`). Of a factorization of all ratings into x [users, base rank] and y [items, base
-rank], the stage `base`, come the distances of users, and likewise of items,
+(`jnhwkim/PREA`). The stage `base` factorizes all ratings into x [users, base rank] and
+y [items, base rank]. From these come the distances of users, and likewise of items,
 
-    d(u, v) = 2/π arccos(x_u·x_v / ‖x_u‖ ‖x_v‖),   0 the same direction, 1 a right angle,
+    d(u, v) = 2/π arccos(x_u·x_v / ‖x_u‖ ‖x_v‖),   0 for the same direction, 1 for a right angle.
 
-from which each of T anchors (u_t, i_t), drawn from the rated pairs, has an Epanechnikov kernel of
-width h on either side, and a model p_t [users, rank], q_t [items, rank] for the pairs in its reach:
+Each of T anchors (u_t, i_t), drawn from the rated pairs, has Epanechnikov kernels of width h over
+users and over items, and a model p_t [users, rank], q_t [items, rank] for the pairs within reach:
 
     K_t(u) = ¾ max(0, 1 − d(u, u_t)²/h²),   K_t(i) likewise
     r̂ᵤᵢ = Σ_t w_t p_tᵤ·q_tᵢ,   w_t = K_t(u) K_t(i) / Σ_s K_s(u) K_s(i)
 
-The stage `local` trains the models from uniform values, by stochastic gradient descent over the
-ratings user by user. `parallel`, the paper of 2013, lets each model fit the ratings by itself,
-`global`, that of 2016, their mean:
+The stage `local` trains the models from uniform initial values, by stochastic gradient descent over
+the ratings, user by user. With `parallel`, as in the paper of 2013, each model fits the ratings by
+itself; with `global`, as in that of 2016, their weighted mean does:
 
     parallel: Σ_t Σ_observed K_t(u) K_t(i) (r − p_t·q_t)² + λ (‖p_tᵤ‖² + ‖q_tᵢ‖²)
     global:        Σ_observed (r − r̂)² + λ Σ_t (‖p_tᵤ‖² + ‖q_tᵢ‖²)
 
-λ counts once a rating, however little a model weighs there: in `global`, where T models share an
-error, it shrinks them about T times as much as in one factorization.
+λ counts once per rating, however small a model's weight is there: in `global`, where T models share
+an error, it shrinks them about T times as much as in a single factorization.
 
-The code differs in three things. It stops both stages where errors stop falling, by thresholds;
-here the number of epochs is an option, and the protocols choose. It draws initial local factors
-from 0 … 1, here 0 … 2 √(mean rating / rank), which predicts the mean rating on any scale (with rank
-20 on MovieLens, 0 … .85). And to pairs that no anchor reaches it gives the middle of the scale;
-here the base factorization predicts them. It predicts as well wherever the user or the item has no
-training ratings, whose base factors are then the mean of all others'.
+The authors' code differs in three ways. It stops both stages when the errors stop falling, by
+thresholds; here the number of epochs is an option and the protocols choose the epoch. It draws
+initial local factors from 0 … 1; here they come from 0 … 2 √(mean rating / rank), which predicts
+the mean rating on any scale (with rank 20 on MovieLens, 0 … .85). And it predicts the middle of the
+scale for pairs that no anchor reaches; here the base factorization predicts them. It also predicts
+wherever the user or the item has no training ratings: the base factors of such users and items are
+the mean of all others.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -44,57 +45,94 @@ from glocalk.completers.base import Completer, State, take
 from glocalk.completers.llorma.loops import (
     Factors,
     Kernels,
-    Ratings,
     Step,
     joint_steps,
     separate_steps,
     weighted_means,
 )
+from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.config import BaseConfig
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.sparse.compiled import Array
 from glocalk.training.context import FitContext
 
-_STATE = (
-    "user_weights",
-    "item_weights",
-    "user_factors",
-    "item_factors",
-    "base_users",
-    "base_items",
-)
+
+class BaseStageConfig(BaseConfig):
+    """Options of the stage `base`, whose factors the distances are computed from."""
+
+    rank: int = Field(default=10, ge=1, description="length of the factor vectors")
+    epochs: int = Field(default=200, ge=1)
+    learning_rate: float = Field(default=0.005, gt=0, description="γ")
+    regularization: float = Field(default=0.1, ge=0, description="λ, once per rating")
 
 
-class SGDConfig(BaseConfig):
-    """Options of one stage."""
+class LocalStageConfig(BaseConfig):
+    """Options of the stage `local`, which trains the local models."""
 
-    rank: int = Field(ge=1)
-    epochs: int = Field(ge=1)
-    learning_rate: float = Field(gt=0, description="γ")
-    regularization: float = Field(ge=0, description="λ, once a rating")
+    rank: int = Field(default=10, ge=1, description="length of each model's factor vectors")
+    epochs: int = Field(default=150, ge=1)
+    learning_rate: float = Field(default=0.1, gt=0, description="γ")
+    regularization: float = Field(default=0.0005, ge=0, description="λ, once per rating")
 
 
 class LLORMAConfig(BaseConfig):
-    """Options of LLORMA."""
+    """Options of `LLORMA`; the defaults are those chosen on validation for ML-100K."""
 
-    algorithm: Literal["parallel", "global"]
-    anchors: int = Field(ge=1, description="T")
-    kernel_width: float = Field(gt=0, description="h; 2 is the largest distance there is")
-    base: SGDConfig
-    local: SGDConfig
+    algorithm: Literal["parallel", "global"] = Field(
+        default="global",
+        description="global: the models fit the ratings together; parallel: each by itself",
+    )
+    anchors: int = Field(default=100, ge=1, description="T, number of local models")
+    kernel_width: float = Field(
+        default=0.8, gt=0, description="h, in right angles; the largest distance is 2"
+    )
+    base: BaseStageConfig = BaseStageConfig()
+    local: LocalStageConfig = LocalStageConfig()
+
+
+class _Models(NamedTuple):
+    """What predictions are made from.
+
+    Attributes:
+        kernels: weights of each anchor.
+        local: factors of each anchor's model.
+        base: factors of one model, for the pairs that no anchor reaches.
+    """
+
+    kernels: Kernels
+    local: Factors
+    base: Factors
 
 
 class LLORMA(Completer):
-    """Local models and their kernels; a killed training starts again."""
+    """Local low-rank models around T anchors, averaged by a kernel.
+
+        r̂ᵤᵢ = Σ_t w_t p_tᵤ·q_tᵢ,   w_t = K_t(u) K_t(i) / Σ_s K_s(u) K_s(i)
+
+    The module documents the kernels K, the training and the differences from the authors' code.
+    Sources: Lee, Kim, Lebanon, Singer, "Local Low-Rank Matrix Approximation", ICML 2013; the same
+    with Bengio, JMLR 2016.
+
+    Pairs that no anchor reaches, which include all pairs of a user or an item without training
+    ratings, are predicted by the base factorization, where such a user or item has the mean factors
+    of all others. An interrupted training restarts from the beginning.
+
+    Example:
+        >>> import glocalk
+        >>> users = ["ann", "ann", "bob", "bob", "eve"]
+        >>> items = ["Alien", "Brazil", "Alien", "Casablanca", "Brazil"]
+        >>> ratings = glocalk.Ratings.from_arrays(users, items, [5, 3, 4, 1, 2], scale=(1, 5))
+        >>> model = glocalk.LLORMA(anchors=3, kernel_width=2, local={"rank": 2, "epochs": 20})
+        >>> model.fit(ratings, seed=0).top(["eve"], n=1).item.tolist()
+        ['Alien']
+    """
 
     Config = LLORMAConfig
-    official = "validated"  # `global` stops by ratings held out; `parallel` looks at test ratings
+    official = "validated"  # `global` stops by held-out ratings; `parallel` looks at test ratings
 
     config: LLORMAConfig
-
-    _base = _local = Factors(np.empty((0, 1, 1)), np.empty((0, 1, 1)))
-    _kernels = Kernels(np.empty((0, 1)), np.empty((0, 1)))
+    _models: _Models | None = None
 
     @property
     def schedule(self) -> dict[str, int]:
@@ -102,94 +140,119 @@ class LLORMA(Completer):
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = np.random.default_rng(context.seed)
-        self._fit_base(train, generator, context)
-        self._fit_local(train, generator, context)
+        base = self._fit_base(train, generator, context)
+        self._fit_local(train, base, generator, context)
 
     def _fit_base(
         self, train: RatingMatrix, generator: np.random.Generator, context: FitContext
-    ) -> None:
+    ) -> Factors:
         config = self.config.base
-        highest = 1 / config.rank  # as the official code has it
-        self._base = _draw(train.shape, 1, config.rank, highest, generator)
-        self._kernels, self._local = _no_models(train.shape)
-        ratings = Ratings(train.users, train.items, train.ratings)
+        highest = 1 / config.rank  # as in the authors' code
+        base = _draw(train.shape, 1, config.rank, highest, generator)
+        self._models = _Models(*_no_models(train.shape), base)
+        ratings = RatingArrays.of(train)
         everywhere = Kernels(*(np.ones((size, 1)) for size in train.shape))
         rated = _rated(train)
         for epoch in range(1, config.epochs + 1):
             loss = separate_steps(
-                ratings, everywhere, self._base, Step(config.learning_rate, config.regularization)
+                ratings, everywhere, base, Step(config.learning_rate, config.regularization)
             )
             _refuse_divergence(loss, "base")
-            for side, known in zip(self._base, rated, strict=True):
+            for side, known in zip(base, rated, strict=True):
                 side[~known] = side[known].mean(axis=0)
             context.observer.epoch_ended("base", epoch, self.predict_pairs, loss)
+        return base
 
     def _fit_local(
-        self, train: RatingMatrix, generator: np.random.Generator, context: FitContext
+        self,
+        train: RatingMatrix,
+        base: Factors,
+        generator: np.random.Generator,
+        context: FitContext,
     ) -> None:
         config = self.config.local
         anchors = draw_anchors(train, self.config.anchors, generator)
-        self._kernels = Kernels(
+        kernels = Kernels(
             *(
                 known[:, None]
                 * epanechnikov(arc_distances(side[:, 0], anchor), self.config.kernel_width)
-                for side, anchor, known in zip(self._base, anchors, _rated(train), strict=True)
+                for side, anchor, known in zip(base, anchors, _rated(train), strict=True)
             )
         )
         highest = 2 * math.sqrt(np.abs(train.ratings).mean() / config.rank)
-        self._local = _draw(train.shape, self.config.anchors, config.rank, highest, generator)
-        ratings = Ratings(train.users, train.items, train.ratings)
+        local = _draw(train.shape, self.config.anchors, config.rank, highest, generator)
+        self._models = _Models(kernels, local, base)
+        ratings = RatingArrays.of(train)
         steps = separate_steps if self.config.algorithm == "parallel" else joint_steps
         step = Step(config.learning_rate, config.regularization)
         for epoch in range(1, config.epochs + 1):
-            loss = steps(ratings, self._kernels, self._local, step)
+            loss = steps(ratings, kernels, local, step)
             _refuse_divergence(loss, "local")
             context.observer.epoch_ended("local", epoch, self.predict_pairs, loss)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        return weighted_means(users, items, self._kernels, self._local, self._base)
+        return weighted_means(users, items, *self._fitted)
 
     def state(self) -> State:
-        arrays = (*self._kernels, *self._local, *self._base)
-        return {name: torch.from_numpy(array) for name, array in zip(_STATE, arrays, strict=True)}
+        kernels, local, base = self._fitted
+        arrays = {
+            "user_weights": kernels.users,
+            "item_weights": kernels.items,
+            "user_factors": local.users,
+            "item_factors": local.items,
+            "base_user_factors": base.users,
+            "base_item_factors": base.items,
+        }
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
-        anchors = self.config.anchors
+        users, items = shape
+        anchors, rank = self.config.anchors, self.config.local.rank
 
-        def sides(kind: str, *rest: int) -> tuple[Array, Array]:
-            user, item = (name for name in _STATE if kind in name)
-            return (
-                take(state, user, (shape[0], *rest)).numpy(),
-                take(state, item, (shape[1], *rest)).numpy(),
-            )
+        def array(name: str, *dimensions: int) -> Array:
+            taken: Array = take(state, name, dimensions).numpy()
+            return taken
 
-        self._kernels = Kernels(*sides("weights", anchors))
-        self._local = Factors(*sides("factors", anchors, self.config.local.rank))
-        self._base = Factors(*sides("base", 1, self.config.base.rank))
+        self._models = _Models(
+            Kernels(array("user_weights", users, anchors), array("item_weights", items, anchors)),
+            Factors(
+                array("user_factors", users, anchors, rank),
+                array("item_factors", items, anchors, rank),
+            ),
+            Factors(
+                array("base_user_factors", users, 1, self.config.base.rank),
+                array("base_item_factors", items, 1, self.config.base.rank),
+            ),
+        )
 
     @property
     def num_parameters(self) -> int:
-        return sum(side.size for side in (*self._base, *self._local))
+        _, local, base = self._fitted
+        return sum(side.size for side in (*base, *local))
+
+    @property
+    def _fitted(self) -> _Models:
+        return self._require(self._models)
 
 
 def draw_anchors(
     train: RatingMatrix, count: int, generator: np.random.Generator
 ) -> tuple[Indices, Indices]:
-    """Users, each as likely as another, and one of each's rated items: [count] of either.
+    """Draw users uniformly and one of each user's rated items: [count] of either.
 
-    Users without ratings are none; a pair may come more than once.
+    Users without ratings are not drawn; a pair may be drawn more than once.
     """
     counts = np.bincount(train.users, minlength=train.num_users)
     users = generator.choice(np.flatnonzero(counts), count)
-    starts = np.cumsum(counts) - counts  # ratings are in order of users
+    starts = np.cumsum(counts) - counts  # ratings are in ascending order of users
     chosen = starts[users] + generator.integers(counts[users])
     return users, train.items[chosen]
 
 
 def arc_distances(vectors: Array, anchors: Indices) -> Array:
-    """2/π arccos of the cosine of each vector and each anchor's: [n, rank] → [n, anchors].
+    """2/π arccos of the cosine between each vector and each anchor's: [n, rank] → [n, anchors].
 
-    From 0 to 2; a vector of length 0 is at a right angle to all.
+    Distances are from 0 to 2; a vector of length 0 is at a right angle to all others.
     """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     directions = vectors / np.where(lengths > 0, lengths, 1)
@@ -198,13 +261,13 @@ def arc_distances(vectors: Array, anchors: Indices) -> Array:
 
 
 def epanechnikov(distances: Array, width: float) -> Array:
-    """¾ max(0, 1 − (d/h)²), of each distance d."""
+    """¾ max(0, 1 − (d/h)²) of each distance d, with h the width."""
     kernel: Array = 0.75 * np.maximum(0, 1 - np.square(distances / width))
     return kernel
 
 
 def _rated(train: RatingMatrix) -> tuple[Array, Array]:
-    """Whether each user, and each item, has a training rating: [users], [items]."""
+    """Whether each user [users] and each item [items] has a training rating."""
     users, items = train.shape
     return np.bincount(train.users, minlength=users) > 0, np.bincount(
         train.items, minlength=items
@@ -224,7 +287,7 @@ def _draw(
 
 
 def _no_models(shape: tuple[int, int]) -> tuple[Kernels, Factors]:
-    """The local part while there is none: the base predicts everything."""
+    """Kernels and factors of no local models: the base factorization predicts every pair."""
     users, items = shape
     return (
         Kernels(np.empty((users, 0)), np.empty((items, 0))),

@@ -1,7 +1,7 @@
-"""The loops of local low-rank factorization, each over the observed ratings alone.
+"""The compiled loops of local low-rank factorization over the observed ratings.
 
-Steps of stochastic gradient descent change factors in place, one rating after another in the order
-given, so that the result does not depend on the number of threads.
+Steps of stochastic gradient descent change factors in place, one rating after another in the given
+order, so that the result does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -11,21 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
+from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.sparse.compiled import Array, compile_, dot, parallel, summing, use_threads
-
-
-class Ratings(NamedTuple):
-    """Observed ratings as triples, each [n]."""
-
-    users: Array
-    items: Array
-    ratings: Array
 
 
 class Kernels(NamedTuple):
     """Smoothing weights of each anchor t: K_t(u) [users, anchors], K_t(i) [items, anchors].
 
-    The weight of a pair is K_t(u) K_t(i); none is negative.
+    The weight of a pair is K_t(u) K_t(i). No weight is negative.
     """
 
     users: Array
@@ -33,9 +26,10 @@ class Kernels(NamedTuple):
 
 
 class Factors(NamedTuple):
-    """Of each anchor's model: `users` p [users, anchors, rank], `items` q [items, anchors, rank].
+    """Factors of each anchor's model: p [users, anchors, rank] and q [items, anchors, rank].
 
-    Those of a user's, or an item's, models lie beside each other. All are of one float type.
+    A user's factors of all models are adjacent in memory, and so are an item's. Both arrays have
+    the same floating-point type.
     """
 
     users: Array
@@ -49,15 +43,15 @@ class Step(NamedTuple):
     regularization: float
 
 
-def separate_steps(ratings: Ratings, kernels: Kernels, factors: Factors, step: Step) -> float:
-    """A step of every model by itself for each rating, the models on as many threads as torch uses.
+def separate_steps(ratings: RatingArrays, kernels: Kernels, factors: Factors, step: Step) -> float:
+    """For each rating, a step of every model by itself; models run on torch's number of threads.
 
     With e = r − p·q of model t, and w = K_t(u) K_t(i),
 
         p ← p + γ(w e q − λ p),   q ← q + γ(w e p − λ q).
 
     Returns:
-        Σ_t Σ w e², each error taken before its step.
+        Σ_t Σ w e², where each error is taken before its step.
     """
     squares = np.zeros(kernels.users.shape[1])
     use_threads()
@@ -65,17 +59,18 @@ def separate_steps(ratings: Ratings, kernels: Kernels, factors: Factors, step: S
     return float(squares.sum())
 
 
-def joint_steps(ratings: Ratings, kernels: Kernels, factors: Factors, step: Step) -> float:
-    """A step of all models at once for each rating, towards their weighted mean.
+def joint_steps(ratings: RatingArrays, kernels: Kernels, factors: Factors, step: Step) -> float:
+    """For each rating, one step of all models together, whose weighted mean fits the rating.
 
     With e = r − Σ_t w_t p_t·q_t and w_t = K_t(u) K_t(i) / Σ_s K_s(u) K_s(i),
 
         p_t ← p_t + γ(w_t e q_t − λ p_t),   q_t ← q_t + γ(w_t e p_t − λ q_t).
 
-    Every step depends on the one before: one thread. A rating that no anchor covers is passed over.
+    Every step depends on the one before, so this runs on one thread. Ratings that no anchor covers
+    are skipped.
 
     Returns:
-        Σ e² over the covered ratings, each error taken before its step.
+        Σ e² over the covered ratings, where each error is taken before its step.
     """
     return float(_joint_steps(*ratings, *kernels, *factors, *step))
 
@@ -83,17 +78,17 @@ def joint_steps(ratings: Ratings, kernels: Kernels, factors: Factors, step: Step
 def weighted_means(
     users: Array, items: Array, kernels: Kernels, factors: Factors, fallback: Factors
 ) -> Array:
-    """Σ_t w_t p_t·q_t of each pair, w_t as in `joint_steps`; of `fallback` where no anchor reaches.
+    """Σ_t w_t p_t·q_t of each pair, with w_t as in `joint_steps`.
 
     Args:
         users: [pairs] user indices.
         items: [pairs] item indices.
-        kernels: of T anchors, T ≥ 0.
-        factors: of as many models.
-        fallback: of one model.
+        kernels: weights of T anchors, T ≥ 0.
+        factors: factors of their T models.
+        fallback: factors of one model, which predicts the pairs that no anchor covers.
 
     Returns:
-        [pairs], float64.
+        [pairs] predictions in float64.
     """
     means = np.empty(len(users))
     use_threads()
@@ -108,7 +103,7 @@ def _separate_steps(
     squares: Array,
 ) -> None:  # fmt: skip
     for t in prange(len(squares)):
-        # One model's factors fit the second-level cache where nothing lies between them.
+        # One model's factors fit into the second-level cache if they are contiguous.
         p, q = user_factors[:, t].copy(), item_factors[:, t].copy()
         u, i = user_weights[:, t].copy(), item_weights[:, t].copy()
         squares[t] = _steps(users, items, ratings, u, i, p, q, learning_rate, regularization)
@@ -165,7 +160,7 @@ def _move(p: Array, q: Array, rate: float, keep: float) -> None:
 
 @compile_
 def _products(left: Array, right: Array, products: Array) -> float:
-    """Fills in left · right, element by element; their sum."""
+    """Write left · right, element by element, into `products`, and return their sum."""
     total = 0.0
     for t in range(len(left)):
         products[t] = left[t] * right[t]

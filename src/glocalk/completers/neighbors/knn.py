@@ -1,28 +1,29 @@
-"""Neighborhood models: the ratings of similar users, or of similar items.
+"""Neighborhood models: user-kNN and item-kNN on deviations from a baseline.
 
-From a baseline bᵤᵢ = μ + bᵤ + bᵢ, whose deviations are d = r − b, the k users N most similar to u
-among those who rated i predict, and likewise the items most similar to i that u rated:
+With a baseline bᵤᵢ = μ + bᵤ + bᵢ and deviations d = r − b, user-kNN predicts from the set N of the
+k users most similar to u among those who rated i, and item-kNN from the k items most similar to i
+among those that u rated:
 
     user-kNN:  r̂ᵤᵢ = bᵤᵢ + Σ_{v ∈ N} s_uv d_vi / (damping + Σ_{v ∈ N} |s_uv|)
     item-kNN:  r̂ᵤᵢ = bᵤᵢ + Σ_{j ∈ N} s_ij d_uj / (damping + Σ_{j ∈ N} |s_ij|)
 
-Similarities are taken over the n ratings that two users (items) have in common, x and y their
-deviations there, and shrunk where these are few:
+Similarities are computed over the n columns that two users (items) have in common, with x and y
+their deviations there, and shrunk if n is small:
 
     s = n / (n + shrinkage) · Σ x y / √(Σ x² · Σ y²)
 
-for `cosine`; `pearson` takes the means of x and y over the common ratings off first. Sources: Bell
+for `cosine`; `pearson` first subtracts the means of x and y over the common ratings. Sources: Bell
 and Koren, "Improved neighborhood-based collaborative filtering", KDD Cup 2007; Koren, "Factor in
 the neighbors", TKDD 2010, Sec. 2.2, whose shrinkage is 100.
 
-No matrix of similarities is kept: its rows are made from the ratings when predictions ask for
-them, a block at a time. Rows of all users take time Σ_items (ratings of the item)², of all items
-Σ_users (ratings of the user)²; a block, some 10⁶ similarities, takes about 150 MB.
+No matrix of similarities is stored: a prediction computes the rows that it needs from the ratings,
+a block at a time. The rows of all users take time Σ_items (ratings of the item)², those of all
+items Σ_users (ratings of the user)²; a block of about 10⁶ similarities takes about 150 MB.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -40,30 +41,56 @@ from glocalk.training.context import FitContext
 
 _T = TypeVar("_T")
 Similarity: TypeAlias = Literal["cosine", "pearson"]
+Neighbors: TypeAlias = Annotated[
+    int, Field(ge=1, description="k, largest number of neighbors; fewer if fewer rated")
+]
 
-_CELLS = 1 << 20  # similarities made at a time
-_ITSELF = -2.0  # similarity to oneself: below every other, for nobody is a neighbor of his own
-# Deviations so small, relative to all, are what rounding leaves of 0 and point nowhere.
+_CELLS = 1 << 20  # similarities computed at a time
+_ITSELF = -2.0  # similarity of a row to itself, below all others: a row is not its own neighbor
+# Deviations that are this small relative to all others are rounding errors of 0.
 _ROUNDING = 1e-6
 
 
 class NeighborhoodConfig(BaseConfig):
-    """Options of both models."""
+    """Options of both models; the defaults are those chosen on validation for ML-100K."""
 
-    neighbors: int = Field(ge=1, description="k, at most; fewer where fewer rated")
-    similarity: Similarity
-    shrinkage: float = Field(ge=0, description="of similarities, in common ratings")
-    min_similarity: float = Field(ge=-1, le=1, description="of a neighbor, after the shrinkage")
-    damping: float = Field(ge=0, description="of the deviation, as by a neighbor without any")
+    neighbors: Neighbors
+    similarity: Similarity = Field(
+        default="cosine", description="of the deviations over common ratings"
+    )
+    shrinkage: float = Field(default=100.0, ge=0, description="of similarities, in common ratings")
+    min_similarity: float = Field(
+        default=0.0, ge=-1, le=1, description="least similarity of a neighbor, after shrinkage"
+    )
+    damping: float = Field(
+        default=0.2,
+        ge=0,
+        description="of the predicted deviation, like a neighbor of this similarity without "
+        "deviation",
+    )
     baseline: BiasConfig
 
 
+class UserKNNConfig(NeighborhoodConfig):
+    """Options of `UserKNN`."""
+
+    neighbors: Neighbors = 40
+    baseline: BiasConfig = BiasConfig(item_damping=5.0, user_damping=5.0)
+
+
+class ItemKNNConfig(NeighborhoodConfig):
+    """Options of `ItemKNN`."""
+
+    neighbors: Neighbors = 25
+    baseline: BiasConfig = BiasConfig(item_damping=3.0, user_damping=5.0)
+
+
 class _Deviations:
-    """What is known of the ratings, their deviations from the baseline, by row and by column.
+    """Deviations of the training ratings from the baseline, by row and by column.
 
     Args:
-        rows: [n] row of each.
-        columns: [n] column of each.
+        rows: [n] row of each deviation.
+        columns: [n] column of each deviation.
         values: [n] deviations.
         shape: (rows, columns).
     """
@@ -77,18 +104,18 @@ class _Deviations:
         self.rounding = _ROUNDING**2 * float(np.mean(values**2))
 
     def similarities(self, rows: Indices, kind: Similarity, shrinkage: float) -> Array:
-        """Similarity [rows, all rows] of some rows to all, in float32.
+        """Similarity [rows, all rows] of the given rows to all rows, in float32.
 
-        Correlations are rounded to float32 before they are shrunk, so that equal ones are equal
-        to the bit, whatever the order of their sums.
+        Correlations are rounded to float32 before they are shrunk, so that equal ones have equal
+        bits whatever the order of their sums.
         """
         sums = shared_sums(self.by_row, self.by_column, rows)
         n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
         some = np.maximum(n, 1)
         if kind == "pearson":
             xx, yy, xy = xx - x * x / some, yy - y * y / some, xy - x * y / some
-        points = (xx > n * self.rounding) & (yy > n * self.rounding)
-        correlations = np.where(points, xy, 0) / np.sqrt(np.where(points, xx * yy, 1))
+        nonzero = (xx > n * self.rounding) & (yy > n * self.rounding)
+        correlations = np.where(nonzero, xy, 0) / np.sqrt(np.where(nonzero, xx * yy, 1))
         shrunk = np.clip(correlations, -1, 1).astype(np.float32)
         shrunk *= (some / (some + shrinkage)).astype(np.float32)
         shrunk[np.arange(len(rows)), rows] = _ITSELF
@@ -96,10 +123,7 @@ class _Deviations:
 
 
 class _Neighborhood(Completer):
-    """Either model: its *rows* are the users (items) that are neighbors, its *columns* the others.
-
-    Users and items without ratings, and pairs without a neighbor, get the baseline.
-    """
+    """Either model: its rows are the users or items that are neighbors, its columns the others."""
 
     Config = NeighborhoodConfig
     has_epochs = False
@@ -126,7 +150,7 @@ class _Neighborhood(Completer):
         )
 
     def _rows_columns(self, users: _T, items: _T) -> tuple[_T, _T]:
-        """Of users and items; it is its own inverse."""
+        """(rows, columns) of users and items; the function is its own inverse."""
         return (users, items) if self.neighbors_are == "users" else (items, users)
 
     @property
@@ -177,23 +201,54 @@ class _Neighborhood(Completer):
         users, items = (take(state, name, (ratings,)).numpy() for name in ("users", "items"))
         for name, index, limit in zip(("users", "items"), (users, items), shape, strict=True):
             if ((index < 0) | (index >= limit)).any():
-                raise GlocalkError(f"The saved '{name}' do not lie in 0 … {limit - 1}.")
+                raise GlocalkError(f"The saved '{name}' lie outside 0 … {limit - 1}.")
         self._keep(users.astype(np.int64), items.astype(np.int64), deviations, shape)
 
     @property
     def num_parameters(self) -> int:
-        """The baseline's, and a similarity for each pair of rows."""
+        """Number of parameters of the baseline plus one similarity per pair of rows."""
         rows = self._fitted.by_row.shape[0]
         return self._require(self._baseline).num_parameters + rows * (rows - 1) // 2
 
 
 class UserKNN(_Neighborhood):
-    """Predicts from the ratings that similar users gave to the item."""
+    """Predicts from the ratings that similar users gave to the item.
 
+        r̂ᵤᵢ = bᵤᵢ + Σ_{v ∈ N} s_uv d_vi / (damping + Σ_{v ∈ N} |s_uv|)
+
+    b is the baseline, see `Bias`, d = r − b and N the users most similar to u among those who rated
+    i; the module has the similarity s. Sources: Bell and Koren, KDD Cup 2007; Koren, TKDD 2010.
+
+    Users and items without training ratings, and pairs without a neighbor, are predicted the
+    baseline.
+    """
+
+    Config = UserKNNConfig
+    config: UserKNNConfig
     neighbors_are = "users"
 
 
 class ItemKNN(_Neighborhood):
-    """Predicts from the ratings that the user gave to similar items."""
+    """Predicts from the ratings that the user gave to similar items.
 
+        r̂ᵤᵢ = bᵤᵢ + Σ_{j ∈ N} s_ij d_uj / (damping + Σ_{j ∈ N} |s_ij|)
+
+    b is the baseline, see `Bias`, d = r − b and N the items most similar to i among those that u
+    rated; the module has the similarity s. Sources: Bell and Koren, KDD Cup 2007; Koren, TKDD 2010.
+
+    Users and items without training ratings, and pairs without a neighbor, are predicted the
+    baseline.
+
+    Example:
+        >>> import glocalk
+        >>> users = ["ann", "ann", "bob", "bob", "eve"]
+        >>> items = ["Alien", "Brazil", "Alien", "Brazil", "Alien"]
+        >>> ratings = glocalk.Ratings.from_arrays(users, items, [5, 4, 2, 1, 5], scale=(1, 5))
+        >>> model = glocalk.ItemKNN(neighbors=1, shrinkage=0).fit(ratings)
+        >>> model.predict(["eve"], ["Brazil"]).round(2)
+        array([4.15])
+    """
+
+    Config = ItemKNNConfig
+    config: ItemKNNConfig
     neighbors_are = "items"

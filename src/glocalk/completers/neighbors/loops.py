@@ -1,7 +1,8 @@
-"""What neighborhood models need of sparse rows: sums over shared columns, and over near rows.
+"""The compiled loops of neighborhood models: sums over shared columns and over near rows.
 
-Both are exact. Time grows with the pairs of entries that share a column, Σ_c n_c², of the rows
-that are asked for; memory with those rows times all rows.
+Both are exact. Time grows with the number of pairs of entries that share a column, one of them in a
+requested row: Σ_c n_c² over the columns if all rows are requested. Memory grows with the number of
+requested rows times that of all rows.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ SUMS = 6
 
 
 def shared_sums(by_row: CSR, by_column: CSR, rows: Array) -> Array:
-    """Sums over the columns in which both of two rows have an entry.
+    """Sums over the columns in which two rows both have an entry.
 
     Args:
         by_row: S [all, columns].
         by_column: its transpose.
-        rows: [rows] some rows of S.
+        rows: [rows] the requested rows of S.
 
     Returns:
-        [rows, all, 6]: n, Σx, Σy, Σx², Σy², Σxy, with x = S[a, c] of a row that was asked for and
-        y = S[b, c] of any, over the n columns c that both have.
+        [rows, all, 6]: n, Σx, Σy, Σx², Σy², Σxy over the n columns c that both rows have, where
+        x = S[a, c] of a requested row a and y = S[b, c] of any row b.
     """
     sums = np.zeros((len(rows), by_row.shape[0], SUMS))
     _shared_sums(
@@ -42,19 +43,19 @@ def near_sums(
 ) -> tuple[Array, Array]:
     """Σ s y and Σ |s| over the `count` most similar rows with an entry y in a pair's column.
 
-    Rows as similar as the last of them share the places that are left: each enters with the same
-    part of its weight, so that no order of the rows decides.
+    Rows that tie for the last places share them: each counts with the same fraction of its weight,
+    so that the result does not depend on the order of the rows.
 
     Args:
         similarities: [rows, all] s.
         by_column: Sᵀ [columns, all].
         rows: [pairs] row of `similarities`.
         columns: [pairs] column of S.
-        count: of rows, at least 1; fewer where fewer have an entry.
-        least: s of a row that enters is this or more.
+        count: number of rows, at least 1; fewer are used if fewer have an entry.
+        least: least similarity of a row that is used.
 
     Returns:
-        [pairs] Σ s y, and [pairs] Σ |s|; both 0 where no row enters.
+        [pairs] Σ s y and [pairs] Σ |s|; both are 0 if no row is used.
     """
     totals, weights = np.empty(len(rows)), np.empty(len(rows))
     _near_sums(
@@ -113,8 +114,8 @@ def _near_sums(
 def _border(
     similar: Array, column_rows: Array, begin: int, end: int, least: Any, room: Array
 ) -> Any:
-    """The len(room)-th largest similarity in a column, or `least` where fewer reach that."""
-    # Once `room` is full it holds the largest so far, room[lowest] the least of them.
+    """The len(room)-th largest similarity in a column, or `least` if fewer reach it."""
+    # Once `room` is full it holds the largest similarities so far, the least of them at `lowest`.
     found, lowest = 0, np.int64(0)
     for j in range(begin, end):
         s = similar[column_rows[j]]
