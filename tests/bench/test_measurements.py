@@ -103,5 +103,5 @@ def test_an_unknown_data_set_ends_in_one_sentence(tmp_path, capsys):
 def test_a_damaged_benchmark_ends_in_one_sentence(tmp_path):
     path = tmp_path / "bench.json"
     path.write_text(json.dumps({"evaluations": math.pi}))
-    with pytest.raises(GlocalkError, match="does not hold a whole benchmark"):
+    with pytest.raises(GlocalkError, match="is not a complete benchmark"):
         Bench.read(path)

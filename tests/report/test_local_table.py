@@ -94,7 +94,7 @@ def test_failed_and_damaged_runs_are_listed_under_the_table(tmp_path):
     rows, text = table(tmp_path)
     assert {row["seeds_here"] for row in rows} == {"0"}
     assert "- Failed: ml_100k glocal_k seed 1: The training diverged.\n" in text
-    assert "c/record.json' does not hold a whole record" in text
+    assert "c/record.json' is not a complete record" in text
 
 
 def test_its_own_files_are_not_records(tmp_path):

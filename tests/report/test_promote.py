@@ -78,7 +78,7 @@ def test_nothing_to_promote_is_an_error(tmp_path):
 def test_a_damaged_record_is_an_error(tmp_path):
     write_runs(tmp_path / "runs", a=record(), b=record(seed=1))
     (tmp_path / "runs" / "b" / "record.json").write_text("{")
-    with pytest.raises(GlocalkError, match="whole record"):
+    with pytest.raises(GlocalkError, match="complete record"):
         promote(tmp_path / "runs", tmp_path / "records")
     assert not (tmp_path / "records").exists()
 

@@ -160,5 +160,5 @@ def test_damaged_records_are_one_sentence(project, capsys):
     (project / "reports" / "records" / "bad.json").write_text("{")
     assert main([]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("'reports/records/bad.json' does not hold a whole record")
+    assert said.startswith("'reports/records/bad.json' is not a complete record")
     assert said.count("\n") == 1

@@ -128,5 +128,5 @@ def test_a_search_of_a_committed_tree_is_promoted(tmp_path):
     with pytest.raises(Exception, match="uncommitted tree"):
         promote_searches(tmp_path / "runs", tmp_path / "reports")
     place.write_text(json.dumps({"data": "ml_100k"}))
-    with pytest.raises(Exception, match="does not hold a whole search"):
+    with pytest.raises(Exception, match="is not a complete record of a search"):
         promote_searches(tmp_path / "runs", tmp_path / "reports")

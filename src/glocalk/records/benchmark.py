@@ -1,4 +1,4 @@
-"""What a benchmark measured, kept as one JSON file; the report renders it."""
+"""The record of a benchmark: one JSON file, which the report renders."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class _Part(BaseModel):
 
 
 class Origin(_Part):
-    """Where and by which code a part was measured."""
+    """Machine and code that a part was measured with."""
 
     commit: str | None  # None outside a checkout
-    dirty: bool  # made from an uncommitted tree
+    dirty: bool  # made by uncommitted code
     versions: dict[str, str]
     threads: int
     cpu: str
@@ -31,15 +31,15 @@ class Evaluation(_Part):
     data: str
     stage: str
     formulation: str  # dense_literal, dense_matmul, sparse
-    seconds: list[float]  # of each repeat; the formulations took turns
-    seconds_kept: list[float]  # the same in a process that keeps the memory it frees, as a run
+    seconds: list[float]  # of each repeat; the formulations alternate
+    seconds_kept: list[float]  # the same in a process that keeps freed memory, as a run does
     peak_mb: float  # of a process that made one such evaluation, from random weights
     max_rel_grad_error: float  # against dense_literal in float64
     live_share: float | None  # of the convolved matrix, as measured; None in pre-training
 
 
 class StageCost(_Part):
-    """Where the seconds of one stage of a whole training went."""
+    """The seconds of one stage of a whole training, by what they were spent on."""
 
     stage: str
     epochs: int
@@ -50,7 +50,7 @@ class StageCost(_Part):
 
 
 class WholeTraining(_Part):
-    """One training on all training ratings, as `glocalk.cli.train` makes it."""
+    """One training on all training ratings, as `glocalk train` makes it."""
 
     data: str
     stages: list[StageCost]
@@ -72,7 +72,7 @@ class ScalingPoint(_Part):
 
 
 class Bench(_Part):
-    """All parts that were measured, each with its origin."""
+    """Everything measured, each part with its origin."""
 
     origins: dict[str, Origin] = {}  # by part: evaluations, trainings, scaling
     evaluations: list[Evaluation] = []
@@ -80,15 +80,15 @@ class Bench(_Part):
     scaling: list[ScalingPoint] = []
 
     def write(self, path: Path) -> None:
-        """Replace the file at `path` in one step."""
+        """Write the record atomically."""
         write_atomically(path, json.dumps(self.model_dump(), indent=1, allow_nan=False) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Bench:
-        """The benchmark at `path`; an empty one where there is none.
+        """The benchmark at `path`; an empty one if there is no file.
 
         Raises:
-            GlocalkError: it is not whole.
+            GlocalkError: the file cannot be read or is incomplete.
         """
         if not path.exists():
             return cls()
@@ -96,5 +96,5 @@ class Bench(_Part):
             return cls.model_validate_json(path.read_text())
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             raise GlocalkError(
-                f"'{path}' does not hold a whole benchmark: remove it and run `make bench`."
+                f"'{path}' is not a complete benchmark: remove it and run `make bench`."
             ) from error

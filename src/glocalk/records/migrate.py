@@ -1,12 +1,14 @@
-"""Brings records of an older schema to the current one. Idempotent; no error or time changes.
+"""Migrates records and searches of an older schema; errors, epochs and times stay as they are.
 
 Schema 1 → 2:
 
-- `format` is now `schema_version`.
-- The trainings are called `selection` (with ratings held out) and `final`, not `training_1` and
-  `training_2`, wherever they are named.
-- Class paths (`_target_`) are no part of a config, and so not of its hash.
-- Options are spelled the American way and named by the project's vocabulary, see `_OPTIONS`.
+- `format` becomes `schema_version`.
+- The trainings `training_1` (with ratings held out) and `training_2` become `selection` and
+  `final`, wherever they are named.
+- Class paths (`_target_`) leave the config, and with it the hash.
+- Options follow American spelling and the project's vocabulary, see `_OPTIONS`.
+- Options that were added under schema 1 get the value that the code had before, see `_ADDED`.
+- The config hash is taken anew over the result, in which 20 and 20.0 are the same number.
 """
 
 from __future__ import annotations
@@ -32,11 +34,13 @@ _OPTIONS = {
     "factors": "rank",
     "training_1": "selection",
 }
+# Model → options that its older records lack.
+_ADDED: dict[str, dict[str, Any]] = {"igmc": {"aggregation": "sum"}}
 _TRAININGS = {"training_1": "selection", "training_2": "final", 1: "selection", 2: "final"}
 
 
 def migrate_record(old: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's record in the current schema.
+    """A run's record in the current schema; a current one is returned as it is.
 
     Args:
         old: the content of a record of any schema up to the current one.
@@ -77,10 +81,10 @@ def migrate_search(old: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def migrate_folder(folder: Path) -> list[str]:
-    """Migrate every record and search below `folder`, in place.
+    """Migrate every record and search below `folder`, in place. A second call changes nothing.
 
     The folder of a run is renamed, because its name holds the hash of the config. Files that are
-    no records are left alone.
+    not records are left alone.
 
     Returns:
         A sentence for each file that was changed or could not be.
@@ -90,7 +94,7 @@ def migrate_folder(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         raise GlocalkError(f"There is no folder '{folder}' to migrate.")
-    said = []
+    said: list[str] = []
     for path in sorted(folder.glob("**/*.json")):
         content = _content(path)
         if content is None or content.get("format") != 1:
@@ -103,8 +107,8 @@ def migrate_folder(folder: Path) -> list[str]:
         try:
             record = kind.model_validate(migrate(content))
         except (KeyError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            said.append(f"Left alone: '{path}' is damaged ({reason}).")
+            kind_of_error = type(error).__name__
+            said.append(f"Left alone: '{path}' is not a complete record ({kind_of_error}).")
             continue
         record.write(path)
         said.append(f"Migrated: '{path}' to schema {SCHEMA_VERSION}.")
@@ -120,8 +124,11 @@ def _rename_run(folder: Path, record: Record) -> list[str]:
     if renamed == folder:
         return []
     if renamed.exists():
-        return [f"Left alone: '{folder}', because '{renamed}' exists already."]
-    folder.rename(renamed)
+        return [f"Not renamed: '{folder}', because '{renamed}' exists already."]
+    try:
+        folder.rename(renamed)
+    except OSError as error:
+        raise GlocalkError(f"'{folder}' cannot be renamed: {error.strerror}.") from error
     return [f"Renamed: '{folder}' to '{renamed}'."]
 
 
@@ -134,10 +141,12 @@ def _content(path: Path) -> dict[str, Any] | None:
 
 
 def _config(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    new = {
         name: _renamed(without_target(value) if isinstance(value, Mapping) else value)
         for name, value in config.items()
     }
+    new["model"] = {**_ADDED.get(new["model"]["name"], {}), **new["model"]}
+    return {**new, "variant": _variant(config["variant"])}
 
 
 def _renamed(value: Any) -> Any:
@@ -156,12 +165,13 @@ def _dotted(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _variant(variant: str) -> str:
-    """A list of overrides, their options renamed and sorted again."""
-    overrides = [
-        re.sub(r"^[^=]*", lambda name: next(iter(_dotted({name[0]: None}))), override)
-        for override in variant.split(",")
-    ]
-    return ",".join(overrides)
+    """A sorted list of overrides, `default` where there are none; its options renamed."""
+    overrides = re.split(r",(?=[+~]*[\w.@]+=)", variant)  # a value may hold commas of its own
+    return ",".join(sorted(re.sub(r"[^=]*", _renamed_override, o, count=1) for o in overrides))
+
+
+def _renamed_override(name: re.Match[str]) -> str:
+    return next(iter(_dotted({name[0]: None})))
 
 
 def _training(key: str) -> str:

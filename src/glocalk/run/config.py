@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from glocalk.config import BaseConfig
+from glocalk.completers.registry import completer_class
+from glocalk.config import BaseConfig, find_class
+from glocalk.data.sources import Source
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import without_target
 from glocalk.training.trainer_options import check_trainer_options
@@ -65,15 +68,31 @@ class RunConfig(BaseConfig):
     def identity(self) -> dict[str, Any]:
         """Everything that can change the result, except the seed; `config_hash` is taken over it.
 
-        Names and values only: no class path, so that code may move.
+        Names and values only: no class path, so that code may move. Every option of the model and
+        of the data is in it, also those that a config leaves at their defaults.
         """
         return {
             "experiment": self.experiment,
             "variant": self.variant,
             "settings_from": self.settings_from,
             "train_share": self.train_share,
-            "data": {"name": self.data_name, **without_target(self.data)},
-            "model": {"name": self.model_name, **without_target(self.model)},
+            "data": {"name": self.data_name, **self.data_options},
+            "model": {"name": self.model_name, **self.model_options},
             "trainer": self.trainer_options,
             "protocol": self.protocol.model_dump(),
         }
+
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """Every option of the completer, checked."""
+        return _options(completer_class(self.model), self.model, "model")
+
+    @property
+    def data_options(self) -> dict[str, Any]:
+        """Every option of the data source, checked."""
+        return _options(find_class(self.data.get("_target_"), "data", Source), self.data, "data")
+
+
+def _options(cls: Any, options: Mapping[str, Any], where: str) -> dict[str, Any]:
+    checked: BaseConfig = cls.Config.check(without_target(options), where)
+    return checked.model_dump(mode="json")

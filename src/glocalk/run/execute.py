@@ -145,11 +145,7 @@ class _Run:
             self.split.checksum if self.split else None,
             self.completer.model_version,
         )
-        return RunFolder(
-            runs_dir=config.runs_dir,
-            name=f"{config.data_name}-{config.model_name}-{key}-seed{seed}",
-            title=f"{config.data_name} {config.model_name} seed {seed}",
-        )
+        return RunFolder(config.runs_dir, config.data_name, config.model_name, key, seed)
 
     def train(self) -> Record:
         """Make the trainings and take the results."""
@@ -203,12 +199,12 @@ class _Run:
     def _keep_model(self, completer: Completer) -> None:
         """Write the model file if it is wanted: before the record, which ends the run."""
         if not self.config.save_model:
-            self.folder.model.unlink(missing_ok=True)
+            self.folder.model_file.unlink(missing_ok=True)
             return
         assert completer.trained is not None
         completer.trained = replace(completer.trained, title=self.config.data_name)
         completer.clip = self.config.protocol.clip
-        completer.save(self.folder.model)
+        completer.save(self.folder.model_file)
 
     def _may_hold_out(self) -> bool:
         if self.config.protocol.selection != "never":
