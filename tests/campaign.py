@@ -35,10 +35,10 @@ def start(settings):
 
 def where(runs):
     """Training and stage that a killed run had reached."""
-    for training in (2, 1):
-        for stage, following in (("finetune", "finetune"), ("pretrain", "pretrain")):
-            if list(runs.glob(f"*/training_{training}/{stage}.ckpt")):
-                return f"training {training} {following}"
+    for training in ("final", "selection"):
+        for stage in ("finetune", "pretrain"):
+            if list(runs.glob(f"*/{training}/{stage}.ckpt")):
+                return f"{training} {stage}"
     return "before the first checkpoint"
 
 

@@ -86,7 +86,7 @@ class NoData(Source):
         self.config = config
 
     def split(self, data_dir):
-        raise MissingDataError("There is no data.")
+        raise MissingDataError(f"There is no data in '{data_dir}'.")
 
 
 def only_record(runs_dir):

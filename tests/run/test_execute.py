@@ -3,11 +3,11 @@ import logging
 import numpy as np
 import pytest
 from lightning.pytorch.loggers import TensorBoardLogger
+from small_run import BIAS, MODEL, comparable, config, only_record, run_in
 
 from glocalk.errors import GlocalkError, MissingDataError
 from glocalk.records.run import Record
 from glocalk.run.execute import execute, held_record
-from small_run import BIAS, MODEL, comparable, config, only_record, run_in
 
 CSV = {"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger"}}
 
@@ -128,7 +128,7 @@ def test_missing_data_leaves_a_failed_record(tmp_path):
         execute(made)
     record = only_record(tmp_path)
     assert record.status == "failed"
-    assert record.failure.message == "There is no data."
+    assert record.failure.message == "There is no data in 'data'."
     assert (record.split, record.data_checksum) == ("", "")
 
 

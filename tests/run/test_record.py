@@ -2,10 +2,10 @@ import json
 
 import numpy as np
 import pytest
+from small_run import config, only_record
 
 from glocalk.records.run import PROTOCOLS
 from glocalk.run.execute import execute
-from small_run import config, only_record
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ import numpy as np
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._base import BaseJournalFileLock
 from optuna.trial import FrozenTrial, TrialState
 
 from glocalk.records.search import Trial
@@ -54,8 +53,9 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         _drop_partial_line(journal)
         self.space, self.start, self.seed = space, dict(start), seed
+        backend = JournalFileBackend(str(journal), lock_obj=_NoLock())  # type: ignore[arg-type]
         self._study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(journal), lock_obj=_NoLock())),
+            storage=JournalStorage(backend),
             study_name=name,
             load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(
@@ -103,7 +103,7 @@ class Study:
         self._study.tell(number, value, state=_STATES[made.state])
 
 
-class _NoLock(BaseJournalFileLock):
+class _NoLock:
     """Locks nothing: the search's own lock already excludes other processes.
 
     optuna's locks are files that a killed process leaves behind.
