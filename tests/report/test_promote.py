@@ -1,5 +1,5 @@
 import pytest
-from factory import failed, floor, record, write_runs
+from factory import baseline, failed, record, write_runs
 
 from glocalk.cli.report import main
 from glocalk.errors import GlocalkError
@@ -14,7 +14,9 @@ def files(folder):
 def test_copies_records_to_their_places(tmp_path):
     runs, committed = tmp_path / "runs", tmp_path / "records"
     made = record(seed=3, best=0.8912)
-    write_runs(runs, a=made, b=floor(data="douban"), c=record(experiment="table2", variant="t=5"))
+    write_runs(
+        runs, a=made, b=baseline(data="douban"), c=record(experiment="table2", variant="t=5")
+    )
     said = promote(runs, committed)
     assert files(committed) == [
         "table1/douban/bias/seed_0.json",
@@ -36,17 +38,17 @@ def test_a_promoted_record_replaces_the_older_one(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"dirty": True}, {"commit": None}])
-def test_refuses_an_uncommitted_tree_and_copies_nothing(tmp_path, change):
+def test_refuses_uncommitted_code_and_copies_nothing(tmp_path, change):
     runs, committed = tmp_path / "runs", tmp_path / "records"
     write_runs(runs, a=record(seed=0), b=record(seed=1, **change))
-    with pytest.raises(GlocalkError, match=r"ml_100k glocal_k seed 1 .* uncommitted tree"):
+    with pytest.raises(GlocalkError, match=r"ml_100k glocal_k seed 1 .* uncommitted code"):
         promote(runs, committed)
     assert not committed.exists()
 
 
 def test_an_uncommitted_record_that_is_not_asked_for_does_not_matter(tmp_path):
     runs, committed = tmp_path / "runs", tmp_path / "records"
-    write_runs(runs, a=record(), b=floor(dirty=True), c=record(data="douban", dirty=True))
+    write_runs(runs, a=record(), b=baseline(dirty=True), c=record(data="douban", dirty=True))
     promote(runs, committed, model="glocal_k", data="ml_100k")
     assert files(committed) == ["table1/ml_100k/glocal_k/seed_0.json"]
 
@@ -105,7 +107,7 @@ def test_places(change, place):
 
 def test_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_runs(tmp_path / "runs", a=record(), b=floor(dirty=True))
+    write_runs(tmp_path / "runs", a=record(), b=baseline(dirty=True))
     assert main(["promote"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["promote", "--model", "glocal_k"]) == 0

@@ -1,4 +1,4 @@
-"""The benchmark's tables, and how time and memory grow with the ratings."""
+"""The tables of the benchmark, and a figure of how time and memory grow with the ratings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SCALING_COLUMNS = (
 
 
 def bench_texts(bench: Bench, out_dir: Path) -> dict[Path, str]:
-    """Every file that shows the benchmark, by its path; none where nothing was measured."""
+    """Every file that shows the benchmark, by its path; none if nothing was measured."""
     texts = {}
     if bench.evaluations:
         texts[out_dir / "bench.csv"] = _evaluation_csv(bench)
@@ -49,13 +49,13 @@ def bench_texts(bench: Bench, out_dir: Path) -> dict[Path, str]:
 def speedup(
     found: Evaluation, formulation: str, all_found: Sequence[Evaluation], kept: bool = False
 ) -> float:
-    """How many times `formulation` takes the median time of `found`.
+    """Median time of `formulation` over that of `found`.
 
     Args:
-        found: what is compared.
-        formulation: what it is compared with.
+        found: an evaluation.
+        formulation: the formulation that it is compared with.
         all_found: every evaluation.
-        kept: whether in a process that keeps the memory it frees.
+        kept: whether in a process that keeps freed memory.
     """
     (other,) = (
         each
@@ -102,7 +102,7 @@ def _training_csv(bench: Bench) -> str:
 
 
 def _training_rows(training: WholeTraining) -> list[list[str]]:
-    """A row each for the stages, for evaluating, and for all."""
+    """Rows for each stage, for evaluation, and for the total."""
     rows: list[list[str]] = []
     for cost in training.stages:
         counts = whole(cost.epochs), whole(cost.evaluations)
@@ -154,34 +154,34 @@ def _markdown(bench: Bench) -> str:
     if bench.evaluations:
         parts.append(
             "## One loss and gradient\n\n"
-            "Median seconds and how many times faster than the dense forms, float32. "
+            "Median seconds, and speed-up over the dense forms, in float32. "
             "`dense_literal` computes what the paper writes, step by step; `dense_matmul` is our "
-            "best dense form, with nothing computed twice; `sparse` is what a run uses. Two epochs "
-            "into each stage; live is the share of cells of the convolved matrix above zero. "
-            "*Kept*: the same in a process that keeps the memory it frees, as a run does and as "
-            "the C library does not by itself; the dense forms, whose matrices are the largest, "
-            "gain most by it. "
-            "Memory is the peak of a process that made one such evaluation, Python and libraries "
-            "included. The error is that of the gradient against `dense_literal` in float64, the "
-            "largest of a component over the largest component, of the worst parameter.\n\n"
+            "best dense form, which computes nothing twice; `sparse` is what a run uses. Measured "
+            "two epochs into each stage; live is the share of cells of the convolved matrix above "
+            "zero. *Kept*: the same in a process that keeps freed memory, as a run does and the C "
+            "library by default does not; the dense forms, which have the largest matrices, gain "
+            "most. Memory is the peak of a process that made one such evaluation, Python and "
+            "libraries included. The error is that of the gradient against `dense_literal` in "
+            "float64: the largest over all components, relative to the largest component, of the "
+            "worst parameter.\n\n"
             + _evaluation_table(bench.evaluations)
             + _origin(bench.origins["evaluations"])
         )
     if bench.trainings:
         parts.append(
             "## One whole training\n\n"
-            "Seconds by what they were spent on: losses and gradients, the optimizer's vectors and "
-            "line search, evaluating the test ratings after each epoch, and the rest (Trainer, "
-            "callbacks, logging, checkpoints).\n\n"
+            "Seconds spent on losses and gradients, on the optimizer's vectors and line search, on "
+            "evaluating the test ratings after each epoch, and on the rest (Trainer, callbacks, "
+            "logging, checkpoints).\n\n"
             + _training_table(bench.trainings)
             + _origin(bench.origins["trainings"])
         )
     if bench.scaling:
         parts.append(
             "## Scaling\n\n"
-            "Planted ratings, users and items growing with the square root of their number. "
-            "Seconds of one loss and gradient and of the optimizer's work beside it, mean over "
-            "an epoch.\n\n![Time and memory against ratings](bench_scaling.svg)\n\n"
+            "Planted ratings; users and items grow with the square root of their number. "
+            "Seconds of one loss and gradient, and of the optimizer's work for it, mean over an "
+            "epoch.\n\n![Time and memory against ratings](bench_scaling.svg)\n\n"
             + _scaling_table(bench.scaling)
             + _origin(bench.origins["scaling"])
         )
