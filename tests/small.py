@@ -4,25 +4,22 @@ import torch
 
 from glocalk.completers.autoencoders.glocal_k import GLocalKConfig, GLocalKNetwork
 
+OPTIONS = {
+    "hidden_size": 6,
+    "kernel_dimension": 3,
+    "dot_scale": 0.3,
+    "redraw_kernels": False,
+    "lambda_2": 0.2,
+    "lambda_s": 0.06,
+    "pretrain": {"epochs": 2, "iterations": 3},
+    "finetune": {"epochs": 3, "iterations": 2},
+    "formulation": "dense",
+}
 
-def settings(**options):
-    defaults = {
-        "hidden_size": 6,
-        "hidden_layers": 2,
-        "kernel_dimension": 3,
-        "kernel_size": 3,
-        "convolution_layers": 1,
-        "aggregation": "weighted",
-        "dot_scale": 0.3,
-        "redraw_kernels": False,
-        "lambda_2": 0.2,
-        "lambda_s": 0.06,
-        "pretrain": {"epochs": 2, "iterations": 3},
-        "finetune": {"epochs": 3, "iterations": 2},
-        "lbfgs": {},
-        "formulation": "dense",
-    }
-    return GLocalKConfig.check({**defaults, **options}, "model")
+
+def config(**options):
+    """`OPTIONS` with `options` in place of some."""
+    return GLocalKConfig.check({**OPTIONS, **options}, "model")
 
 
 def network_of(config, shape, seed=0):

@@ -1,18 +1,100 @@
-"""GLocal-K and the baselines of its paper, on the paper's splits, under honest protocols."""
+"""GLocal-K and the baselines of its paper, on the paper's splits, under honest protocols.
+
+    import glocalk
+
+    ratings = glocalk.Ratings.from_frame(df)
+    model = glocalk.GLocalK(hidden_size=500).fit(ratings, seed=0)
+    model.predict(users, items)
+    model.top(users, n=10)
+    model.save("model.pt")
+    glocalk.load("model.pt")
+
+    split = glocalk.load_split("ml_100k")
+    glocalk.evaluate(model, split)
+    glocalk.compare([glocalk.Bias(), glocalk.GLocalK()], split, seeds=[0, 1])
+
+This module is the public Python API; everything else may move. `dir(glocalk)` lists it. Names are
+imported when they are first used, so that `import glocalk` is fast.
+"""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from glocalk.completers import PUBLIC
+from glocalk.completers import PUBLIC as _COMPLETERS
+
+if TYPE_CHECKING:
+    from glocalk.api import compare, evaluate, load_split
+    from glocalk.completers.autoencoders.autorec import AutoRec
+    from glocalk.completers.autoencoders.glocal_k import GLocalK
+    from glocalk.completers.autoencoders.sparse_fc import SparseFC
+    from glocalk.completers.base import Completer
+    from glocalk.completers.baselines import Bias, GlobalMean
+    from glocalk.completers.cf_nade.cf_nade import CFNADE
+    from glocalk.completers.factorization.bayesian_mf import BayesianMF
+    from glocalk.completers.factorization.bias_mf import BiasMF
+    from glocalk.completers.factorization.soft_impute import SoftImpute
+    from glocalk.completers.factorization.svd_pp import SVDPlusPlus
+    from glocalk.completers.gc_mc.gc_mc import GCMC
+    from glocalk.completers.graphrec.graphrec import GraphRec
+    from glocalk.completers.igmc.igmc import IGMC
+    from glocalk.completers.llorma.llorma import LLORMA
+    from glocalk.completers.neighbors.knn import ItemKNN, UserKNN
+    from glocalk.completers.registry import load
+    from glocalk.data.labeled import Ratings
+    from glocalk.data.splits import Split
+    from glocalk.errors import GlocalkError, MissingDataError, NotFittedError
+
+_PUBLIC = {
+    **_COMPLETERS,
+    "Completer": "glocalk.completers.base",
+    "GlocalkError": "glocalk.errors",
+    "MissingDataError": "glocalk.errors",
+    "NotFittedError": "glocalk.errors",
+    "Ratings": "glocalk.data.labeled",
+    "Split": "glocalk.data.splits",
+    "compare": "glocalk.api",
+    "evaluate": "glocalk.api",
+    "load": "glocalk.completers.registry",
+    "load_split": "glocalk.api",
+}
+
+__all__ = [
+    "CFNADE",
+    "GCMC",
+    "IGMC",
+    "LLORMA",
+    "AutoRec",
+    "BayesianMF",
+    "Bias",
+    "BiasMF",
+    "Completer",
+    "GLocalK",
+    "GlobalMean",
+    "GlocalkError",
+    "GraphRec",
+    "ItemKNN",
+    "MissingDataError",
+    "NotFittedError",
+    "Ratings",
+    "SVDPlusPlus",
+    "SoftImpute",
+    "SparseFC",
+    "Split",
+    "UserKNN",
+    "compare",
+    "evaluate",
+    "load",
+    "load_split",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in PUBLIC:
-        return getattr(importlib.import_module(PUBLIC[name]), name)
-    if name == "load":
-        return importlib.import_module("glocalk.completers.registry").load
-    if name == "Ratings":
-        return importlib.import_module("glocalk.data.labeled").Ratings
-    raise AttributeError(f"module 'glocalk' has no attribute '{name}'")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'glocalk' has no attribute '{name}'")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -4,13 +4,9 @@ import torch
 from torch.autograd import gradcheck
 
 import literal
-from glocalk.errors import GlocalkError
-from glocalk.operators import formulation, sparse
-from glocalk.operators import torch_sparse as gathered
-from glocalk.operators.dense import DenseRatings
-from glocalk.operators.formulation import make_operator
+from glocalk.operators import sparse, torch_sparse
 from glocalk.operators.sparse import SparseRatings
-from glocalk.operators.torch_sparse import GatheredRatings
+from glocalk.operators.torch_sparse import TorchSparseRatings
 from glocalk.sparse import csr
 
 
@@ -62,8 +58,8 @@ def copies(tensors, dtype):
     return [tensor.detach().to(dtype).requires_grad_() for tensor in tensors]
 
 
-OPERATORS = {"compiled": SparseRatings, "gathered": GatheredRatings}
-# Widths around the 32 columns that a compiled product takes at a time.
+OPERATORS = {"compiled": SparseRatings, "torch": TorchSparseRatings}
+# Below, at and above the 32 columns that a compiled product computes at a time.
 WIDTHS = [6, 32, 75]
 
 
@@ -72,7 +68,7 @@ WIDTHS = [6, 32, 75]
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("size", SIZES)
-def test_product_and_error_are_the_dense_ones(
+def test_product_error_and_outputs_match_full_matrices(
     size, width, dtype, cache, operator_class, monkeypatch
 ):
     monkeypatch.setattr(csr, "CACHE", cache)
@@ -90,7 +86,7 @@ def test_product_and_error_are_the_dense_ones(
     error = ((matrix - hidden @ weight - bias) * (matrix > 0)).square().sum() / 2
     compare(operator.half_squared_error(*mine), error, mine, parts, dtype)
 
-    # In an order of the operator's own, so back in the matrix.
+    # The operator chooses the order of its ratings: find it by numbering them.
     rows, columns = matrix.nonzero(as_tuple=True)
     places = torch.zeros(shape, dtype=torch.long)
     places[items, users] = torch.arange(len(items))
@@ -106,17 +102,17 @@ def test_product_and_error_are_the_dense_ones(
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("kernel_sizes", [(1,), (3,), (5,), (7,), (3, 3), (3, 5, 3)])
 @pytest.mark.parametrize("size", SIZES)
-def test_convolved_product_is_the_dense_one(
+def test_convolved_product_matches_full_matrices(
     size, kernel_sizes, dtype, dense_above, operator_class, monkeypatch
 ):
     monkeypatch.setattr(sparse, "DENSE_ABOVE", dense_above)
     monkeypatch.setattr(sparse, "_BLOCK", 5)
-    monkeypatch.setattr(gathered, "_BLOCK", 5)
+    monkeypatch.setattr(torch_sparse, "_BLOCK", 5)
     *shape, density = size
     users, items, values = ratings_of(*shape, density)
     operator = operator_class(users, items, values.to(dtype), tuple(shape))
     weight = normal(shape[1], 6)
-    # A mean above 0 keeps the later layers alive.
+    # A mean above 0, so that later layers have positive cells.
     kernels = [
         (normal(size, size, seed=5 + n).detach() + 0.3).requires_grad_()
         for n, size in enumerate(kernel_sizes)
@@ -134,7 +130,7 @@ def test_convolved_product_is_the_dense_one(
     )
 
 
-def test_a_convolution_that_leaves_every_cell_alive():
+def test_convolved_product_when_every_cell_is_positive():
     users, items, values = ratings_of(9, 7, 1.0)
     operator = SparseRatings(users, items, values, (9, 7))
     kernel = (torch.rand(7, 7, dtype=torch.float64) + 0.1).requires_grad_()
@@ -150,7 +146,7 @@ def test_a_convolution_that_leaves_every_cell_alive():
     )
 
 
-def test_a_convolution_that_leaves_nothing_alive():
+def test_convolved_product_when_no_cell_is_positive():
     users, items, values = ratings_of(9, 7, 0.3)
     operator = SparseRatings(users, items, values, (9, 7))
     kernel = (-torch.ones(3, 3, dtype=torch.float64)).requires_grad_()
@@ -161,7 +157,7 @@ def test_a_convolution_that_leaves_nothing_alive():
         assert gradient.abs().max() == 0
 
 
-def test_gradients_numerically():
+def test_gradients_match_finite_differences():
     users, items, values = ratings_of(6, 5, 0.4)
     operator = SparseRatings(users, items, values, (6, 5))
     assert gradcheck(operator.product, (normal(5, 3),))
@@ -188,7 +184,7 @@ def test_the_same_input_gives_the_same_bits():
         assert torch.equal(first, second)
 
 
-def test_the_number_of_threads_changes_no_bits():
+def test_the_number_of_threads_does_not_change_the_bits():
     users, items, values = ratings_of(300, 200, 0.1)
     operator = SparseRatings(users, items, values.float(), (300, 200))
     parts = copies([normal(300, 50), normal(50, 200, seed=1), normal(200, seed=2)], torch.float32)
@@ -197,7 +193,7 @@ def test_the_number_of_threads_changes_no_bits():
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            # Alone, so that no product of torch's own takes part.
+            # Separate gradients, so that no matrix product of torch is involved.
             error = operator.half_squared_error(*parts)
             product = operator.convolved_product([kernel], weight)
             ones = torch.ones_like(product)
@@ -209,31 +205,3 @@ def test_the_number_of_threads_changes_no_bits():
         torch.set_num_threads(before)
     for one, two in zip(*runs, strict=True):
         assert torch.equal(one, two)
-
-
-def test_the_formulation_is_chosen_in_one_place():
-    users, items, values = ratings_of(9, 7, 0.2)
-    few = users, items, values
-    many = ratings_of(9, 7, 1.0)
-    assert isinstance(make_operator(*few, (9, 7)), SparseRatings)
-    assert isinstance(make_operator(*many, (9, 7)), DenseRatings)
-    assert isinstance(make_operator(*few, (9, 7), "dense"), DenseRatings)
-    assert isinstance(make_operator(*many, (9, 7), "sparse"), SparseRatings)
-    half = users, items, values.half()
-    assert isinstance(make_operator(*half, (9, 7)), DenseRatings)
-    with pytest.raises(GlocalkError, match="float16"):
-        make_operator(*half, (9, 7), "sparse")
-    with pytest.raises(GlocalkError, match="did you mean 'sparse'"):
-        make_operator(*few, (9, 7), "spars")
-
-
-def test_other_devices_take_torch_s_own_operations(monkeypatch):
-    # Meta tensors stand for a device that is not the CPU: they have a shape and no values.
-    index = torch.zeros(3, dtype=torch.long, device="meta")
-    values = torch.zeros(3, device="meta")
-    assert isinstance(make_operator(index, index, values, (9, 7), "dense"), DenseRatings)
-    made = []
-    monkeypatch.setattr(formulation, "GatheredRatings", lambda *parts: made.append(parts))
-    make_operator(index, index, values, (9, 7), "sparse")
-    make_operator(index, index, values, (1 << 20, 1 << 20))
-    assert len(made) == 2

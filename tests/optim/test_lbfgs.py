@@ -26,7 +26,7 @@ def loss_of(x):
 
 
 def rosenbrock(x):
-    """Curved valleys, which line searches have trouble with; minimum 0 at 1."""
+    """Curved valleys, which are hard for line searches; minimum 0 at 1."""
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
 
@@ -48,7 +48,7 @@ def closure_of(parameter, optimizer, losses=None, loss_of=loss_of):
 
 
 @pytest.mark.parametrize("line_search", SEARCHES)
-def test_reaches_the_minimum(line_search):
+def test_the_minimum_is_reached(line_search):
     parameter = start().requires_grad_()
     optimizer = make([parameter], iterations=20, line_search=line_search)
     for _ in range(20):
@@ -56,7 +56,7 @@ def test_reaches_the_minimum(line_search):
     assert loss_of(parameter).item() < 1e-6
 
 
-def scipy_s(loss_of, x, iterations, memory):
+def scipy_lbfgsb(loss_of, x, iterations, memory):
     def loss_and_gradient(x):
         x = torch.tensor(x, requires_grad=True)
         loss = loss_of(x)
@@ -75,7 +75,7 @@ def scipy_s(loss_of, x, iterations, memory):
 @pytest.mark.parametrize("iterations", [1, 2, 5, 12])
 @pytest.mark.parametrize("memory", [1, 3, 10])
 @pytest.mark.parametrize("loss_of", [loss_of, rosenbrock], ids=["quartic", "rosenbrock"])
-def test_makes_the_steps_and_evaluations_of_scipy_s_lbfgsb(loss_of, memory, iterations):
+def test_steps_and_evaluations_match_scipy_lbfgsb(loss_of, memory, iterations):
     for seed in range(20):
         generator = torch.Generator().manual_seed(seed)
         scale = 1 + seed % 5
@@ -83,24 +83,24 @@ def test_makes_the_steps_and_evaluations_of_scipy_s_lbfgsb(loss_of, memory, iter
         parameter, losses = x.clone().requires_grad_(), []
         optimizer = make([parameter], iterations=iterations, memory=memory)
         optimizer.step(closure_of(parameter, optimizer, losses, loss_of))
-        expected = scipy_s(loss_of, x, iterations, memory)
+        expected = scipy_lbfgsb(loss_of, x, iterations, memory)
         assert expected.nit == iterations
         assert len(losses) == expected.nfev
         np.testing.assert_allclose(parameter.detach().numpy(), expected.x, rtol=1e-8, atol=1e-8)
 
 
-def test_ends_early_at_the_minimum_as_scipy_does():
+def test_a_step_ends_early_at_the_minimum_like_scipy():
     for loss in (loss_of, rosenbrock, flat):
         parameter, losses = start().requires_grad_(), []
         optimizer = make([parameter], iterations=500)
         optimizer.step(closure_of(parameter, optimizer, losses, loss))
-        expected = scipy_s(loss, start(), 500, 10)
+        expected = scipy_lbfgsb(loss, start(), 500, 10)
         assert expected.nit < 500
         assert len(losses) == pytest.approx(expected.nfev, rel=0.1)
         assert loss(parameter).item() == pytest.approx(expected.fun, rel=1e-6, abs=1e-6)
 
 
-def test_at_the_minimum_nothing_moves():
+def test_at_the_minimum_the_parameters_do_not_move():
     parameter, losses = torch.zeros(12, dtype=torch.float64, requires_grad=True), []
     optimizer = make([parameter])
     loss = optimizer.step(closure_of(parameter, optimizer, losses))
@@ -109,8 +109,8 @@ def test_at_the_minimum_nothing_moves():
     assert (parameter == 0).all()
 
 
-def test_a_direction_that_leads_nowhere_leaves_the_parameters():
-    # The gradient says the opposite of the truth, so no step is good enough.
+def test_a_failed_line_search_leaves_the_parameters_unchanged():
+    # The gradient has the wrong sign, so no step decreases the loss.
     parameter = start().requires_grad_()
     optimizer = make([parameter])
 
@@ -124,7 +124,7 @@ def test_a_direction_that_leads_nowhere_leaves_the_parameters():
 
 
 @pytest.mark.parametrize("line_search", SEARCHES)
-def test_several_tensors_are_one_vector(line_search):
+def test_several_tensors_are_optimized_as_one_vector(line_search):
     whole = start().requires_grad_()
     first, second = start()[:5].requires_grad_(), start()[5:].reshape(7, 1).requires_grad_()
     optimizer = make([whole], line_search=line_search)
@@ -141,7 +141,7 @@ def test_several_tensors_are_one_vector(line_search):
     torch.testing.assert_close(torch.cat([first, second[:, 0]]), whole)
 
 
-def test_a_parameter_that_the_loss_does_not_use_stays():
+def test_a_parameter_that_the_loss_does_not_use_is_unchanged():
     used, unused = start().requires_grad_(), torch.ones(3, dtype=torch.float64, requires_grad=True)
     optimizer = make([used, unused])
     optimizer.step(closure_of(used, optimizer))
@@ -149,7 +149,7 @@ def test_a_parameter_that_the_loss_does_not_use_stays():
     assert loss_of(used) < loss_of(start())
 
 
-def test_a_step_of_torch_s_makes_all_its_iterations():
+def test_a_step_of_torch_lbfgs_makes_all_its_iterations():
     # torch's default of 1.25 evaluations an iteration would end a step of 5 early.
     parameter = start().requires_grad_()
     optimizer = make([parameter], iterations=8, line_search="strong_wolfe")
@@ -160,13 +160,13 @@ def test_a_step_of_torch_s_makes_all_its_iterations():
 
 
 @pytest.mark.parametrize("line_search", SEARCHES)
-def test_restart_forgets_and_no_restart_remembers(line_search):
+def test_restart_forgets_the_pairs_of_the_previous_step(line_search):
     def after_two_steps(restart, split):
         parameter = start().requires_grad_()
         options = {"iterations": 3, "restart": restart, "line_search": line_search}
         optimizer = make([parameter], **options)
         optimizer.step(closure_of(parameter, optimizer))
-        if split:  # a fresh optimizer knows nothing
+        if split:  # a new optimizer has no pairs
             optimizer = make([parameter], **options)
         optimizer.step(closure_of(parameter, optimizer))
         return parameter.detach()
@@ -176,7 +176,7 @@ def test_restart_forgets_and_no_restart_remembers(line_search):
 
 
 @pytest.mark.parametrize("line_search", SEARCHES)
-def test_its_state_carries_the_memory_over(line_search):
+def test_the_state_dict_holds_the_memory(line_search):
     parameter, copy = start().requires_grad_(), start().requires_grad_()
     options = {"iterations": 3, "restart": False, "line_search": line_search}
     optimizer, later = make([parameter], **options), make([copy], **options)
@@ -188,7 +188,7 @@ def test_its_state_carries_the_memory_over(line_search):
     assert torch.equal(copy, parameter)
 
 
-def test_the_last_evaluation_is_used_again_unless_a_parameter_was_written():
+def test_the_last_evaluation_is_reused_unless_a_parameter_was_written():
     parameter, losses = start().requires_grad_(), []
     optimizer = make([parameter], iterations=3)
     closure = closure_of(parameter, optimizer, losses)

@@ -3,7 +3,7 @@ import torch
 from glocalk.operators.sparse import SparseRatings
 
 
-def test_the_sparse_formulation_leaves_torch_s_threads_alone():
+def test_the_sparse_formulation_keeps_the_number_of_torch_threads():
     before = torch.get_num_threads()
     try:
         for threads in (2, 1):

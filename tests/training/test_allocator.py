@@ -19,7 +19,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
-def test_what_is_freed_is_used_again_without_page_faults():
+def test_freed_memory_is_reused_without_page_faults():
     faults = []
     for first in ("", "keep_what_is_freed()"):
         code = FAULTS.format(first=first)

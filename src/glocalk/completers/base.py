@@ -83,6 +83,17 @@ class Completer(Predictor):
                 ]
             )
 
+    def __repr__(self) -> str:
+        """The class with the options that differ from its defaults."""
+        defaults = self.Config.defaults()
+        options = self.config.model_dump()
+        changed = [
+            f"{name}={value!r}"
+            for name, value in options.items()
+            if name not in defaults or value != defaults[name]
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
     @property
     def schedule(self) -> dict[str, int]:
         """Number of epochs of each stage, in order; empty without epochs."""

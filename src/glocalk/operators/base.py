@@ -1,9 +1,9 @@
-"""What an auto-encoder over ratings needs of the rating matrix, behind four functions.
+"""The interface through which a network uses the rating matrix.
 
-The matrix R [items, users] never enters a network as such: it enters through `product`, its
-convolution through `convolved_product`, and the output layer meets it in `half_squared_error`, or
-in `outputs` where something comes between the layer and the error. A formulation (dense here;
-exact and sparse elsewhere) implements the four, and every network written on them runs on either.
+An auto-encoder never needs the matrix R [items, users] itself. Its input is `product`, or
+`convolved_product` for the convolved matrix; its output layer is compared with R in
+`half_squared_error`, or computed by `outputs` where an activation follows. Each formulation (dense,
+sparse, torch's sparse) implements these four methods exactly, so every network runs on each.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from glocalk.sparse.transpose import as_array
 
 
 class RatingOperator(ABC):
-    """Observed ratings R [items, users] as an operator on weights; all results differentiable.
+    """Observed ratings R [items, users] as an operator on weights; all results are differentiable.
 
     Attributes:
         shape: (items, users).
-        ratings: [n] the observed ratings, in an order of the operator's own.
+        ratings: [n] the observed ratings, in an order that the operator chooses.
     """
 
     shape: tuple[int, int]
@@ -31,7 +31,7 @@ class RatingOperator(ABC):
 
     @abstractmethod
     def product(self, weight: Tensor) -> Tensor:
-        """R W, missing ratings counting 0: weight [users, hidden] → [items, hidden]."""
+        """R W, where missing ratings are 0: weight [users, hidden] → [items, hidden]."""
 
     @abstractmethod
     def convolved_product(self, kernels: Sequence[Tensor], weight: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class RatingOperator(ABC):
             bias: [users] output bias.
 
         Returns:
-            Scalar, float64: a line search needs more digits of a large sum than float32 has.
+            A float64 scalar: a line search needs more digits of a large sum than float32 has.
         """
 
     @abstractmethod
@@ -83,7 +83,7 @@ def mean_prediction(hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     Returns:
         [items] pooled predictions, not clipped.
     """
-    # A sum's gradient is a view, where a mean's is a matrix of the weight's size.
+    # Not mean(): its gradient is a matrix of the weight's size, that of a sum is a view.
     mean_weight = weight.sum(dim=1) / weight.shape[1]
     return hidden @ mean_weight + bias.mean()
 
@@ -91,7 +91,7 @@ def mean_prediction(hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def predict_pairs(
     hidden: Tensor, weight: Tensor, bias: Tensor, users: Tensor, items: Tensor, chunk: int = 1024
 ) -> Tensor:
-    """Predictions hᵢ·wᵤ + bᵤ at the pairs asked for, and nowhere else.
+    """Predictions hᵢ·wᵤ + bᵤ of the given pairs, without the prediction matrix.
 
     Args:
         hidden: [items, hidden].
@@ -99,7 +99,7 @@ def predict_pairs(
         bias: [users].
         users: [pairs] user indices.
         items: [pairs] item indices.
-        chunk: pairs gathered at a time, which bounds the memory, where not on the CPU.
+        chunk: number of pairs computed at a time on other devices than the CPU; bounds the memory.
 
     Returns:
         [pairs] predictions, not clipped.

@@ -10,12 +10,11 @@ from torch import Tensor
 
 
 def global_convolution(matrix: Tensor, kernels: Sequence[Tensor]) -> Tensor:
-    """Rectified convolutions of a rating matrix with global kernels, one after another.
+    """Convolve a rating matrix with global kernels one after another, each followed by a ReLU.
 
         R⁽ˡ⁾ = ReLU(R⁽ˡ⁻¹⁾ ⊗ GK⁽ˡ⁾),   R⁽⁰⁾ = R
 
-    ⊗ is cross-correlation (the kernel is not flipped) with zeros around the matrix, so that the
-    shape stays.
+    ⊗ is cross-correlation (the kernel is not flipped) with zero padding, which keeps the shape.
 
     Args:
         matrix: [items, users] ratings, 0 where missing.
@@ -24,7 +23,7 @@ def global_convolution(matrix: Tensor, kernels: Sequence[Tensor]) -> Tensor:
     Returns:
         [items, users] convolved matrix.
 
-    Source: paper, Sec. 3.2; `usydnlp/Glocal_K`. Several layers: our reading of Table 2.
+    Source: paper, Sec. 3.2; `usydnlp/Glocal_K`. Several layers are our reading of Table 2.
     """
     image = matrix[None, None]
     for kernel in kernels:

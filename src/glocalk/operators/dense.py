@@ -1,4 +1,4 @@
-"""The dense formulation: the rating matrix and its mask as full matrices."""
+"""The dense formulation: full matrices, on any device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from glocalk.operators.convolution import global_convolution
 
 
 class DenseRatings(RatingOperator):
-    """The dense formulation: R and its mask as full matrices, every product a matrix product.
+    """R and the mask of its observed cells as full matrices.
 
     Args:
         users: [n] user index of each rating.
@@ -49,7 +49,7 @@ class DenseRatings(RatingOperator):
 class _MaskedError(torch.autograd.Function):
     """½ Σ e² with E = (H W + b − R) ⊙ observed; gradients E Wᵀ, Hᵀ E, Σᵢ e.
 
-    E is the one items × users matrix made; autograd would keep three.
+    E is the only items × users matrix that is allocated; autograd would keep three.
     """
 
     @staticmethod

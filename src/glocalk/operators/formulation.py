@@ -1,4 +1,4 @@
-"""Which formulation a rating matrix is computed with."""
+"""The choice of a formulation for a rating matrix."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from glocalk.errors import GlocalkError
 from glocalk.operators.base import RatingOperator
 from glocalk.operators.dense import DenseRatings
 from glocalk.operators.sparse import SparseRatings
-from glocalk.operators.torch_sparse import GatheredRatings
+from glocalk.operators.torch_sparse import TorchSparseRatings
 
 Formulation = Literal["auto", "sparse", "dense"]
 
-# On the CPU a matrix fuller than this is faster dense: a cell of a dense product costs 12 ns
-# where an entry of a sparse one costs 25 to 35.
+# On the CPU, dense is faster above this density: a cell of a dense product takes 12 ns, an entry
+# of a sparse product 25 to 35 ns.
 _DENSE_ABOVE = 0.35
-# Elsewhere dense products are far ahead of sparse ones, as long as some matrices of so many
-# cells fit: R, its mask, the prediction, its gradient.
+# On other devices dense is much faster, up to this number of cells, so that R, its mask, the
+# prediction and its gradient fit into memory.
 _DENSE_CELLS = 1 << 29
 
 
@@ -40,11 +40,10 @@ def make_operator(
         shape: (items, users).
         formulation: `sparse` and `dense` give the same values; `auto` takes the faster one:
             sparse on the CPU unless the matrix is well filled, dense on other devices unless
-            it is too large for that.
+            the matrix is too large for that.
 
     Raises:
-        GlocalkError: an unknown formulation, or `sparse` in a precision that it is not written
-            for.
+        GlocalkError: an unknown formulation, or `sparse` in a precision that it does not support.
     """
     if formulation not in get_args(Formulation):
         raise GlocalkError(
@@ -54,12 +53,12 @@ def make_operator(
     can_be_sparse = ratings.dtype in (torch.float32, torch.float64)
     if formulation == "sparse" and not can_be_sparse:
         raise GlocalkError(
-            f"The sparse formulation computes in float32 or float64, not in {ratings.dtype}: "
-            "take formulation=auto."
+            f"The sparse formulation supports float32 and float64, not {ratings.dtype}: use "
+            "formulation=auto."
         )
     on_cpu = ratings.device.type == "cpu"
     cells = shape[0] * shape[1]
     faster_dense = len(ratings) > _DENSE_ABOVE * cells if on_cpu else cells <= _DENSE_CELLS
     if formulation == "dense" or (formulation == "auto" and (faster_dense or not can_be_sparse)):
         return DenseRatings(users, items, ratings, shape)
-    return (SparseRatings if on_cpu else GatheredRatings)(users, items, ratings, shape)
+    return (SparseRatings if on_cpu else TorchSparseRatings)(users, items, ratings, shape)

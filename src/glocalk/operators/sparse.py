@@ -1,4 +1,7 @@
-"""The sparse formulation: the dense one's values and gradients from the observed entries alone."""
+"""The sparse formulation: compiled loops over the observed ratings, on the CPU.
+
+Values and gradients are those of the dense formulation.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +20,22 @@ from glocalk.sparse.convolution import convolve, dilate, entry_gradient, kernel_
 from glocalk.sparse.csr import CSR
 from glocalk.sparse.transpose import as_array, row_major
 
-# Above this share of live cells a product with the convolved matrix is made of full blocks of
-# rows: dense products run several times faster an entry than sparse ones.
+# Above this density of the convolved matrix, products with it are computed on full blocks of rows:
+# per entry, dense products are several times faster than sparse ones.
 DENSE_ABOVE = 0.4
 _BLOCK = 512  # rows
 
 
 class SparseRatings(RatingOperator):
-    """Observed ratings in both layouts, by item and by user; on the CPU.
+    """Observed ratings in two compressed layouts, by item and by user; on the CPU.
 
-    No items × users matrix is made, except in blocks of rows where the convolved matrix is well
-    filled.
+    No items × users matrix is allocated. Where the convolved matrix is well filled, it is expanded
+    to full rows, one block at a time.
 
     Args:
         users: [n] user index of each rating.
         items: [n] item index of each rating.
-        ratings: [n] values, float32 or float64, of the dtype to compute in.
+        ratings: [n] values of the dtype to compute in, float32 or float64.
         shape: (items, users).
     """
 
@@ -63,11 +66,11 @@ class SparseRatings(RatingOperator):
         return _Outputs.apply(self, hidden, weight.T, bias)  # type: ignore[no-any-return]
 
     def live_share(self, kernels: Sequence[Tensor]) -> float:
-        """Share of cells that are positive in the matrix convolved with `kernels`."""
+        """Share of positive cells in the matrix convolved with `kernels`."""
         return _convolve(self, kernels)[-1].density
 
     def cells(self, reach: int) -> tuple[CSR, CSR]:
-        """By item and by user, the cells that convolutions reaching so far can fill."""
+        """The cells within `reach` rows and columns of a rating: by item and by user."""
         if reach not in self._cells:
             self._cells[reach] = dilate(self.by_item, reach), dilate(self.by_user, reach)
         return self._cells[reach]
@@ -90,8 +93,9 @@ class _Product(torch.autograd.Function):
 class _HalfSquaredError(torch.autograd.Function):
     """½ Σ e² with e = hᵢ·wᵤ + bᵤ − r; gradients E W by hidden, Eᵀ H by weight, Σᵢ e by bias.
 
-    E holds the errors at the observed cells. Making the gradient by hidden while predicting,
-    from rows that are in the cache then, is slower: `csr.matmul` gains more from its registers.
+    E holds the errors at the observed cells. Computing the gradient by hidden together with the
+    predictions, while their rows are in the cache, is slower: `csr.matmul` gains more by keeping
+    its sums in registers.
     """
 
     @staticmethod
@@ -113,7 +117,7 @@ class _HalfSquaredError(torch.autograd.Function):
 
 
 class _Outputs(torch.autograd.Function):
-    """hᵢ·wᵤ + bᵤ at the observed cells; gradients as those of `_HalfSquaredError`."""
+    """hᵢ·wᵤ + bᵤ at the observed cells; gradients as in `_HalfSquaredError`."""
 
     @staticmethod
     def forward(
@@ -133,7 +137,7 @@ class _Outputs(torch.autograd.Function):
 
 
 def _output_gradients(ctx: Any, by_output: Array) -> tuple[None, Tensor, Tensor, Tensor]:
-    """Those by hidden, weight and bias, given those by the outputs at the observed cells."""
+    """Gradients by hidden, weight and bias, given those by the outputs at the observed cells."""
     hidden, weight = ctx.saved_tensors
     ratings: SparseRatings = ctx.ratings
     by_item = ratings.by_item.with_values(by_output)
@@ -151,11 +155,11 @@ def _output_gradients(ctx: Any, by_output: Array) -> tuple[None, Tensor, Tensor,
 
 
 class _ConvolvedProduct(torch.autograd.Function):
-    """R⁽ᴸ⁾ W on the live cells of R⁽ˡ⁾ = ReLU(R⁽ˡ⁻¹⁾ ⊗ GK⁽ˡ⁾).
+    """R⁽ᴸ⁾ W on the live (positive) cells of R⁽ˡ⁾ = ReLU(R⁽ˡ⁻¹⁾ ⊗ GK⁽ˡ⁾).
 
-    With G the gradient by the product, the one by W is R⁽ᴸ⁾ᵀ G and the one by a live cell (i, u)
-    of R⁽ᴸ⁾ is Gᵢ·Wᵤ; from there it goes back layer by layer. ReLU's derivative is 1 on live
-    cells, and all others have gradient 0.
+    Given the gradient G by the product, the gradient by W is R⁽ᴸ⁾ᵀ G and the one by a live cell
+    (i, u) of R⁽ᴸ⁾ is Gᵢ·Wᵤ; it is propagated back layer by layer. The derivative of the ReLU is 1
+    on live cells, and all other cells have gradient 0.
     """
 
     @staticmethod
@@ -171,8 +175,8 @@ class _ConvolvedProduct(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weight, *kernels = ctx.saved_tensors
-        # Given up as autograd gives up what it saved, for they are large; made again for another
-        # call.
+        # They are large, so they are released as autograd releases saved tensors. A second
+        # backward call computes them again.
         matrices = ctx.matrices or _convolve(ctx.ratings, kernels)
         ctx.matrices = None
         gradient_array = as_array(gradient)
@@ -190,7 +194,7 @@ class _ConvolvedProduct(torch.autograd.Function):
                 by_cell = entry_gradient(before, after, by_cell, as_array(kernel))
         del after, by_cell
         if not dense:
-            # R⁽ᴸ⁾ᵀ is Rᵀ convolved with the transposed kernels: cheaper than to transpose it.
+            # R⁽ᴸ⁾ᵀ is Rᵀ convolved with the transposed kernels, which is cheaper than transposing.
             transposed = _convolve(ctx.ratings, kernels, transposed=True)[-1]
             by_weight = torch.from_numpy(csr.matmul(transposed, gradient_array))
         return None, by_weight, *by_kernels
@@ -210,7 +214,7 @@ def _convolve(
 
 
 def _dense_gradients(live: CSR, gradient: Tensor, weight: Tensor) -> tuple[Tensor, Array]:
-    """Sᵀ G and (G Wᵀ) at the entries of S, a block of full rows at a time."""
+    """Sᵀ G, and G Wᵀ at the entries of S, one block of full rows at a time."""
     by_weight = torch.zeros_like(weight)
     by_cell = np.empty_like(live.values)
     for rows, block in _blocks(live):
@@ -220,7 +224,7 @@ def _dense_gradients(live: CSR, gradient: Tensor, weight: Tensor) -> tuple[Tenso
 
 
 def _blocks(matrix: CSR) -> Iterator[tuple[slice, Tensor]]:
-    """(range of rows, full rows [rows, columns]) one after another."""
+    """Yield (range of rows, full rows [rows, columns]) block by block."""
     for start in range(0, matrix.shape[0], _BLOCK):
         stop = min(start + _BLOCK, matrix.shape[0])
         yield slice(start, stop), torch.from_numpy(csr.fill_rows(matrix, start, stop))

@@ -1,4 +1,4 @@
-"""The sparse formulation on torch's own operations: any device, at more time and memory."""
+"""The sparse formulation with torch's sparse matrices: any device, but more time and memory."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from glocalk.operators.convolution import global_convolution
 _BLOCK = 512  # rows of the convolved matrix at a time
 
 
-class GatheredRatings(RatingOperator):
+class TorchSparseRatings(RatingOperator):
     """Observed ratings as torch sparse matrices, by item and by user.
 
-    The convolved matrix is made of full rows, some hundred at a time, and made again on the way
-    back rather than kept.
+    The convolved matrix is computed in blocks of full rows. They are not kept for the backward
+    pass but computed again.
 
     Args:
         users: [n] user index of each rating.
         items: [n] item index of each rating.
-        ratings: [n] values, float32 or float64, of the dtype and on the device to compute in.
+        ratings: [n] values, float32 or float64, of the dtype and on the device to compute on.
         shape: (items, users).
     """
 
@@ -35,7 +35,7 @@ class GatheredRatings(RatingOperator):
         self.shape = shape
         order = torch.argsort(items * shape[1] + users)
         self.users, self.items, self.ratings = users[order], items[order], ratings[order]
-        # The position among them of each rating in order of (user, item).
+        # Position of each rating in the order by (user, item).
         self.order = torch.argsort(self.users, stable=True)
         self.item_starts = _starts(self.items, shape[0])
         self.user_starts = _starts(self.users, shape[1])
@@ -68,9 +68,10 @@ class GatheredRatings(RatingOperator):
         return torch.cat(blocks) if blocks else weight.new_zeros(0, weight.shape[1])
 
     def _convolved_block(self, start: int, weight: Tensor, *kernels: Tensor) -> Tensor:
-        """Rows from `start` on of the convolved matrix, times the weight."""
+        """The block of rows of the convolved matrix that begins at `start`, times the weight."""
         stop = min(start + _BLOCK, self.shape[0])
-        # Rows beyond the matrix are zeros to every layer, so the surroundings end with it.
+        # The block and the rows around it that reach it. Beyond the matrix, every layer pads with
+        # zeros, so the range ends there.
         reach = sum(kernel.shape[0] // 2 for kernel in kernels)
         first, last = max(start - reach, 0), min(stop + reach, self.shape[0])
         entries = slice(int(self.item_starts[first]), int(self.item_starts[last]))
@@ -84,7 +85,7 @@ class _Product(torch.autograd.Function):
     """R W and its gradient Rᵀ G."""
 
     @staticmethod
-    def forward(ctx: Any, ratings: GatheredRatings, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, ratings: TorchSparseRatings, weight: Tensor) -> Tensor:
         ctx.ratings = ratings
         product: Tensor = torch.sparse.mm(ratings.by_item(ratings.ratings), weight)
         return product
@@ -92,7 +93,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        ratings: GatheredRatings = ctx.ratings
+        ratings: TorchSparseRatings = ctx.ratings
         return None, torch.sparse.mm(ratings.by_user(ratings.ratings), gradient)
 
 
@@ -104,7 +105,7 @@ class _Outputs(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, ratings: GatheredRatings, hidden: Tensor, weight: Tensor, bias: Tensor
+        ctx: Any, ratings: TorchSparseRatings, hidden: Tensor, weight: Tensor, bias: Tensor
     ) -> Tensor:
         ctx.ratings = ratings
         ctx.save_for_backward(hidden, weight)
@@ -114,7 +115,7 @@ class _Outputs(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
         hidden, weight = ctx.saved_tensors
-        ratings: GatheredRatings = ctx.ratings
+        ratings: TorchSparseRatings = ctx.ratings
         by_user = ratings.by_user(gradient)
         return (
             None,

@@ -1,1 +1,5 @@
-"""Optimizers: L-BFGS and its line search, weight averaging."""
+"""Optimizers.
+
+- `lbfgs.py`: full-batch L-BFGS, as in SciPy's L-BFGS-B or as in torch.
+- `line_search.py`: the line search of Moré and Thuente.
+"""

@@ -1,4 +1,4 @@
-"""Full-batch L-BFGS, an epoch at a time."""
+"""Full-batch L-BFGS, one epoch per step."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LineSearch = Literal["more_thuente", "strong_wolfe"]
 Closure = Callable[[], Tensor]
 Pair = tuple[Tensor, Tensor, float]  # s, y, s·y
 
-# L-BFGS-B's tests of convergence, at SciPy's defaults.
-_LEAST_DECREASE = 2.22e-9  # of the loss, relative
-_LEAST_GRADIENT = 1e-5  # of its largest component
+# Convergence tests of L-BFGS-B, with SciPy's defaults.
+_LEAST_DECREASE = 2.22e-9  # relative decrease of the loss
+_LEAST_GRADIENT = 1e-5  # largest component of the gradient
 
 _LINE = 16  # elements that fill at least one cache line of 64 bytes
 
@@ -29,40 +29,40 @@ def make_lbfgs(
     restart: bool,
     line_search: LineSearch,
 ) -> torch.optim.Optimizer:
-    """An L-BFGS whose every `step` is one epoch of `iterations` iterations.
+    """An L-BFGS optimizer, each `step` of which is one epoch of `iterations` iterations.
 
-    `iterations` counts iterations as SciPy's `maxiter` does, not evaluations of the loss.
+    `iterations` counts iterations like SciPy's `maxiter`, not evaluations of the loss.
 
     Args:
         parameters: what to optimize.
-        iterations: L-BFGS iterations a step.
+        iterations: L-BFGS iterations per step.
         memory: number of past (step, gradient change) pairs kept.
-        restart: forget the pairs at the start of each step, as the official code does, which
-            calls the minimizer afresh every epoch.
-        line_search: `more_thuente`, that of SciPy's L-BFGS-B, which the official code calls,
-            first step g/‖g‖₂; `strong_wolfe`, torch's L-BFGS with its cubic search, first step
-            min(1, 1/‖g‖₁)·g.
+        restart: forget the pairs at the start of each step. GLocal-K's official code does so,
+            because it calls the minimizer anew in each epoch.
+        line_search: `more_thuente` is the line search of SciPy's L-BFGS-B, which the official
+            code calls; its first step is g/‖g‖₂. `strong_wolfe` is torch's L-BFGS with its cubic
+            line search; its first step is min(1, 1/‖g‖₁)·g.
     """
     kind = LBFGS if line_search == "more_thuente" else TorchLBFGS
     return kind(parameters, iterations=iterations, memory=memory, restart=restart)
 
 
 class LBFGS(torch.optim.Optimizer):
-    """L-BFGS as SciPy's L-BFGS-B does it without bounds, on torch's vectors.
+    """L-BFGS as in SciPy's L-BFGS-B without bounds, on torch tensors.
 
         x ← x + t d,   d = −H g,   H from the pairs s = t d and y = g(x + t d) − g(x)
 
-    t is found by `more_thuente`, tried first at 1, or at 1/‖g‖₂ where there is no pair yet. A
-    step ends before its last iteration where the loss falls by less than 2.22·10⁻⁹ of itself,
-    or no component of the gradient exceeds 10⁻⁵.
+    `more_thuente` finds t, starting from 1, or from 1/‖g‖₂ if there is no pair yet. A step ends
+    before its last iteration if the loss decreases by less than 2.22·10⁻⁹ of its value, or if no
+    component of the gradient exceeds 10⁻⁵.
 
-    A step starts from the loss and gradient that the one before ended with, if no parameter was
-    written since: the closure must be a function of the parameters alone.
+    If no parameter has been written since the previous step, its last loss and gradient are
+    reused. The closure must therefore depend on nothing but the parameters.
 
     Args:
         parameters, iterations, memory, restart: see `make_lbfgs`.
 
-    Source: Liu and Nocedal (1989), Alg. 2.1; restarts and tests of convergence: L-BFGS-B 3.0.
+    Source: Liu and Nocedal (1989), Alg. 2.1; restarts and convergence tests: L-BFGS-B 3.0.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class LBFGS(torch.optim.Optimizer):
     ) -> None:
         super().__init__(parameters, {"iterations": iterations, "restart": restart})
         self._parameters: list[Tensor] = [p for g in self.param_groups for p in g["params"]]
-        # The pair of a step's last iteration serves the next step alone.
+        # The pair of a step's last iteration is used by the next step only.
         self._most = min(memory, iterations - 1) if restart else memory
         self._size = sum(p.numel() for p in self._parameters)
-        self._free: list[Tensor] = []  # vectors to overwrite
-        self._gradient: Tensor | None = None  # where the last step ended, and its loss
+        self._free: list[Tensor] = []  # vectors that may be overwritten
+        self._gradient: Tensor | None = None  # at the end of the last step, as is the loss
         self._loss = self._parameters[0].new_zeros(())
         self._versions: list[int] = []
 
@@ -144,7 +144,7 @@ class LBFGS(torch.optim.Optimizer):
         found_gradient: Tensor,
         start: Point,
     ) -> None:
-        """Keep the pair of an iteration, unless the curvature along it is not positive."""
+        """Keep the pair of an iteration if the curvature along it is positive."""
         epsilon = torch.finfo(direction.dtype).eps
         if found.slope - start.slope <= -epsilon * start.slope:
             return
@@ -156,22 +156,23 @@ class LBFGS(torch.optim.Optimizer):
         pairs.append((step, change, torch.dot(step, change).item()))
 
     def _forget(self, pairs: list[Pair]) -> None:
-        """Empty the list; its vectors may be overwritten."""
+        """Empty the list and release its vectors for reuse."""
         for step, change, _ in pairs:
             self._free += [step, change]
         pairs.clear()
 
     def _vector(self) -> Tensor:
-        """A vector as long as the parameters together, of any content.
+        """An uninitialized vector with one element for each element of the parameters.
 
-        All that a step can hold at a time are rows of one block, which comes and goes as a whole:
-        one by one they would leave holes among an evaluation's own arrays. With pairs that
-        outlive a step they are single, for a checkpoint of a row would hold the block.
+        All vectors that a step can hold at a time are rows of one block, so that memory is
+        allocated and freed as a whole; single vectors would leave holes between the arrays of an
+        evaluation. If pairs outlive a step, vectors are allocated one by one, because the
+        checkpoint of a row would contain the whole block.
         """
         if not self._free:
             rows = 2 * self._most + 4 if self.param_groups[0]["restart"] else 1
-            # Each row starts on a cache line, as arrays of their own do: torch adds up in an
-            # order that depends on that.
+            # Each row starts on a cache line, as a separately allocated tensor does: the order in
+            # which torch sums depends on the alignment.
             width = -(-self._size // _LINE) * _LINE
             self._free = list(self._parameters[0].new_empty(rows, width)[:, : self._size])
         return self._free.pop()
@@ -184,7 +185,7 @@ class LBFGS(torch.optim.Optimizer):
             torch.add(start.view_as(parameter), along.view_as(parameter), alpha=step, out=parameter)
 
     def _flat_gradient(self, out: Tensor) -> Tensor:
-        """The gradients as one vector, which takes their place."""
+        """The gradients as one vector; those of the parameters are released."""
         gradients = [
             (torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1)
             for p in self._parameters
@@ -210,7 +211,11 @@ def _newton(gradient: Tensor, pairs: list[Pair], *, out: Tensor) -> None:
 
 
 class TorchLBFGS(torch.optim.LBFGS):
-    """torch's L-BFGS with its strong-Wolfe search, restarted at each step on request."""
+    """torch's L-BFGS with its strong-Wolfe line search, optionally restarted at each step.
+
+    Args:
+        parameters, iterations, memory, restart: see `make_lbfgs`.
+    """
 
     def __init__(
         self, parameters: Iterable[Tensor], *, iterations: int, memory: int, restart: bool
@@ -218,8 +223,8 @@ class TorchLBFGS(torch.optim.LBFGS):
         super().__init__(
             parameters,
             max_iter=iterations,
-            # torch would stop an epoch short after 1.25 · max_iter evaluations; 25 an iteration
-            # is the most its line search makes.
+            # By default, torch ends a step after 1.25 · max_iter evaluations. Its line search
+            # makes at most 25 per iteration.
             max_eval=25 * iterations + 1,
             history_size=memory,
             line_search_fn="strong_wolfe",

@@ -1,4 +1,4 @@
-"""The line search of Moré and Thuente, as SciPy's L-BFGS-B uses it."""
+"""The line search of Moré and Thuente, as used by SciPy's L-BFGS-B."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-_DECREASE = 1e-3  # a step must lower the value by this share of what its first slope promises
-_CURVATURE = 0.9  # and leave at most this share of that slope
-_NARROWEST = 0.1  # relative width of an interval not worth dividing
+_DECREASE = 1e-3  # sufficient decrease: least share of the decrease that the first slope predicts
+_CURVATURE = 0.9  # curvature condition: largest remaining share of the first slope
+_NARROWEST = 0.1  # relative width at which an interval is not divided further
 _MOST_EVALUATIONS = 20
 
 
@@ -27,20 +27,19 @@ def more_thuente(
 
         φ(t) ≤ φ(0) + 10⁻³ t φ'(0),   |φ'(t)| ≤ 0.9 |φ'(0)|
 
-    Keeps an interval that holds such a step and shortens it by cubic and quadratic
-    interpolation; before there is one, extrapolates. The point returned is always the one
-    evaluated last.
+    The search extrapolates until an interval contains such a step, and then shortens the interval
+    by cubic and quadratic interpolation. The returned point is always the one evaluated last.
 
     Args:
-        evaluate: the point of a step t > 0.
-        start: the point of step 0, its slope negative.
-        first_step: the step tried first.
+        evaluate: returns the point of a step t > 0.
+        start: the point of step 0; its slope is negative.
+        first_step: the step to try first.
 
     Returns:
-        The point found, or the best that the interval, grown too narrow, has to offer; None
-        where 20 evaluations do not get that far.
+        The point found, or the best point of an interval that has become too narrow; None if
+        neither is reached within 20 evaluations.
 
-    Source: Moré and Thuente, ACM TOMS 20 (1994), 286; constants those of L-BFGS-B 3.0.
+    Source: Moré and Thuente, ACM TOMS 20 (1994), 286; the constants are those of L-BFGS-B 3.0.
     """
     promised = _DECREASE * start.slope
 
@@ -75,7 +74,7 @@ def more_thuente(
             best = trial
         bracketed = bracketed or crossed
         if bracketed:
-            # Two steps must shorten the interval by a third.
+            # If two steps have not shortened the interval by a third, bisect it.
             if abs(other.step - best.step) >= 0.66 * width_before:
                 step = best.step + (other.step - best.step) / 2
             width_before, width = width, abs(other.step - best.step)
@@ -115,7 +114,7 @@ def _next_step(
 
 
 def _cubic(base: Point, end: Point) -> tuple[float, bool]:
-    """Minimizer of the cubic through both points, and whether it lies from `end` past `base`."""
+    """Minimizer of the cubic through both points, and whether `base` lies between it and `end`."""
     theta = 3 * (base.value - end.value) / (end.step - base.step) + base.slope + end.slope
     scale = max(abs(theta), abs(base.slope), abs(end.slope))
     square = (theta / scale) ** 2 - (base.slope / scale) * (end.slope / scale)
@@ -125,13 +124,13 @@ def _cubic(base: Point, end: Point) -> tuple[float, bool]:
 
 
 def _quadratic(base: Point, end: Point) -> float:
-    """Minimizer of the parabola through both values with the slope of `base`."""
+    """Minimizer of the parabola through both values that has the slope of `base`."""
     length = end.step - base.step
     return base.step + base.slope / ((base.value - end.value) / length + base.slope) / 2 * length
 
 
 def _secant(base: Point, end: Point) -> float:
-    """Where the slope, linear between both points, is 0."""
+    """Where the linear interpolation of both slopes is 0."""
     return base.step + base.slope / (base.slope - end.slope) * (end.step - base.step)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glocalk.errors import GlocalkError
 from glocalk.files import write_atomically
+from glocalk.records.schema import SCHEMA_VERSION, refuse_other_schema
 
 
 class _Part(BaseModel):
@@ -74,6 +76,7 @@ class ScalingPoint(_Part):
 class Bench(_Part):
     """Everything measured, each part with its origin."""
 
+    schema_version: Literal[2] = SCHEMA_VERSION
     origins: dict[str, Origin] = {}  # by part: evaluations, trainings, scaling
     evaluations: list[Evaluation] = []
     trainings: list[WholeTraining] = []
@@ -93,7 +96,9 @@ class Bench(_Part):
         if not path.exists():
             return cls()
         try:
-            return cls.model_validate_json(path.read_text())
+            text = path.read_text()
+            refuse_other_schema(path, text)
+            return cls.model_validate_json(text)
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             raise GlocalkError(
                 f"'{path}' is not a complete benchmark: remove it and run `make bench`."

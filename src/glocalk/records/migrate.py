@@ -1,4 +1,6 @@
-"""Migrates records and searches of an older schema; errors, epochs and times stay as they are.
+"""Migrates records, searches and benchmarks of an older schema to the current one.
+
+Errors, epochs and times stay as they are.
 
 Schema 1 → 2:
 
@@ -15,17 +17,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from glocalk.errors import GlocalkError
+from glocalk.records.benchmark import Bench
 from glocalk.records.identity import config_hash, run_key, search_identity, without_target
 from glocalk.records.run import Record
-from glocalk.records.schema import SCHEMA_VERSION
+from glocalk.records.schema import SCHEMA_VERSION, version_of
 from glocalk.records.search import Search
 
-# Old name of an option → new name.
+# Old name of an option or key → new name.
 _OPTIONS = {
     "regularisation": "regularization",
     "bias_regularisation": "bias_regularization",
@@ -33,6 +36,7 @@ _OPTIONS = {
     "max_neighbours": "max_neighbors",
     "factors": "rank",
     "training_1": "selection",
+    "optimiser_seconds": "optimizer_seconds",
 }
 # Model → options that its older records lack.
 _ADDED: dict[str, dict[str, Any]] = {"igmc": {"aggregation": "sum"}}
@@ -80,11 +84,24 @@ def migrate_search(old: Mapping[str, Any]) -> dict[str, Any]:
     return new
 
 
-def migrate_folder(folder: Path) -> list[str]:
-    """Migrate every record and search below `folder`, in place. A second call changes nothing.
+def migrate_benchmark(old: Mapping[str, Any]) -> dict[str, Any]:
+    """A benchmark in the current schema; the argument as in `migrate_record`."""
+    if "schema_version" in old:
+        return dict(old)
+    new = {"schema_version": 2, **old}
+    new["trainings"] = [
+        {**training, "stages": [_renamed(stage) for stage in training["stages"]]}
+        for training in old.get("trainings", ())
+    ]
+    new["scaling"] = [_renamed(point) for point in old.get("scaling", ())]
+    return new
 
-    The folder of a run is renamed, because its name holds the hash of the config. Files that are
-    not records are left alone.
+
+def migrate_folder(folder: Path) -> list[str]:
+    """Migrate every record, search and benchmark below `folder`, in place.
+
+    A second call changes nothing. The folder of a run is renamed, because its name holds the hash
+    of the config. Other files are left alone.
 
     Returns:
         A sentence for each file that was changed or could not be.
@@ -97,15 +114,10 @@ def migrate_folder(folder: Path) -> list[str]:
     said: list[str] = []
     for path in sorted(folder.glob("**/*.json")):
         content = _content(path)
-        if content is None or content.get("format") != 1:
+        if content is None or version_of(content) != 1:
             continue
-        is_search = "trials" in content
-        migrate: Callable[[Mapping[str, Any]], dict[str, Any]] = (
-            migrate_search if is_search else migrate_record
-        )
-        kind = Search if is_search else Record
         try:
-            record = kind.model_validate(migrate(content))
+            record = _migrated(content)
         except (KeyError, TypeError, ValueError) as error:
             kind_of_error = type(error).__name__
             said.append(f"Left alone: '{path}' is not a complete record ({kind_of_error}).")
@@ -115,6 +127,14 @@ def migrate_folder(folder: Path) -> list[str]:
         if isinstance(record, Record) and path.name == "record.json":
             said += _rename_run(path.parent, record)
     return said
+
+
+def _migrated(content: Mapping[str, Any]) -> Record | Search | Bench:
+    if "origins" in content:
+        return Bench.model_validate(migrate_benchmark(content))
+    if "trials" in content:
+        return Search.model_validate(migrate_search(content))
+    return Record.model_validate(migrate_record(content))
 
 
 def _rename_run(folder: Path, record: Record) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from glocalk.errors import GlocalkError
 
@@ -33,13 +34,21 @@ def refuse_other_schema(path: Path, text: str) -> None:
 
 
 def schema_of(text: str) -> int | None:
-    """The schema version of a record; None where the text names none."""
+    """The schema version of a record, search or benchmark; None if the text is none of these."""
     try:
         content = json.loads(text)
     except ValueError:
         return None
-    found = content.get("schema_version", content.get("format")) if isinstance(content, dict) else 0
-    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
+    return version_of(content) if isinstance(content, dict) else None
+
+
+def version_of(content: Mapping[str, Any]) -> int | None:
+    """The schema version of a parsed record, search or benchmark; None if it is none of these."""
+    # Benchmarks of schema 1 name no version.
+    found = content.get(
+        "schema_version", content.get("format", 1 if "origins" in content else None)
+    )
+    return found if type(found) is int and found > 0 else None
 
 
 def migrate_command(folder: Path) -> str:

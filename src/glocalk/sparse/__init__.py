@@ -1,1 +1,8 @@
-"""Compiled sparse kernels (numba) on arrays. No autograd, no models."""
+"""Compiled kernels (numba) for sparse matrices, on NumPy arrays. No autograd, no models.
+
+- `compiled.py`: how loops are compiled, and what they share.
+- `csr.py`: matrices in compressed rows, and their products.
+- `convolution.py`: convolution of a sparse matrix, and its gradients.
+- `lanes.py`: the inner loop of products, in vector registers.
+- `transpose.py`: parallel transposition.
+"""

@@ -1,7 +1,7 @@
-"""How loops over arrays are compiled, and what such loops share.
+"""How loops over arrays are compiled, and what the loops share.
 
-Arrays are NumPy's; torch tensors on the CPU share their memory with them. Loops use torch's number
-of threads, and give the same bits for the same input and number of threads.
+Loops take NumPy arrays, which share memory with torch tensors on the CPU. They use as many threads
+as torch does, and give the same bits for the same input and number of threads.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 
-# Ranges of rows that a loop is divided into; fixed, so that sums do not depend on threads.
+# Number of row ranges that a loop is divided into. It is fixed, so that sums do not depend on the
+# number of threads.
 PARTS = 32
-CACHE = 3 << 18  # bytes of a 1 MiB second-level cache that a dense part may fill
+CACHE = 3 << 18  # bytes that a dense block may fill of a second-level cache of 1 MiB
 
-# The compiler may make two versions of a loop that stores, and choose by where the arrays lie in
-# memory: it must not reorder sums there, or the last bits would be left to chance. Sums stand in
-# functions of their own, which store nothing and may be reordered.
+# The compiler may make two versions of a loop that stores, and choose between them by the addresses
+# of the arrays. It must not reorder sums in such a loop, or the last bits would depend on the
+# addresses. Sums that may be reordered are therefore in separate functions, which store nothing.
 _KEEP_ORDER = {"contract", "nnan", "ninf", "nsz"}
 compile_ = numba.njit(fastmath=_KEEP_ORDER, cache=True, nogil=True, error_model="numpy")
 parallel = numba.njit(
@@ -30,12 +31,12 @@ summing = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
 
 
 def use_threads() -> int:
-    """As many threads as torch uses, from now on numba's number too."""
+    """Set numba's number of threads to torch's, as far as numba has them; return it."""
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     wanted = torch.get_num_threads()
     threads = min(wanted, most)
     numba.set_num_threads(threads)
-    # Where numba starts its threads it sets OpenMP's number to `most`, which is torch's too.
+    # When numba starts its threads, it sets OpenMP's number to `most`, and thereby torch's.
     if torch.get_num_threads() != wanted:
         torch.set_num_threads(wanted)
     return threads
@@ -43,7 +44,7 @@ def use_threads() -> int:
 
 @summing
 def dot(left: Array, right: Array) -> Any:
-    """Σ left right, of two rows."""
+    """Dot product of two rows."""
     total = left.dtype.type(0)
     for j in range(len(left)):
         total += left[j] * right[j]

@@ -1,6 +1,6 @@
-"""Convolution of a sparse matrix, an image most of whose pixels are 0, and its gradients.
+"""Convolution of a sparse matrix, as an image with few nonzero pixels, and its gradients.
 
-Exact, at a cost that grows with the entries; see `nn/csr.py` for the matrices.
+Exact; the time is proportional to the number of entries. `csr.py` defines the matrices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from glocalk.sparse.csr import CSR
 
 
 def dilate(matrix: CSR, reach: int) -> CSR:
-    """The cells at most `reach` rows and columns from an entry; without values."""
+    """The cells within `reach` rows and columns of an entry, without values."""
     rows, columns = matrix.shape
     counts = np.empty(rows, np.int64)
     arguments = matrix.starts, matrix.stops, matrix.columns, columns, reach, matrix.parts(PARTS)
@@ -28,12 +28,12 @@ def dilate(matrix: CSR, reach: int) -> CSR:
 
 
 def convolve(matrix: CSR, kernel: Array, cells: CSR) -> CSR:
-    """ReLU(S ⊗ K), cross-correlation with zeros around: the positive ones of `cells`.
+    """The positive entries of S ⊗ K, a cross-correlation with zero padding: ReLU(S ⊗ K).
 
     Args:
         matrix: [rows, columns].
         kernel: [t, t], t odd.
-        cells: at least those that K reaches from the entries of S, see `dilate`.
+        cells: where to look; at least the cells that K reaches from entries of S, see `dilate`.
     """
     live = np.empty(len(cells.columns), np.int32)
     values = np.empty(len(cells.columns), matrix.values.dtype)
@@ -85,7 +85,7 @@ def _gathered_dot(
 def _mark_row(
     starts: Array, stops: Array, columns: Array, reach: int, row: int, marks: Array
 ) -> None:
-    """Mark the cells of `row` within `reach` of an entry; `marks` begins at column −reach."""
+    """Mark the cells of `row` within `reach` of an entry; marks[0] is column −reach."""
     marks[:] = 0
     for source in range(max(row - reach, 0), min(row + reach + 1, len(starts))):
         for k in range(starts[source], stops[source]):
@@ -133,13 +133,13 @@ def _convolve(
     size = kernel.shape[0]
     half = size // 2
     for part in prange(len(parts) - 1):
-        sums = np.empty(width + 2 * half, values.dtype)  # begins at column −half
+        sums = np.empty(width + 2 * half, values.dtype)  # sums[0] is column −half
         for row in range(parts[part], parts[part + 1]):
             sums[:] = 0
             for a in range(size):
                 source = row + a - half
                 if 0 <= source < len(starts):
-                    # Column c takes S[source, c + b − half] · K[a, b].
+                    # Column c receives S[source, c + b − half] · K[a, b].
                     for b in range(size):
                         factor, shift = kernel[a, b], 2 * half - b
                         for k in range(starts[source], stops[source]):
@@ -148,7 +148,7 @@ def _convolve(
             for at in range(cell_starts[row], cell_stops[row]):
                 cell = cells[at]
                 value = sums[cell + half]
-                # Written always, kept if positive: no branch to mispredict.
+                # Always written, but kept only if positive: this avoids a branch.
                 live[k] = cell
                 live_values[k] = value
                 k += value > 0
@@ -163,7 +163,7 @@ def _kernel_gradient(
     size = sums.shape[1]
     half = size // 2
     for part in prange(len(parts) - 1):
-        spread = np.zeros(width + 2 * half, gradient.dtype)  # begins at column −half
+        spread = np.zeros(width + 2 * half, gradient.dtype)  # spread[0] is column −half
         for row in range(parts[part], parts[part + 1]):
             for k in range(live_starts[row], live_stops[row]):
                 spread[live[k] + half] = gradient[k]
@@ -186,12 +186,12 @@ def _entry_gradient(
     size = kernel.shape[0]
     half = size // 2
     for part in prange(len(parts) - 1):
-        spread = np.zeros(width + 2 * half, gradient.dtype)  # begins at column −half
+        spread = np.zeros(width + 2 * half, gradient.dtype)  # spread[0] is column −half
         for row in range(parts[part], parts[part + 1]):
             for k in range(starts[row], stops[row]):
                 by_entry[k] = 0
             for a in range(size):
-                # The entry enters the convolved row `row − a + half` with K[a, ·].
+                # The entry contributes to the convolved row `row − a + half` through K[a, ·].
                 target = row - a + half
                 if 0 <= target < len(live_starts):
                     for k in range(live_starts[target], live_stops[target]):

@@ -1,11 +1,11 @@
-"""Sparse matrices in compressed rows, and the few products that models need of them.
+"""Sparse matrices in compressed rows, and their products with dense matrices.
 
-Every operation is exact and costs time with the entries of the matrix.
+Every operation is exact, and its time is proportional to the number of entries.
 
-What bounds a product with an m × 500 matrix is not arithmetic but the cache: each entry of S
-touches one row of it. So each operation walks over a part of the dense matrix that stays in the
-second-level cache: `matmul` over 32 of its columns at a time, which it adds up in registers,
-`sampled_product` over a few hundred of its rows.
+A product with an m × 500 matrix is bound by the cache, not by arithmetic: each entry of S reads one
+row of the dense matrix. So each operation works on a block of the dense matrix that fits into the
+second-level cache: `matmul` on 32 columns at a time, summed in registers, `sampled_product` on a
+few hundred rows.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from glocalk.sparse.lanes import LANES, add_rows
 
 @dataclass(frozen=True, eq=False)
 class CSR:
-    """A matrix [rows, columns] of which only some entries are stored, row after row.
+    """A sparse matrix [rows, columns] whose entries are stored row by row.
 
     Attributes:
         starts: [rows] position of each row's first entry.
-        stops: [rows] position after each row's last entry; room may follow.
+        stops: [rows] position after each row's last entry; unused room may follow.
         columns: [room] int32, ascending within a row.
         values: [room] float32 or float64.
         shape: (rows, columns).
@@ -65,15 +65,15 @@ class CSR:
 
     @property
     def density(self) -> float:
-        """Share of cells with an entry."""
+        """Share of cells that have an entry."""
         return self.entries / max(self.shape[0] * self.shape[1], 1)
 
     def with_values(self, values: Array) -> CSR:
-        """Other values at the same cells."""
+        """A matrix with the same cells and other values."""
         return CSR(self.starts, self.stops, self.columns, values, self.shape)
 
     def parts(self, count: int) -> Array:
-        """Bounds [count + 1] of ranges of rows that hold about equally many entries."""
+        """Bounds [count + 1] of row ranges with about the same number of entries."""
         before = np.concatenate([[0], np.cumsum(self.stops - self.starts)])
         bounds = np.searchsorted(before, np.linspace(0, before[-1], count + 1))
         bounds[0], bounds[-1] = 0, self.shape[0]
@@ -86,7 +86,7 @@ def matmul(matrix: CSR, dense: Array) -> Array:
     (rows, columns), width = matrix.shape, dense.shape[1]
     slabs = -(-width // LANES)
     height = min(columns, CACHE // (LANES * dense.itemsize))
-    # torch aligns its memory to cache lines, NumPy does not.
+    # Allocated by torch, which aligns memory to cache lines, unlike NumPy.
     dtype = torch.from_numpy(dense[:0]).dtype
     panels = torch.empty((threads, max(height, 1), LANES), dtype=dtype).numpy()
     product = torch.empty((rows, width), dtype=dtype).numpy()
@@ -105,7 +105,7 @@ def matmul(matrix: CSR, dense: Array) -> Array:
 
 
 def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
-    """L Rᵀ at the entries of `pattern`: [rows, width], [columns, width] → [room]."""
+    """L Rᵀ at the entries of `pattern` only: [rows, width], [columns, width] → [room]."""
     samples = np.empty(len(pattern.values), left.dtype)
     _sampled_product(
         pattern.starts,
@@ -122,7 +122,7 @@ def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
 
 
 def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Array:
-    """Lᵣ·R꜀ of each pair (rows[k], columns[k]): [n, width], [m, width] → [pairs]."""
+    """Lᵣ·R꜀ for each pair (rows[k], columns[k]): [n, width], [m, width] → [pairs]."""
     products = np.empty(len(rows), left.dtype)
     use_threads()
     _pair_products(left, right, rows, columns, products)
@@ -130,7 +130,7 @@ def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Arr
 
 
 def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
-    """Predictions `samples` + bias [columns], less the ratings: ½ Σ e², and e [room]."""
+    """Errors e [room] of the predictions `samples` + bias [columns]: ½ Σ e², and e."""
     bounds = ratings.parts(PARTS)
     squares, off = np.zeros(PARTS), np.empty_like(samples)
     use_threads()
@@ -142,7 +142,7 @@ def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
 
 
 def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
-    """The matrix with values[order] as its entries, and their sum in each row."""
+    """The matrix with values[order] as its entries, and the sum of each row."""
     permuted, sums = np.empty(len(order), values.dtype), np.empty(matrix.shape[0], values.dtype)
     use_threads()
     _permute(matrix.starts, matrix.stops, order, values, matrix.parts(PARTS), permuted, sums)
@@ -150,7 +150,7 @@ def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
 
 
 def fill_rows(matrix: CSR, first: int, last: int) -> Array:
-    """Rows first … last − 1 in full: [last − first, columns]."""
+    """Rows first … last − 1 as a dense block: [last − first, columns]."""
     block = np.zeros((last - first, matrix.shape[1]), matrix.values.dtype)
     use_threads()
     _fill_rows(matrix.starts, matrix.stops, matrix.columns, matrix.values, first, block)
@@ -158,7 +158,7 @@ def fill_rows(matrix: CSR, first: int, last: int) -> Array:
 
 
 def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
-    """Set values [room] at the entries of rows `first` … to those of `block` [·, columns]."""
+    """Gather the entries of rows `first` … from `block` [·, columns] into values [room]."""
     use_threads()
     _take_entries(matrix.starts, matrix.stops, matrix.columns, first, block, values)
 
@@ -167,7 +167,7 @@ def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
 def _four_dots(
     row: Array, w: Array, x: Array, y: Array, z: Array
 ) -> tuple[float, float, float, float]:
-    """Products of a row with four others at a time: it is loaded a quarter as often."""
+    """Dot products of a row with four others at a time, so that it is loaded less often."""
     zero = row.dtype.type(0)
     a, b, c, d = zero, zero, zero, zero
     for j in range(len(row)):
@@ -199,10 +199,10 @@ def _matmul(
     starts: Array, stops: Array, columns: Array, values: Array, parts: Array, dense: Array,
     panels: Array, cursors: Array, product: Array,
 ) -> None:  # fmt: skip
-    """A task is a range of rows times LANES columns of `dense`, copied to a panel.
+    """Each task multiplies a range of rows by LANES columns of `dense`, copied to a panel.
 
-    Where `dense` has more rows than a panel, it is taken in several and `cursors` remember how
-    far each row of the matrix has come.
+    If `dense` has more rows than a panel, the task uses several panels in turn, and `cursors` hold
+    the next entry of each row of the matrix.
     """
     threads, height = panels.shape[0], panels.shape[1]
     rows, width = dense.shape
@@ -265,7 +265,7 @@ def _sampled_product(
     starts: Array, stops: Array, columns: Array, parts: Array, left: Array, right: Array,
     height: int, cursor: Array, samples: Array,
 ) -> None:  # fmt: skip
-    """Each thread takes a range of rows, and for all of them `height` rows of `right` at a time."""
+    """Each thread multiplies a range of rows by `height` rows of `right` at a time."""
     for part in prange(len(parts) - 1):
         for row in range(parts[part], parts[part + 1]):
             cursor[row] = starts[row]

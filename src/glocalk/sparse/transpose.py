@@ -1,4 +1,4 @@
-"""Matrices row by row in memory, on all threads: torch transposes on one."""
+"""Conversion to row-major memory, on all threads; torch transposes on one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor
 
 from glocalk.sparse.compiled import Array, parallel, use_threads
 
-_TILE = 32  # rows and columns moved at a time: their lines stay in the first-level cache
+_TILE = 32  # rows and columns copied at a time; a tile fits into the first-level cache
 
 
 def row_major(tensor: Tensor) -> Tensor:
-    """As `tensor.contiguous()`, without gradient, and faster where that transposes a matrix."""
+    """Like `tensor.contiguous()`, but without gradient, and faster for a transposed matrix."""
     tensor = tensor.detach()
     transposed = tensor.dim() == 2 and tensor.T.is_contiguous() and not tensor.is_contiguous()
     if not transposed or tensor.device.type != "cpu":
@@ -26,7 +26,7 @@ def row_major(tensor: Tensor) -> Tensor:
 
 
 def as_array(tensor: Tensor) -> Array:
-    """The tensor as compiled loops take it: on the CPU, row by row, without gradient."""
+    """A tensor on the CPU as a row-major array, for compiled loops."""
     return row_major(tensor).numpy()
 
 

@@ -1,4 +1,4 @@
-"""What the C library does with memory that is freed; nothing where it is not glibc."""
+"""What the C library does with freed memory. Without glibc, these functions do nothing."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
 def return_free_memory() -> None:
-    """Give back what earlier work freed: glibc keeps it, in pieces too small for a stage's vectors.
+    """Return to the system what earlier work has freed.
 
-    On MovieLens 1M that is up to 600 MB, the L-BFGS memory of the stage before.
+    glibc keeps it, in pieces too small for the vectors of a stage. On MovieLens 1M that is up to
+    600 MB, the L-BFGS memory of the previous stage.
     """
     if _is_glibc():
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def keep_what_is_freed() -> None:
-    """From here on, keep freed blocks for the next evaluation rather than give them back at once.
+    """From here on, keep freed blocks for reuse instead of returning them at once.
 
-    An evaluation makes and frees a dozen matrices of some megabytes. Given back, each costs a
-    page fault for every 4 KB when it is made again: a tenth of a fine-tuning evaluation on
-    Douban. Blocks above 128 MB go on being given back, so that they never leave holes.
+    An evaluation of the loss allocates and frees a dozen matrices of some megabytes. A returned
+    matrix costs a page fault for every 4 KB when it is allocated again: a tenth of a fine-tuning
+    evaluation on Douban. Blocks above 128 MB are still returned, so that they never leave holes.
     """
     if _is_glibc():
         library = ctypes.CDLL(None)

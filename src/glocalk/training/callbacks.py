@@ -1,4 +1,4 @@
-"""What happens at the start and the end of an epoch: seeding, evaluation, checkpoints."""
+"""Lightning callbacks that run at the start and the end of an epoch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from glocalk.training.context import FitContext, PredictPairs
 
 
 class TimedCheckpoints(ModelCheckpoint):
-    """Skips checkpoints that follow too soon: an epoch may take less time than saving it."""
+    """Saves at most one checkpoint in a given time, because saving may take longer than an epoch.
+
+    The last epoch is always saved.
+
+    Args:
+        seconds: least time between two checkpoints.
+        **options: options of `ModelCheckpoint`.
+    """
 
     def __init__(self, seconds: float, **options: Any) -> None:
         super().__init__(**options)
@@ -31,9 +38,14 @@ class TimedCheckpoints(ModelCheckpoint):
 class EpochEnds(Callback):
     """Seeds each epoch, and lets the observer evaluate at its end.
 
-    Every epoch starts from a seed of its own, so that a resumed stage draws the same random
-    numbers as an uninterrupted one. The observer's metrics go to the loggers alone: logged through
-    the module, they would be visible to it.
+    Each epoch has its own seed, so that a resumed stage draws the same random numbers as an
+    uninterrupted one. The observer's metrics go directly to the loggers: if they were logged
+    through the module, the module could read them.
+
+    Args:
+        stage: name of the stage.
+        context: seed and observer.
+        predict: what the observer evaluates.
     """
 
     def __init__(self, stage: str, context: FitContext, predict: PredictPairs) -> None:

@@ -1,4 +1,4 @@
-"""What a completer is given beside its training ratings."""
+"""What a completer is given besides its training ratings."""
 
 from __future__ import annotations
 

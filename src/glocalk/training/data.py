@@ -1,4 +1,4 @@
-"""Data modules: what one epoch trains on."""
+"""Data modules: what a training step is given."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from glocalk.operators.formulation import Formulation, make_operator
 
 
 class FullBatch(lightning.LightningDataModule):
-    """The whole rating matrix as the one batch of an epoch, an operator where the model is.
+    """The whole rating matrix as the single batch of an epoch.
+
+    The batch is a `RatingOperator` on the device and in the precision of the trained module.
 
     Args:
-        train: the ratings.
+        train: the training ratings.
         formulation: how the operator computes, see `make_operator`.
     """
 
@@ -25,21 +27,25 @@ class FullBatch(lightning.LightningDataModule):
         self.train, self.formulation = train, formulation
         self._operators: dict[tuple[torch.device, torch.dtype], RatingOperator] = {}
 
-    def train_dataloader(self) -> DataLoader[int]:
-        # One batch, which the hook below puts the operator in the place of: Lightning would walk
-        # through the matrix itself to convert its parts.
-        return DataLoader([0], batch_size=None)  # type: ignore[arg-type]
+    def train_dataloader(self) -> DataLoader[RatingOperator]:
+        """A loader of one batch.
 
-    def transfer_batch_to_device(
-        self, batch: int, device: torch.device, dataloader_idx: int
-    ) -> RatingOperator:
-        """Lightning's hook: the batch on the model's device is the operator there."""
-        del batch, device, dataloader_idx  # there is one of each
-        assert self.trainer is not None
-        return self.operator(self.trainer.lightning_module)
+        The Trainer asks for it after it has moved and converted the module, so the operator is
+        made where it is used, and Lightning passes it on as it is.
+        """
+        if self.trainer is None:
+            raise RuntimeError("FullBatch makes its loader for a Trainer: call trainer.fit.")
+        batches = [self.operator(self.trainer.lightning_module)]
+        # A loader draws a seed whenever it is iterated; with its own generator it leaves torch's
+        # global one alone.
+        return DataLoader(
+            batches,  # type: ignore[arg-type]
+            batch_size=None,
+            generator=torch.Generator(),
+        )
 
     def operator(self, module: nn.Module) -> RatingOperator:
-        """The operator on the device and in the precision of `module`, made once."""
+        """The operator on the device and in the precision of `module`; made once and kept."""
         like = next(module.parameters())
         key = like.device, like.dtype
         if key not in self._operators:

@@ -1,4 +1,4 @@
-"""Stages: LightningModules that a completer trains one after another, each of them resumable."""
+"""Stages: the LightningModules that a completer trains one after another, each resumable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Stage:
     """One LightningModule and how it is trained.
 
     Attributes:
-        name: as in curves, checkpoints and logs.
+        name: its name in curves, checkpoints and logs.
         module: the module; it logs the loss that it minimizes as `loss`.
         epochs: number of epochs, at least 1.
         trainer: Trainer options of this stage, which take precedence over those of the run.
@@ -38,16 +38,22 @@ class Stage:
 def run_stage(
     stage: Stage, data: lightning.LightningDataModule, context: FitContext, predict: PredictPairs
 ) -> None:
-    """Train `stage`, from its last checkpoint where `context.folder` holds one.
+    """Train `stage`, from its last checkpoint if `context.folder` holds one.
 
-    After each epoch the observer evaluates `predict`, and then a checkpoint replaces the previous
-    one if that is at least `context.checkpoint_seconds` old. The checkpoint of a finished stage is
-    loaded, and nothing is trained. A damaged checkpoint is renamed to `….ckpt.damaged`, and the
-    stage starts again.
+    After each epoch the observer evaluates `predict`; then a checkpoint replaces the previous one
+    if that is at least `context.checkpoint_seconds` old. If the stage has been finished before,
+    its checkpoint is loaded and nothing is trained. A damaged checkpoint is renamed to
+    `….ckpt.damaged`, and the stage starts again.
+
+    Args:
+        stage: what to train.
+        data: its batches.
+        context: seed, observer, checkpoint folder and Trainer options.
+        predict: the completer's `predict_pairs`.
     """
     return_free_memory()
     keep_what_is_freed()
-    gc.freeze()  # the collection below need not look at what exists already
+    gc.freeze()  # so that the collection below skips the objects that exist now
     callbacks: list[Callback] = [*stage.callbacks, EpochEnds(stage.name, context, predict)]
     checkpoint = None
     if context.folder is not None:
@@ -75,7 +81,7 @@ def run_stage(
     trainer = lightning.Trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
     resume = checkpoint if checkpoint is not None and usable(checkpoint) else None
     trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
-    # Lightning's objects refer to each other, and the trainer to the optimizer's vectors.
+    # Lightning's objects form reference cycles, which hold the optimizer's vectors.
     stage.module.trainer = data.trainer = None
     del trainer
     gc.collect()

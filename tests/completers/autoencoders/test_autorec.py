@@ -26,15 +26,11 @@ MATRIX[TRAIN.users, TRAIN.items] = TRAIN.ratings
 ACTIVATIONS = [(f, g) for f in ("identity", "sigmoid") for g in ("identity", "sigmoid")]
 
 
-def settings(**options):
+def config_of(**options):
     defaults = {
-        "rows": "items",
         "hidden_size": 6,
-        "hidden_activation": "sigmoid",
-        "output_activation": "identity",
         "regularization": 0.7,
         "train": {"epochs": 3, "iterations": 4},
-        "lbfgs": {"restart": False},
         "formulation": "sparse",
     }
     return AutoRecConfig.check({**defaults, **options}, "model")
@@ -68,9 +64,9 @@ def literal_loss(matrix, v, w, mu, b, f, g, regularization):
 @pytest.mark.parametrize("formulation", ["sparse", "dense"])
 @pytest.mark.parametrize("rows", ["items", "users"])
 @pytest.mark.parametrize(("f", "g"), ACTIVATIONS)
-def test_loss_and_gradient_are_those_of_the_dense_equations(f, g, rows, formulation):
+def test_loss_and_gradient_match_the_dense_equations(f, g, rows, formulation):
     matrix = torch.tensor(MATRIX.T if rows == "items" else MATRIX)
-    config = settings(output_activation=f, hidden_activation=g)
+    config = config_of(output_activation=f, hidden_activation=g)
     generator = torch.Generator().manual_seed(1)
     network = AutoRecNetwork(matrix.shape[1], config, generator).double()
     with torch.no_grad():
@@ -99,8 +95,8 @@ def test_loss_and_gradient_are_those_of_the_dense_equations(f, g, rows, formulat
 
 @pytest.mark.parametrize("rows", ["items", "users"])
 @pytest.mark.parametrize(("f", "g"), ACTIVATIONS)
-def test_it_predicts_by_the_equation_of_its_trained_parameters(f, g, rows, tmp_path):
-    config = settings(output_activation=f, hidden_activation=g, rows=rows)
+def test_predictions_match_the_equation_with_the_trained_parameters(f, g, rows, tmp_path):
+    config = config_of(output_activation=f, hidden_activation=g, rows=rows)
     completer, _ = fit(config, folder=tmp_path, trainer={"precision": "64-true"})
     saved = AtomicCheckpoints().load_checkpoint(tmp_path / "train.ckpt")["state_dict"]
     parameters = [saved[f"network.{name}"] for name in ("v", "w", "mu", "b")]
@@ -113,8 +109,8 @@ def test_it_predicts_by_the_equation_of_its_trained_parameters(f, g, rows, tmp_p
 
 def test_u_autorec_is_i_autorec_on_the_transposed_matrix():
     transposed = RatingMatrix(TRAIN.items, TRAIN.users, TRAIN.ratings, (11, 14), (1, 5))
-    ours, _ = fit(settings(rows="users"))
-    other, _ = fit(settings(rows="items"), transposed, test=None)
+    ours, _ = fit(config_of(rows="users"))
+    other, _ = fit(config_of(rows="items"), transposed, test=None)
     np.testing.assert_array_equal(
         ours.predict_pairs(USERS, ITEMS), other.predict_pairs(ITEMS, USERS)
     )
@@ -122,9 +118,9 @@ def test_u_autorec_is_i_autorec_on_the_transposed_matrix():
 
 @pytest.mark.parametrize("rows", ["items", "users"])
 @pytest.mark.parametrize("f", ["identity", "sigmoid"])
-def test_without_training_ratings_the_middle_of_the_scale_is_predicted(f, rows):
+def test_users_and_items_without_training_ratings_get_the_middle_of_the_scale(f, rows):
     halves = RatingMatrix(TRAIN.users, TRAIN.items, TRAIN.ratings - 0.5, (14, 11), (0.5, 5))
-    completer, _ = fit(settings(output_activation=f, rows=rows), halves, test=None)
+    completer, _ = fit(config_of(output_activation=f, rows=rows), halves, test=None)
     grid = completer.predict_grid(np.arange(14), np.arange(11))
     np.testing.assert_allclose(grid[-1], 2.75, atol=1e-6)
     np.testing.assert_allclose(grid[:, -1], 2.75, atol=1e-6)
@@ -132,49 +128,49 @@ def test_without_training_ratings_the_middle_of_the_scale_is_predicted(f, rows):
 
 
 @pytest.mark.parametrize("scale", [(0.5, 5), (-10, 10)])
-def test_a_sigmoid_output_spans_the_scale(scale):
+def test_a_sigmoid_output_spans_the_rating_scale(scale):
     lowest, highest = scale
     stretched = lowest + (TRAIN.ratings - 1) / 4 * (highest - lowest)
     train = RatingMatrix(TRAIN.users, TRAIN.items, stretched, (14, 11), scale)
-    config = settings(
+    config = config_of(
         output_activation="sigmoid", regularization=1e-4, train={"epochs": 1, "iterations": 200}
     )
     completer, _ = fit(config, train, test=None)
     predicted = completer.predict_pairs(train.users, train.items)
     assert lowest < predicted.min() < lowest + 0.1 * (highest - lowest)
     assert highest - 0.1 * (highest - lowest) < predicted.max() < highest
-    # 66 weights a user for about five ratings: the ends of the scale are within reach.
+    # With 66 weights per user for about five ratings, the ends of the scale can be reached.
     assert np.sqrt(np.mean((predicted - stretched) ** 2)) < 0.02 * (highest - lowest)
 
 
-def test_epochs_divide_one_run_of_l_bfgs():
-    divided, _ = fit(settings(train={"epochs": 5, "iterations": 4}))
-    whole, _ = fit(settings(train={"epochs": 1, "iterations": 20}))
+def test_without_restarts_epochs_only_divide_one_run_of_lbfgs():
+    divided, _ = fit(config_of(train={"epochs": 5, "iterations": 4}))
+    whole, _ = fit(config_of(train={"epochs": 1, "iterations": 20}))
     np.testing.assert_array_equal(
         divided.predict_pairs(USERS, ITEMS), whole.predict_pairs(USERS, ITEMS)
     )
 
 
-def test_the_first_loss_is_that_of_small_normal_values():
+def test_the_first_loss_is_that_of_predictions_near_zero():
     # Weights near 0: each hidden unit is about ½, each prediction about 0.
-    _, monitor = fit(settings(hidden_size=500, regularization=0.0))
+    _, monitor = fit(config_of(hidden_size=500, regularization=0.0))
     assert monitor.curves.loss[0] == pytest.approx((TRAIN.ratings**2).sum() / 2, rel=0.1)
 
 
-def test_initial_values_are_as_in_the_official_code():
-    network = AutoRecNetwork(400, settings(hidden_size=300), torch.Generator().manual_seed(0))
+def test_initial_values_match_the_official_code():
+    network = AutoRecNetwork(400, config_of(hidden_size=300), torch.Generator().manual_seed(0))
     for parameter, sigma in ((network.v, 0.01), (network.w, 0.01), (network.mu, 1e-3)):
         assert parameter.std().item() == pytest.approx(sigma, rel=0.1)
-        assert parameter.abs().max() > 2.5 * sigma  # not cut
+        assert parameter.abs().max() > 2.5 * sigma  # not truncated
         assert abs(parameter.mean()) < 0.2 * sigma
     assert network.b.std().item() == pytest.approx(1e-3, rel=0.1)
     assert not torch.equal(network.v, network.w)
 
 
-def test_a_large_penalty_leaves_each_user_a_bias():
-    # V and W vanish, b is free: it becomes each user's mean rating. Long enough to be at the
-    # minimum on every machine, which rounds otherwise.
-    config = settings(regularization=1e4, train={"epochs": 20, "iterations": 50})
+def test_with_a_large_penalty_each_user_gets_their_mean():
+    # V and W vanish, b is free: it becomes each user's mean rating. The training is long enough to
+    # reach the minimum whatever the rounding of the machine.
+    config = config_of(regularization=1e4, train={"epochs": 20, "iterations": 50})
     completer, _ = fit(config, trainer={"precision": "64-true"})
     predicted = completer.predict_pairs(TEST.users, TEST.items)
     for user, value in zip(TEST.users, predicted, strict=True):
@@ -198,8 +194,8 @@ class KillAt:
 
 
 @pytest.mark.parametrize("rows", ["items", "users"])
-def test_a_killed_training_goes_on_to_the_uninterrupted_result(tmp_path, rows):
-    config = settings(rows=rows, output_activation="sigmoid")
+def test_a_killed_training_resumes_to_the_uninterrupted_result(tmp_path, rows):
+    config = config_of(rows=rows, output_activation="sigmoid")
     whole, whole_monitor = fit(config)
     monitor = Monitor(TEST, listeners=[KillAt(3)])
     with pytest.raises(Killed):
@@ -221,14 +217,14 @@ def test_a_killed_training_goes_on_to_the_uninterrupted_result(tmp_path, rows):
         ({"output_activaton": "sigmoid"}, "did you mean 'output_activation'"),
     ],
 )
-def test_impossible_options_end_in_one_sentence(options, sentence):
+def test_invalid_options_raise_a_one_sentence_error(options, sentence):
     with pytest.raises(GlocalkError, match=sentence) as error:
-        settings(**options)
+        config_of(**options)
     assert "\n" not in str(error.value)
 
 
-def test_a_state_without_its_scale_s_numbers_is_refused():
-    completer, _ = fit(settings())
+def test_a_saved_scale_that_is_not_finite_is_refused():
+    completer, _ = fit(config_of())
     state = {**completer.state(), "scale": torch.tensor([1.0, math.nan])}
     with pytest.raises(GlocalkError, match="'scale' is not finite"):
-        AutoRec(settings()).restore(state, TRAIN.shape)
+        AutoRec(config_of()).restore(state, TRAIN.shape)

@@ -19,7 +19,7 @@ def literally(weight, u, v):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1), (7, 70), (70, 7), (40, 33)])
-def test_values_and_gradients_are_those_of_the_equations(shape, transposed, dtype, tolerance):
+def test_values_and_gradients_match_the_equations(shape, transposed, dtype, tolerance):
     weight = torch.randn(shape[::-1] if transposed else shape, dtype=torch.float64)
     theirs = [weight, vectors(shape[0], 1), vectors(shape[1], 2)]
     mine = [tensor.to(dtype).requires_grad_() for tensor in theirs]
@@ -42,7 +42,7 @@ def test_values_and_gradients_are_those_of_the_equations(shape, transposed, dtyp
         assert error <= tolerance * other.abs().max().clamp_min(1e-30)
 
 
-def test_where_the_kernel_is_zero_no_gradient_passes():
+def test_no_gradient_passes_where_the_kernel_is_zero():
     weight = torch.ones(2, 2, dtype=torch.float64, requires_grad=True)
     u = torch.zeros(2, 5, dtype=torch.float64, requires_grad=True)
     v = torch.full((2, 5), 3.0, dtype=torch.float64, requires_grad=True)
@@ -52,7 +52,7 @@ def test_where_the_kernel_is_zero_no_gradient_passes():
         assert (gradient == 0).all()
 
 
-def test_gradients_numerically():
+def test_gradients_match_finite_differences():
     weight = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
     u, v = vectors(4, 1).requires_grad_(), vectors(3, 2).requires_grad_()
     assert gradcheck(effective_weight, (weight, u, v))

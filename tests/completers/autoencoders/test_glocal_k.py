@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+import small
 from glocalk.completers.autoencoders.glocal_k import (
     FineTuning,
     GLocalK,
@@ -13,13 +14,13 @@ from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
 from planted import planted
-from small import network_of, settings
+from small import network_of
 
 TRAIN, TEST = planted(num_users=14, num_items=11)
 
 
-def test_pre_training_leaves_the_item_kernels_alone():
-    config = settings()
+def test_pretraining_does_not_train_the_item_kernels():
+    config = small.config()
     network = network_of(config, TRAIN.shape)
     trained = {id(parameter) for parameter in PreTraining(network, 1).trained().parameters()}
     assert not trained & {id(parameter) for parameter in network.item_kernels}
@@ -27,25 +28,25 @@ def test_pre_training_leaves_the_item_kernels_alone():
     assert trained == {id(parameter) for parameter in network.parameters()}
 
 
-def test_item_kernels_start_as_in_the_official_code():
-    config = settings(kernel_size=5)
+def test_initial_item_kernels_match_the_official_code():
+    config = small.config(kernel_size=5)
     network = GLocalKNetwork((30, 400), config, torch.Generator().manual_seed(0))
     (kernels,) = network.item_kernels
     assert kernels.shape == (400, 25)
     assert 0.19 < kernels.abs().max() <= 0.2
-    assert kernels.std().item() == pytest.approx(0.08796, rel=0.02)  # normal cut at ±2 σ
+    assert kernels.std().item() == pytest.approx(0.08796, rel=0.02)  # normal, truncated at ±2 σ
 
 
-def blinded(network, layer):
-    """Make the global kernel of `layer` have one positive entry: item kernels of one sign each."""
+def make_degenerate(network, layer):
+    """Give the global kernel of `layer` one positive entry: entry 5 of every item kernel."""
     with torch.no_grad():
         kernels = network.item_kernels[layer]
         kernels.copy_(-kernels.abs())
         kernels[:, 5].neg_()
 
 
-def test_only_item_kernels_that_blind_are_drawn_again():
-    config = settings(aggregation="average", convolution_layers=2)
+def test_only_degenerate_item_kernels_are_drawn_again():
+    config = small.config(aggregation="average", convolution_layers=2)
     network = network_of(config, TRAIN.shape)
     with torch.no_grad():
         network.item_kernels[0][:, :2] = 0.1
@@ -53,30 +54,30 @@ def test_only_item_kernels_that_blind_are_drawn_again():
     generator = torch.Generator().manual_seed(0)
     ratings = FullBatch(TRAIN, "dense").operator(network)
 
-    assert network.redraw_blinding_kernels(ratings, generator) == [0, 0]
+    assert network.redraw_degenerate_kernels(ratings, generator) == [0, 0]
     torch.testing.assert_close(list(network.item_kernels), before)
 
-    blinded(network, 1)
-    assert network.redraw_blinding_kernels(ratings, generator)[0] == 0
+    make_degenerate(network, 1)
+    assert network.redraw_degenerate_kernels(ratings, generator)[0] == 0
     torch.testing.assert_close(network.item_kernels[0], before[0])
     assert (network.item_kernels[1].mean(dim=0) > 0).sum() >= 2
-    assert network.item_kernels[1].abs().max() <= 0.2  # normal, σ .1, cut at 2 σ
+    assert network.item_kernels[1].abs().max() <= 0.2  # normal, σ .1, truncated at 2 σ
 
 
-def test_kernels_that_must_blind_are_not_drawn_forever():
-    network = network_of(settings(dot_scale=0), TRAIN.shape)
+def test_redrawing_stops_when_every_draw_is_degenerate():
+    network = network_of(small.config(dot_scale=0), TRAIN.shape)
     generator = torch.Generator().manual_seed(0)
     ratings = FullBatch(TRAIN, "dense").operator(network)
-    assert network.redraw_blinding_kernels(ratings, generator) == [100]
+    assert network.redraw_degenerate_kernels(ratings, generator) == [100]
 
 
-def test_kernels_are_drawn_again_on_request_and_where_they_blind():
-    # A 1 × 1 kernel blinds where it is negative: half of the seeds.
+def test_redrawing_matters_for_some_seeds_and_not_for_others():
+    # A 1 × 1 kernel is degenerate if it is negative, which half of the seeds give.
     changed = []
     for seed in range(8):
         config = {"kernel_size": 1, "finetune": {"epochs": 1, "iterations": 1}}
-        first, _ = fit(settings(**config), seed)
-        again, _ = fit(settings(**config, redraw_kernels=True), seed)
+        first, _ = fit(small.config(**config), seed)
+        again, _ = fit(small.config(**config, redraw_kernels=True), seed)
         pairs = TEST.users, TEST.items
         changed.append(not np.array_equal(first.predict_pairs(*pairs), again.predict_pairs(*pairs)))
     assert any(changed)
@@ -90,55 +91,25 @@ def fit(config, seed=0, **options):
     return completer, monitor
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        {"hidden_size": 7},
-        {"hidden_layers": 1},
-        {"kernel_dimension": 4},
-        {"kernel_size": 5},
-        {"convolution_layers": 2},
-        {"aggregation": "average"},
-        {"dot_scale": 0.6},
-        {"lambda_2": 0.4},
-        {"lambda_s": 0.6},
-        {"pretrain": {"epochs": 3, "iterations": 3}},
-        {"pretrain": {"epochs": 2, "iterations": 4}},
-        {"finetune": {"epochs": 4, "iterations": 2}},
-        {"finetune": {"epochs": 3, "iterations": 3}},
-        {"lbfgs": {"restart": False}},
-        {"lbfgs": {"line_search": "strong_wolfe"}},
-    ],
-    ids=str,
-)
-def test_every_option_changes_the_predictions(option):
-    plain, _ = fit(settings())
-    other, _ = fit(settings(**option))
-    difference = plain.predict_pairs(TEST.users, TEST.items) - other.predict_pairs(
-        TEST.users, TEST.items
-    )
-    assert np.abs(difference).max() > 1e-6
-
-
-def test_a_stage_without_epochs_is_left_out():
-    config = settings(finetune={"epochs": 0, "iterations": 2})
+def test_a_stage_without_epochs_is_skipped():
+    config = small.config(finetune={"epochs": 0, "iterations": 2})
     completer, monitor = fit(config)
     assert completer.schedule == {"pretrain": 2}
     assert monitor.curves.stage == ["pretrain"] * 2
-    # Its prediction is that of pre-training, which has never seen a convolution.
+    # It predicts from pre-training, without a convolution.
     error = np.clip(completer.predict_pairs(TEST.users, TEST.items), 1, 5) - TEST.ratings
     assert monitor.curves.test_rmse[-1] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-6)
 
 
-def test_stage_trainer_options_reach_the_trainer():
-    config = settings(pretrain={"epochs": 2, "iterations": 3, "trainer": {"max_epochs": 1}})
+def test_trainer_options_of_a_stage_reach_the_trainer():
+    config = small.config(pretrain={"epochs": 2, "iterations": 3, "trainer": {"max_epochs": 1}})
     _, monitor = fit(config)
     assert monitor.curves.stage.count("pretrain") == 1
 
 
-def test_double_precision_on_request():
-    single, _ = fit(settings())
-    double, _ = fit(settings(), trainer={"precision": "64-true"})
+def test_trainer_precision_sets_the_precision_of_the_network():
+    single, _ = fit(small.config())
+    double, _ = fit(small.config(), trainer={"precision": "64-true"})
     difference = single.predict_pairs(TEST.users, TEST.items) - double.predict_pairs(
         TEST.users, TEST.items
     )
@@ -161,11 +132,16 @@ class KillAt:
             raise Killed
 
 
-@pytest.mark.parametrize("restart", [True, False])
+@pytest.fixture(scope="module", params=[True, False], ids=["restart", "no restart"])
+def uninterrupted(request, tmp_path_factory):
+    """(config, fitted completer, its monitor)."""
+    config = small.config(lbfgs={"restart": request.param})
+    return config, *fit(config, folder=tmp_path_factory.mktemp("uninterrupted"))
+
+
 @pytest.mark.parametrize("at", [("pretrain", 1), ("pretrain", 2), ("finetune", 1), ("finetune", 3)])
-def test_a_killed_training_goes_on_to_the_uninterrupted_result(tmp_path, at, restart):
-    config = settings(lbfgs={"restart": restart})
-    whole, whole_monitor = fit(config, folder=tmp_path / "whole")
+def test_a_killed_training_resumes_to_the_uninterrupted_result(tmp_path, at, uninterrupted):
+    config, whole, whole_monitor = uninterrupted
     completer, monitor = GLocalK(config), Monitor(TEST, listeners=[KillAt(*at)])
     with pytest.raises(Killed):
         completer.fit(
@@ -182,16 +158,16 @@ def test_a_killed_training_goes_on_to_the_uninterrupted_result(tmp_path, at, res
     )
 
 
-def test_checkpoints_come_no_sooner_than_asked_and_at_the_end_of_a_stage(tmp_path):
-    whole, _ = fit(settings(), folder=tmp_path / "whole")
+def test_checkpoints_wait_for_the_given_time_except_at_the_end_of_a_stage(tmp_path):
+    whole, _ = fit(small.config(), folder=tmp_path / "whole")
     monitor = Monitor(TEST, listeners=[KillAt("finetune", 2)])
     training = FitContext(
         observer=monitor.observer(), folder=tmp_path / "killed", checkpoint_seconds=1e6
     )
     with pytest.raises(Killed):
-        GLocalK(settings()).fit(TRAIN, context=training)
+        GLocalK(small.config()).fit(TRAIN, context=training)
     assert [path.name for path in (tmp_path / "killed").iterdir()] == ["pretrain.ckpt"]
-    resumed, _ = fit(settings(), folder=tmp_path / "killed", checkpoint_seconds=1e6)
+    resumed, _ = fit(small.config(), folder=tmp_path / "killed", checkpoint_seconds=1e6)
     np.testing.assert_array_equal(
         resumed.predict_pairs(TEST.users, TEST.items), whole.predict_pairs(TEST.users, TEST.items)
     )
@@ -213,7 +189,7 @@ def test_checkpoints_come_no_sooner_than_asked_and_at_the_end_of_a_stage(tmp_pat
         ({"lbfgs": {"line_search": "strong"}}, "'model.lbfgs.line_search' cannot be 'strong'"),
     ],
 )
-def test_impossible_options_end_in_one_sentence(options, sentence):
+def test_invalid_options_raise_a_one_sentence_error(options, sentence):
     with pytest.raises(GlocalkError, match=sentence) as error:
-        settings(**options)
+        small.config(**options)
     assert "\n" not in str(error.value)

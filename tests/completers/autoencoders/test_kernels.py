@@ -17,7 +17,7 @@ def uniform(*shape, low=-1.0, high=1.0, seed=0):
     return (low + (high - low) * values).requires_grad_()
 
 
-def test_local_kernel_by_hand():
+def test_local_kernel_matches_values_computed_by_hand():
     u = torch.tensor([[0.0, 0.0], [0.5, 0.0]], dtype=torch.float64)
     v = torch.tensor([[0.0, 0.5], [2.0, 0.0]], dtype=torch.float64)
     # squared distances .25, 4; .5, 2.25
@@ -26,7 +26,7 @@ def test_local_kernel_by_hand():
 
 
 @pytest.mark.parametrize("spread", [0.05, 0.5, 5.0])
-def test_local_kernel_is_the_literal_one(spread):
+def test_local_kernel_matches_the_literal_equation(spread):
     u, v = uniform(7, 3, low=-spread, high=spread), uniform(5, 3, low=-spread, high=spread, seed=1)
     torch.testing.assert_close(local_kernel(u, v), literal.local_kernel(u, v), rtol=0, atol=1e-12)
     weights = uniform(7, 5, seed=2).detach()
@@ -36,7 +36,7 @@ def test_local_kernel_is_the_literal_one(spread):
     assert gradcheck(local_kernel, (u, v))
 
 
-def test_local_kernel_keeps_its_gradient_where_rounding_makes_the_distance_negative():
+def test_local_kernel_has_a_gradient_where_rounding_makes_the_distance_negative():
     # ‖u‖² + ‖v‖² − 2u·v of nearly equal vectors: exact distance 0, the rounded one below it.
     for seed in range(2000):
         u = uniform(1, 5, seed=seed).float().detach().requires_grad_()
@@ -51,7 +51,7 @@ def test_local_kernel_keeps_its_gradient_where_rounding_makes_the_distance_negat
     assert gradient.abs().max() > 0
 
 
-def test_global_kernel_fills_row_by_row():
+def test_global_kernel_is_filled_row_by_row():
     pooled = torch.tensor([1.0, 10.0], dtype=torch.float64)
     item_kernels = torch.stack([torch.arange(9.0), torch.ones(9)]).double()
     # 2 · (1 · k₀ + 10 · k₁)
@@ -59,13 +59,13 @@ def test_global_kernel_fills_row_by_row():
     torch.testing.assert_close(global_kernel(pooled, item_kernels, 2.0), expected)
 
 
-def test_average_global_kernel_leaves_the_pooled_ratings_out():
+def test_average_global_kernel_ignores_the_pooled_ratings():
     item_kernels = torch.stack([torch.arange(9.0), torch.ones(9)]).double()
     expected = torch.tensor([[1, 2, 3], [4, 5, 6], [7, 8, 9]], dtype=torch.float64)
     torch.testing.assert_close(average_global_kernel(item_kernels, 2.0), expected)
 
 
-def test_global_kernel_gradients():
+def test_gradients_of_global_kernels_match_finite_differences():
     pooled, item_kernels = uniform(6), uniform(6, 9, seed=1)
     assert gradcheck(lambda p, k: global_kernel(p, k, 0.7), (pooled, item_kernels))
     assert gradcheck(lambda k: average_global_kernel(k, 0.7), (item_kernels,))
@@ -90,7 +90,7 @@ def test_convolution_rectifies_and_pads_with_zeros():
 
 @pytest.mark.parametrize("size", [3, 5, 7])
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_convolution_is_the_literal_one(size, layers):
+def test_convolution_matches_the_literal_equation(size, layers):
     matrix = uniform(6, 9, low=0, high=5).detach()
     kernels = [uniform(size, size, low=-0.5, high=1, seed=seed) for seed in range(layers)]
     expected = matrix

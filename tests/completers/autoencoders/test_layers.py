@@ -11,7 +11,7 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def test_initial_values_are_those_of_tensorflow_1():
+def test_initial_values_match_tensorflow_1():
     layer = KernelLayer(400, 600, 5, generator())
     limit = math.sqrt(6 / (400 + 600))
     assert 0.99 * limit < layer.weight.abs().max() <= limit
@@ -20,11 +20,11 @@ def test_initial_values_are_those_of_tensorflow_1():
     assert 0.97 * limit < layer.bias.abs().max() <= limit
     for vectors in (layer.u, layer.v):
         assert 1.9e-3 < vectors.abs().max() <= 2e-3
-        # A normal cut at ±2 σ has standard deviation .8796 σ.
+        # A normal distribution truncated at ±2 σ has standard deviation .8796 σ.
         assert vectors.std().item() == pytest.approx(0.8796e-3, rel=0.05)
 
 
-def test_same_seed_same_values_and_another_seed_others():
+def test_initial_values_depend_on_the_seed_only():
     def weights(seed):
         return KernelLayer(5, 4, 2, generator(seed)).weight
 
@@ -33,7 +33,7 @@ def test_same_seed_same_values_and_another_seed_others():
 
 
 @pytest.mark.parametrize("hidden_layers", [1, 2, 3])
-def test_the_whole_pass_is_the_literal_one(hidden_layers):
+def test_prediction_and_penalty_match_the_literal_equations(hidden_layers):
     network = KernelAutoEncoder(6, 4, hidden_layers, 3, generator()).double()
     with torch.no_grad():
         for layer in network.layers:  # spread the vectors: some kernel values are 0

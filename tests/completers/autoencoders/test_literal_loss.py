@@ -1,4 +1,4 @@
-"""GLocal-K's loss and gradient, in every formulation, are those of the literal equations."""
+"""Loss and gradient of GLocal-K in every formulation, against the literal equations."""
 
 import copy
 
@@ -6,11 +6,12 @@ import pytest
 import torch
 
 import literal
+import small
 from glocalk.completers.autoencoders.glocal_k import FineTuning, PreTraining
 from glocalk.data.datasets.movielens import MovieLens100K
 from glocalk.operators.formulation import make_operator
 from planted import planted
-from small import network_of, settings
+from small import network_of
 
 TRAIN, _ = planted()
 # Relative to the largest component of a gradient.
@@ -43,7 +44,7 @@ def literal_loss(network, stage, train):
 
 
 def compare(network, stage, train, formulation, dtype):
-    """Returns the literal gradients, None by what the stage does not train."""
+    """Compare, and return the literal gradients, None for untrained parameters."""
     module = stage(copy.deepcopy(network).to(dtype), iterations=1)
     ours = module.loss(operator(train, formulation, dtype))
     theirs = literal_loss(network, stage, train)
@@ -76,8 +77,8 @@ def compare(network, stage, train, formulation, dtype):
     ],
     ids=str,
 )
-def test_loss_and_gradient_are_the_literal_ones(stage, formulation, dtype, options):
-    network = network_of(settings(**options), TRAIN.shape)
+def test_loss_and_gradient_match_the_literal_equations(stage, formulation, dtype, options):
+    network = network_of(small.config(**options), TRAIN.shape)
     gradients = compare(network, stage, TRAIN, formulation, dtype)
     if stage is FineTuning:
         assert gradients[-1].abs().max() > 0
@@ -87,7 +88,7 @@ def test_loss_and_gradient_are_the_literal_ones(stage, formulation, dtype, optio
 @pytest.mark.parametrize("stage", [PreTraining, FineTuning])
 @pytest.mark.parametrize("formulation", ["dense", "sparse"])
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-def test_and_on_real_ratings(stage, formulation, dtype, data_dir):
+def test_real_ratings_give_the_literal_loss_and_gradient(stage, formulation, dtype, data_dir):
     train = MovieLens100K(MovieLens100K.Config()).split(data_dir).train
-    network = network_of(settings(**SMALL_NETWORK), train.shape)
+    network = network_of(small.config(**SMALL_NETWORK), train.shape)
     compare(network, stage, train, formulation, dtype)

@@ -19,16 +19,14 @@ USERS = np.repeat(np.arange(14), 11)
 ITEMS = np.tile(np.arange(11), 14)
 SHARED = {
     "hidden_size": 6,
-    "hidden_layers": 2,
     "kernel_dimension": 3,
     "lambda_2": 0.2,
     "lambda_s": 0.06,
-    "lbfgs": {},
     "formulation": "dense",
 }
 
 
-def settings(**options):
+def config_of(**options):
     defaults = {**SHARED, "train": {"epochs": 3, "iterations": 4}}
     return SparseFCConfig.check({**defaults, **options}, "model")
 
@@ -47,11 +45,11 @@ def ratings_matrix():
 
 @pytest.mark.parametrize("options", [{}, {"formulation": "sparse"}, {"hidden_layers": 1}], ids=str)
 @pytest.mark.parametrize("seed", [0, 3])
-def test_it_is_glocal_k_s_pre_training(options, seed):
-    ours, monitor = fit(SparseFC(settings(**options)), seed=seed)
+def test_it_trains_like_the_pretraining_of_glocal_k(options, seed):
+    ours, monitor = fit(SparseFC(config_of(**options)), seed=seed)
     theirs, other = fit(
         GLocalK(
-            small.settings(
+            small.config(
                 **{**SHARED, **options},
                 pretrain={"epochs": 3, "iterations": 4},
                 finetune={"epochs": 0, "iterations": 1},
@@ -69,10 +67,10 @@ def test_it_is_glocal_k_s_pre_training(options, seed):
 
 
 @pytest.mark.parametrize("formulation", ["dense", "sparse"])
-def test_loss_and_gradient_are_the_literal_ones(formulation):
-    network = KernelNetwork(14, settings(), torch.Generator().manual_seed(0)).double()
+def test_loss_and_gradient_match_the_literal_equations(formulation):
+    network = KernelNetwork(14, config_of(), torch.Generator().manual_seed(0)).double()
     with torch.no_grad():
-        for layer in network.autoencoder.layers:  # some kernel values 0, most between 0 and 1
+        for layer in network.autoencoder.layers:  # some kernel values are 0, most between 0 and 1
             layer.u.mul_(300)
             layer.v.mul_(300)
     matrix = ratings_matrix()
@@ -88,8 +86,8 @@ def test_loss_and_gradient_are_the_literal_ones(formulation):
         assert (got - want).abs().max() <= 1e-10 * want.abs().max()
 
 
-def test_it_predicts_by_the_equations_of_its_trained_parameters(tmp_path):
-    completer, _ = fit(SparseFC(settings()), folder=tmp_path, trainer={"precision": "64-true"})
+def test_predictions_match_the_equations_with_the_trained_parameters(tmp_path):
+    completer, _ = fit(SparseFC(config_of()), folder=tmp_path, trainer={"precision": "64-true"})
     saved = AtomicCheckpoints().load_checkpoint(tmp_path / "train.ckpt")["state_dict"]
     layers = [
         [saved[f"network.autoencoder.layers.{n}.{part}"] for part in ("weight", "u", "v", "bias")]
@@ -103,7 +101,7 @@ def test_it_predicts_by_the_equations_of_its_trained_parameters(tmp_path):
 
 
 def test_a_user_without_training_ratings_gets_the_mean():
-    completer, _ = fit(SparseFC(settings()))
+    completer, _ = fit(SparseFC(config_of()))
     grid = completer.predict_grid(np.array([13, 0]), np.arange(11))
     np.testing.assert_allclose(grid[0], TRAIN.ratings.mean(), rtol=1e-6)
     assert np.ptp(grid[1]) > 0.01
@@ -117,7 +115,7 @@ def test_a_user_without_training_ratings_gets_the_mean():
         ({"kernel_size": 3}, "Unknown option 'model.kernel_size'"),
     ],
 )
-def test_impossible_options_end_in_one_sentence(options, sentence):
+def test_invalid_options_raise_a_one_sentence_error(options, sentence):
     with pytest.raises(GlocalkError, match=sentence) as error:
-        settings(**options)
+        config_of(**options)
     assert "\n" not in str(error.value)

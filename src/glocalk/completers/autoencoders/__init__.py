@@ -1,1 +1,10 @@
-"""Auto-encoders over rating rows: GLocal-K, SparseFC, AutoRec, and what they share."""
+"""Auto-encoders over rating rows: GLocal-K, SparseFC and AutoRec, and what they share.
+
+- `glocal_k.py`, `sparse_fc.py`, `autorec.py`: the models.
+- `base.py`: prediction, saving and restoring, shared by the three.
+- `stage.py`: training by full-batch L-BFGS, shared by the three.
+- `kernel_stage.py`: the network with local kernels and its training: all of SparseFC, and
+  GLocal-K's first stage.
+- `layers.py`: its layers; `effective.py`: their weights under the local kernel, compiled.
+- `kernels.py`: local and global kernel as pure functions.
+"""

@@ -1,27 +1,30 @@
-"""AutoRec: an auto-encoder over rating rows, items' (I-AutoRec) or users' (U-AutoRec).
+"""AutoRec: an auto-encoder over the rating rows of items (I-AutoRec) or users (U-AutoRec).
 
 Sedhain, Menon, Sanner, Xie, "AutoRec: Autoencoders Meet Collaborative Filtering", WWW 2015;
-official code `mesuvash/NNRec`. Of a row r [columns], missing ratings counting 0,
+official code `mesuvash/NNRec`. A row r [columns], in which missing ratings are 0, is
+reconstructed as
 
     h(r) = f(W g(V r + μ) + b),   V [hidden, columns], W [columns, hidden]
 
     loss = ½ Σ_observed (r − h)² + λ (‖V‖² + ‖W‖²)
 
-with λ as in the official code, whose 100 for MovieLens 1M is 400 in the paper's own loss,
-Σ (r − h)² + λ/2 (‖V‖² + ‖W‖²). Biases are not penalized, ratings not centerd, and the initial
-values normal, σ .01 for V and W, .001 for μ and b. f and g are the identity or the sigmoid.
-Neither paper nor code says how a sigmoid output meets the rating scale; here the scale's ends
-are its ends:
+λ is that of the official code. Its 100 for MovieLens 1M is 400 in the loss of the paper,
+Σ (r − h)² + λ/2 (‖V‖² + ‖W‖²). Biases are not penalized and ratings are not centered. The initial
+values are normal, with σ = .01 for V and W and .001 for μ and b. f and g are the identity or the
+sigmoid. Neither the paper nor the code says how a sigmoid output is mapped to the rating scale;
+here its range is the scale:
 
     f(x) = lowest + (highest − lowest) / (1 + e⁻ˣ)
 
-The official configuration of I-AutoRec runs L-BFGS for 500 iterations, that of U-AutoRec resilient
-propagation; here both run L-BFGS. The code's option `binary`, on in both and not in the paper's
-equation, rounds hidden units to 0 and 1 but goes back as though it had not, along no gradient; it
-is left out here.
+Differences from the official code:
 
-Where a user or an item has no training rating, the official evaluation takes 3 for its
-prediction; this completer predicts the middle of the scale.
+- Its configuration for I-AutoRec runs L-BFGS for 500 iterations, the one for U-AutoRec resilient
+  propagation; here both run L-BFGS.
+- Its option `binary`, which is on in both configurations and not in the paper's equation, rounds
+  hidden units to 0 and 1 in the forward pass and ignores the rounding in the backward pass, so
+  that it does not follow the gradient of any loss; it is left out here.
+- Its evaluation predicts 3 for a user or an item without training ratings; here the middle of the
+  scale is predicted.
 """
 
 from __future__ import annotations
@@ -34,10 +37,10 @@ from pydantic import Field
 from scipy.special import expit
 from torch import Tensor, nn
 
-from glocalk.completers.autoencoders.base import (
-    AutoEncoderCompleter,
-    AutoEncoderConfig,
+from glocalk.completers.autoencoders.base import AutoEncoderCompleter, AutoEncoderConfig
+from glocalk.completers.autoencoders.stage import (
     AutoEncoderStage,
+    LBFGSConfig,
     Output,
     StageConfig,
 )
@@ -55,17 +58,24 @@ _BIAS_SIGMA = 0.001
 
 
 class AutoRecConfig(AutoEncoderConfig):
-    """Options of AutoRec, with the paper's symbols."""
+    """Options of AutoRec, in the paper's notation; the defaults are for MovieLens 100K."""
 
-    rows: Literal["items", "users"] = Field(description="whose ratings are one input")
-    hidden_activation: Activation = Field(description="g")
-    output_activation: Activation = Field(description="f")
-    regularization: float = Field(ge=0, description="λ of the official code, on V and W")
-    train: StageConfig
+    rows: Literal["items", "users"] = Field(
+        default="items", description="whose ratings are one input: I-AutoRec or U-AutoRec"
+    )
+    hidden_activation: Activation = Field(default="sigmoid", description="g")
+    output_activation: Activation = Field(
+        default="identity", description="f; the range of the sigmoid is the rating scale"
+    )
+    regularization: float = Field(
+        default=50.0, ge=0, description="λ of the official code, penalty on V and W"
+    )
+    train: StageConfig = StageConfig(epochs=50, iterations=10)
+    lbfgs: LBFGSConfig = LBFGSConfig(restart=False)  # the official code makes one long run
 
 
 class AutoRecNetwork(nn.Module):
-    """Both layers of AutoRec, without f.
+    """Both layers of AutoRec, without the output activation f.
 
     Args:
         columns: length of a row.
@@ -86,7 +96,7 @@ class AutoRecNetwork(nn.Module):
         self.b = normal(_BIAS_SIGMA, columns)
 
     def forward(self, ratings: RatingOperator) -> Output:
-        """What W g(V r + μ) + b is made of, for every row of R."""
+        """The factors of W g(V r + μ) + b, for every row of R."""
         hidden = ratings.product(self.v) + self.mu
         if self.config.hidden_activation == "sigmoid":
             hidden = torch.sigmoid(hidden)
@@ -102,7 +112,7 @@ class AutoRecTraining(AutoEncoderStage):
     """The only stage.
 
     Args:
-        network: what is trained.
+        network: the network.
         scale: (lowest, highest) rating, the range of a sigmoid output.
     """
 
@@ -129,10 +139,24 @@ class AutoRecTraining(AutoEncoderStage):
 
 
 class AutoRec(AutoEncoderCompleter):
-    """I-AutoRec, or on the transposed matrix U-AutoRec."""
+    """AutoRec: I-AutoRec, or with `rows="users"` U-AutoRec, on the transposed matrix.
+
+    The module's docstring has the equations; `AutoRecConfig` has the options.
+
+    For users and for items without training ratings, the middle of the rating scale is predicted.
+
+    Example:
+        >>> import glocalk
+        >>> ratings = glocalk.Ratings.from_arrays(
+        ...     ["ann", "ann", "bob", "bob", "eve"], ["x", "y", "x", "z", "y"], [5, 3, 4, 2, 1]
+        ... )
+        >>> model = glocalk.AutoRec(rows="users", hidden_size=10, train={"epochs": 2})
+        >>> model.fit(ratings, seed=0).predict(["ann"], ["z"]).shape
+        (1,)
+    """
 
     Config = AutoRecConfig
-    official = "last"  # the official code keeps what 500 iterations end with
+    official = "last"  # the official code keeps the result of the last iteration
     config: AutoRecConfig
 
     _scale: tuple[float, float] = (np.nan, np.nan)
@@ -144,25 +168,26 @@ class AutoRec(AutoEncoderCompleter):
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         config = self.config
         self._scale = train.scale
-        columns, rows = self._turned(train.users, train.items)
-        turned = RatingMatrix(columns, rows, train.ratings, self._turned(*train.shape), train.scale)
+        columns, rows = self._oriented(train.users, train.items)
+        shape = self._oriented(*train.shape)
+        oriented = RatingMatrix(columns, rows, train.ratings, shape, train.scale)
         generator = torch.Generator().manual_seed(context.seed)
-        network = AutoRecNetwork(turned.num_users, config, generator)
-        self._data = FullBatch(turned, config.formulation)
-        self._run(AutoRecTraining(network, train.scale), config.train, context)
+        network = AutoRecNetwork(oriented.num_users, config, generator)
+        data = FullBatch(oriented, config.formulation)
+        self._run(AutoRecTraining(network, train.scale), config.train, data, context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        return self._activated(super().predict_pairs(*self._turned(users, items)))
+        return self._activated(super().predict_pairs(*self._oriented(users, items)))
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
-        grid = self._activated(super().predict_grid(*self._turned(users, items)))
+        grid = self._activated(super().predict_grid(*self._oriented(users, items)))
         return grid if self.config.rows == "items" else grid.T
 
     def state(self) -> State:
         return {**super().state(), "scale": torch.tensor(self._scale, dtype=torch.float64)}
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
-        super().restore(state, self._turned(*shape))
+        super().restore(state, self._oriented(*shape))
         lowest, highest = take(state, "scale", (2,)).tolist()
         self._scale = lowest, highest
 
@@ -170,8 +195,8 @@ class AutoRec(AutoEncoderCompleter):
     def _width(self) -> int:
         return self.config.hidden_size + 1  # `with_default` adds one
 
-    def _turned(self, of_users: T, of_items: T) -> tuple[T, T]:
-        """What the auto-encoder takes for users' and for items': its columns', its rows'."""
+    def _oriented(self, of_users: T, of_items: T) -> tuple[T, T]:
+        """The argument that belongs to the auto-encoder's columns, and the one to its rows."""
         return (of_users, of_items) if self.config.rows == "items" else (of_items, of_users)
 
     def _activated(self, outputs: Values) -> Values:
@@ -189,6 +214,6 @@ class AutoRec(AutoEncoderCompleter):
             torch.from_numpy(np.bincount(index, minlength=size) > 0).to(output.bias.device)
             for index, size in zip((train.users, train.items), train.shape, strict=True)
         )
-        # f(0) is the middle.
+        # f(0) is the middle of the scale if f is the sigmoid.
         middle = sum(self._scale) / 2 if self.config.output_activation == "identity" else 0.0
         return output.with_default(middle, *rated)

@@ -1,7 +1,7 @@
-"""A layer's effective weight and its penalties in one pass over the weight, and one back.
+"""A layer's effective weight and its penalties, in one forward and one backward pass.
 
-Written with torch's element-wise functions they take many passes over matrices of the weight's
-size: with the products made sparse, a quarter of a pre-training evaluation on MovieLens 1M.
+torch's element-wise functions would take many passes over matrices of the weight's size: with
+sparse products, a quarter of the time of a pre-training evaluation on MovieLens 1M.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from glocalk.sparse.transpose import as_array
 
 
 def effective_weight(weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The weight under its local kernel, and what the penalties are made of.
+    """The weight multiplied by its local kernel, and the sums that the penalties consist of.
 
         W ⊙ Ŵ,   ½ Σ W²,   ½ Σ Ŵ²,   Ŵ = local_kernel(u, v)
 
-    The result lies in memory as `weight` does: that of a transposed matrix is transposed.
+    The first result has the memory layout of `weight`: for a transposed matrix it is transposed.
 
     Args:
         weight: [inputs, outputs].
@@ -32,7 +32,7 @@ def effective_weight(weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tens
         v: [outputs, dimension].
 
     Returns:
-        [inputs, outputs] and two scalars, float64: a line search needs more digits of a large
+        [inputs, outputs] and two float64 scalars: a line search needs more digits of a large
         sum than float32 has.
     """
     if weight.device.type != "cpu" or weight.dtype not in (torch.float32, torch.float64):
@@ -48,24 +48,23 @@ def effective_weight(weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tens
 
 
 class _EffectiveWeight(torch.autograd.Function):
-    """The pass forth and the pass back.
+    """The forward and the backward pass.
 
-    With G, g₂ and g_s the gradients by W ⊙ Ŵ, ½ Σ W² and ½ Σ Ŵ², those given back are
+    Given the gradients G, g₂ and g_s by W ⊙ Ŵ, ½ Σ W² and ½ Σ Ŵ², the backward pass returns
 
         by W   G ⊙ Ŵ + g₂ W
         by uᵢ  2 Σⱼ Dᵢⱼ (vⱼ − uᵢ),   D = G ⊙ W + g_s Ŵ where Ŵ > 0, else 0
         by vⱼ  2 Σᵢ Dᵢⱼ (uᵢ − vⱼ)
 
-    Ŵ is computed again on the way back rather than kept: a few products an entry cost
-    less than reading it from memory.
+    It computes Ŵ again: a few products per entry cost less than reading Ŵ from memory.
     """
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         ctx.save_for_backward(weight, u, v)
         w, u_rows, v_rows, u_squares, v_squares = _arrays(weight, u, v)
-        # torch aligns memory to cache lines and NumPy does not; a matrix product's last bits depend
-        # on it, and so would those of a run.
+        # Allocated by torch, which aligns memory to cache lines, unlike NumPy: the last bits of a
+        # matrix product, and so of a run, depend on the alignment.
         effective, sums = torch.empty(w.shape, dtype=weight.dtype), np.zeros((PARTS, 2))
         use_threads()
         _effective_weight(w, u_rows, v_rows, u_squares, v_squares, effective.numpy(), sums)
@@ -84,7 +83,7 @@ class _EffectiveWeight(torch.autograd.Function):
         weight, u, v = ctx.saved_tensors
         w, u_rows, v_rows, u_squares, v_squares = _arrays(weight, u, v)
         by_weight, by_u = np.empty_like(w), np.empty_like(u_rows)
-        # The last row gathers Σᵢ Dᵢⱼ, the others Σᵢ Dᵢⱼ uᵢ.
+        # The last row accumulates Σᵢ Dᵢⱼ, the others Σᵢ Dᵢⱼ uᵢ.
         parts = np.zeros((PARTS, v_rows.shape[0] + 1, v_rows.shape[1]), w.dtype)
         use_threads()
         _effective_weight_gradient(
@@ -118,7 +117,7 @@ def _arrays(weight: Tensor, u: Tensor, v: Tensor) -> list[Array]:
 
 @compile_
 def _kernel_row(u: Array, v: Array, u_square: float, v_squares: Array, kernel: Array) -> None:
-    """One input's row of the local kernel, before it is rectified."""
+    """One input's row of the local kernel, before the ReLU."""
     offset = kernel.dtype.type(1) - u_square
     for j in range(len(kernel)):
         kernel[j] = offset - v_squares[j]

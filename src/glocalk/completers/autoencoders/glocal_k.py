@@ -1,13 +1,13 @@
 """GLocal-K: global and local kernels for recommender systems.
 
 Han, Lim, Long, Burgstaller, Poon, CIKM 2021, arXiv 2108.12184; official code
-`usydnlp/Glocal_K`. An auto-encoder over items' rating rows whose weights are multiplied by
-local kernels is pre-trained on the rating matrix R [items, users]:
+`usydnlp/Glocal_K`. An auto-encoder over items' rating rows, whose weights are multiplied by
+local kernels, is pre-trained on the rating matrix R [items, users]:
 
     p(R) = output(hidden(R)),   loss = ½ Σ_observed (r − p)² + Σ_layers (λ₂ ½ΣW² + λ_s ½ΣŴ²)
 
-and fine-tuned, with the same loss, on R convolved with a global kernel that the network's own
-prediction makes:
+It is then fine-tuned, with the same loss, on R convolved with a global kernel, which is made of
+trained item kernels kᵢ and the network's own predictions:
 
     μ = mean over users of p(R),   GK = dot_scale · Σᵢ μᵢ kᵢ,   p = p(ReLU(R ⊗ GK))
 """
@@ -21,10 +21,11 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from glocalk.completers.autoencoders.base import AutoEncoderCompleter, StageConfig
+from glocalk.completers.autoencoders.base import AutoEncoderCompleter
 from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNetwork, KernelStage
 from glocalk.completers.autoencoders.kernels import average_global_kernel, global_kernel
 from glocalk.completers.autoencoders.layers import EffectiveLayer, encode, truncated_normal_
+from glocalk.completers.autoencoders.stage import StageConfig
 from glocalk.data.ratings import RatingMatrix
 from glocalk.operators.base import RatingOperator, mean_prediction
 from glocalk.training.context import FitContext
@@ -33,39 +34,47 @@ from glocalk.training.data import FullBatch
 _log = logging.getLogger(__name__)
 
 _KERNEL_SIGMA = 0.1  # of the item kernels' initial values
-# All entries of a global kernel are negative with probability 2⁻ᵗ²; two of 3 × 3 are positive in
-# 98 draws of 100, mostly the first.
+# All entries of a random global kernel are negative with probability 2⁻ᵗ². Of 100 draws of a
+# 3 × 3 kernel, 98 have at least two positive entries.
 _MOST_DRAWS = 100
 
 
 class OptionalStageConfig(StageConfig):
-    """A stage that 0 epochs leave out."""
+    """A stage that is skipped if it has 0 epochs."""
 
-    epochs: int = Field(ge=0)
+    epochs: int = Field(ge=0, description="number of epochs; 0 skips the stage")
 
 
 class GLocalKConfig(KernelConfig):
-    """Options of GLocal-K, with the paper's symbols."""
+    """Options of GLocal-K, in the paper's notation.
 
-    kernel_size: int = Field(ge=1, description="t of the t × t global kernel")
-    convolution_layers: int = Field(ge=1)
-    aggregation: Literal["weighted", "average"]
-    dot_scale: float
-    redraw_kernels: bool = Field(description="whether item kernels that blind are drawn again")
-    pretrain: OptionalStageConfig
-    finetune: OptionalStageConfig
+    The defaults are those published for MovieLens 100K.
+    """
+
+    kernel_size: int = Field(default=3, ge=1, description="t of the t × t global kernel; odd")
+    convolution_layers: int = Field(default=1, ge=1, description="number of convolutions")
+    aggregation: Literal["weighted", "average"] = Field(
+        default="weighted", description="how the item kernels make the global kernel"
+    )
+    dot_scale: float = Field(default=1.0, description="scale of the global kernel")
+    redraw_kernels: bool = Field(
+        default=True,
+        description="draw item kernels again if their global kernel has < 2 positive entries",
+    )
+    pretrain: OptionalStageConfig = OptionalStageConfig(epochs=30, iterations=5)
+    finetune: OptionalStageConfig = OptionalStageConfig(epochs=60, iterations=5)
 
     @field_validator("kernel_size")
     @classmethod
     def _odd(cls, size: int) -> int:
         if size % 2 == 0:
-            raise ValueError("the global kernel has a middle, so its size must be odd (3, 5, 7)")
+            raise ValueError("the size must be odd (3, 5, 7), because the kernel needs a center")
         return size
 
     @model_validator(mode="after")
     def _trains(self) -> GLocalKConfig:
         if not self.pretrain.epochs and not self.finetune.epochs:
-            raise ValueError("one of the two stages needs an epoch")
+            raise ValueError("one of the two stages needs at least one epoch")
         return self
 
 
@@ -104,14 +113,15 @@ class GLocalKNetwork(KernelNetwork):
         return [global_kernel(pooled, kernels, scale) for kernels in self.item_kernels]
 
     @torch.no_grad()
-    def redraw_blinding_kernels(
+    def redraw_degenerate_kernels(
         self, ratings: RatingOperator, generator: torch.Generator
     ) -> list[int]:
         """Draw item kernels again while their global kernel has fewer than two positive entries.
 
-        Each positive entry keeps about one cell alive for each rating; under one of them or none
-        the convolved matrix has fewer live cells than R has ratings, down to 0 everywhere, where
-        every gradient of the kernel is 0 as well. No error is looked at, and none of the test set.
+        Each positive entry leaves about one positive cell per rating in the convolved matrix.
+        With one such entry or none, the convolved matrix has fewer positive cells than R has
+        ratings; if it is 0 everywhere, so is every gradient of the kernel. The decision uses the
+        kernels alone: no error, and no rating of the test set.
 
         Returns:
             For each convolution layer, how often its kernels were drawn again.
@@ -119,13 +129,13 @@ class GLocalKNetwork(KernelNetwork):
         layers, _ = self.effective()
         draws = [0] * len(self.item_kernels)
         for _ in range(_MOST_DRAWS):
-            blind = [
+            degenerate = [
                 int((kernel > 0).sum()) < min(2, kernel.numel())
                 for kernel in self.global_kernels(ratings, layers)
             ]
-            if not any(blind):
+            if not any(degenerate):
                 break
-            for layer in [layer for layer, is_blind in enumerate(blind) if is_blind]:
+            for layer in [layer for layer, again in enumerate(degenerate) if again]:
                 truncated_normal_(self.item_kernels[layer], _KERNEL_SIGMA, generator)
                 draws[layer] += 1
         return draws
@@ -152,7 +162,23 @@ class FineTuning(KernelStage):
 
 
 class GLocalK(AutoEncoderCompleter):
-    """Pre-training, then fine-tuning of one network; predictions are those of the last stage."""
+    """GLocal-K: an auto-encoder with local kernels, fine-tuned on a convolved rating matrix.
+
+    The module's docstring has the equations; `GLocalKConfig` has the options.
+
+    An item without training ratings is a row of zeros like any other row. For a user without
+    training ratings the predictions mean little, as in the official code: that user's output
+    weights and bias are not fitted to any rating.
+
+    Example:
+        >>> import glocalk
+        >>> ratings = glocalk.Ratings.from_arrays(
+        ...     ["ann", "ann", "bob", "bob", "eve"], ["x", "y", "x", "z", "y"], [5, 3, 4, 2, 1]
+        ... )
+        >>> model = glocalk.GLocalK(hidden_size=10, pretrain={"epochs": 2}, finetune={"epochs": 2})
+        >>> model.fit(ratings, seed=0).predict(["ann"], ["z"]).shape
+        (1,)
+    """
 
     Config = GLocalKConfig
     model_version = 3
@@ -167,19 +193,19 @@ class GLocalK(AutoEncoderCompleter):
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = torch.Generator().manual_seed(context.seed)
         network = GLocalKNetwork(train.shape, self.config, generator)
-        self._data = FullBatch(train, self.config.formulation)
+        data = FullBatch(train, self.config.formulation)
         pretrain, finetune = self.config.pretrain, self.config.finetune
         if pretrain.epochs:
-            self._run(PreTraining(network, pretrain.iterations), pretrain, context)
+            self._run(PreTraining(network, pretrain.iterations), pretrain, data, context)
         if finetune.epochs:
             if self.config.redraw_kernels:
-                self._redraw_kernels(network, self._data, generator)
-            self._run(FineTuning(network, finetune.iterations), finetune, context)
+                self._redraw_kernels(network, data, generator)
+            self._run(FineTuning(network, finetune.iterations), finetune, data, context)
 
     @staticmethod
     def _redraw_kernels(
         network: GLocalKNetwork, data: FullBatch, generator: torch.Generator
     ) -> None:
-        draws = network.redraw_blinding_kernels(data.operator(network), generator)
+        draws = network.redraw_degenerate_kernels(data.operator(network), generator)
         if any(draws):
             _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)

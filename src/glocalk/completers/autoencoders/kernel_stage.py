@@ -9,18 +9,22 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from glocalk.completers.autoencoders.base import AutoEncoderConfig, AutoEncoderStage, Output
+from glocalk.completers.autoencoders.base import AutoEncoderConfig
 from glocalk.completers.autoencoders.layers import EffectiveLayer, KernelAutoEncoder, encode
+from glocalk.completers.autoencoders.stage import AutoEncoderStage, Output
 from glocalk.operators.base import RatingOperator
 
 
 class KernelConfig(AutoEncoderConfig):
-    """Options of the auto-encoder, with the papers' symbols."""
+    """Options of the auto-encoder with local kernels, in the papers' notation.
 
-    hidden_layers: int = Field(ge=1)
-    kernel_dimension: int = Field(ge=1, description="length of u and v")
-    lambda_2: float = Field(ge=0, description="λ₂, on the raw weights W")
-    lambda_s: float = Field(ge=0, description="λ_s, on the kernel values Ŵ")
+    The defaults are those published for MovieLens 100K.
+    """
+
+    hidden_layers: int = Field(default=2, ge=1, description="number of hidden layers")
+    kernel_dimension: int = Field(default=5, ge=1, description="length of the vectors u and v")
+    lambda_2: float = Field(default=20.0, ge=0, description="λ₂, penalty on the raw weights W")
+    lambda_s: float = Field(default=0.006, ge=0, description="λ_s, penalty on the kernel values Ŵ")
 
 
 class KernelNetwork(nn.Module):
@@ -42,7 +46,7 @@ class KernelNetwork(nn.Module):
         )
 
     def effective(self) -> tuple[list[EffectiveLayer], Tensor]:
-        """The layers as they act, and the penalty."""
+        """The layers with their effective weights, and the penalty."""
         return self.autoencoder.effective(self.config.lambda_2, self.config.lambda_s)
 
     def local_pass(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
@@ -51,7 +55,12 @@ class KernelNetwork(nn.Module):
 
 
 class KernelStage(AutoEncoderStage):
-    """Trains the network by its pass over R."""
+    """Trains the network on its pass over R.
+
+    Args:
+        network: the network.
+        iterations: L-BFGS iterations per epoch.
+    """
 
     network: KernelNetwork
 
@@ -75,7 +84,8 @@ class KernelStage(AutoEncoderStage):
 
     @torch.no_grad()
     def output(self, ratings: RatingOperator) -> Output:
-        # An epoch ends where it evaluated the loss last.
+        # An epoch usually ends at the parameters for which the loss was evaluated last: then the
+        # output is known.
         if self._evaluated is not None and self._evaluated[0] == self._versions():
             return self._evaluated[1]
         layers, _ = self.network.effective()
@@ -83,5 +93,5 @@ class KernelStage(AutoEncoderStage):
         return Output(self.hidden(ratings, layers), weight, bias.detach())
 
     def _versions(self) -> list[int]:
-        """Counts of how often each parameter was written."""
+        """How often each parameter has been written."""
         return [parameter._version for parameter in self.network.parameters()]

@@ -11,8 +11,9 @@ def local_kernel(u: Tensor, v: Tensor) -> Tensor:
 
         Ŵᵢⱼ = max(0, 1 − ‖uᵢ − vⱼ‖²),   ‖uᵢ − vⱼ‖² = ‖uᵢ‖² + ‖vⱼ‖² − 2 uᵢ·vⱼ
 
-    The squared distance is expanded so that no inputs × outputs × dimension array is made, and
-    is not clamped at 0: where rounding takes it just below, a clamp would stop the gradient.
+    The squared distance is expanded, so that no inputs × outputs × dimension array is allocated.
+    It is not clamped at 0: where rounding makes it slightly negative, a clamp would stop the
+    gradient.
 
     Args:
         u: [inputs, dimension] one vector per input unit.
@@ -50,8 +51,8 @@ def average_global_kernel(item_kernels: Tensor, dot_scale: float) -> Tensor:
 
         GK = dot_scale · (1/n) Σᵢ kᵢ,   reshaped row by row to t × t
 
-    The paper names the variant without defining it; this is our reading: the item kernels'
-    mean, without the pooled ratings as weights.
+    The paper names the variant without defining it. This is our reading: the mean of the item
+    kernels, without the pooled ratings as weights.
 
     Args:
         item_kernels: [items, t²] k.

@@ -13,20 +13,26 @@ from glocalk.completers.autoencoders.effective import effective_weight
 
 
 class EffectiveLayer(NamedTuple):
-    """A layer's weights as they act: `weight` W ⊙ Ŵ [inputs, outputs], `bias` b [outputs]."""
+    """What a layer applies to its input.
+
+    Attributes:
+        weight: W ⊙ Ŵ [inputs, outputs].
+        bias: b [outputs].
+    """
 
     weight: Tensor
     bias: Tensor
 
 
 class KernelLayer(nn.Module):
-    """A linear layer whose weights are damped by the local kernel of its units' vectors.
+    """A linear layer whose weights are multiplied by the local kernel of its units' vectors.
 
         y = x (W ⊙ Ŵ) + b,   Ŵ = local_kernel(u, v)
         penalty = λ₂ · ½ Σ W² + λ_s · ½ Σ Ŵ²
 
-    Initialization as in TensorFlow 1, which the official code relies on: W and b Glorot uniform
-    (b as if its fan in and fan out were its length), u and v normal with σ = 10⁻³ cut at 2 σ.
+    The initial values are those of TensorFlow 1, on which the official code relies: W and b are
+    Glorot uniform (b with its length as both fan-in and fan-out), u and v are normal with
+    σ = 10⁻³, truncated at 2 σ.
 
     Args:
         inputs: number of input units.
@@ -50,23 +56,23 @@ class KernelLayer(nn.Module):
         nn.init.uniform_(self.bias, -limit, limit, generator=generator)
 
     def effective(self, lambda_2: float, lambda_s: float) -> tuple[EffectiveLayer, Tensor]:
-        """The layer as it acts, and its penalty (a scalar)."""
+        """The layer with its effective weight, and its penalty (a scalar)."""
         weight, squares, kernel_squares = effective_weight(self.weight, self.u, self.v)
         penalty = lambda_2 * squares + lambda_s * kernel_squares
         return EffectiveLayer(weight, self.bias), penalty
 
 
 class KernelAutoEncoder(nn.Module):
-    """Kernel layers in a row: users → hidden → … → hidden → users, one row per item.
+    """A sequence of kernel layers: users → hidden → … → hidden → users, one row per item.
 
-    Sigmoid on hidden layers, identity on the output. The first layer's product with the rating
-    matrix and the output layer's meeting with it are left to a `RatingOperator`.
+    Hidden layers are followed by a sigmoid, the output layer is linear. A `RatingOperator`
+    multiplies the rating matrix by the first layer's weight, and compares the output with it.
 
     Args:
         users: number of users, the length of an item's row.
-        hidden_size: units of each hidden layer.
+        hidden_size: number of units of each hidden layer.
         hidden_layers: number of hidden layers, at least 1.
-        dimension: length of the local kernels' vectors.
+        dimension: length of the vectors u, v.
         generator: source of the initial values.
     """
 
@@ -86,10 +92,10 @@ class KernelAutoEncoder(nn.Module):
         )
 
     def effective(self, lambda_2: float, lambda_s: float) -> tuple[list[EffectiveLayer], Tensor]:
-        """All layers as they act, and the sum of their penalties (a scalar).
+        """All layers with their effective weights, and the sum of their penalties (a scalar).
 
-        Computed once per evaluation: both passes of fine-tuning share it, and the penalty counts
-        once.
+        Call it once per evaluation of the loss: both passes of fine-tuning use the same layers,
+        and the penalty is added once.
         """
         kernel_layers = (cast(KernelLayer, layer) for layer in self.layers)
         layers, penalties = zip(
@@ -99,11 +105,11 @@ class KernelAutoEncoder(nn.Module):
 
 
 def encode(product: Tensor, layers: list[EffectiveLayer]) -> Tensor:
-    """Last hidden layer from the first layer's product.
+    """Last hidden layer, given the product of the input with the first layer's weight.
 
     Args:
         product: [items, hidden] input matrix times the first layer's effective weight.
-        layers: all layers as they act; the last, the output layer, is not applied.
+        layers: all layers with their effective weights; the output layer is not applied.
 
     Returns:
         [items, hidden].
@@ -115,5 +121,5 @@ def encode(product: Tensor, layers: list[EffectiveLayer]) -> Tensor:
 
 
 def truncated_normal_(tensor: Tensor, std: float, generator: torch.Generator) -> Tensor:
-    """Fill `tensor` from a normal of mean 0, values beyond 2 `std` drawn again (TensorFlow's)."""
+    """Fill `tensor` from TensorFlow's truncated normal: mean 0, truncated at 2 `std`."""
     return nn.init.trunc_normal_(tensor, 0, std, -2 * std, 2 * std, generator=generator)

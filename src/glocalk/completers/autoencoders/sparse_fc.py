@@ -8,9 +8,9 @@ its units' vectors u [inputs, dimension] and v [outputs, dimension]:
 
     loss = ½ Σ_observed (r − p)² + Σ_layers (λ₂ ½ΣW² + λ_s ½ΣŴ²)
 
-GLocal-K took it over as its pre-training, unchanged down to the initial values: see
-`KernelStage`. The official code calls SciPy's L-BFGS-B for 50 iterations, 20 times, afresh each
-time, and reports the error after the last.
+GLocal-K adopted it as its pre-training, with the same initial values: see `KernelStage`. The
+official code calls SciPy's L-BFGS-B 20 times, for 50 iterations each and without memory of the
+previous call, and reports the error after the last.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from glocalk.completers.autoencoders.base import AutoEncoderCompleter, Output, StageConfig
+from glocalk.completers.autoencoders.base import AutoEncoderCompleter
 from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNetwork, KernelStage
+from glocalk.completers.autoencoders.stage import Output, StageConfig
 from glocalk.data.ratings import RatingMatrix
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
 
 
 class SparseFCConfig(KernelConfig):
-    """Options of SparseFC, with the paper's symbols."""
+    """Options of SparseFC, in the paper's notation; the defaults are for MovieLens 100K."""
 
-    train: StageConfig
+    train: StageConfig = StageConfig(epochs=90, iterations=5)
 
 
 class SparseFCTraining(KernelStage):
@@ -38,14 +39,26 @@ class SparseFCTraining(KernelStage):
 
 
 class SparseFC(AutoEncoderCompleter):
-    """The auto-encoder with local kernels.
+    """SparseFC: an auto-encoder over items' rating rows whose weights are damped by kernels.
 
-    To a user without training ratings it predicts the mean of the training ratings: nothing but
-    the penalty has touched that user's output weights, and their bias is a draw around 0.
+    The module's docstring has the equations; `SparseFCConfig` has the options.
+
+    An item without training ratings is a row of zeros like any other row. For a user without
+    training ratings, the mean of the training ratings is predicted: nothing but the penalty
+    changes the output weights of that user, and the bias stays at its initial value near 0.
+
+    Example:
+        >>> import glocalk
+        >>> ratings = glocalk.Ratings.from_arrays(
+        ...     ["ann", "ann", "bob", "bob", "eve"], ["x", "y", "x", "z", "y"], [5, 3, 4, 2, 1]
+        ... )
+        >>> model = glocalk.SparseFC(hidden_size=10, train={"epochs": 2})
+        >>> model.fit(ratings, seed=0).predict(["ann"], ["z"]).shape
+        (1,)
     """
 
     Config = SparseFCConfig
-    official = "last"  # the official code writes down the error after its last call
+    official = "last"  # the official code reports the error after its last call
     config: SparseFCConfig
 
     @property
@@ -55,9 +68,9 @@ class SparseFC(AutoEncoderCompleter):
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = torch.Generator().manual_seed(context.seed)
         network = KernelNetwork(train.num_users, self.config, generator)
-        self._data = FullBatch(train, self.config.formulation)
         stage = SparseFCTraining(network, self.config.train.iterations)
-        self._run(stage, self.config.train, context)
+        data = FullBatch(train, self.config.formulation)
+        self._run(stage, self.config.train, data, context)
 
     def _trained_output(self) -> Output:
         train = self._require(self._data).train

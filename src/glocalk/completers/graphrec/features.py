@@ -10,7 +10,7 @@ from numba import prange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from glocalk.operators.torch_sparse import GatheredRatings
+from glocalk.operators.torch_sparse import TorchSparseRatings
 from glocalk.sparse import csr
 from glocalk.sparse.compiled import Array, compile_, parallel, use_threads
 from glocalk.sparse.csr import CSR
@@ -48,7 +48,7 @@ class GraphFeatures:
         columns = np.concatenate([each, count + others, np.full(count, count + width)])
         values = np.concatenate([np.ones(count), strengths, degrees / max(degrees.max(), 1)])
         self.shape = count, count + width + 1
-        self._gathered: GatheredRatings | None = None
+        self._gathered: TorchSparseRatings | None = None
         values = torch.from_numpy(values).to(dtype).numpy()
         self.matrix = CSR.from_triples(rows, columns, values, self.shape)
         # Ranges of columns with about equally many entries.
@@ -77,7 +77,7 @@ class GraphFeatures:
             rows = np.repeat(np.arange(matrix.shape[0]), matrix.stops - matrix.starts)
             entries = matrix.columns.astype(np.int64), rows, matrix.values
             columns, rows_of, values = (torch.from_numpy(x).to(weight.device) for x in entries)
-            self._gathered = GatheredRatings(columns, rows_of, values, matrix.shape)
+            self._gathered = TorchSparseRatings(columns, rows_of, values, matrix.shape)
         return self._gathered.product(weight)[nodes]
 
 

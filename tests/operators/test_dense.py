@@ -2,7 +2,6 @@ import torch
 from torch.autograd import gradcheck
 
 import literal
-from glocalk.operators.base import mean_prediction, predict_pairs
 from glocalk.operators.dense import DenseRatings
 
 USERS = torch.tensor([0, 2, 1, 3, 0])
@@ -20,20 +19,20 @@ def normal(*shape, seed=0):
     return torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True)
 
 
-def test_product():
+def test_product_matches_the_matrix_product():
     weight = normal(4, 2)
     torch.testing.assert_close(operator().product(weight), MATRIX @ weight)
     assert gradcheck(operator().product, (weight,))
 
 
-def test_convolved_product():
+def test_convolved_product_matches_the_literal_convolution():
     weight, kernel = normal(4, 2), normal(3, 3, seed=1)
     expected = literal.convolution(MATRIX, kernel) @ weight
     torch.testing.assert_close(operator().convolved_product([kernel], weight), expected)
     assert gradcheck(lambda k, w: operator().convolved_product([k], w), (kernel, weight))
 
 
-def test_half_squared_error_counts_observed_ratings_alone():
+def test_half_squared_error_sums_over_observed_ratings_only():
     hidden, weight, bias = normal(3, 2), normal(2, 4, seed=1), normal(4, seed=2)
     expected = sum(
         (rating - sum(hidden[i, k] * weight[k, u] for k in range(2)) - bias[u]) ** 2 / 2
@@ -43,7 +42,7 @@ def test_half_squared_error_counts_observed_ratings_alone():
     assert gradcheck(operator().half_squared_error, (hidden, weight, bias))
 
 
-def test_outputs_are_at_the_observed_ratings_alone():
+def test_outputs_are_given_for_the_observed_ratings_only():
     hidden, weight, bias = normal(3, 2), normal(2, 4, seed=1), normal(4, seed=2)
     ratings = operator()
     full = hidden @ weight + bias
@@ -53,21 +52,3 @@ def test_outputs_are_at_the_observed_ratings_alone():
     for rating, output in zip(ratings.ratings, outputs, strict=True):
         torch.testing.assert_close(output, expected[rating.item()])
     assert gradcheck(ratings.outputs, (hidden, weight, bias))
-
-
-def test_mean_prediction_is_the_prediction_matrix_s_mean():
-    hidden, weight, bias = normal(3, 2), normal(2, 4, seed=1), normal(4, seed=2)
-    expected = (hidden @ weight + bias).mean(dim=1)
-    torch.testing.assert_close(mean_prediction(hidden, weight, bias), expected)
-    assert gradcheck(mean_prediction, (hidden, weight, bias))
-
-
-def test_predict_pairs_in_any_order_and_chunk():
-    hidden, weight, bias = normal(3, 2), normal(2, 4, seed=1), normal(4, seed=2)
-    full = hidden @ weight + bias
-    users, items = torch.tensor([3, 0, 3, 1, 2]), torch.tensor([2, 0, 1, 1, 0])
-    for chunk in (1, 2, 100):
-        predicted = predict_pairs(hidden, weight, bias, users, items, chunk)
-        torch.testing.assert_close(predicted, full[items, users])
-    nothing = torch.empty(0, dtype=torch.long)
-    assert predict_pairs(hidden, weight, bias, nothing, nothing).shape == (0,)
