@@ -103,7 +103,8 @@ def sentence(error: GlocalkError | HydraException) -> str:
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         parent = cause.parent_node
-        known = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
+        names = list(map(str, parent)) if isinstance(parent, DictConfig) else []
+        known = [name for name in names if name != "_target_"]
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"
     return " ".join(str(error).split())
 

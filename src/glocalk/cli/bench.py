@@ -28,7 +28,7 @@ _HELP = Help(
     examples={
         "bench parts=[trainings] data=[ml_100k]": "one training",
         "bench parts=[scaling] most_ratings=1000000 model.hidden_size=100": "with another "
-        "option: dotted names are those of glocalk train",
+        "option: all others are those of glocalk train",
     },
     flags={},
 )
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     with exit_with_sentence():
         words, options = read_arguments("bench", arguments)
         refuse_words(words)
-        own = {name: value for name, value in options.items() if "." not in name}
+        own = {name: value for name, value in options.items() if name in BenchConfig.model_fields}
         of_runs = [f"{name}={value}" for name, value in options.items() if name not in own]
         _measure(BenchConfig.check(own, ""), of_runs)
     return 0

@@ -8,10 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
 from glocalk.config import BaseConfig
 
 _MOST_COLUMNS = 100
@@ -74,62 +70,8 @@ def fields(config_class: type[BaseConfig]) -> Iterator[tuple[str, str]]:
     """(name=default, description) of each option of a config class."""
     for name, field in config_class.model_fields.items():
         default = None if field.is_required() else field.get_default(call_default_factory=True)
-        shown = "" if default is None else _value(default)
+        shown = "" if default is None else written(default)
         yield f"{name}={shown}", field.description or ""
-
-
-def options(
-    config: DictConfig, config_class: type[BaseModel] | None, prefix: str = ""
-) -> Iterator[tuple[str, str]]:
-    """(name=value, description) of each option of a composed config, nested ones dotted.
-
-    Args:
-        config: the config.
-        config_class: the class that checks it and describes the options.
-        prefix: of the names, as in `model.`.
-    """
-    known: Mapping[str, FieldInfo] = config_class.model_fields if config_class else {}
-    for key in config:
-        name = str(key)
-        if name == "_target_":
-            continue
-        field = known.get(name)
-        inner = field.annotation if field else None
-        nested = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
-        value = None if OmegaConf.is_missing(config, name) else config[name]
-        description = (field.description if field else None) or ""
-        if isinstance(value, DictConfig) and len(value):
-            if description and nested is None:
-                yield f"{prefix}{name}.", description
-            yield from options(value, nested, f"{prefix}{name}.")
-        elif OmegaConf.is_missing(config, name):
-            yield f"{prefix}{name}=", description
-        else:
-            yield f"{prefix}{name}={_value(value)}", description
-
-
-def groups(config: DictConfig, names: Iterable[str]) -> list[tuple[str, str]]:
-    """(group=, its choices) of config groups, as the search path of the composed config has them.
-
-    Args:
-        config: a config with Hydra's own options under `hydra`.
-        names: of the groups.
-    """
-    from hydra._internal.config_repository import ConfigRepository
-    from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
-    from hydra.core.object_type import ObjectType
-
-    path = ConfigSearchPathImpl()
-    for source in config.hydra.runtime.config_sources:
-        path.append(source.provider, f"{source.schema}://{source.path}")
-    repository = ConfigRepository(path)
-    return [
-        (
-            f"{name}={config.hydra.runtime.choices.get(name, '')}",
-            ", ".join(repository.get_group_options(name, ObjectType.CONFIG)),
-        )
-        for name in names
-    ]
 
 
 def _section(title: str, rows: Iterable[tuple[str, str]]) -> str:
@@ -158,16 +100,14 @@ def _wrapped(text: str, first: str, other: str) -> str:
     )
 
 
-def _value(value: Any) -> str:
+def written(value: Any) -> str:
     """A value as it is written on the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    if OmegaConf.is_config(value):
-        value = OmegaConf.to_container(value, resolve=True)
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(_value, value))}]"
+        return f"[{','.join(map(written, value))}]"
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{name}:{_value(inner)}" for name, inner in value.items()) + "}"
+        return "{" + ",".join(f"{name}:{written(inner)}" for name, inner in value.items()) + "}"
     return str(value)

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pydantic import Field
 
 from glocalk.cli.app import exit_with_sentence, own_config_dirs, run_app
-from glocalk.cli.help import HYDRA_FLAGS, Help, groups, options
+from glocalk.cli.config_help import groups, options
+from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.completers.registry import build_completer
 from glocalk.config import BaseConfig
 from glocalk.data.fetch.download import fetch_missing
@@ -26,7 +27,7 @@ from glocalk.errors import GlocalkError, MissingDataError
 from glocalk.records.run import Record, read_records
 from glocalk.report.layout import duration
 from glocalk.report.local import write_local_table
-from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
+from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict, without
 from glocalk.run.composed import compose_run
 from glocalk.run.config import RunConfig
 from glocalk.run.execute import held_record
@@ -310,10 +311,9 @@ def _app(config: DictConfig) -> None:
 
 
 def _help(config: DictConfig) -> str:
-    own = OmegaConf.masked_copy(config, [name for name in config if name != "hydra"])
     return _HELP.text(
         ("Names of models and data sets", groups(config, ["model", "data"])),
-        ("Options", options(own, ReproduceConfig)),
+        ("Options", options(without(config, "hydra"), ReproduceConfig)),
     )
 
 

@@ -11,9 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import Field
 
 from glocalk.cli.app import exit_with_sentence, run_app
-from glocalk.cli.help import HYDRA_FLAGS, Help, groups, options
-from glocalk.config import BaseConfig, find_class
-from glocalk.data.sources import Source, build_source
+from glocalk.cli.config_help import data_section, groups, options
+from glocalk.cli.help import HYDRA_FLAGS, Help
+from glocalk.config import BaseConfig
+from glocalk.data.sources import build_source
 from glocalk.data.statistics import statistics_lines
 from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
 
@@ -46,16 +47,10 @@ def _app(config: DictConfig) -> None:
 
 
 def _help(config: DictConfig) -> str:
-    data = config.data
-    source = find_class(data.get("_target_"), "data", Source)
-    name = config.hydra.runtime.choices["data"]
     return _HELP.text(
         ("Config groups", groups(config, ["data"])),
         ("Options", options(OmegaConf.masked_copy(config, ["data_dir"]), StatsConfig)),
-        (
-            f"Options of data={name} (of another: --help data=NAME)",
-            options(data, source.Config, "data."),
-        ),
+        data_section(config),
     )
 
 

@@ -11,8 +11,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from glocalk.cli.app import exit_with_sentence, run_app
+from glocalk.cli.config_help import run_sections
 from glocalk.cli.help import HYDRA_FLAGS, Help
-from glocalk.cli.run_help import run_sections
 from glocalk.errors import GlocalkError
 from glocalk.records.run import PROTOCOLS, Record
 from glocalk.run.compose import CONFIGS, VERSION_BASE

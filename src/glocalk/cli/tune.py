@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 from glocalk.cli.app import exit_with_sentence, run_app
+from glocalk.cli.config_help import run_sections
 from glocalk.cli.help import HYDRA_FLAGS, Help
-from glocalk.cli.run_help import run_sections
 from glocalk.config import BaseConfig
 from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
 from glocalk.run.composed import run_config

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import hydra._internal.hydra
 from hydra import version
+from hydra._internal import hydra as hydra_internal
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
@@ -103,8 +103,9 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
         for group in _GROUPS:
             node = config.get(group)
             if isinstance(node, DictConfig) and node.get("_target_"):
-                options = shown_options(_class_of(group, node["_target_"]).Config)
-                config[group] = OmegaConf.merge({"_target_": node["_target_"], **options}, node)
+                options = {"_target_": node["_target_"]}
+                options |= shown_options(_class_of(group, node["_target_"]).Config)
+                config[group] = OmegaConf.merge(options, node)
         return config
 
     def _name(self, group: str, target: str, repo: Any) -> str:
@@ -124,7 +125,7 @@ def install() -> None:
     The only place where glocalk changes Hydra: its command line has no other way to choose a
     loader. hydra-core is pinned to 1.3 for that.
     """
-    hydra._internal.hydra.ConfigLoaderImpl = ClassDefaultsLoader  # type: ignore[misc]
+    hydra_internal.ConfigLoaderImpl = ClassDefaultsLoader  # type: ignore[attr-defined]
 
 
 def compose(
@@ -163,10 +164,14 @@ def as_dict(config: DictConfig) -> dict[str, Any]:
 
     Interpolations are resolved; options without a value and Hydra's own are left out.
     """
-    own = OmegaConf.masked_copy(config, [name for name in config if name != "hydra"])
-    options = OmegaConf.to_container(own, resolve=True)
+    options = OmegaConf.to_container(without(config, "hydra"), resolve=True)
     assert isinstance(options, dict)
     return {str(name): value for name, value in _without_missing(options).items()}
+
+
+def without(config: DictConfig, *names: str) -> DictConfig:
+    """A copy of a config that lacks some of its entries."""
+    return OmegaConf.masked_copy(config, [str(name) for name in config if name not in names])
 
 
 def shown_options(config_class: type[BaseModel]) -> dict[str, Any]:
