@@ -12,10 +12,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import hydra
-
 from command import SMALL, comparable, only_record
-from glocalk.cli.app import settings_of
+from glocalk.run.composed import compose_run
 from glocalk.run.execute import execute
 
 
@@ -54,8 +52,7 @@ def main():
         # Longer than what it takes to begin, so that most kills meet a training.
         longer = ["model.pretrain.epochs=20", "model.finetune.epochs=20"]
         overrides = [*SMALL, *longer, f"runs_dir={options.folder / name}", "progress=false"]
-        with hydra.initialize_config_module("glocalk.conf", version_base="1.3"):
-            return settings_of(hydra.compose("train", overrides), "synthetic", "glocal_k", ())
+        return compose_run(overrides)
 
     began = time.monotonic()
     assert os.waitpid(start(settings("whole")), 0)[1] == 0
