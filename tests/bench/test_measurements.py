@@ -60,9 +60,9 @@ def test_the_clock_counts_steps_and_evaluations():
 
 def test_measures_every_part_and_keeps_the_others(tmp_path):
     out = tmp_path / "bench.json"
-    small = ["--data", "synthetic", "--repeats", "2", "--options", *SMALL[1:], "--out", str(out)]
-    main(["--parts", "trainings", *small])
-    main(["--parts", "evaluations", *small])
+    small = ["data=[synthetic]", "repeats=2", *SMALL[1:], f"out={out}"]
+    main(["parts=[trainings]", *small])
+    main(["parts=[evaluations]", *small])
     bench = Bench.read(out)
     assert set(bench.origins) == {"evaluations", "trainings"}
     named = [(each.stage, each.formulation) for each in bench.evaluations]
@@ -81,8 +81,7 @@ def test_measures_every_part_and_keeps_the_others(tmp_path):
 
 def test_measures_scaling_up_to_a_size(tmp_path):
     out = tmp_path / "bench.json"
-    small = ["--options", "model.hidden_size=8", "--out", str(out)]
-    main(["--parts", "scaling", "--most-ratings", "100000", *small])
+    main(["parts=[scaling]", "most_ratings=100000", "model.hidden_size=8", f"out={out}"])
     points = Bench.read(out).scaling
     assert [(each.stage, each.ratings) for each in points] == [
         ("pretrain", 100_000),
@@ -96,7 +95,7 @@ def test_measures_scaling_up_to_a_size(tmp_path):
 
 def test_an_unknown_data_set_ends_in_one_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
-        main(["--data", "ml_100", "--out", str(tmp_path / "bench.json")])
+        main(["data=[ml_100]", f"out={tmp_path / 'bench.json'}"])
     assert error.value.code == 1
     assert capsys.readouterr().err.startswith("Unknown data 'ml_100': did you mean 'ml_100k'")
 

@@ -110,10 +110,10 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     write_runs(tmp_path / "runs", a=record(), b=baseline(dirty=True))
     assert main(["promote"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
-    assert main(["promote", "--model", "glocal_k"]) == 0
+    assert main(["promote", "model=glocal_k"]) == 0
     assert files(tmp_path / "reports") == ["records/table1/ml_100k/glocal_k/seed_0.json"]
     assert "Promoted: ml_100k glocal_k seed 0" in capsys.readouterr().out
-    for arguments in (["--records", "a", "promote"], ["promote", "--records", "b"]):
-        assert main([*arguments, "--model", "glocal_k"]) == 0
+    for arguments in (["promote", "records=a"], ["promote", "records=b"]):
+        assert main([*arguments, "model=glocal_k"]) == 0
     assert (tmp_path / "a").is_dir()
     assert (tmp_path / "b").is_dir()

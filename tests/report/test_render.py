@@ -65,7 +65,7 @@ def test_the_page_of_costs_is_optional(project):
     (project / "docs" / "costs.md").unlink()
     assert main([]) == 0
     assert not (project / "docs" / "costs.md").exists()
-    assert main(["--check"]) == 0
+    assert main(["check"]) == 0
 
 
 def test_the_readme_links_to_the_full_table(project):
@@ -135,7 +135,7 @@ def test_figures_without_records_are_removed(project):
 def test_check_passes_right_after_rendering_and_writes_nothing(project, capsys):
     assert main([]) == 0
     before = snapshot(project)
-    assert main(["--check"]) == 0
+    assert main(["check"]) == 0
     assert snapshot(project) == before
     assert capsys.readouterr().err == ""
 
@@ -163,7 +163,7 @@ def test_check_names_a_file_that_differs(project, capsys, name, damage):
     else:
         file.unlink()
     before = snapshot(project)
-    assert main(["--check"]) == 1
+    assert main(["check"]) == 1
     assert snapshot(project) == before
     said = capsys.readouterr().err
     if (name, damage) == ("README.md", "removed"):
@@ -175,14 +175,14 @@ def test_check_names_a_file_that_differs(project, capsys, name, damage):
 def test_check_names_a_figure_that_is_too_many(project, capsys):
     assert main([]) == 0
     (project / "reports" / "curves_old.svg").write_text("old")
-    assert main(["--check"]) == 1
+    assert main(["check"]) == 1
     assert "'reports/curves_old.svg'" in capsys.readouterr().err
 
 
 def test_check_sees_a_new_record(project, capsys):
     assert main([]) == 0
     write(project / "reports" / "records", record(seed=7))
-    assert main(["--check"]) == 1
+    assert main(["check"]) == 1
     said = capsys.readouterr().err
     assert "results.csv" in said
     assert "README.md" in said

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from glocalk.cli.main import main
 from glocalk.completers.baselines import Bias
 from glocalk.config import BaseConfig
 from glocalk.data.sources import Source
@@ -134,10 +135,7 @@ def train_command(folder, *options):
 
 def _train(folder, options):
     os.chdir(folder)
-    sys.argv = ["glocalk", *options]
-    from glocalk.cli.train import main
-
-    main()
+    sys.exit(main(["train", *options]))
 
 
 def wait_for(process, folder, pattern):
