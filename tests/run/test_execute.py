@@ -74,7 +74,7 @@ def test_the_same_run_started_twice_runs_once(tmp_path):
     assert [process.exitcode for process in processes] == [0, 0]
     said = (tmp_path / "log").read_text()
     assert said.count("already running in another process") == 1
-    assert said.count("is in '") == 1
+    assert said.count("is already in '") == 1
     assert only_record(tmp_path / "runs").status == "done"
 
 
