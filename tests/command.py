@@ -48,14 +48,15 @@ def call(*arguments, cwd, **environment):
         mock.patch.dict(os.environ, environment),
         mock.patch.object(sys, "argv", ["glocalk", *arguments]),
         mock.patch.object(sys, "path", list(sys.path)),
-        mock.patch.dict(Singleton._instances),
     ):
-        # A command may be called by one that runs in Hydra already.
-        Singleton._instances.pop(GlobalHydra, None)
+        # A command may be called by another, which runs in Hydra already.
+        outer = Singleton._instances.pop(GlobalHydra, None)
         try:
             code = main()
         except SystemExit as end:
             code = end.code or 0
+        finally:
+            Singleton._instances[GlobalHydra] = outer or GlobalHydra()
     for number, handler in handlers.items():
         signal.signal(number, handler)
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())

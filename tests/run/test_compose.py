@@ -87,17 +87,23 @@ def test_options_of_the_data_come_from_its_class(tmp_path):
     assert node.users == 12
 
 
-def test_a_class_in_place_of_a_config_brings_its_own_options_alone():
+def test_a_class_in_place_of_a_config_brings_its_own_options_alone(tmp_path):
     config = compose("train", ["model=glocal_k", "data=ml_1m", "model._target_=glocalk.Bias"])
     assert list(config.model) == ["_target_", "item_damping", "user_damping"]
     assert config.hydra.runtime.choices.model == "bias"
     # conf/settings/glocal_k/ml_1m.yaml is not about this model.
     plain = compose("train", ["model=bias", "data=synthetic"])
     assert (config.settings_from, config.protocol) == (plain.settings_from, plain.protocol)
-    settings = ["settings=bias/ml_1m", "data=synthetic"]
-    chosen = compose("train", ["model._target_=glocalk.Bias", *settings])
-    by_name = compose("train", ["model=bias", "data=ml_1m"])
-    assert chosen.model == by_name.model != plain.model
+    # Unless the command line chooses settings.
+    (tmp_path / "settings").mkdir()
+    text = "# @package _global_\nmodel:\n  item_damping: 3.5\n"
+    (tmp_path / "settings" / "mine.yaml").write_text(text)
+    chosen = compose("train", ["model._target_=glocalk.Bias", "settings=mine"], [tmp_path])
+    assert chosen.model == {**plain.model, "item_damping": 3.5}
+    # Nor does it search what another model has.
+    search = compose("tune", ["model=item_knn", "model._target_=glocalk.Bias"]).search
+    assert search == {}
+    assert compose("tune", ["model=bias", "model._target_=glocalk.Bias"]).search != {}
 
 
 def test_naming_the_class_that_a_config_names_changes_nothing():

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
+from hydra import version
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
@@ -25,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from glocalk.cli.arguments import wants_help
 from glocalk.config import did_you_mean
 from glocalk.errors import GlocalkError
-from glocalk.run.compose import compose, install
+from glocalk.run.compose import VERSION_BASE, compose, install
 
 
 class StoppedError(BaseException):
@@ -50,6 +51,7 @@ def run_app(
     full = os.environ.get("HYDRA_FULL_ERROR", "0") != "0"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves the error to us
     install()
+    version.setbase(VERSION_BASE)
     with nullcontext() if full else exit_with_sentence():
         if wants_help(sys.argv[1:]):
             arguments = get_args_parser().parse_args(sys.argv[1:])

@@ -28,8 +28,8 @@ _HELP = Help(
     usage=["tune [name=value ...] [flags]"],
     examples={
         "tune model=item_knn data=ml_100k trials=20": "20 trials",
-        "tune model=bias_mf data=ml_1m 'search={rank:[20,40,80]}'": "a rank of your own choice, "
-        "beside what the search of bias_mf tries",
+        "tune model=bias_mf data=ml_1m search.rank=[20,40,80]": "other ranks than those that "
+        "conf/search/bias_mf.yaml names; +search.NAME=[…] adds an option",
     },
     flags=HYDRA_FLAGS,
 )

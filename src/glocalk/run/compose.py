@@ -33,7 +33,7 @@ VERSION_BASE = "1.3"
 CONFIGS = "pkg://glocalk.conf"
 
 _GROUPS = ("model", "data")  # whose files name a class with a `Config`
-_SETTINGS = "settings/"  # files of hyperparameters, which belong to one model and data set
+_OF_A_MODEL = ("settings", "search")  # groups of files that belong to one model
 
 
 class ClassDefaultsLoader(ConfigLoaderImpl):
@@ -41,15 +41,15 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
 
     An override `model._target_=package.Class` takes the place of the whole config `model`: the
     options are then those of `Class`, and neither the file chosen by `model=` nor the
-    hyperparameters in `settings/` are mixed in. The model is named after the class: `MyModel` is
-    `my_model`. The same holds for `data._target_`.
+    hyperparameters in `settings/` and the ranges in `search/` are mixed in. The model is named
+    after the class: `MyModel` is `my_model`. The same holds for `data._target_`.
     """
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
         self._targets: dict[str, str] = {}
         self._names: dict[str, str] = {}
-        self._chooses_settings = False
+        self._chosen: set[str] = set()
 
     def _load_configuration_impl(
         self,
@@ -70,7 +70,7 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
             for group in _GROUPS
             if given.key_or_group == f"{group}._target_" and not given.is_sweep_override()
         }
-        self._chooses_settings = any(given.key_or_group == "settings" for given in parsed)
+        self._chosen = {given.key_or_group for given in parsed}
         self._names = {}
         lines = [str(given.input_line) for given in parsed]
         config = super()._load_configuration_impl(
@@ -86,21 +86,23 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
     def _compose_config_from_defaults_list(
         self, defaults: list[ResultDefault], repo: Any
     ) -> DictConfig:
+        left_out: list[str] = []
+        for group, target in self._targets.items():
+            files = _files(defaults, [group])
+            named = [repo.load_config(file.config_path).config.get("_target_") for file in files]
+            cls = _class_of(group, target)
+            if files and not any(_class_of(group, name) is cls for name in named if name):
+                left_out.append(group)
+        if left_out:
+            left_out += [group for group in _OF_A_MODEL if group not in self._chosen]
+            ignored = _files(defaults, left_out)
+            defaults = [default for default in defaults if default not in ignored]
         config = super()._compose_config_from_defaults_list(defaults, repo)
-        replaced = [
-            group
-            for group, target in self._targets.items()
-            if group in config
-            and _class_of(group, target) is not _class_of(group, config[group].get("_target_"))
-        ]
-        if replaced and not self._chooses_settings:
-            rest = [default for default in defaults if not _is_settings(default)]
-            config = super()._compose_config_from_defaults_list(rest, repo)
-        for group in replaced:
-            target = self._targets[group]
-            config[group] = {"_target_": target}
-            self._names[group] = self._name(group, target, repo)
         for group in _GROUPS:
+            if group in left_out:
+                target = self._targets[group]
+                config[group] = OmegaConf.merge(config.get(group) or {}, {"_target_": target})
+                self._names[group] = self._name(group, target, repo)
             node = config.get(group)
             if isinstance(node, DictConfig) and node.get("_target_"):
                 options = {"_target_": node["_target_"]}
@@ -199,16 +201,18 @@ def _class_of(group: str, target: Any) -> Any:
     return find_class(target, group, Source)
 
 
+def _files(defaults: Sequence[ResultDefault], groups: Sequence[str]) -> list[ResultDefault]:
+    """The configs that are files of one of the groups."""
+    folders = tuple(f"{group}/" for group in groups)
+    return [default for default in defaults if (default.config_path or "").startswith(folders)]
+
+
 def _first(override: Override) -> str:
     """The override, or its first value where it sweeps over models or data sets."""
     names = {name for group in _GROUPS for name in (group, f"{group}._target_")}
     if override.is_sweep_override() and override.key_or_group in names:
         return f"{override.get_key_element()}={next(override.sweep_string_iterator())}"
     return str(override.input_line)
-
-
-def _is_settings(default: ResultDefault) -> bool:
-    return (default.config_path or "").startswith(_SETTINGS)
 
 
 def _snake_case(name: str) -> str:
