@@ -1,11 +1,11 @@
-"""Files as MATLAB writes them with -v7.3."""
+"""Writes files as MATLAB does with -v7.3."""
 
 import h5py
 import numpy as np
 
 
 def write_full(file, name, matrix):
-    """MATLAB stores columns first, which HDF5 takes for rows."""
+    """MATLAB stores columns first, which HDF5 interprets as rows."""
     columns_first = matrix.flatten(order="F").reshape(matrix.shape[1], matrix.shape[0])
     file.create_dataset(name, data=columns_first.astype(float))
 
@@ -27,7 +27,7 @@ def write_sparse(file, name, matrix):
 
 
 def write_mat(path, matrices, write_matrix=write_full):
-    """`matrices` by name, as MATLAB would show them, behind MATLAB's own 512 bytes."""
+    """Write `matrices` by name, as MATLAB would show them, after its header of 512 bytes."""
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, matrix in matrices.items():
             write_matrix(file, name, np.asarray(matrix))

@@ -12,7 +12,7 @@ def text(*labels):
     return np.array(labels, dtype=object)
 
 
-def test_labels_are_found_and_unknown_ones_are_told():
+def test_ids_are_found_and_unknown_ones_reported():
     ids = Ids(text("ann", "7", "bob"), np.array([30, 10, 20]))
     assert ids.find_users(["bob", "eve", "ann"]).tolist() == [2, -1, 0]
     assert ids.find_users([7]).tolist() == [1]
@@ -21,8 +21,8 @@ def test_labels_are_found_and_unknown_ones_are_told():
     assert ids.find_items([]).tolist() == []
 
 
-def test_a_label_stands_once():
-    with pytest.raises(GlocalkError, match="The item id '3' stands twice"):
+def test_ids_are_distinct():
+    with pytest.raises(GlocalkError, match="The item id '3' occurs more than once"):
         Ids(np.arange(2), np.array([3, 4, 3]))
 
 
@@ -39,13 +39,23 @@ def test_a_split_without_ids_is_numbered():
 
 
 def test_ids_fit_the_shape():
-    with pytest.raises(GlocalkError, match="The ids of split 'tiny' do not fit"):
+    with pytest.raises(
+        GlocalkError, match=r"2 user ids and 2 item ids do not fit a matrix of shape \(2, 3\)"
+    ):
         split(Ids(np.arange(2), np.arange(2)))
 
 
-def test_held_out_ratings_keep_the_ids():
+def test_a_split_keeps_its_ids():
     ids = Ids(text("a", "b"), text("x", "y", "z"))
     assert split(ids).labels is ids
+
+
+def test_ids_are_equal_if_they_label_the_same_indices():
+    ids = Ids(text("a", "b"), np.array([3, 4]))
+    assert ids.equals(Ids(text("a", "b"), np.array([3, 4])))
+    assert not ids.equals(Ids(text("b", "a"), np.array([3, 4])))
+    assert not ids.equals(Ids(text("a", "b"), np.array([3, 4, 5])))
+    assert not ids.equals(Ids(text("a", "b"), text("3", "4")))
 
 
 @pytest.mark.data("ml-100k")

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from glocalk.data import RatingMatrix, Split
+from glocalk.data.ids import Ids
+from glocalk.data.labeled import Ratings
 from glocalk.errors import GlocalkError
 
 SHAPE = (10, 20)
@@ -26,7 +28,7 @@ def split():
     [
         (part(0, 9), part(9, 9), "The test set of split 'rows' has no ratings."),
         (part(0, 0), part(0, 9), "The training set of split 'rows' has no ratings."),
-        (part(0, 9), part(8, 12), "hold the same (user, item) pair"),
+        (part(0, 9), part(8, 12), "have a (user, item) pair in common"),
         (part(0, 9), part(9, 12, shape=(11, 20)), "differ in shape or scale"),
         (part(0, 9), part(9, 12, scale=(0, 5)), "differ in shape or scale"),
     ],
@@ -69,12 +71,56 @@ def test_the_draw_depends_on_the_seed_alone(method):
 
 @pytest.mark.parametrize("share", [-0.1, 0, 1.5])
 def test_impossible_shares(share):
-    with pytest.raises(GlocalkError, match=f"between 0 and 1, not at {share}"):
+    with pytest.raises(GlocalkError, match=f"between 0 and 1, not {share}"):
         split().hold_out(share, seed=0)
-    with pytest.raises(GlocalkError, match=f"between 0 and 1, not at {share}"):
+    with pytest.raises(GlocalkError, match=f"between 0 and 1, not {share}"):
         split().keep(share, seed=0)
 
 
 def test_checksum_tells_the_parts_apart():
     swapped = Split("rows", train=split().test, test=split().train)
     assert len({split().checksum, swapped.checksum, split().hold_out(0.1, 0).checksum}) == 3
+
+
+def ids(first=0):
+    return Ids(np.arange(first, first + 10), np.array([f"item {n}" for n in range(20)], object))
+
+
+def test_parts_are_ratings_with_the_ids_of_the_split():
+    labeled = Split("rows", train=part(0, 150), test=part(150, 200), ids=ids(5)).hold_out(0.1, 0)
+    for piece, size in ((labeled.train, 135), (labeled.valid, 15), (labeled.test, 50)):
+        assert isinstance(piece, Ratings)
+        assert piece.ids is labeled.ids
+        assert len(piece) == size
+    assert labeled.checksum == split().hold_out(0.1, 0).checksum
+    assert labeled.keep(0.5, 0).train.ids is labeled.ids
+
+
+def test_parts_of_a_split_without_ids_have_none():
+    plain = split().hold_out(0.1, 0)
+    assert plain.ids is None
+    assert not any(isinstance(piece, Ratings) for piece in (plain.train, plain.valid, plain.test))
+    assert plain.labels.users.tolist() == list(range(10))
+
+
+def test_the_split_of_labeled_ratings_has_their_ids():
+    ratings = Ratings.of(part(0, 100), ids(5))
+    chosen = np.arange(100) < 30
+    made = Split("mine", train=ratings.select(~chosen), test=ratings.select(chosen))
+    assert made.ids is ratings.ids
+    assert made.labels.users.tolist() == list(range(5, 15))
+    mixed = Split("mine", train=ratings, test=part(100, 120))
+    assert mixed.test.ids is ratings.ids
+
+
+def test_equal_ids_need_not_be_one_object():
+    train, test = Ratings.of(part(0, 9), ids()), Ratings.of(part(9, 12), ids())
+    assert Split("mine", train=train, test=test, ids=ids()).labels.equals(ids())
+
+
+@pytest.mark.parametrize("own", [None, ids(5)])
+def test_refuses_parts_with_different_ids(own):
+    # The same shape, so that nothing else would show that the indices mean different users.
+    train, test = Ratings.of(part(0, 9), ids()), Ratings.of(part(9, 12), ids(5))
+    with pytest.raises(GlocalkError, match="The parts of split 'mine' have different ids"):
+        Split("mine", train=train, test=test, ids=own)

@@ -3,7 +3,7 @@ import statistics
 import numpy as np
 import pytest
 
-from command import run
+import glocalk.cli.stats
 from glocalk.data import RatingMatrix, Split
 from glocalk.data.statistics import statistics_lines
 
@@ -55,11 +55,29 @@ def test_many_values_are_counted_in_tenths_of_the_range():
     assert [int(row[3]) for row in bins] == [10] * 10
 
 
-def test_the_command(tmp_path):
+@pytest.fixture
+def stats(monkeypatch, tmp_path, capsys):
+    """Runs `glocalk stats` in this process; returns exit code, output and error output."""
+
+    def run_in_process(*overrides):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+        monkeypatch.setattr("sys.argv", ["stats", *overrides])
+        try:
+            glocalk.cli.stats.main()
+            code = 0
+        except SystemExit as error:
+            code = error.code
+        return code, *capsys.readouterr()
+
+    return run_in_process
+
+
+def test_the_command(stats, tmp_path):
     (tmp_path / "r.csv").write_text("ann,x,5\nbob,x,3\nann,y,1\n")
-    process = run("stats", "data=csv", "data.path=r.csv", cwd=tmp_path)
-    assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout.startswith("csv, split 90:10 seed 0\n\nusers               2\n")
+    code, printed, error = stats("data=csv", "data.path=r.csv")
+    assert (code, error) == (0, "")
+    assert printed.startswith("csv, split 90:10 seed 0\n\nusers               2\n")
     assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
 
 
@@ -73,10 +91,10 @@ def test_the_command(tmp_path):
         (["+model=bias"], "'model'"),
     ],
 )
-def test_one_sentence(overrides, sentence, tmp_path):
-    process = run("stats", *overrides, cwd=tmp_path)
-    assert process.returncode == 1
-    (line,) = process.stderr.strip().splitlines()
+def test_errors_are_one_sentence(overrides, sentence, stats):
+    code, printed, error = stats(*overrides)
+    assert (code, printed) == (1, "")
+    (line,) = error.strip().splitlines()
     assert sentence in line
 
 

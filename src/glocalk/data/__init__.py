@@ -1,7 +1,7 @@
-"""Where ratings come from: sources of each data set, the rating matrix, its splits.
+"""Ratings and where they come from: rating matrix, splits, ids, and the sources of data sets.
 
-Sources are addressed by module (`glocalk.data.datasets.movielens.MovieLens100K`), so that a run imports
-only the readers that it needs.
+Sources are imported from their modules (`glocalk.data.datasets.movielens.MovieLens100K`), so that
+a run imports only the readers that it needs.
 """
 
 from glocalk.data.ratings import RatingMatrix

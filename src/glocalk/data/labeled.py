@@ -1,4 +1,4 @@
-"""A rating matrix whose users and items have ids: what the Python API fits on."""
+"""Ratings with ids: a rating matrix that knows what its indices stand for."""
 
 from __future__ import annotations
 
@@ -10,44 +10,51 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from glocalk.data.ids import Ids, Labels
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.ids import Ids, as_array, as_labels
+from glocalk.data.ratings import RatingMatrix, Values
 from glocalk.errors import GlocalkError
 
 
 @dataclass(frozen=True, eq=False)
 class Ratings(RatingMatrix):
-    """Observed ratings under the ids of their users and items.
+    """Observed ratings with the ids of their users and items.
 
-    Build one with `from_frame` or `from_arrays`; the constructor takes indices, see
-    `RatingMatrix`.
+    Use `from_frame` or `from_arrays` to create ratings from ids; the constructor takes indices, as
+    that of `RatingMatrix` does.
 
     Attributes:
-        ids: label of each user index and of each item index.
+        users: [n] user index of each rating.
+        items: [n] item index of each rating.
+        ratings: [n] values.
+        shape: (number of users, number of items).
+        scale: (lowest, highest) possible rating.
+        ids: id of each user index and of each item index.
 
     Raises:
-        GlocalkError: the ids do not fit the shape; see also `RatingMatrix`.
+        GlocalkError: the ids do not fit the shape, or as `RatingMatrix` does.
 
     Example:
         >>> import glocalk
         >>> ratings = glocalk.Ratings.from_arrays(["ann", "ann", "bob"], [7, 9, 7], [4, 5, 3])
         >>> ratings.shape, ratings.scale
         ((2, 2), (3.0, 5.0))
+        >>> ratings.ids.users.tolist(), ratings.ids.items.tolist()
+        (['ann', 'bob'], [7, 9])
     """
 
     ids: Ids
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if (len(self.ids.users), len(self.ids.items)) != self.shape:
+        if (len(self.ids.users), len(self.ids.items)) != tuple(self.shape):
             raise GlocalkError(
                 f"{len(self.ids.users)} user ids and {len(self.ids.items)} item ids do not fit a "
                 f"matrix of shape {self.shape}."
             )
+        super().__post_init__()
 
     @classmethod
     def of(cls, matrix: RatingMatrix, ids: Ids) -> Self:
-        """The ratings of `matrix` under `ids`."""
+        """The ratings of `matrix` with the ids of its indices."""
         return cls(matrix.users, matrix.items, matrix.ratings, matrix.shape, matrix.scale, ids=ids)
 
     @classmethod
@@ -60,7 +67,9 @@ class Ratings(RatingMatrix):
         rating: str = "rating",
         scale: tuple[float, float] | None = None,
     ) -> Self:
-        """Ratings from a table with one row for each rating.
+        """Create ratings from a table with one row for each rating.
+
+        Users and items are numbered in ascending order of their ids.
 
         Args:
             frame: the table; columns other than the three are ignored.
@@ -70,8 +79,9 @@ class Ratings(RatingMatrix):
             scale: (lowest, highest) possible rating; None takes those of the column.
 
         Raises:
-            GlocalkError: a column is missing, an id is missing, a rating is not a finite number
-                on the scale, or a pair is rated twice.
+            GlocalkError: a column does not exist, there are no rows, an id is missing or is
+                neither a whole number nor text, a rating is not a finite number on the scale, or a
+                (user, item) pair occurs more than once.
         """
         for name in (user, item, rating):
             if name not in frame:
@@ -90,7 +100,9 @@ class Ratings(RatingMatrix):
         *,
         scale: tuple[float, float] | None = None,
     ) -> Self:
-        """Ratings from three arrays of one length: lists, NumPy arrays, Series or tensors.
+        """Create ratings from three lists, NumPy arrays, Series or tensors of the same length.
+
+        Users and items are numbered in ascending order of their ids.
 
         Args:
             users: [n] id of each rating's user: whole numbers or text.
@@ -99,40 +111,36 @@ class Ratings(RatingMatrix):
             scale: (lowest, highest) possible rating; None takes those of `ratings`.
 
         Raises:
-            GlocalkError: as in `from_frame`.
+            GlocalkError: the lengths differ, or as `from_frame` does.
         """
-        values = np.asarray(ratings)
-        if not values.size:
-            raise GlocalkError("There are no ratings.")
-        try:
-            values = values.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise GlocalkError(f"A rating is not a number ({error}).") from error
-        user_labels, user_indices = _index(users, "user")
-        item_labels, item_indices = _index(items, "item")
-        if not np.isfinite(values).all():
-            at = int(np.argmin(np.isfinite(values)))
+        values = _as_values(ratings)
+        user_labels, item_labels = as_labels(users, "user"), as_labels(items, "item")
+        if not values.shape == user_labels.shape == item_labels.shape:
             raise GlocalkError(
-                f"The rating of user {user_labels[user_indices[at]]}, item "
-                f"{item_labels[item_indices[at]]} is {values[at]}, which is not a finite number."
+                "Users, items and ratings must have the same length, not the shapes "
+                f"{user_labels.shape}, {item_labels.shape} and {values.shape}."
             )
+        if not len(values):
+            raise GlocalkError("There are no ratings.")
+        user_indices, user_ids = pd.factorize(user_labels, sort=True)
+        item_indices, item_ids = pd.factorize(item_labels, sort=True)
         if scale is None:
-            scale = float(values.min()), float(values.max())
-        shape = len(user_labels), len(item_labels)
-        ids = Ids(user_labels, item_labels)
+            finite = values[np.isfinite(values)]  # what is not finite is refused below
+            scale = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+        shape = len(user_ids), len(item_ids)
+        ids = Ids(user_ids, item_ids)
         return cls(user_indices, item_indices, values, shape, scale, ids=ids)
 
+    def _pair(self, user: int, item: int) -> str:
+        return f"user {self.ids.users[user]}, item {self.ids.items[item]}"
 
-def _index(labels: ArrayLike | Sequence[Any], kind: str) -> tuple[Labels, np.ndarray]:
-    """Distinct labels in ascending order, and the index of each of `labels` among them."""
-    array = np.asarray(labels)
-    if array.ndim != 1:
-        raise GlocalkError(f"The {kind} ids must be one list, not of shape {array.shape}.")
-    if pd.isna(array).any():
-        raise GlocalkError(f"A {kind} id is missing: remove its rows or give it an id.")
-    if array.dtype.kind == "f" and (array == np.floor(array)).all():
-        array = array.astype(np.int64)  # pandas reads a column of whole numbers with a gap so
-    if array.dtype.kind not in "iu":
-        array = array.astype(str).astype(object)
-    known, indices = np.unique(array, return_inverse=True)
-    return known, indices.astype(np.int64)
+
+def _as_values(ratings: ArrayLike) -> Values:
+    array = as_array(ratings, "ratings")
+    if array.dtype.kind == "O":
+        array = np.where(pd.isna(array), np.nan, array)  # pandas' NA cannot be converted
+    try:
+        values: Values = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise GlocalkError(f"A rating is not a number ({error}).") from error
+    return values

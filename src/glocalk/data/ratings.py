@@ -1,4 +1,4 @@
-"""The rating matrix: who rated what, and how high."""
+"""The rating matrix: which user gave which item which rating."""
 
 from __future__ import annotations
 
@@ -18,21 +18,30 @@ Values: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class RatingMatrix:
-    """Observed ratings as coordinate triples; what is not listed is missing, never 0.
+    """Observed ratings as coordinate triples; pairs that are not listed are missing, not 0.
 
-    The triples are kept in ascending (user, item) order whatever order they come in, so that
-    nothing downstream can depend on a file's order; their arrays are read-only.
+    The triples are sorted by user and item, so that results do not depend on the order of a file.
+    The arrays are copies and read-only.
 
     Attributes:
         users: [n] user index of each rating, 0 ≤ user < shape[0].
         items: [n] item index of each rating, 0 ≤ item < shape[1].
         ratings: [n] values, within `scale`.
-        shape: (number of users, number of items); users and items without ratings count.
-        scale: (lowest, highest) rating that the data set's scale admits.
+        shape: (number of users, number of items), users and items without ratings included.
+        scale: (lowest, highest) possible rating.
 
     Raises:
-        GlocalkError: an index outside the shape, a duplicate (user, item) pair, a rating that is
-            not finite or lies off the scale.
+        GlocalkError: an index is outside the shape, a (user, item) pair occurs more than once, or
+            a rating is not finite or not on the scale.
+
+    Example:
+        >>> import numpy as np
+        >>> from glocalk.data import RatingMatrix
+        >>> matrix = RatingMatrix(
+        ...     np.array([1, 0]), np.array([2, 0]), np.array([4.0, 3.5]), shape=(2, 3), scale=(1, 5)
+        ... )
+        >>> matrix.users.tolist(), matrix.ratings.tolist(), round(matrix.density, 2)
+        ([0, 1], [3.5, 4.0], 0.33)
     """
 
     users: Indices
@@ -43,36 +52,41 @@ class RatingMatrix:
 
     def __post_init__(self) -> None:
         users, items = _indices(self.users, "user"), _indices(self.items, "item")
-        ratings = np.asarray(self.ratings, dtype=np.float64)
+        ratings = np.array(self.ratings, dtype=np.float64)
         if not (users.ndim == items.ndim == ratings.ndim == 1) or not (
             len(users) == len(items) == len(ratings)
         ):
             raise GlocalkError(
-                "Users, items and ratings must be three lists of one length, not of shapes "
-                f"{users.shape}, {items.shape} and {ratings.shape}."
+                "Users, items and ratings must be one-dimensional and have the same length, not "
+                f"the shapes {users.shape}, {items.shape} and {ratings.shape}."
             )
         for name, index, size in zip(("user", "item"), (users, items), self.shape, strict=True):
             if len(index) and not (index.min() >= 0 and index.max() < size):
                 worst = index.min() if index.min() < 0 else index.max()
-                raise GlocalkError(f"The {name} index {worst} lies outside 0 … {size - 1}.")
+                raise GlocalkError(f"The {name} index {worst} is outside 0 … {size - 1}.")
         lowest, highest = self.scale
-        off = ~((ratings >= lowest) & (ratings <= highest))  # true for NaN as well
-        if off.any():
-            at = int(np.argmax(off))
-            raise GlocalkError(
-                f"The rating {ratings[at]:g} of user {users[at]}, item {items[at]} is not on the "
-                f"scale {lowest:g} … {highest:g}."
-            )
+        for wrong, what in (
+            (~np.isfinite(ratings), "a finite number"),
+            (
+                ~((ratings >= lowest) & (ratings <= highest)),
+                f"on the scale {lowest:g} … {highest:g}",
+            ),
+        ):
+            if wrong.any():
+                at = int(np.argmax(wrong))
+                pair = self._pair(users[at], items[at])
+                raise GlocalkError(f"The rating {ratings[at]:g} of {pair} is not {what}.")
         cells = users * self.shape[1] + items
-        if not (np.diff(cells) > 0).all():  # sorting is dear, and most parts come in order
+        if not (np.diff(cells) > 0).all():  # sorting is slow, and most parts are sorted
             order = np.argsort(cells, kind="stable")
             users, items, ratings = users[order], items[order], ratings[order]
             cells = cells[order]
-        twice = np.diff(cells) == 0
-        if twice.any():
-            at = int(np.argmax(twice))
+        repeated = np.diff(cells) == 0
+        if repeated.any():
+            at = int(np.argmax(repeated))
             raise GlocalkError(
-                f"User {users[at]} rates item {items[at]} more than once: keep one rating a pair."
+                f"There is more than one rating of {self._pair(users[at], items[at])}: keep one "
+                "rating per pair."
             )
         for name, array in (("users", users), ("items", items), ("ratings", ratings)):
             array.flags.writeable = False
@@ -91,28 +105,36 @@ class RatingMatrix:
 
     @property
     def density(self) -> float:
-        """Share of the matrix's cells that hold a rating."""
+        """Fraction of all (user, item) pairs that have a rating."""
         return len(self) / (self.num_users * self.num_items)
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 over shape, scale and the ordered triples; the same for the same ratings."""
+        """SHA-256 over shape, scale and sorted triples: equal for equal ratings."""
         digest = hashlib.sha256(f"{self.shape} {tuple(map(float, self.scale))}\n".encode())
         for array, kind in ((self.users, "<i8"), (self.items, "<i8"), (self.ratings, "<f8")):
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
         return digest.hexdigest()
 
     def select(self, chosen: ArrayLike) -> Self:
-        """The ratings that `chosen` (a mask or positions) picks, on the same shape and scale."""
+        """The ratings at `chosen`, with the same shape and scale.
+
+        Args:
+            chosen: a mask [n], or positions.
+        """
         chosen = np.asarray(chosen)
         if not chosen.size:
-            chosen = chosen.astype(np.int64)  # an empty list would come as floats
+            chosen = chosen.astype(np.int64)  # NumPy makes an empty list an array of floats
         return replace(
             self,
             users=self.users[chosen],
             items=self.items[chosen],
             ratings=self.ratings[chosen],
         )
+
+    def _pair(self, user: int, item: int) -> str:
+        """A (user, item) pair in an error message."""
+        return f"user {user}, item {item}"
 
 
 def _indices(values: ArrayLike, name: str) -> Indices:

@@ -1,4 +1,4 @@
-"""What every data source has in common: its options, its files, the places they come from."""
+"""The contract of data sources: their options, their files, and the split they provide."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from glocalk.data.splits import Split
 
 
 class Source(ABC):
-    """Gives a data set's split; a `conf/data/*.yaml` names the class and its options.
+    """Provides the split of a data set; a `conf/data/*.yaml` names the class and its options.
 
     Args:
-        config: its options, an instance of `Config`.
+        config: the options, an instance of `Config`.
     """
 
     Config: ClassVar[type[BaseConfig]]
-    """The options and their bounds."""
+    """The options, their bounds and their defaults."""
 
     @abstractmethod
     def __init__(self, config: Any) -> None: ...
 
     @classmethod
     def file_sets(cls) -> tuple[FileSet, ...]:
-        """The files that it reads, for who wants to know of them before; none by default."""
+        """The files that it reads and can download; none by default."""
         return ()
 
     @abstractmethod
     def split(self, data_dir: Path) -> Split:
-        """The data set, divided.
+        """Read the data set and divide it into training and test ratings.
 
         Args:
-            data_dir: folder that holds a folder of files for each data set.
+            data_dir: the data folder, with a folder of files for each data set.
 
         Raises:
-            MissingDataError: a file is not there and cannot be had.
-            GlocalkError: a file is damaged, or cannot be read.
+            MissingDataError: a file does not exist and could not be downloaded.
+            GlocalkError: a file is damaged or cannot be read.
         """
 
 
@@ -56,15 +56,15 @@ def divide(
     scale: tuple[float, float],
     ids: Ids | None = None,
 ) -> Split:
-    """The split whose test ratings a mask marks; the others train.
+    """Split ratings by a mask into test ratings and training ratings.
 
     Args:
         name: of the split.
         triples: user indices, item indices and ratings, [n] each.
-        test: [n] true for a test rating.
+        test: [n] whether a rating is a test rating.
         shape: (number of users, number of items).
-        scale: (lowest, highest) rating.
-        ids: labels of users and items, where there are some.
+        scale: (lowest, highest) possible rating.
+        ids: ids of users and items, if the data set has any.
     """
     users, items, ratings = triples
 
@@ -75,13 +75,13 @@ def divide(
 
 
 def build_source(options: Mapping[str, Any]) -> Source:
-    """The data source that a `conf/data/*.yaml` names.
+    """Create the data source that a `conf/data/*.yaml` names.
 
     Args:
         options: `_target_`, the class, and the options of its `Config`.
 
     Raises:
-        GlocalkError: there is no such class, or an option is wrong.
+        GlocalkError: the class cannot be imported, or an option is unknown or invalid.
     """
     source: Source = build(options, "data", Source)
     return source

@@ -1,8 +1,9 @@
-"""Which ratings train, which validate, which test."""
+"""Splits: which ratings are for training, which for validation, which for testing."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,17 +17,32 @@ from glocalk.errors import GlocalkError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A data set divided into training and test ratings, perhaps with validation ratings.
+    """A data set divided into training ratings, test ratings and optional validation ratings.
+
+    Parts of a split with ids are `Ratings` with the same ids.
 
     Attributes:
-        name: what divides it, as the tables show it: `u1`, `90:10 seed 1234`, `monti`.
-        train: the ratings that a completer may see.
-        test: the ratings that it is judged by.
-        valid: training ratings held out to choose an epoch by; None where all of them train.
-        ids: labels of users and items; None where the data set has none, see `labels`.
+        name: how the ratings are divided, as shown in tables: `u1`, `90:10 seed 1234`, `monti`.
+        train: the ratings that a completer is fitted on.
+        test: the ratings that it is evaluated on.
+        valid: training ratings held out to choose an epoch; None if there are none.
+        ids: ids of users and items, those of the parts by default; None if there are none, see
+            `labels`.
 
     Raises:
-        GlocalkError: the parts differ in shape or scale, one is empty, or two share a pair.
+        GlocalkError: a part is empty, the parts differ in shape, scale or ids, or two of them have
+            a (user, item) pair in common.
+
+    Example:
+        >>> import numpy as np
+        >>> from glocalk.data import RatingMatrix, Split
+        >>> ratings = RatingMatrix(
+        ...     np.arange(6), np.zeros(6, int), np.ones(6), shape=(6, 1), scale=(1, 5)
+        ... )
+        >>> split = Split("by hand", ratings.select(range(4)), ratings.select([4, 5]))
+        >>> held_out = split.hold_out(0.25, seed=0)
+        >>> len(held_out.train), len(held_out.valid), len(held_out.test)
+        (3, 1, 2)
     """
 
     name: str
@@ -36,35 +52,41 @@ class Split:
     ids: Ids | None = None
 
     def __post_init__(self) -> None:
-        parts = {
-            "train": ("training", self.train),
-            "test": ("test", self.test),
-            "valid": ("validation", self.valid),
-        }
-        seen: set[tuple[object, ...]] = set()
-        cells: list[np.ndarray] = []
-        for field, (name, part) in parts.items():
-            if part is None:
-                continue
+        parts = {"train": self.train, "test": self.test, "valid": self.valid}
+        present = {field: part for field, part in parts.items() if part is not None}
+        for field, part in present.items():
             if not len(part):
+                name = {"train": "training", "valid": "validation"}.get(field, field)
                 raise GlocalkError(f"The {name} set of split '{self.name}' has no ratings.")
-            seen.add((part.shape, part.scale))
-            cells.append(part.users * part.num_items + part.items)
-            if self.ids is not None and not isinstance(part, Ratings):
-                # Whoever is handed a part knows whom and what its indices stand for.
-                object.__setattr__(self, field, Ratings.of(part, self.ids))
-        if len(seen) > 1:
+        if len({(part.shape, part.scale) for part in present.values()}) > 1:
             raise GlocalkError(f"The parts of split '{self.name}' differ in shape or scale.")
-        joined = np.sort(np.concatenate(cells))
-        if (np.diff(joined) == 0).any():
+        cells = [part.users * part.num_items + part.items for part in present.values()]
+        if (np.diff(np.sort(np.concatenate(cells))) == 0).any():
             raise GlocalkError(
-                f"Two parts of split '{self.name}' hold the same (user, item) pair: "
-                "a test rating must not be trained on."
+                f"Two parts of split '{self.name}' have a (user, item) pair in common: a test "
+                "rating must not be used for training."
             )
+        self._share_ids(present)
+
+    def _share_ids(self, parts: Mapping[str, RatingMatrix]) -> None:
+        """Give all parts the ids of the split, and the split those of its parts."""
+        own = [part.ids for part in parts.values() if isinstance(part, Ratings)]
+        ids = self.ids if self.ids is not None or not own else own[0]
+        if ids is None:
+            return
+        if not all(ids.equals(other) for other in own):
+            raise GlocalkError(
+                f"The parts of split '{self.name}' have different ids: create them by dividing one "
+                "set of ratings, with select."
+            )
+        object.__setattr__(self, "ids", ids)
+        for field, part in parts.items():
+            if not isinstance(part, Ratings):
+                object.__setattr__(self, field, Ratings.of(part, ids))
 
     @property
     def labels(self) -> Ids:
-        """The ids, or the indices where the data set has none."""
+        """The ids, or the indices if the data set has none."""
         return self.ids or Ids.numbered(self.train.shape)
 
     @cached_property
@@ -76,7 +98,7 @@ class Split:
         ).hexdigest()
 
     def keep(self, share: float, seed: int) -> Split:
-        """The split with a random `share` of its training ratings, as in Fig. 2 of the paper."""
+        """The split with a random `share` of its training ratings, as in the paper's Fig. 2."""
         if share == 1:
             return self
         kept, _ = _divide(self.train, share, seed)
@@ -91,7 +113,7 @@ class Split:
 def _divide(ratings: RatingMatrix, share: float, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
     """A random `share` of the ratings, and the rest; neither is empty."""
     if not 0 < share < 1:
-        raise GlocalkError(f"A share of the training ratings lies between 0 and 1, not at {share}.")
+        raise GlocalkError(f"A share of the training ratings must be between 0 and 1, not {share}.")
     size = min(max(round(share * len(ratings)), 1), len(ratings) - 1)
     chosen = np.zeros(len(ratings), dtype=bool)
     chosen[np.random.default_rng(seed).permutation(len(ratings))[:size]] = True

@@ -1,4 +1,4 @@
-"""What a data set looks like: counts, density, scale, how ratings spread."""
+"""Statistics of a data set: counts, density, rating scale, distribution of the ratings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from glocalk.data.ratings import Indices, Values
 from glocalk.data.splits import Split
 
-_MOST_VALUES = 20  # up to here each value has a line of the histogram
+_MOST_VALUES = 20  # with more, the histogram has a line for each bin
 _BINS = 10
-_BAR = 40  # characters
+_BAR = 40  # characters of the longest bar
 
 
 def statistics_lines(split: Split, title: str) -> list[str]:
@@ -57,7 +57,7 @@ _SPREAD = ("min", "25 %", "50 %", "75 %", "max", "mean")
 
 
 def _spread(counts: Indices) -> str:
-    """Least, quartiles, greatest and mean; a quartile between two counts is interpolated."""
+    """Minimum, quartiles (interpolated between counts), maximum and mean."""
     values = [*np.percentile(counts, [0, 25, 50, 75, 100])]
     return "".join(f"{value:>10,.10g}" for value in values) + f"{counts.mean():>10,.1f}"
 
@@ -67,13 +67,13 @@ def _cold(train: Indices, test: Indices) -> int:
 
 
 def _histogram(ratings: Values) -> list[str]:
-    """A line for each value, or for each tenth of the range where there are many values."""
+    """A line for each value, or for each tenth of the range if there are many values."""
     values, counts = np.unique(ratings, return_counts=True)
     if len(values) <= _MOST_VALUES:
         names = [f"{value:g}" for value in values]
     else:
         counts, edges = np.histogram(ratings, _BINS)
-        # A value on an edge is counted above it, the greatest below.
+        # A value on an edge belongs to the bin above it, the maximum to the last bin.
         names = [f"{low:g} – {high:g}" for low, high in itertools.pairwise(edges)]
     name_width, count_width = max(map(len, names)), len(f"{counts.max():,}")
     return [

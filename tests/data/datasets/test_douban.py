@@ -1,4 +1,4 @@
-"""Orientation above all: Douban is square, so that turning it the wrong way raises no error."""
+"""Orientation above all: Douban is square, so that transposing it raises no error."""
 
 import hashlib
 
@@ -16,31 +16,34 @@ def triples(ratings):
     )
 
 
+@pytest.fixture(scope="module")
+def split(data_dir):
+    return Douban(Douban.Config()).split(data_dir)
+
+
 @pytest.mark.data("douban")
-def test_douban(data_dir):
-    split = Douban(Douban.Config()).split(data_dir)
+def test_douban(split):
     assert (split.train.shape, split.train.scale) == ((3000, 3000), (1, 5))
     assert (len(split.train), len(split.test)) == (123_202, 13_689)
 
 
 @pytest.mark.data("douban")
 @pytest.mark.parametrize(("part", "mask"), [("train", "Otraining"), ("test", "Otest")])
-def test_douban_against_raw_hdf5(part, mask, data_dir):
+def test_douban_against_raw_hdf5(part, mask, split, data_dir):
     # Rows as HDF5 gives them are items: MATLAB's columns.
     with h5py.File(data_dir / "douban" / "training_test_dataset.mat") as file:
         matrix, chosen = file["M"][()], file[mask][()]
     expected = [(int(u), int(i), matrix[i, u]) for i, u in np.argwhere(chosen)]
-    split = Douban(Douban.Config()).split(data_dir)
     assert triples(getattr(split, part)) == sorted(expected)
 
 
 @pytest.mark.data("douban")
-def test_douban_users_are_those_of_the_social_graph(data_dir):
-    # Independent of the ratings' own orientation: W_users, the friendships, has users on both
-    # sides, and friends rate the same items more often than strangers do.
+def test_douban_users_are_those_of_the_social_graph(split, data_dir):
+    # Independent of the ratings' own orientation: both sides of W_users, the friendships, are
+    # users, and friends rate the same items more often than strangers do.
     with h5py.File(data_dir / "douban" / "training_test_dataset.mat") as file:
         friends = file["W_users"][()] != 0
-    train = Douban(Douban.Config()).split(data_dir).train
+    train = split.train
 
     def shared_by_friends(rows, columns):
         rated = np.zeros((3000, 3000), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Orientation above all: in a square matrix, turning it the wrong way raises no error."""
+"""Orientation above all: a square matrix that is transposed by mistake raises no error."""
 
 import h5py
 import numpy as np
@@ -26,7 +26,7 @@ def triples(ratings):
 
 
 def refusal(path, scale=None):
-    """The sentence; a path in it stands as `a.mat`."""
+    """The error message, with `a.mat` in place of its path."""
     with pytest.raises(GlocalkError) as error:
         read_monti(path, scale)
     sentence = str(error.value)
@@ -64,7 +64,7 @@ def test_the_scale_is_checked_where_it_is_given(tmp_path):
     assert "The rating 0.5 of user 1, item 0 is not on the scale 1 … 5." in refusal(path, (1, 5))
 
 
-def test_an_entry_of_m_that_no_mask_marks_is_no_rating(tmp_path):
+def test_an_entry_of_m_that_no_mask_marks_is_not_a_rating(tmp_path):
     matrix = M.copy()
     matrix[0, 1] = 77
     split = read_monti(write(tmp_path / "a.mat", matrix=matrix))
@@ -72,7 +72,7 @@ def test_an_entry_of_m_that_no_mask_marks_is_no_rating(tmp_path):
     assert len(split.train) + len(split.test) == 4
 
 
-def test_forms_may_be_mixed(tmp_path):
+def test_full_and_sparse_matrices_may_be_mixed(tmp_path):
     with h5py.File(tmp_path / "a.mat", "w") as file:
         write_full(file, "M", M)
         write_sparse(file, "Otraining", TRAIN)
@@ -93,9 +93,17 @@ def test_graphs_change_nothing(write_matrix, tmp_path):
 @pytest.mark.parametrize(
     ("name", "size", "sentence"),
     [
-        ("W_users", (2, 2), "W_users of 'a.mat' has shape (2, 2), not (3, 3): it joins the users"),
-        ("W_movies", (2, 3), "W_movies of 'a.mat' has shape (2, 3), not (2, 2): it joins the item"),
-        ("W_tracks", (3, 3), "W_tracks of 'a.mat' has shape (3, 3), not (2, 2): it joins the item"),
+        ("W_users", (2, 2), "W_users of 'a.mat' has shape (2, 2), not (3, 3): its nodes are the u"),
+        (
+            "W_movies",
+            (2, 3),
+            "W_movies of 'a.mat' has shape (2, 3), not (2, 2): its nodes are the i",
+        ),
+        (
+            "W_tracks",
+            (3, 3),
+            "W_tracks of 'a.mat' has shape (3, 3), not (2, 2): its nodes are the i",
+        ),
     ],
 )
 def test_graphs_of_a_wrong_size(write_matrix, name, size, sentence, tmp_path):
@@ -122,7 +130,7 @@ def test_overlapping_masks(write_matrix, tmp_path):
     test = np.array([[0, 0], [1, 0], [0, 1]])
     assert refusal(write(tmp_path / "a.mat", write_matrix, test=test)) == (
         "Otraining and Otest of 'a.mat' both mark user 2, item 1 (counted from 0): a test rating "
-        "must not be trained on."
+        "must not be used for training."
     )
 
 
@@ -134,41 +142,42 @@ def test_matrices_of_several_shapes(tmp_path):
 
 def test_missing_matrix(tmp_path):
     assert refusal(write_mat(tmp_path / "a.mat", {"M": M, "Otraining": TRAIN})) == (
-        "'a.mat' has no matrix Otest: it must hold M, Otraining and Otest, and holds M, Otraining."
+        "'a.mat' has no matrix Otest: it must contain M, Otraining and Otest, and contains M, "
+        "Otraining."
     )
 
 
-def test_a_rating_that_is_no_number(tmp_path):
+def test_a_rating_that_is_not_a_number(tmp_path):
     assert refusal(write(tmp_path / "a.mat", matrix=M * [np.nan, 1])) == (
-        "M of 'a.mat' holds nan for a rating: mend the file."
+        "M of 'a.mat' contains the rating nan, which is not a finite number: fix the file."
     )
 
 
-def test_no_matrix_of_numbers(tmp_path):
+def test_a_variable_that_is_not_a_matrix_of_numbers(tmp_path):
     path = write_mat(tmp_path / "a.mat", {"M": M, "Otraining": TRAIN})
     with h5py.File(path, "r+") as file:
         file["Otest"] = "text"
-    assert refusal(path) == "'Otest' in 'a.mat' is no matrix of numbers."
+    assert refusal(path) == "'Otest' in 'a.mat' is not a matrix of numbers."
 
 
 def test_a_file_of_an_older_matlab(tmp_path):
     scipy.io.savemat(tmp_path / "a.mat", {"M": M, "Otraining": TRAIN, "Otest": TEST})
     assert refusal(tmp_path / "a.mat") == (
-        "'a.mat' is an older MATLAB file: save it with -v7.3, so that it is HDF5."
+        "'a.mat' has an older MATLAB format: save it with -v7.3."
     )
 
 
-def test_no_hdf5(tmp_path):
+def test_a_file_that_is_not_hdf5(tmp_path):
     (tmp_path / "a.mat").write_text("user,item,rating\n1,2,3\n")
     assert refusal(tmp_path / "a.mat") == (
-        "'a.mat' is no MATLAB 7.3 file, which is HDF5: save it with -v7.3."
+        "'a.mat' is not a MATLAB 7.3 file (HDF5): save it with -v7.3."
     )
 
 
 def test_a_truncated_file(tmp_path):
     path = write(tmp_path / "a.mat")
     path.write_bytes(path.read_bytes()[:-500])
-    assert refusal(path) == "'a.mat' is damaged: get or make it again."
+    assert refusal(path) == "'a.mat' is damaged: download or create it again."
 
 
 def test_no_file(tmp_path):
@@ -181,7 +190,7 @@ def test_no_file(tmp_path):
     [
         ({}, "Option 'data.path' is missing: give it a value."),
         ({"path": None}, "Option 'data.path' cannot be None: give the path of your ratings"),
-        ({"path": "a", "scale": [5, 1]}, "the lowest rating lies below the highest."),
+        ({"path": "a", "scale": [5, 1]}, "Option 'data.scale' cannot be [5, 1]: "),
         ({"path": "a", "scales": [1, 5]}, "Unknown option 'data.scales': did you mean 'scale'?"),
     ],
 )

@@ -13,6 +13,7 @@ from glocalk.data.datasets.movielens import (
     MovieLens1M,
     MovieLens100K,
     content_sha256,
+    rebuild_u_data,
 )
 from glocalk.data.fetch.files import Checksum, FileSet, sha256
 from glocalk.errors import GlocalkError
@@ -88,6 +89,13 @@ def test_truncated_u_data_names_both_checksums(data_dir, tmp_path):
         MovieLens100K(MovieLens100K.Config()).split(tmp_path)
     assert ML_100K.files["u.data"].expected in str(error.value)
     assert hashlib.sha256(content).hexdigest() in str(error.value)
+
+
+@pytest.mark.parametrize("row", ["7\t12\t3\t880000000\n", "7\t12\t3.0\t880000000.0\n"])
+def test_u_data_is_rebuilt_with_whole_numbers_and_no_header(row):
+    header = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
+    inter = f"{header}{row}1\t2\t5\t880000001\n".encode()
+    assert rebuild_u_data(inter) == b"7\t12\t3\t880000000\n1\t2\t5\t880000001\n"
 
 
 @pytest.mark.data("ml-1m")

@@ -1,4 +1,4 @@
-"""Against a server on this machine that does whatever servers do wrong."""
+"""Downloads from a server on this machine that makes the mistakes that servers make."""
 
 import contextlib
 import dataclasses
@@ -7,121 +7,40 @@ import hashlib
 import io
 import logging
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from command import run
+from data.fetch.server import (
+    CONTENT,
+    SHA,
+    SIZE,
+    Server,
+    reset,
+    silent,
+    status,
+    whole,
+    zipped,
+)
 from glocalk.cli.data import known_file_sets, main
 from glocalk.data.datasets import douban, movielens
 from glocalk.data.fetch.download import Download, Patience, fetch_missing, probe, unpack
-from glocalk.data.fetch.files import Checksum, FileSet, UnavailableError
+from glocalk.data.fetch.files import Checksum, FileSet, Place, UnavailableError
 from glocalk.errors import GlocalkError, MissingDataError
 
-CONTENT = b"".join(b"%d\t%d\t3\n" % (n, 7 * n) for n in range(20_000))
-SIZE = len(CONTENT)
-SHA = hashlib.sha256(CONTENT).hexdigest()
 QUICK = Patience(silence=5, pauses=(0.01, 0.01, 0.01), whole=60)
-
-
-class Server:
-    """Answers each GET by the next of its `answers`, the last one for ever.
-
-    An answer is a function of the handler; HEAD gets the status and headers of a whole file
-    unless `head` says otherwise.
-    """
-
-    def __init__(self):
-        self.answers, self.head, self.requests = [whole()], whole(), []
-        self.lock = threading.Lock()
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                with server.lock:
-                    server.requests.append(("GET", self.headers.get("Range")))
-                    answers = server.answers
-                    answer = answers.pop(0) if len(answers) > 1 else answers[0]
-                answer(self)
-
-            def do_HEAD(self):
-                with server.lock:
-                    server.requests.append(("HEAD", self.headers.get("Range")))
-                server.head(self)
-
-            def log_message(self, *_):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.http.handle_error = lambda *_: None
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
-        self.thread.start()
-
-    @property
-    def ranges(self):
-        return [asked for method, asked in self.requests if method == "GET"]
-
-    def address(self, name="r.txt"):
-        return f"http://127.0.0.1:{self.http.server_port}/{name}"
-
-    def close(self):
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
-
-
-def whole(content=CONTENT, etag='"1"', stated=None, sent=None, ranges=True, length=True, wait=0.0):
-    """A file: its stated length, how much is sent before the connection breaks, per connection."""
-
-    def answer(handler):
-        asked = handler.headers.get("Range") if ranges else None
-        start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
-        if asked and handler.headers.get("If-Range", etag) != etag:
-            start, asked = 0, None
-        handler.send_response(206 if asked else 200)
-        body = content[start:]
-        if asked:
-            handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        if length:
-            handler.send_header("Content-Length", str(len(body) if stated is None else stated))
-        if etag:
-            handler.send_header("ETag", etag)
-        handler.end_headers()
-        if handler.command == "HEAD":
-            return
-        time.sleep(wait)
-        handler.wfile.write(body[:sent])
-
-    return answer
-
-
-def status(code):
-    return lambda handler: handler.send_error(code)
-
-
-def silent(handler):
-    time.sleep(1.5)
-    handler.close_connection = True
-
-
-def reset(handler):
-    """Ends the connection with RST, without an answer."""
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.connection.close()
 
 
 @pytest.fixture(autouse=True)
 def _online(monkeypatch):
-    """Places are asked, and the only ones there are lie on this machine."""
+    """Downloads are allowed; the only servers are on this machine."""
     monkeypatch.delenv("GLOCALK_OFFLINE", raising=False)
     monkeypatch.setenv("no_proxy", "*")
 
@@ -143,14 +62,6 @@ def place(server, name="r.txt", limit=SIZE, **options):
     return Download("the server", server.address(name), limit, patience=QUICK, **options)
 
 
-def zipped(content, member="tiny/r.txt", method=zipfile.ZIP_DEFLATED):
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", method) as archive:
-        archive.writestr("tiny/README", "read me")
-        archive.writestr(member, content)
-    return stream.getvalue()
-
-
 def archived(server, **options):
     options = {"limit": 10**6, "member": "tiny/r.txt", "member_limit": SIZE, **options}
     return place(server, "tiny.zip", **options)
@@ -162,7 +73,7 @@ def files(*places):
 
 
 def gets(place, tmp_path):
-    """Whether the place gives the right file; nothing else may be left beside it."""
+    """Whether the place provides the right file; nothing else may be left beside it."""
     path = files(place).locate(tmp_path, "r.txt")
     assert path.read_bytes() == CONTENT
     assert left(tmp_path) == ["tiny/r.txt"]
@@ -170,26 +81,29 @@ def gets(place, tmp_path):
 
 
 def why_not(place, tmp_path):
-    """The one sentence's clause about the place; nothing may be left."""
+    """The clause in the error that says what the server did; nothing may be left."""
     with pytest.raises(MissingDataError) as error:
         files(place).locate(tmp_path, "r.txt")
     assert left(tmp_path) == []
     sentence = str(error.value)
     assert "\n" not in sentence
-    start = f"Tiny is missing: there is no '{tmp_path}/tiny/r.txt', the server "
+    start = (
+        f"Tiny is missing: '{tmp_path}/tiny/r.txt' does not exist and could not be downloaded from "
+        "the server ("
+    )
     assert sentence.startswith(start)
-    return sentence.removeprefix(start).split("; get it from https://tiny.example")[0]
+    return sentence.removeprefix(start).split("); download it from https://tiny.example")[0]
 
 
 def left(folder):
-    """All files below a folder, but for locks."""
+    """All files below a folder, except locks."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(str(path) for path in paths if ".locks" not in path.parts)
 
 
 def test_a_whole_file(server, tmp_path):
     assert gets(place(server), tmp_path)
-    assert server.requests == [("GET", None)]
+    assert server.requests == ["GET"]
 
 
 def test_a_file_without_a_stated_length(server, tmp_path):
@@ -202,62 +116,29 @@ def test_a_member_of_an_archive(server, tmp_path):
     assert gets(archived(server), tmp_path)
 
 
-def test_another_file_is_not_there(server, tmp_path):
-    with pytest.raises(UnavailableError, match=r"^it has no 'other.txt'$"):
-        archived(server).fetch("other.txt", tmp_path / "x")
+def test_a_place_has_one_file(server, tmp_path):
+    for call in (archived(server).probe, lambda file: archived(server).fetch(file, tmp_path / "x")):
+        with pytest.raises(UnavailableError, match=r"^it has no 'other.txt'$"):
+            call("other.txt")
     assert server.requests == []
 
 
 @pytest.mark.parametrize("zip_", [False, True], ids=["whole", "archive"])
-def test_what_breaks_off_goes_on_where_it_ended(zip_, server, tmp_path):
+def test_a_transfer_that_breaks_off_is_repeated(zip_, server, tmp_path):
     content = zipped(CONTENT, method=zipfile.ZIP_STORED) if zip_ else CONTENT
     server.answers = [whole(content, sent=1000), whole(content, sent=500), whole(content)]
     assert gets(archived(server) if zip_ else place(server), tmp_path)
-    assert server.ranges == [None, "bytes=1000-", "bytes=1500-"]
+    assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize(
-    "first",
-    [whole(sent=1000, etag=None), whole(sent=1000, etag='W/"1"')],
-    ids=["no ETag", "weak ETag"],
-)
-def test_what_cannot_be_told_to_be_the_same_starts_again(first, server, tmp_path):
-    server.answers = [first, whole()]
+def test_nothing_of_a_broken_transfer_remains(server, tmp_path):
+    server.answers = [whole(b"x" * SIZE, sent=1000), whole()]
     assert gets(place(server), tmp_path)
-    assert server.ranges == [None, None]
-
-
-@pytest.mark.parametrize(
-    "then",
-    [
-        whole(ranges=False),
-        whole(etag='"2"'),
-        lambda handler: whole(CONTENT[:-1], etag='"1"')(handler),
-        lambda handler: status(416)(handler),
-    ],
-    ids=["a server without ranges", "another ETag", "another length", "no such range"],
-)
-def test_a_resumed_file_that_changed_starts_again(then, server, tmp_path):
-    old = whole(b"x" * SIZE, sent=1000)
-    server.answers = [old, then, whole()]
-    assert gets(place(server), tmp_path)
-
-
-def test_another_etag_in_a_206_starts_again(server, tmp_path):
-    def careless(handler):  # minds no If-Range
-        del handler.headers["If-Range"]
-        whole(etag='"2"')(handler)
-
-    server.answers = [whole(b"x" * SIZE, sent=1000), careless, whole(etag='"2"')]
-    assert gets(place(server), tmp_path)
-    assert server.ranges == [None, "bytes=1000-", None]
 
 
 def test_a_server_that_always_breaks_off(server, tmp_path):
-    server.answers = [whole(sent=100, ranges=False)]
-    assert why_not(place(server), tmp_path) == (
-        f"does not give it (it broke off after 100 of {SIZE} bytes)"
-    )
+    server.answers = [whole(sent=100)]
+    assert why_not(place(server), tmp_path) == "the connection broke"
     assert len(server.requests) == 4
 
 
@@ -267,58 +148,56 @@ def test_a_busy_server_is_asked_again(code, server, tmp_path, caplog):
     server.answers = [status(code), reset, whole()]
     assert gets(place(server), tmp_path)
     assert f"it answers {code}" in caplog.text
-    assert "asking again" in caplog.text
+    assert "trying again in 0.01 s" in caplog.text
 
 
 def test_a_server_that_stays_out_of_order(server, tmp_path):
     server.answers = [status(500)]
-    clause = "does not give it (it answers 500 Internal Server Error)"
-    assert why_not(place(server), tmp_path) == clause
+    assert why_not(place(server), tmp_path) == "it answers 500 Internal Server Error"
     assert len(server.requests) == 4
 
 
-def test_a_file_that_is_not_there_is_asked_for_once(server, tmp_path):
+def test_a_file_that_does_not_exist_is_asked_for_once(server, tmp_path):
     server.answers = [status(404)]
-    assert why_not(place(server), tmp_path) == "does not give it (it answers 404 Not Found)"
+    assert why_not(place(server), tmp_path) == "it answers 404 Not Found"
     assert len(server.requests) == 1
 
 
-def test_a_server_that_says_nothing(server, tmp_path):
+def test_a_silent_server(server, tmp_path):
     server.answers = [silent]
     quick = dataclasses.replace(QUICK, silence=0.1, pauses=(0.01,))
-    silence = dataclasses.replace(place(server), patience=quick)
-    clause = "does not give it (it did not answer within 0.1 s)"
-    assert why_not(silence, tmp_path) == clause
+    assert why_not(dataclasses.replace(place(server), patience=quick), tmp_path) == (
+        "it sent nothing for 0.1 s"
+    )
+    assert len(server.requests) == 2
 
 
-def test_a_server_that_falls_silent_midway_is_asked_for_the_rest(server, tmp_path):
+def test_a_server_that_falls_silent_midway_is_asked_again(server, tmp_path):
     def pause(handler):
         whole(sent=1000)(handler)
-        time.sleep(3)
+        handler.closing.wait(10)
 
     server.answers = [pause, whole()]
-    patience = dataclasses.replace(QUICK, silence=1)
-    assert gets(dataclasses.replace(place(server), patience=patience), tmp_path)
-    assert server.ranges == [None, "bytes=1000-"]
+    quick = dataclasses.replace(QUICK, silence=0.3)
+    assert gets(dataclasses.replace(place(server), patience=quick), tmp_path)
+    assert len(server.requests) == 2
 
 
-def test_a_server_that_sends_drop_by_drop(server, tmp_path):
+def test_a_server_that_sends_a_byte_now_and_then(server, tmp_path):
     def drip(handler):
         whole(sent=1)(handler)
         with contextlib.suppress(OSError):
-            for _ in range(100):
+            while not handler.closing.wait(0.02):
                 handler.wfile.write(b"x")
-                time.sleep(0.02)
 
     server.answers = [drip]
-    slow = dataclasses.replace(place(server), patience=dataclasses.replace(QUICK, whole=0.3))
-    assert why_not(slow, tmp_path) == "does not give it (it is not done after 0.3 s)"
+    slow = dataclasses.replace(place(server), patience=dataclasses.replace(QUICK, whole=0.2))
+    assert why_not(slow, tmp_path) == "it did not finish within 0.2 s"
 
 
 def test_a_server_that_refuses_connections_is_asked_once(tmp_path):
     refused = Download("the server", f"http://127.0.0.1:{closed_port()}/r.txt", 9, patience=QUICK)
-    clause = "does not give it (no connection to 127.0.0.1: Connection refused)"
-    assert why_not(refused, tmp_path) == clause
+    assert why_not(refused, tmp_path) == "no connection to 127.0.0.1: Connection refused"
 
 
 @pytest.mark.parametrize(
@@ -327,62 +206,92 @@ def test_a_server_that_refuses_connections_is_asked_once(tmp_path):
         (socket.gaierror(-2, "unknown"), "the name tiny.example cannot be resolved"),
         (TimeoutError(), "no connection to tiny.example within 5 s"),
         (OSError(101, "Network is unreachable"), "tiny.example: Network is unreachable"),
-        (OSError("Tunnel connection failed: 403"), "tiny.example: Tunnel connection failed: 403"),
     ],
 )
-def test_no_way_to_the_server(error, clause, tmp_path, monkeypatch):
+def test_no_connection_to_the_server(error, clause, tmp_path, monkeypatch):
     asked = []
 
     def fail(*_, **__):
         asked.append(1)
-        raise urllib.error.URLError(error)
+        raise error
 
-    monkeypatch.setattr("urllib.request.urlopen", fail)
+    monkeypatch.setattr("urllib3.util.connection.create_connection", fail)
     away = Download("the server", "https://tiny.example/r.txt", 9, patience=QUICK)
     assert clause in why_not(away, tmp_path)
     assert len(asked) == 1
 
 
-def test_a_name_that_takes_for_ever_to_resolve(tmp_path, monkeypatch):
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: time.sleep(10))
+def test_a_name_that_takes_very_long_to_resolve(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: server.closing.wait(10))
     quick = dataclasses.replace(QUICK, silence=0.05)
     away = Download("the server", "https://tiny.example/r.txt", 9, patience=quick)
     started = time.monotonic()
-    assert "no connection to tiny.example within 0.05 s" in why_not(away, tmp_path)
+    assert why_not(away, tmp_path) == "nothing arrived for 0.15 s"
     assert time.monotonic() - started < 5
+
+
+def test_a_server_without_a_valid_certificate(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        error = ssl.SSLCertVerificationError("self-signed certificate")
+        error.verify_message = "self-signed certificate"
+        raise error
+
+    monkeypatch.setattr("urllib3.connection.HTTPSConnection.connect", fail)
+    secure = Download("the server", "https://tiny.example/r.txt", 9, patience=QUICK)
+    assert why_not(secure, tmp_path) == (
+        "no connection to tiny.example: its certificate is not valid (self-signed certificate)"
+    )
+
+
+def test_a_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", server.address(""))
+    assert gets(Download("the server", "http://tiny.example/r.txt", SIZE), tmp_path)
+
+
+def test_a_proxy_that_refuses(server, tmp_path, monkeypatch):
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("https_proxy", server.address(""))
+    away = Download("the server", "https://tiny.example/r.txt", SIZE, patience=QUICK)
+    clause = why_not(away, tmp_path)
+    assert clause.startswith("no connection to tiny.example: Tunnel connection failed: 501")
+    assert clause.endswith(", via the proxy")
+
+
+def test_a_redirect_is_followed(server, tmp_path):
+    server.answers = [status(302, "/elsewhere"), whole()]
+    assert gets(place(server), tmp_path)
+
+
+def test_a_redirect_to_a_local_file_is_not_followed(server, tmp_path):
+    (tmp_path / "secret").write_bytes(CONTENT)
+    server.answers = [status(302, (tmp_path / "secret").as_uri())]
+    assert "No connection adapters were found" in why_not(place(server), tmp_path / "data")
 
 
 def test_a_wrong_file(server, tmp_path):
     server.answers = [whole(b"<html>Log in first</html>")]
     wrong = hashlib.sha256(b"<html>Log in first</html>").hexdigest()
-    clause = f"gives another file (SHA-256 {wrong}, expected {SHA})"
+    clause = f"it sent a different file: SHA-256 {wrong}, expected {SHA}"
     assert why_not(place(server), tmp_path) == clause
 
 
 def test_a_length_stated_too_small_is_a_wrong_file(server, tmp_path):
     server.answers = [whole(stated=1000)]
-    assert "gives another file" in why_not(place(server), tmp_path)
+    assert "it sent a different file" in why_not(place(server), tmp_path)
 
 
-def test_a_length_stated_too_large_never_ends_well(server, tmp_path):
-    server.answers = [whole(stated=SIZE + 5, ranges=False)]
-    clause = f"it broke off after {SIZE} of {SIZE + 5} bytes"
-    larger = place(server, limit=2 * SIZE)
-    assert why_not(larger, tmp_path) == f"does not give it ({clause})"
+def test_a_length_stated_too_large_is_a_broken_transfer(server, tmp_path):
+    server.answers = [whole(stated=SIZE + 5)]
+    assert why_not(place(server, limit=2 * SIZE), tmp_path) == "the connection broke"
 
 
-def test_a_body_stated_to_be_too_large_is_not_read(server, tmp_path):
-    server.answers = [whole(stated=10**12)]
-    assert why_not(place(server), tmp_path) == (
-        f"does not give it (it would send {10**12} bytes, more than the {SIZE} expected)"
-    )
-    assert len(server.requests) == 1
-
-
-def test_a_body_without_a_length_that_grows_too_large(server, tmp_path):
-    server.answers = [whole(CONTENT + b"x", length=False)]
+@pytest.mark.parametrize("length", [True, False], ids=["stated", "not stated"])
+def test_a_body_that_grows_too_large_is_abandoned(length, server, tmp_path):
+    server.answers = [whole(CONTENT + b"x", length=length)]
     clause = f"it sends more than the {SIZE} bytes expected"
-    assert why_not(place(server), tmp_path) == f"does not give it ({clause})"
+    assert why_not(place(server), tmp_path) == clause
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -391,9 +300,9 @@ def test_a_body_without_a_length_that_grows_too_large(server, tmp_path):
         (zipped(b"\0" * 10**8), f"its 'tiny/r.txt' has more than the {SIZE} bytes"),
         (zipped(CONTENT, "../../tiny/r.txt"), "its archive has no 'tiny/r.txt'"),
         (zipped(CONTENT, "/tiny/r.txt"), "its archive has no 'tiny/r.txt'"),
-        (zipped(CONTENT)[:-200], "its archive is damaged or no zip archive"),
-        (b"<html></html>", "its archive is damaged or no zip archive"),
-        (b"", "its archive is damaged or no zip archive"),
+        (zipped(CONTENT)[:-200], "its archive is damaged or not a zip archive"),
+        (b"<html></html>", "its archive is damaged or not a zip archive"),
+        (b"", "its archive is damaged or not a zip archive"),
     ],
     ids=["bomb", "escapes", "absolute", "cut", "no archive", "empty"],
 )
@@ -419,7 +328,7 @@ def test_a_bomb_that_states_a_small_size(tmp_path):
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(UnavailableError):
         unpack(tmp_path / "a.zip", "tiny/r.txt", 1000, tmp_path / "r.txt")
-    assert (tmp_path / "r.txt").stat().st_size <= 1000
+    assert not (tmp_path / "r.txt").exists()
 
 
 def test_an_encrypted_member(server, tmp_path):
@@ -454,8 +363,8 @@ def test_a_full_disk(code, server, tmp_path, monkeypatch):
     with pytest.raises(GlocalkError) as error:
         files(place(server)).locate(tmp_path, "r.txt")
     assert str(error.value) == (
-        f"'{tmp_path}/tiny' cannot be written to (No room): put 'r.txt' there yourself, or choose "
-        "another data folder with data_dir=… or GLOCALK_DATA_DIR."
+        f"'{tmp_path}/tiny/r.txt' cannot be written: No room; choose another data folder with "
+        "data_dir=… or GLOCALK_DATA_DIR."
     )
     assert left(tmp_path) == []
 
@@ -465,19 +374,19 @@ def test_a_read_only_folder_is_found_before_fetching(server, tmp_path, monkeypat
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr("tempfile.mkstemp", refuse)
-    with pytest.raises(GlocalkError, match=r"tiny' cannot be written to \(Read-only file system\)"):
+    with pytest.raises(GlocalkError, match=r"r.txt' cannot be written: Read-only file system;"):
         files(place(server)).locate(tmp_path, "r.txt")
     assert server.requests == []
 
 
 def test_a_folder_where_the_file_should_be(server, tmp_path):
     (tmp_path / "tiny" / "r.txt").mkdir(parents=True)
-    with pytest.raises(GlocalkError, match="cannot be written to"):
+    with pytest.raises(GlocalkError, match=r"r.txt' cannot be written: it is a folder;"):
         files(place(server)).locate(tmp_path, "r.txt")
     assert left(tmp_path) == []
 
 
-def test_no_lock_to_be_had_is_no_obstacle(server, tmp_path):
+def test_a_file_system_without_locks_is_no_obstacle(server, tmp_path):
     (tmp_path / ".locks").write_text("a file where the folder should be")
     files(place(server)).locate(tmp_path, "r.txt")
     assert (tmp_path / "tiny" / "r.txt").read_bytes() == CONTENT
@@ -505,7 +414,7 @@ def test_two_threads_at_once_fetch_once(server, tmp_path, caplog):
         thread.join()
     assert [path.read_bytes() == CONTENT for path in found] == [True] * 3
     assert len(server.requests) == 1
-    assert "Tiny is being got by another process: waiting for it." in caplog.messages
+    assert "Waiting for another process that is downloading Tiny." in caplog.messages
     assert left(tmp_path) == ["tiny/r.txt"]
 
 
@@ -528,18 +437,18 @@ def test_two_processes_at_once_fetch_once(server, tmp_path):
 
 def test_offline_asks_no_place(server, tmp_path, monkeypatch):
     monkeypatch.setenv("GLOCALK_OFFLINE", "1")
-    with pytest.raises(MissingDataError, match=r"r.txt', GLOCALK_OFFLINE forbids getting it; get"):
+    with pytest.raises(MissingDataError, match="and GLOCALK_OFFLINE forbids downloading it; downl"):
         files(place(server)).locate(tmp_path, "r.txt")
     assert list(fetch_missing([files(place(server))], tmp_path)) == ["Tiny"]
     assert server.requests == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_probing_takes_nothing_and_says_who_cannot(server, tmp_path):
+def test_probing_downloads_nothing_and_says_which_places_fail(server, tmp_path):
     refused = Download("gone", f"http://127.0.0.1:{closed_port()}/r.txt", 9, patience=QUICK)
-    (probed,) = probe([files(refused, place(server))], tmp_path)
-    assert probed.unreached == {"gone": "no connection to 127.0.0.1: Connection refused"}
-    assert server.requests == [("HEAD", None)]
+    (unreached,) = probe([files(refused, place(server))], tmp_path)
+    assert unreached == {"gone": "no connection to 127.0.0.1: Connection refused"}
+    assert server.requests == ["HEAD"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -550,16 +459,13 @@ def test_probing_takes_nothing_and_says_who_cannot(server, tmp_path):
 )
 def test_answers_to_a_probe(head, reached, server, tmp_path):
     server.head = head
-    (probed,) = probe([files(place(server))], tmp_path)
-    assert bool(probed.unreached) != reached
+    quick = dataclasses.replace(QUICK, silence=0.2)
+    (unreached,) = probe([files(dataclasses.replace(place(server), patience=quick))], tmp_path)
+    assert bool(unreached) != reached
 
 
 def test_probes_run_side_by_side_and_end_in_time(server, tmp_path):
-    def never(handler):
-        time.sleep(10)
-        handler.close_connection = True
-
-    server.head = never
+    server.head = silent
     slow = Patience(silence=10)
     sets = [
         dataclasses.replace(
@@ -571,13 +477,15 @@ def test_probes_run_side_by_side_and_end_in_time(server, tmp_path):
     gaps = fetch_missing(sets, tmp_path, seconds=0.3)
     assert time.monotonic() - started < 5
     assert list(gaps) == [f"Tiny {n}" for n in range(5)]
-    assert "the server does not give it (no answer within 0.3 s)" in str(gaps["Tiny 0"])
+    assert "could not be downloaded from the server (no answer within 0.3 s);" in str(
+        gaps["Tiny 0"]
+    )
     assert list(tmp_path.iterdir()) == []
-    assert server.ranges == []
+    assert "GET" not in server.requests
 
 
 def test_a_place_that_cannot_be_probed_is_asked(tmp_path):
-    class Shelf:
+    class Shelf(Place):
         name = "the shelf"
 
         def fetch(self, file, target):
@@ -589,7 +497,7 @@ def test_a_place_that_cannot_be_probed_is_asked(tmp_path):
     assert left(tmp_path) == ["tiny/r.txt"]
 
 
-def test_what_is_there_is_not_asked_for(server, tmp_path):
+def test_an_existing_file_is_not_asked_for(server, tmp_path):
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "r.txt").write_bytes(CONTENT)
     assert fetch_missing([files(place(server))], tmp_path) == {}
@@ -620,7 +528,7 @@ def test_the_places_of_the_data_sets():
         for given in file_set.places:
             for name in file_set.files:
                 if isinstance(given, Download):
-                    given._check_name(name)
+                    given.check_name(name)
 
 
 @pytest.mark.data("ml-100k", "ml-1m", "douban")
@@ -633,17 +541,18 @@ def test_real_files_are_within_their_limits(data_dir):
 
 
 @pytest.mark.data("ml-1m")
-def test_ml_1m_from_an_archive_like_the_official_one(server, data_dir, tmp_path, monkeypatch):
+def test_ml_1m_from_an_archive_like_the_official_one(server, data_dir, tmp_path):
     rows = (data_dir / "ml-1m" / "ratings.dat").read_bytes().splitlines()
     official = b"".join(b"::".join([*row.split(b"::")[:3], b"978300760\n"]) for row in rows)
-    server.answers = [whole(zipped(official, "ml-1m/ratings.dat"))]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        file.writestr("ml-1m/ratings.dat", official)
+    server.answers = [whole(archive.getvalue())]
     (given,) = movielens.ML_1M.places
     given = dataclasses.replace(given, address=server.address("ml-1m.zip"))
     here = dataclasses.replace(movielens.ML_1M, places=(given,))
-    monkeypatch.setattr(movielens, "ML_1M", here)
-    split = movielens.MovieLens1M(movielens.MovieLens1M.Config()).split(tmp_path)
-    assert (len(split.train), len(split.test)) == (900_189, 100_020)
-    assert (tmp_path / "ml-1m" / "ratings.dat").read_bytes() == official
+    path = here.locate(tmp_path, "ratings.dat")  # verifies the checksum of the content
+    assert path.read_bytes() == official
     assert left(tmp_path) == ["ml-1m/ratings.dat"]
 
 
@@ -714,7 +623,7 @@ def test_an_unknown_data_set(tmp_path, capsys):
     assert capsys.readouterr().err == "Unknown data 'ml-100k': did you mean 'ml_100k'?\n"
 
 
-def test_the_data_folder_of_the_environment(tmp_path):
-    process = run("data", "status", "ml_1m", cwd=tmp_path, GLOCALK_DATA_DIR="elsewhere")
-    assert process.returncode == 0, process.stderr
-    assert "elsewhere/ml-1m/ratings.dat  missing   GroupLens" in process.stdout
+def test_the_data_folder_of_the_environment(monkeypatch, capsys):
+    monkeypatch.setenv("GLOCALK_DATA_DIR", "elsewhere")
+    assert main(["status", "ml_1m"]) == 0
+    assert "elsewhere/ml-1m/ratings.dat  missing   GroupLens" in capsys.readouterr().out

@@ -10,20 +10,24 @@ from glocalk.data.datasets import movielens
 from glocalk.data.datasets.movielens import ML_100K, MovieLens100K
 from glocalk.data.fetch import package_index
 from glocalk.data.fetch.files import UnavailableError
-from glocalk.data.fetch.package_index import PackageIndex, rebuild_u_data
 from glocalk.errors import MissingDataError
 
+(INDEX,) = (place for place in ML_100K.places if isinstance(place, package_index.PackageIndex))
 MEMBER = "recbole/dataset_example/ml-100k/ml-100k.inter"
 HEADER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
 
 
 @pytest.fixture(autouse=True)
-def index_alone(monkeypatch):
+def _index_alone(monkeypatch):
     """MovieLens 100K comes from the package index or from nowhere."""
     monkeypatch.delenv("GLOCALK_OFFLINE")
-    monkeypatch.setattr(
-        movielens, "ML_100K", dataclasses.replace(ML_100K, places=(PackageIndex(),))
-    )
+    monkeypatch.setattr(movielens, "ML_100K", dataclasses.replace(ML_100K, places=(INDEX,)))
+
+
+@pytest.fixture
+def index_has(monkeypatch):
+    """Makes a wheel what pip downloads."""
+    return lambda path: monkeypatch.setattr(package_index, "download_wheel", lambda *_: path)
 
 
 def wheel(path, content, member=MEMBER):
@@ -39,12 +43,6 @@ def index_fails(monkeypatch, stderr):
     monkeypatch.setattr(subprocess, "run", run)
 
 
-@pytest.mark.parametrize("row", ["7\t12\t3\t880000000\n", "7\t12\t3.0\t880000000.0\n"])
-def test_u_data_has_whole_numbers_and_no_header(row, tmp_path):
-    path = wheel(tmp_path / "a.whl", HEADER + row + "1\t2\t5\t880000001\n")
-    assert rebuild_u_data(path) == b"7\t12\t3\t880000000\n1\t2\t5\t880000001\n"
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -55,15 +53,25 @@ def test_u_data_has_whole_numbers_and_no_header(row, tmp_path):
     ],
     ids=["no such member", "not numbers", "empty", "no archive"],
 )
-def test_wheels_without_the_ratings(make, tmp_path):
+def test_wheels_without_the_ratings(make, index_has, tmp_path):
     make(tmp_path / "a.whl")
-    with pytest.raises(UnavailableError, match=r"^'a.whl' holds no ratings of MovieLens 100K$"):
-        rebuild_u_data(tmp_path / "a.whl")
+    index_has(tmp_path / "a.whl")
+    with pytest.raises(UnavailableError, match=f"^'a.whl' does not contain '{MEMBER}' as expect"):
+        INDEX.fetch("u.data", tmp_path / "u.data")
 
 
-def test_other_files_are_not_there(tmp_path):
+def test_a_wheel_provides_one_file(tmp_path):
     with pytest.raises(UnavailableError, match=r"^it has no 'u.item'$"):
-        PackageIndex().fetch("u.item", tmp_path / "u.item")
+        INDEX.fetch("u.item", tmp_path / "u.item")
+
+
+def test_a_temporary_folder_that_is_full(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    with pytest.raises(UnavailableError, match=r"cannot be stored here: No space left on device$"):
+        INDEX.fetch("u.data", tmp_path / "u.data")
 
 
 def test_only_the_pinned_wheel_is_asked_for(tmp_path, monkeypatch):
@@ -78,17 +86,18 @@ def test_only_the_pinned_wheel_is_asked_for(tmp_path, monkeypatch):
         (tmp_path / "recbole-1.2.1-py3-none-any.whl").touch()
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert package_index.download(tmp_path).name == "recbole-1.2.1-py3-none-any.whl"
+    path = package_index.download_wheel(INDEX.requirement, tmp_path)
+    assert path.name == "recbole-1.2.1-py3-none-any.whl"
 
 
-def test_what_pip_says_is_part_of_the_one_sentence(tmp_path, monkeypatch):
+def test_the_error_contains_what_pip_says(tmp_path, monkeypatch):
     index_fails(monkeypatch, "WARNING: Retrying\nERROR: No route to host\nERROR: Nothing found\n")
     with pytest.raises(MissingDataError) as error:
         MovieLens100K(MovieLens100K.Config()).split(tmp_path)
     assert str(error.value) == (
-        f"MovieLens 100K is missing: there is no '{tmp_path}/ml-100k/u.data', the Python package "
-        "index does not give it (pip cannot download it: No route to host); get it from "
-        "https://files.grouplens.org/datasets/movielens/ml-100k.zip and put it into "
+        f"MovieLens 100K is missing: '{tmp_path}/ml-100k/u.data' does not exist and could not be "
+        "downloaded from the Python package index (pip cannot download it: No route to host); "
+        "download it from https://files.grouplens.org/datasets/movielens/ml-100k.zip into "
         f"'{tmp_path}/ml-100k', or choose another data folder than '{tmp_path}' with data_dir=… "
         "or GLOCALK_DATA_DIR."
     )
@@ -97,13 +106,13 @@ def test_what_pip_says_is_part_of_the_one_sentence(tmp_path, monkeypatch):
 def test_silent_pip(tmp_path, monkeypatch):
     index_fails(monkeypatch, "")
     with pytest.raises(UnavailableError, match=r"^pip cannot download it: exit status 1$"):
-        package_index.download(tmp_path)
+        package_index.download_wheel(INDEX.requirement, tmp_path)
 
 
 def test_no_pip(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UnavailableError, match=f"^pip is not installed for '{sys.executable}'$"):
-        package_index.download(tmp_path)
+        package_index.download_wheel(INDEX.requirement, tmp_path)
 
 
 def test_slow_index(tmp_path, monkeypatch):
@@ -111,28 +120,26 @@ def test_slow_index(tmp_path, monkeypatch):
         raise subprocess.TimeoutExpired(command, timeout)
 
     monkeypatch.setattr(subprocess, "run", run)
-    with pytest.raises(UnavailableError, match=r"^pip did not end within 300 s$"):
-        package_index.download(tmp_path)
+    with pytest.raises(UnavailableError, match=r"^pip did not finish within 300 s$"):
+        package_index.download_wheel(INDEX.requirement, tmp_path)
 
 
-def test_another_content_is_not_put_into_the_data_folder(tmp_path, monkeypatch):
-    archive = wheel(tmp_path / "a.whl", HEADER + "7\t12\t3\t880000000\n")
-    place = PackageIndex(download=lambda _: archive)
-    monkeypatch.setattr(movielens, "ML_100K", dataclasses.replace(ML_100K, places=(place,)))
-    with pytest.raises(MissingDataError, match="the Python package index gives another file"):
+def test_a_different_content_is_not_put_into_the_data_folder(index_has, tmp_path):
+    index_has(wheel(tmp_path / "a.whl", HEADER + "7\t12\t3\t880000000\n"))
+    with pytest.raises(
+        MissingDataError, match=r"the Python package index \(it sent a different file: SHA-256"
+    ):
         MovieLens100K(MovieLens100K.Config()).split(tmp_path)
     assert list((tmp_path / "ml-100k").iterdir()) == []
 
 
 @pytest.mark.data("ml-100k")
 @pytest.mark.parametrize("point", ["", ".0"], ids=["whole", "decimal"])
-def test_ml_100k_from_a_wheel(point, data_dir, tmp_path, monkeypatch):
+def test_ml_100k_from_a_wheel(point, index_has, data_dir, tmp_path):
     official = (data_dir / "ml-100k" / "u.data").read_text()
     rows = [line.split("\t") for line in official.splitlines()]
     inter = HEADER + "".join(f"{u}\t{i}\t{r}{point}\t{t}{point}\n" for u, i, r, t in rows)
-    archive = wheel(tmp_path / "a.whl", inter)
-    place = PackageIndex(download=lambda _: archive)
-    monkeypatch.setattr(movielens, "ML_100K", dataclasses.replace(ML_100K, places=(place,)))
+    index_has(wheel(tmp_path / "a.whl", inter))
     split = MovieLens100K(MovieLens100K.Config()).split(tmp_path)
     assert (tmp_path / "ml-100k" / "u.data").read_text() == official
     assert split.checksum == MovieLens100K(MovieLens100K.Config()).split(data_dir).checksum

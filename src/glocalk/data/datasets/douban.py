@@ -1,4 +1,4 @@
-"""Douban, in the .mat format of Monti et al."""
+"""Douban, in the format of Monti et al."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class DoubanConfig(BaseConfig):
 
 
 class Douban(Source):
-    """Douban, the subset and the split of Monti et al.
+    """Douban: the subset and the split of Monti et al.
 
     | users | items | ratings | density | training / test |
     |---|---|---|---|---|
     | 3,000 | 3,000 | 136,891 | .0152 | 123,202 / 13,689 |
 
-    The public copies state no license: for research use, not redistributed here.
+    The public copies state no license: it is for research use and not redistributed here.
 
     Source: Monti et al. 2017; `fmonti/mgcnn`.
     """

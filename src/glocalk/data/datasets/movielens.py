@@ -1,8 +1,8 @@
 """MovieLens 100K and 1M.
 
-(c) GroupLens, for research use: their READMEs forbid redistribution without permission and
-commercial use, and ask to cite Harper and Konstan, "The MovieLens Datasets: History and Context",
-ACM TiiS 5(4), 2015.
+(c) GroupLens, for research use: the READMEs forbid commercial use and redistribution without
+permission, and ask users to cite Harper and Konstan, "The MovieLens Datasets: History and
+Context", ACM TiiS 5(4), 2015.
 """
 
 from __future__ import annotations
@@ -33,10 +33,26 @@ _LICENSE = "research only, no redistribution"
 def content_sha256(path: Path) -> str:
     """SHA-256 over `user TAB item TAB rating NEWLINE`, in file order.
 
-    The same for the official `ratings.dat` and for copies of it without timestamps.
+    It is the same for the official `ratings.dat` and for copies without timestamps.
     """
     rows = (line.split(b"::")[:3] for line in path.read_bytes().splitlines())
     return hashlib.sha256(b"".join(b"\t".join(row) + b"\n" for row in rows)).hexdigest()
+
+
+def rebuild_u_data(inter: bytes) -> bytes:
+    """`u.data`, byte for byte, from RecBole's `ml-100k.inter`.
+
+    Args:
+        inter: a header, and the 100,000 ratings in the order of `u.data`.
+
+    Returns:
+        `user TAB item TAB rating TAB timestamp`, without a header.
+
+    Raises:
+        ValueError: these are not ratings.
+    """
+    ratings = pd.read_csv(io.BytesIO(inter), sep="\t").astype(np.int64)  # 3 or 3.0
+    return ratings.to_csv(sep="\t", header=False, index=False, lineterminator="\n").encode()
 
 
 _ADDRESS = "https://files.grouplens.org/datasets/movielens"
@@ -49,11 +65,20 @@ ML_100K = FileSet(
         Download(
             name="GroupLens",
             address=f"{_ADDRESS}/ml-100k.zip",
-            limit=20_000_000,  # bytes; it has about 5 million
+            limit=20_000_000,  # bytes; the archive has about 5 million
             member="ml-100k/u.data",
             member_limit=1_979_173,  # exactly
         ),
-        PackageIndex(),
+        # The wheel of RecBole (`RUCAIBox/RecBole`), for machines that do not reach GroupLens.
+        PackageIndex(
+            file="u.data",
+            requirement=(
+                "recbole==1.2.1 --hash=sha256:"
+                "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
+            ),
+            member="recbole/dataset_example/ml-100k/ml-100k.inter",
+            convert=rebuild_u_data,
+        ),
     ),
     license=_LICENSE,
 )
@@ -70,9 +95,9 @@ ML_1M = FileSet(
         Download(
             name="GroupLens",
             address=f"{_ADDRESS}/ml-1m.zip",
-            limit=20_000_000,  # bytes; it has about 6 million
+            limit=20_000_000,  # bytes; the archive has about 6 million
             member="ml-1m/ratings.dat",
-            member_limit=32_000_000,  # 1,000,209 rows of 27 bytes at most, and some room
+            member_limit=32_000_000,  # 1,000,209 rows of at most 27 bytes, with some margin
         ),
     ),
     license=_LICENSE,
@@ -80,24 +105,22 @@ ML_1M = FileSet(
 
 
 class MovieLens100KConfig(BaseConfig):
-    """Options of MovieLens 100K.
+    """Options of MovieLens 100K."""
 
-    Attributes:
-        fold: official fold, 1 to 5; the paper's is 1.
-    """
-
-    fold: int = Field(default=1, ge=1, le=5)
+    fold: int = Field(
+        default=1, ge=1, le=5, description="official fold, u1 to u5; the paper uses u1"
+    )
 
 
 class MovieLens100K(Source):
-    """MovieLens 100K, divided by one of its official folds u1 … u5.
+    """MovieLens 100K, split into training and test ratings by one of its official folds u1 … u5.
 
     | users | items | ratings | density | training / test |
     |---|---|---|---|---|
     | 943 | 1,682 | 100,000 | .0630 | 80,000 / 20,000 |
 
     All folds are rebuilt from `u.data` by the rule of the official script `mku.sh`: the test set
-    of fold i is the i-th fifth of its rows, in file order. So one verified file gives all five.
+    of fold i is the i-th fifth of the rows, in file order. One verified file thus yields all five.
 
     Source: https://grouplens.org/datasets/movielens/100k/ and its README.
     """
@@ -120,24 +143,25 @@ class MovieLens100K(Source):
 
 
 class MovieLens1MConfig(BaseConfig):
-    """Options of MovieLens 1M.
+    """Options of MovieLens 1M."""
 
-    Attributes:
-        split_seed: seed of the random 90:10 split; the official code's is 1234.
-    """
-
-    split_seed: int = Field(default=1234, ge=0, lt=2**32)
+    split_seed: int = Field(
+        default=1234,
+        ge=0,
+        lt=2**32,
+        description="seed of the random split; the official code uses 1234",
+    )
 
 
 class MovieLens1M(Source):
-    """MovieLens 1M, divided 90:10 at random as the official code of GLocal-K divides it.
+    """MovieLens 1M, split 90:10 at random in the same way as in the official code of GLocal-K.
 
     | users | items | ratings | density | training / test |
     |---|---|---|---|---|
     | 6,040 | 3,706 | 1,000,209 | .0447 | 900,189 / 100,020 |
 
-    Users and items are numbered in ascending order of their ids over all ratings. The rows of the
-    file are shuffled by NumPy's legacy generator; the first ⌊.1 n⌋ of them test.
+    Users and items are numbered in ascending order of their ids over all ratings. NumPy's legacy
+    generator shuffles the rows of the file; the first ⌊.1 n⌋ of them are the test ratings.
 
     Source: https://grouplens.org/datasets/movielens/1m/ and its README; `usydnlp/Glocal_K`.
     """
@@ -169,19 +193,19 @@ def _read_triples(path: Path, separator: str) -> tuple[Indices, Indices, Values]
     """User ids, item ids and ratings [n] each, in file order.
 
     Raises:
-        GlocalkError: the file is no rows of three or four whole numbers.
+        GlocalkError: the file does not consist of rows of three or four whole numbers.
     """
     content = path.read_bytes()
-    # pandas would take 1e3 for a whole number, and the first columns of a row that is too long.
+    # pandas would accept 1e3 as a whole number, and take the first columns of too long a row.
     between = separator.encode()
     row = rb"\d{1,18}+(?:" + between + rb"\d{1,18}+){2,3}+(?:\r?\n|\Z)"
     if not re.fullmatch(b"(?:" + row + b")++", content):
         raise GlocalkError(
-            f"'{path}' is damaged, it must be rows of user, item and rating with "
-            f"{separator!r} between: remove it and get it again."
+            f"'{path}' is damaged: it must consist of rows of user, item and rating, separated by "
+            f"{separator!r}; delete it and download it again."
         )
-    # Split on `:`, there is an empty column inside each `::`; pandas splits fast only on one
-    # character.
+    # pandas is fast with separators of one character only. Split at `:`, each `::` contains an
+    # empty column.
     columns = list(range(0, 3 * len(separator), len(separator)))
     table = pd.read_csv(
         io.BytesIO(content), sep=separator[0], header=None, usecols=columns, dtype=np.int64

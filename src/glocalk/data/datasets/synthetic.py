@@ -1,4 +1,4 @@
-"""Planted low-rank ratings of any size, for trials and tests that need no files."""
+"""Synthetic low-rank ratings of any size, for trials and tests that need no files."""
 
 from __future__ import annotations
 
@@ -14,61 +14,58 @@ from glocalk.data.splits import Split
 
 
 class SyntheticConfig(BaseConfig):
-    """Options of planted ratings.
+    """Options of synthetic ratings."""
 
-    Attributes:
-        users: number of users.
-        items: number of items.
-        rank: of the planted matrix.
-        ratings: number of ratings, training and test together.
-        noise: standard deviation of the noise, in stars.
-        scale: (lowest, highest) star.
-        test_share: share of the ratings that test.
-        seed: of everything that is drawn.
-    """
-
-    users: int = Field(default=300, ge=1)
-    items: int = Field(default=200, ge=1)
-    rank: int = Field(default=5, ge=1, validate_default=True)
-    ratings: int = Field(default=9000, ge=2, validate_default=True)
-    noise: float = Field(default=0.5, ge=0)
-    scale: tuple[int, int] = (1, 5)
-    test_share: float = Field(default=0.1, gt=0, lt=1)
-    seed: int = Field(default=0, ge=0)
+    users: int = Field(default=300, ge=1, description="number of users")
+    items: int = Field(default=200, ge=1, description="number of items")
+    rank: int = Field(
+        default=5, ge=1, validate_default=True, description="rank of the planted matrix"
+    )
+    ratings: int = Field(
+        default=9000,
+        ge=2,
+        validate_default=True,
+        description="number of ratings, training and test together",
+    )
+    noise: float = Field(default=0.5, ge=0, description="standard deviation of the noise, in stars")
+    scale: tuple[int, int] = Field(default=(1, 5), description="lowest and highest star")
+    test_share: float = Field(default=0.1, gt=0, lt=1, description="share of the test ratings")
+    seed: int = Field(default=0, ge=0, description="seed of all random draws")
 
     @field_validator("rank", "ratings")
     @classmethod
     def _fits_the_shape(cls, value: int, info: ValidationInfo) -> int:
         if not {"users", "items"} <= info.data.keys():
-            return value  # they are refused themselves
+            return value  # their own error is reported
         users, items = info.data["users"], info.data["items"]
         limit = min(users, items) if info.field_name == "rank" else users * items
         if value > limit:
-            raise ValueError(f"{users} users × {items} items admit {limit} at most")
+            raise ValueError(f"{users} users × {items} items allow {limit} at most")
         return value
 
     @field_validator("scale")
     @classmethod
     def _ascends(cls, value: tuple[int, int]) -> tuple[int, int]:
         if not value[0] < value[1]:
-            raise ValueError("the lowest star lies below the highest")
+            raise ValueError("the lowest star must be below the highest")
         return value
 
 
 class Synthetic(Source):
     """Whole-star ratings around a planted low-rank matrix.
 
-        rᵤᵢ = round(c + s zᵤᵢ + ε) cut to the scale,   zᵤᵢ = (pᵤ·qᵢ − k) / √(3k),   ε ~ N(0, noise²)
+        rᵤᵢ = round(c + s zᵤᵢ + ε) clipped to the scale
+        zᵤᵢ = (pᵤ·qᵢ − k) / √(3k),   ε ~ N(0, noise²)
 
     c is the middle of the scale, s a quarter of its width, k the rank. The entries of p and q are
-    N(1, 1): a third of the variance of z lies between users, a third between items, a third in
-    who likes what. Some users rate, and some items are rated, more often than others.
+    N(1, 1): a third of the variance of z is due to the user, a third to the item, a third to their
+    interaction. Some users rate, and some items are rated, more often than others.
 
     | users | items | ratings | density | training / test |
     |---|---|---|---|---|
     | 300 | 200 | 9,000 | .1500 | 8,100 / 900 |
 
-    (by default). Time and memory grow with the number of ratings, not with the matrix.
+    by default. Time and memory grow with the number of ratings, not with the size of the matrix.
     """
 
     Config = SyntheticConfig
@@ -96,11 +93,11 @@ class Synthetic(Source):
 
 
 def _draw_cells(config: SyntheticConfig, rng: np.random.Generator) -> Indices:
-    """[ratings] positions user · items + item, ascending, none twice.
+    """[ratings] positions user · items + item, ascending and distinct.
 
     Each is drawn with probability activity(user) · popularity(item) among those not yet drawn.
-    Both ways below draw from this one distribution: a full matrix can be drawn only by the first,
-    a large one only by the second.
+    Both methods below draw from this distribution: only the first can draw a full matrix, only the
+    second a large one.
     """
     activity, popularity = (
         weights / weights.sum()
@@ -120,5 +117,5 @@ def _draw_cells(config: SyntheticConfig, rng: np.random.Generator) -> Indices:
     while len(cells) < config.ratings:
         drawn = np.append(cells, draw(config.ratings // 4 + 1 if len(cells) else config.ratings))
         first = np.unique(drawn, return_index=True)[1]
-        cells = drawn[np.sort(first)]  # in the order drawn, without the repeats
+        cells = drawn[np.sort(first)]  # in the order drawn, without repeats
     return np.sort(cells[: config.ratings])

@@ -1,70 +1,44 @@
-"""Files from HTTP addresses, whole or out of a zip archive, and the asking of places beforehand."""
+"""Files from HTTP addresses, as they are or out of a zip archive.
+
+pooch (https://www.fatiando.org/pooch/) transfers the bytes with requests: redirects, proxies
+(`https_proxy`), certificates, timeouts, progress bar. Around it, this module adds what pooch does
+not offer: limits on the size and on the total time, an end to waiting where name resolution hangs,
+further attempts only after errors that may pass, and a clause that says why there is no file.
+
+A transfer that breaks off starts again from the beginning: the files have a few MB.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import http.client
 import logging
-import re
 import socket
 import ssl
+import sys
 import time
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from threading import Thread
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+import pooch
+import requests
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
-from glocalk.data.fetch.files import FileSet, Probed, UnavailableError, offline
+from glocalk.data.fetch.files import FileSet, Place, UnavailableError, offline
 from glocalk.errors import MissingDataError
 
 _log = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
-_PROBING = 60.0  # seconds for all probes together
-_CHUNK = 1 << 16
-_AGENT = "glocalk (research; https://arxiv.org/abs/2108.12184)"
-_PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers of a server that may soon give another
-_NO_HEAD = {400, 403, 405, 501}  # answers of a server that may yet give the file
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
-
-
-class _PassingError(UnavailableError):
-    """The server is there but did not give the file: it may when asked again.
-
-    Attributes:
-        status: of its answer; None where it did not answer.
-    """
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _RefusedError(UnavailableError):
-    """The server will not give the file, however often it is asked.
-
-    Attributes:
-        status: of its answer.
-    """
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _UnreachedError(UnavailableError):
-    """No connection came about."""
+_PROBE_SECONDS = 60.0  # for all probes together
+_HEADERS = {"User-Agent": "glocalk (research; https://arxiv.org/abs/2108.12184)"}
+_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}  # a server may soon give another answer
+_REFUSES_HEAD = {400, 403, 405, 501}  # a server may still answer to GET
 
 
 @dataclass(frozen=True)
@@ -73,8 +47,8 @@ class Patience:
 
     Attributes:
         silence: for a connection, and for each piece of an answer.
-        pauses: before asking again, once for each.
-        whole: for a file, all tries together; ends a server that sends drop by drop.
+        pauses: before each further attempt.
+        whole: for a file, all attempts together; stops a server that sends a byte now and then.
     """
 
     silence: float = 10.0
@@ -83,15 +57,15 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Download:
-    """An HTTP address as a place to get one file of a data set from.
+class Download(Place):
+    """An HTTP address that one file of a data set can be downloaded from.
 
     Attributes:
-        name: as in `getting it from …`.
-        address: of the file, or of the zip archive that it is a member of.
-        limit: most bytes that the address may send.
-        member: exact name in the archive; None where the address gives the file itself.
-        member_limit: most bytes that the member may unpack to.
+        name: see `Place`.
+        address: of the file, or of the zip archive that contains it.
+        limit: maximum number of bytes to accept from the address.
+        member: exact name in the archive; None if the address provides the file itself.
+        member_limit: maximum number of bytes that the member may unpack to.
         patience: how long to wait.
     """
 
@@ -103,8 +77,8 @@ class Download:
     patience: Patience = Patience()
 
     def fetch(self, file: str, target: Path) -> None:
-        """Write the file to `target`; see `glocalk.data.sources.Place`."""
-        self._check_name(file)
+        """See `Place.fetch`."""
+        self.check_name(file)
         if self.member is None:
             self._download(target)
             return
@@ -116,223 +90,153 @@ class Download:
             archive.unlink(missing_ok=True)
 
     def probe(self, file: str) -> None:
-        """Ask for the file's headers; see `glocalk.data.sources.Probed`."""
-        self._check_name(file)
+        """See `Place.probe`; asks for the headers of the file."""
+        self.check_name(file)
+        silence = self.patience.silence
         try:
-            try:
-                self._open("HEAD", {}, self.patience.silence).close()
-            except _RefusedError as error:
-                if error.status not in _NO_HEAD:
-                    raise
-                self._open("GET", {"Range": "bytes=0-0"}, self.patience.silence).close()
-        except _PassingError as error:
-            if error.status is None:
-                raise
-            # A busy server is a reached one: `fetch` asks it again.
+            with requests.head(
+                self.address, headers=_HEADERS, timeout=silence, allow_redirects=True
+            ) as response:
+                response.raise_for_status()
+        except requests.RequestException as error:
+            answer = error.response
+            if answer is None or answer.status_code not in _TEMPORARY | _REFUSES_HEAD:
+                raise UnavailableError(_explain(error, self)[0]) from error
 
-    def _check_name(self, file: str) -> None:
+    def check_name(self, file: str) -> None:
+        """Refuse another file than the one this place has."""
         if file != PurePosixPath(self.member or urlsplit(self.address).path).name:
             raise UnavailableError(f"it has no '{file}'")
 
     def _download(self, target: Path) -> None:
-        """Write what the address sends to `target`; what breaks off goes on where it ended."""
+        """Write what the address sends to `target`, in several attempts if need be."""
         deadline = time.monotonic() + self.patience.whole
-        with target.open("wb") as file, _bar(self.name) as show:
-            body = _Body(file, self.limit, show)
-            for pause in (*self.patience.pauses, None):
-                try:
-                    self._receive(body, deadline)
-                    return
-                except (_PassingError, _UnreachedError) as error:
-                    # Who was never reached is not asked again: there are other places.
-                    never = isinstance(error, _UnreachedError) and not body.answered
-                    if never or pause is None or time.monotonic() + pause > deadline:
-                        raise
-                    _log.info("%s: %s, asking again in %g s.", self.name, error, pause)
-                    time.sleep(pause)
+        pauses = iter(self.patience.pauses)
+        while True:
+            try:
+                self._attempt(target, deadline)
+                return
+            except requests.RequestException as error:
+                reason, temporary = _explain(error, self)
+                pause = next(pauses, None) if temporary else None
+                if pause is None or time.monotonic() + pause > deadline:
+                    raise UnavailableError(reason) from error
+            _log.info("%s: %s, trying again in %g s.", self.name, reason, pause)
+            time.sleep(pause)
 
-    def _receive(self, body: _Body, deadline: float) -> None:
-        """One try at the rest of the body."""
-        try:
-            response = self._open("GET", body.request_headers(), 3 * self.patience.silence)
-        except (_PassingError, _RefusedError) as error:
-            body.answered = True
-            if isinstance(error, _RefusedError) and error.status == 416:  # no such range (any more)
-                body.restart()
-                raise _PassingError("the file there has changed") from error
-            raise
-        with response:
-            body.begin(response)
-            while chunk := self._read(response):
-                body.write(chunk)
-                if time.monotonic() > deadline:
-                    raise UnavailableError(f"it is not done after {self.patience.whole:g} s")
-        body.end()
-
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
-        try:
-            return response.read1(_CHUNK)
-        except TimeoutError as error:
-            raise _PassingError(f"it sent nothing for {self.patience.silence:g} s") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise _PassingError("the connection broke") from error
-
-    def _open(
-        self, method: str, headers: Mapping[str, str], seconds: float
-    ) -> http.client.HTTPResponse:
-        """The answer to a request, its body not yet read.
-
-        Args:
-            method: GET or HEAD.
-            headers: of the request.
-            seconds: to wait for it in all.
-        """
-        request = urllib.request.Request(
-            self.address, method=method, headers={"User-Agent": _AGENT, **headers}
+    def _attempt(self, target: Path, deadline: float) -> None:
+        """One transfer, for as long as bytes arrive and the deadline has not passed."""
+        silence = self.patience.silence
+        transfer = pooch.HTTPDownloader(
+            progressbar=sys.stderr.isatty(), timeout=silence, headers=_HEADERS
         )
-
-        def call() -> http.client.HTTPResponse:
-            response = urllib.request.urlopen(request, timeout=self.patience.silence)
-            if not isinstance(response, http.client.HTTPResponse):
-                raise urllib.error.URLError("it leads away from HTTP")
-            return response
-
-        try:
-            return _within(seconds, call)
-        except urllib.error.HTTPError as error:
-            error.close()
-            said = " ".join(f"it answers {error.code} {error.reason}".split())
-            if error.code in _PASSING:
-                raise _PassingError(said, error.code) from error
-            raise _RefusedError(said, error.code) from error
-        except urllib.error.URLError as error:
-            raise _UnreachedError(self._why(error.reason)) from error
-        except TimeoutError as error:  # after a connection had been made
-            raise _PassingError(f"it did not answer within {self.patience.silence:g} s") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise _PassingError("it broke off before it answered") from error
-
-    def _why(self, reason: object) -> str:
-        """Why no connection came about, as a clause."""
-        host = urlsplit(self.address).hostname
-        if isinstance(reason, TimeoutError):
-            return f"no connection to {host} within {self.patience.silence:g} s"
-        if isinstance(reason, socket.gaierror):
-            return f"the name {host} cannot be resolved"
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return f"the certificate of {host} does not hold: {reason.verify_message}"
-        said = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
-        return f"no connection to {host}: {said}"
+        with target.open("wb") as file:
+            body = _LimitedFile(file, self.limit)
+            running = _in_background(partial(transfer, self.address, body, None))
+            size = 0
+            # requests has no timeout for resolving a name, and its timeouts are per piece.
+            while not wait([running], min(3 * silence, deadline - time.monotonic())).done:
+                if time.monotonic() >= deadline:
+                    raise UnavailableError(f"it did not finish within {self.patience.whole:g} s")
+                if body.size == size:
+                    raise UnavailableError(f"nothing arrived for {3 * silence:g} s")
+                size = body.size
+            running.result()
 
 
-class _Body:
-    """A body that grows in a file over several tries.
+class _LimitedFile:
+    """A file that refuses to grow beyond a limit.
 
     Args:
-        file: empty, open for writing.
-        limit: most bytes it may have.
-        show: told the number of bytes received and to be received.
+        file: open for writing.
+        limit: maximum number of bytes.
 
     Attributes:
-        answered: whether the server ever answered.
+        size: number of bytes written.
     """
 
-    def __init__(self, file: BinaryIO, limit: int, show: Callable[[int, int | None], None]) -> None:
-        self.answered = False
-        self._file, self._limit, self._show = file, limit, show
-        self._received = 0
-        self._total: int | None = None
-        self._validator: str | None = None
+    def __init__(self, file: BinaryIO, limit: int) -> None:
+        self._file, self._limit = file, limit
+        self.size = 0
 
-    def request_headers(self) -> dict[str, str]:
-        """What asks for the rest, where the server can tell that the file is still the same."""
-        if not (self._received and self._total and self._validator):
-            return {}
-        return {"Range": f"bytes={self._received}-", "If-Range": self._validator}
+    def write(self, chunk: bytes) -> int:
+        self.size += len(chunk)
+        if self.size > self._limit:
+            raise UnavailableError(f"it sends more than the {self._limit} bytes expected")
+        return self._file.write(chunk)
 
-    def begin(self, response: http.client.HTTPResponse) -> None:
-        """Take the headers of an answer: it goes on, or the body starts again."""
-        self.answered = True
-        if response.status == 206:
-            match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-            known = self._received, self._total, self._validator
-            if match is None or (int(match[1]), int(match[2]), _validator(response)) != known:
-                self.restart()
-                raise _PassingError("the file there has changed")
-        elif response.status == 200:
-            self.restart()
-            self._total, self._validator = response.length, _validator(response)
-            if self._total is not None and self._total > self._limit:
-                raise UnavailableError(
-                    f"it would send {self._total} bytes, more than the {self._limit} expected"
-                )
-        else:
-            raise UnavailableError(f"it answers {response.status} {response.reason}")
-        self._show(self._received, self._total)
-
-    def write(self, chunk: bytes) -> None:
-        """Append to the body."""
-        self._received += len(chunk)
-        most = self._limit if self._total is None else self._total
-        if self._received > most:
-            raise UnavailableError(f"it sends more than the {most} bytes expected")
-        self._file.write(chunk)
-        self._show(self._received, self._total)
-
-    def end(self) -> None:
-        """Check that all has come, and leave it in the file."""
-        if self._total is not None and self._received < self._total:
-            raise _PassingError(f"it broke off after {self._received} of {self._total} bytes")
+    def flush(self) -> None:
         self._file.flush()
 
-    def restart(self) -> None:
-        """Forget what has come."""
-        self._file.seek(0)
-        self._file.truncate()
-        self._received, self._total, self._validator = 0, None, None
+
+def _explain(error: requests.RequestException, place: Download) -> tuple[str, bool]:
+    """Why a request failed, as a clause; whether another attempt may succeed."""
+    host, silence = urlsplit(place.address).hostname, place.patience.silence
+    causes = list(_causes(error))
+
+    def caused_by(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    answer = error.response
+    if isinstance(error, requests.HTTPError) and answer is not None:
+        return f"it answers {answer.status_code} {answer.reason}", answer.status_code in _TEMPORARY
+    # A server that was never reached is not asked again: there are other places.
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"no connection to {host}: {_said(causes[-1])}, via the proxy", False
+    if isinstance(error, requests.ConnectTimeout):
+        return f"no connection to {host} within {silence:g} s", False
+    if caused_by(socket.gaierror):
+        return f"the name {host} cannot be resolved", False
+    if caused_by(ssl.SSLError, NewConnectionError):
+        return f"no connection to {host}: {_said(causes[-1])}", False
+    if caused_by(requests.ReadTimeout, ReadTimeoutError):
+        return f"it sent nothing for {silence:g} s", True
+    if caused_by(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke", True
+    return " ".join(str(error).split()), False  # a redirect to something that is not HTTP, say
 
 
-def _validator(response: http.client.HTTPResponse) -> str | None:
-    """What tells a file from its next version: a strong ETag, or else the time of its change."""
-    etag: str | None = response.headers.get("ETag")
-    if etag and not etag.startswith("W/"):
-        return etag
-    changed: str | None = response.headers.get("Last-Modified")
-    return changed
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _said(cause: BaseException) -> str:
+    """What the operating system or the TLS library says."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid ({cause.verify_message})"
+    said = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+    return " ".join(said.split())
 
 
 def unpack(archive: Path, member: str, limit: int, target: Path) -> None:
-    """Write one member of a zip archive to `target`: its name in the archive leads nowhere.
+    """Write one member of a zip archive to `target`; its path in the archive has no effect.
 
     Raises:
-        UnavailableError: the archive is damaged, has no such member, or it is larger than `limit`.
+        UnavailableError: the archive is damaged, has no such member, or the member is larger than
+            `limit`.
     """
     try:
-        with zipfile.ZipFile(archive) as opened, target.open("wb") as file:
-            too_large = UnavailableError(f"its '{member}' has more than the {limit} bytes expected")
+        with zipfile.ZipFile(archive) as opened:
             info = opened.getinfo(member)
             if info.file_size > limit:
-                raise too_large
-            with opened.open(info) as stream:
-                size = 0
-                while chunk := stream.read(_CHUNK):
-                    size += len(chunk)
-                    if size > limit:  # the archive lies about the size
-                        raise too_large
-                    file.write(chunk)
+                raise UnavailableError(f"its '{member}' has more than the {limit} bytes expected")
+            content = opened.read(info)  # no more than file_size bytes, even if that is wrong
     except KeyError as error:
         raise UnavailableError(f"its archive has no '{member}'") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        # RuntimeError: encrypted, or packed in a way that zipfile does not know.
-        raise UnavailableError("its archive is damaged or no zip archive") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        # RuntimeError: encrypted, or compressed in a way that zipfile does not know.
+        raise UnavailableError("its archive is damaged or not a zip archive") from error
+    target.write_bytes(content)
 
 
 def fetch_missing(
-    file_sets: Iterable[FileSet], data_dir: Path, seconds: float = _PROBING
+    file_sets: Iterable[FileSet], data_dir: Path, seconds: float = _PROBE_SECONDS
 ) -> dict[str, MissingDataError]:
-    """Get the missing files of data sets, from those places alone that answer a first question.
+    """Download the missing files of data sets, from places that answer a first question.
 
-    All places are asked at once, so that a machine without a network knows after one time-out.
+    All places are asked at once, so that a machine without a network knows after one timeout.
 
     Args:
         file_sets: the data sets.
@@ -340,95 +244,56 @@ def fetch_missing(
         seconds: for all questions together.
 
     Returns:
-        by title, what could not be had and why.
+        By title, the error of each data set that could not be downloaded.
 
     Raises:
         GlocalkError: a folder cannot be written to.
     """
-    wanted = [file_set for file_set in file_sets if file_set.missing(data_dir)]
+    incomplete = [file_set for file_set in file_sets if file_set.missing(data_dir)]
     gaps = {}
-    for file_set in probe(wanted, data_dir, seconds):
+    for file_set, unreached in zip(incomplete, probe(incomplete, data_dir, seconds), strict=True):
         try:
             for name in file_set.missing(data_dir):
-                file_set.locate(data_dir, name)
+                file_set.locate(data_dir, name, unreached)
         except MissingDataError as error:
             gaps[file_set.title] = error
     return gaps
 
 
-def probe(file_sets: Sequence[FileSet], data_dir: Path, seconds: float = _PROBING) -> list[FileSet]:
-    """The data sets, each knowing which of its places cannot give its missing files."""
-    if offline():
-        return list(file_sets)
-    questions: dict[tuple[int, str], Future[None]] = {}
-    for number, file_set in enumerate(file_sets):
-        for place in file_set.places:
-            if isinstance(place, Probed) and (names := file_set.missing(data_dir)):
-                questions[number, place.name] = _started(_question(place, names))
-    wait(questions.values(), timeout=seconds)
+def probe(
+    file_sets: Sequence[FileSet], data_dir: Path, seconds: float = _PROBE_SECONDS
+) -> list[dict[str, str]]:
+    """For each data set: by name, the places that cannot provide a missing file, and why."""
     unreached: list[dict[str, str]] = [{} for _ in file_sets]
-    for (number, name), question in questions.items():
-        if not question.done():
-            unreached[number][name] = f"no answer within {seconds:g} s"
-        elif (error := question.exception()) is not None:
+    if offline():
+        return unreached
+    probes = [
+        (reasons, place.name, _in_background(partial(place.probe, name)))
+        for file_set, reasons in zip(file_sets, unreached, strict=True)
+        for place in file_set.places
+        for name in file_set.missing(data_dir)
+    ]
+    wait([running for *_, running in probes], timeout=seconds)
+    for reasons, name, running in probes:
+        if not running.done():
+            reasons[name] = f"no answer within {seconds:g} s"
+        elif (error := running.exception()) is not None:
             if not isinstance(error, UnavailableError):
                 raise error
-            unreached[number][name] = str(error)
-    return [
-        dataclasses.replace(file_set, unreached=reasons)
-        for file_set, reasons in zip(file_sets, unreached, strict=True)
-    ]
+            reasons[name] = str(error)
+    return unreached
 
 
-def _question(place: Probed, names: Sequence[str]) -> Callable[[], None]:
-    def ask() -> None:
-        for name in names:
-            place.probe(name)
-
-    return ask
-
-
-def _started(call: Callable[[], _T]) -> Future[_T]:
-    """What `call` will give, in a thread that no one has to wait for."""
-    future: Future[_T] = Future()
+def _in_background(call: Callable[[], None]) -> Future[None]:
+    """Run `call` in a thread that may be abandoned: the end of the process does not wait for it."""
+    future: Future[None] = Future()
 
     def run() -> None:
         try:
-            future.set_result(call())
+            call()
+            future.set_result(None)
         except BaseException as error:
             future.set_exception(error)
 
     Thread(target=run, daemon=True).start()
     return future
-
-
-def _within(
-    seconds: float, call: Callable[[], http.client.HTTPResponse]
-) -> http.client.HTTPResponse:
-    """What `call` gives, if it does in time: the resolving of a name has no time-out of its own."""
-    future = _started(call)
-    if not wait([future], timeout=seconds).done:
-        future.add_done_callback(_close)
-        raise urllib.error.URLError(TimeoutError())
-    return future.result()
-
-
-def _close(late: Future[http.client.HTTPResponse]) -> None:
-    if late.exception() is None:
-        late.result().close()
-
-
-@contextmanager
-def _bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on a terminal, nothing elsewhere; gives what it is to be told the bytes with."""
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=20), DownloadColumn()
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(name, total=None)
-
-        def show(received: int, total: int | None) -> None:
-            bar.update(task, completed=received, total=total)
-
-        yield show

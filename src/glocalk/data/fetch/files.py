@@ -1,62 +1,56 @@
-"""The files of a data set: where they lie, what they must hold, where to get them from."""
+"""The files of a data set: where they belong, what they must contain, where they come from."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from filelock import FileLock, Timeout
 
 from glocalk.errors import GlocalkError, MissingDataError
+from glocalk.files import replacing
 
 _log = logging.getLogger(__name__)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
-class Place(Protocol):
-    """Somewhere that files missing from the data folder can be had from.
+class UnavailableError(Exception):
+    """A place cannot provide a file; the message is a clause, which becomes part of a sentence."""
 
-    A place only delivers: `FileSet` verifies what it gives and puts it where it belongs.
+
+class Place(ABC):
+    """A place that files can be downloaded from.
+
+    It only delivers: `FileSet` verifies what arrives and moves it to the data folder.
     """
 
-    @property
-    def name(self) -> str:
-        """As in `getting it from …`."""
+    name: str
+    """As in `downloading it from …`."""
 
+    @abstractmethod
     def fetch(self, file: str, target: Path) -> None:
         """Write the data set's file called `file` to `target`.
 
         Raises:
-            UnavailableError: the place does not have it or cannot be reached.
+            UnavailableError: the place does not have the file or cannot be reached.
+            OSError: `target` cannot be written.
         """
 
-
-@runtime_checkable
-class Probed(Protocol):
-    """A place that can tell at once whether it would give a file."""
-
-    def probe(self, file: str) -> None:
-        """Ask for the data set's file called `file`, and take none of it.
+    def probe(self, file: str) -> None:  # noqa: B027 (a place need not be able to tell)
+        """Check, without downloading it, that `fetch` is likely to succeed.
 
         Raises:
-            UnavailableError: the place does not have it or cannot be reached.
+            UnavailableError: it is not.
         """
-
-
-class UnavailableError(Exception):
-    """A place cannot give a file; the message, a clause, becomes part of an error sentence."""
 
 
 def offline() -> bool:
-    """Whether GLOCALK_OFFLINE in the environment forbids to get anything from a place."""
+    """Whether GLOCALK_OFFLINE in the environment forbids downloads."""
     return os.environ.get("GLOCALK_OFFLINE", "0") not in ("", "0")
 
 
@@ -68,18 +62,19 @@ def sha256(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a file must hold.
+    """What a file must contain.
 
     Attributes:
         expected: hexadecimal digest.
-        of: takes the digest of a file. Not over its bytes where copies of equal content differ.
+        of: computes the digest of a file. It need not cover all bytes: copies may differ in what
+            the project does not read.
     """
 
     expected: str
     of: Callable[[Path], str] = sha256
 
     def mismatch(self, path: Path) -> str | None:
-        """Both digests, as a part of a sentence; None where the file holds what it must.
+        """Both digests, as part of a sentence; None if the file has the expected content.
 
         Raises:
             GlocalkError: the file cannot be read.
@@ -93,16 +88,15 @@ class Checksum:
 
 @dataclass(frozen=True)
 class FileSet:
-    """The files of a data set, which lie together in one folder below the data folder.
+    """The files of a data set, which share one folder below the data folder.
 
     Attributes:
-        title: the data set's name in sentences.
+        title: the data set's name in messages.
         folder: name of its folder below the data folder.
-        address: official address, the one to send a user to.
+        address: official address, given to users who download the files themselves.
         files: checksum by file name.
-        places: where to get a missing file from, in the order to try them in.
+        places: where to download a missing file from, in the order to try them in.
         license: in a few words.
-        unreached: why a place is not to be asked, by its name.
     """
 
     title: str
@@ -111,20 +105,25 @@ class FileSet:
     files: Mapping[str, Checksum]
     places: tuple[Place, ...] = ()
     license: str = ""
-    unreached: Mapping[str, str] = field(default_factory=dict)
 
-    def locate(self, data_dir: Path, name: str) -> Path:
-        """The path of a file that is there and verified, got from a place if need be.
+    def locate(self, data_dir: Path, name: str, unreached: Mapping[str, str] | None = None) -> Path:
+        """Return the path of a file that exists and is verified; download it if it is missing.
+
+        Args:
+            data_dir: the data folder.
+            name: of the file.
+            unreached: by name, places that are known not to provide it, and why.
 
         Raises:
-            MissingDataError: it is neither in the data folder nor to be had from a place.
+            MissingDataError: the file is missing and could not be downloaded.
             GlocalkError: it is damaged, cannot be read, or its folder cannot be written to.
         """
         path = self.path(data_dir, name)
         if not path.is_file():
-            with self._alone(path):
-                if not path.is_file():
-                    self._get(path)
+            unreached = unreached or {}
+            with self._lock(path, unreached):
+                if not path.is_file():  # another process may have downloaded it meanwhile
+                    self._download(path, unreached)
                     return path
         if damage := self.damage(data_dir, name):
             raise GlocalkError(damage)
@@ -135,29 +134,30 @@ class FileSet:
         return data_dir / self.folder / name
 
     def missing(self, data_dir: Path) -> list[str]:
-        """Names of the files that are not there."""
+        """Names of the files that do not exist."""
         return [name for name in self.files if not self.path(data_dir, name).is_file()]
 
     def damage(self, data_dir: Path, name: str) -> str | None:
-        """The sentence about a file that is there but not what it must be; None where it is.
+        """The error sentence for an existing file with unexpected content; None if it is intact.
 
         Raises:
-            GlocalkError: it cannot be read.
+            GlocalkError: the file cannot be read.
         """
         path = self.path(data_dir, name)
         if mismatch := self.files[name].mismatch(path):
             return (
-                f"'{path}' is damaged or another file ({mismatch}): remove it and get it again "
-                f"from {self.address}."
+                f"'{path}' is damaged or a different file ({mismatch}): delete it and download it "
+                f"again from {self.address}."
             )
         return None
 
-    def _alone(self, path: Path) -> AbstractContextManager[object]:
-        """Holds off other processes that would get the file at `path` too; waits for one that is.
+    def _lock(self, path: Path, unreached: Mapping[str, str]) -> AbstractContextManager[object]:
+        """Keep other processes from downloading the same file; wait for one that already does.
 
-        Without a lock where none can be had: a file is put in its place atomically all the same.
+        Where the file system offers no lock, there is none: the file is put in its place
+        atomically all the same.
         """
-        if offline() or all(place.name in self.unreached for place in self.places):
+        if offline() or all(place.name in unreached for place in self.places):
             return nullcontext()
         lock = FileLock(path.parent.parent / ".locks" / f"{self.folder}-{path.name}.lock")
         try:
@@ -165,7 +165,7 @@ class FileSet:
             try:
                 held = lock.acquire(timeout=0)
             except Timeout:
-                _log.info("%s is being got by another process: waiting for it.", self.title)
+                _log.info("Waiting for another process that is downloading %s.", self.title)
                 held = lock.acquire()
             for left in path.parent.glob(f".{path.name}.*"):  # by a process that was killed
                 left.unlink(missing_ok=True)
@@ -173,61 +173,39 @@ class FileSet:
             return nullcontext()
         return held
 
-    def _get(self, path: Path) -> None:
-        """Put the file from the first place that has it at `path`, whole or not at all."""
-        tried = ", GLOCALK_OFFLINE forbids getting it" if self.places and offline() else ""
+    def _download(self, path: Path, unreached: Mapping[str, str]) -> None:
+        """Put the file from the first place that has it at `path`, complete or not at all."""
+        failures = []
         for place in () if offline() else self.places:
-            if reason := self.unreached.get(place.name):
-                tried += f", {place.name} does not give it ({reason})"
-                continue
-            _log.info("%s is not in '%s': getting it from %s.", self.title, path.parent, place.name)
-            with _written_aside(path) as temporary:
+            reason = unreached.get(place.name)
+            if reason is None:
                 try:
-                    place.fetch(path.name, temporary)
-                except (UnavailableError, OSError) as error:
-                    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-                        raise _cannot_write(path, error) from error
-                    tried += f", {place.name} does not give it ({error})"
-                    continue
-                if mismatch := self.files[path.name].mismatch(temporary):
-                    tried += f", {place.name} gives another file ({mismatch})"
-                    continue
-                # Atomic: a second run at the same time meets no file or this one, whole.
-                try:
-                    temporary.chmod(0o644)
-                    temporary.replace(path)
-                except OSError as error:
-                    raise _cannot_write(path, error) from error
-                return
+                    self._download_from(place, path)
+                except UnavailableError as error:
+                    reason = str(error)
+                else:
+                    return
+            failures.append(f"from {place.name} ({reason})")
+        why = ""
+        if failures:
+            why = f" and could not be downloaded {' or '.join(failures)}"
+        elif self.places:
+            why = " and GLOCALK_OFFLINE forbids downloading it"
         raise MissingDataError(
-            f"{self.title} is missing: there is no '{path}'{tried}; get it from {self.address} and "
-            f"put it into '{path.parent}', or choose another data folder than "
+            f"{self.title} is missing: '{path}' does not exist{why}; download it from "
+            f"{self.address} into '{path.parent}', or choose another data folder than "
             f"'{path.parent.parent}' with data_dir=… or GLOCALK_DATA_DIR."
         )
 
-
-def _cannot_write(path: Path, error: OSError) -> GlocalkError:
-    return GlocalkError(
-        f"'{path.parent}' cannot be written to ({error.strerror}): put '{path.name}' there "
-        "yourself, or choose another data folder with data_dir=… or GLOCALK_DATA_DIR."
-    )
-
-
-@contextmanager
-def _written_aside(path: Path) -> Iterator[Path]:
-    """A temporary file in the folder of `path`, made before anything is fetched for it.
-
-    Raises:
-        GlocalkError: the folder cannot be written to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
+    def _download_from(self, place: Place, path: Path) -> None:
+        _log.info("%s is not in '%s': downloading it from %s.", self.title, path.parent, place.name)
+        try:
+            with replacing(path) as temporary:
+                place.fetch(path.name, temporary)
+                if mismatch := self.files[path.name].mismatch(temporary):
+                    raise UnavailableError(f"it sent a different file: {mismatch}")
+        except GlocalkError as error:
+            raise GlocalkError(
+                f"{str(error).removesuffix('.')}; choose another data folder with data_dir=… or "
+                "GLOCALK_DATA_DIR."
+            ) from error
