@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import literal
-import small
 from command import SMALL
 from glocalk.bench.clock import step_clock
 from glocalk.bench.evaluations import FORMULATIONS
@@ -14,12 +13,12 @@ from glocalk.cli.bench import main
 from glocalk.errors import GlocalkError
 from glocalk.optim.lbfgs import make_lbfgs
 from glocalk.records.benchmark import Bench
-from small import network_of
+from small import network_of, settings
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
 def test_the_literal_loss_is_that_of_the_equations(stage):
-    network = network_of(small.config(), (9, 7))
+    network = network_of(settings(), (9, 7))
     generator = torch.Generator().manual_seed(1)
     matrix = torch.randint(0, 6, (7, 9), generator=generator).double()
     observed = (matrix > 0).double()
@@ -103,5 +102,5 @@ def test_an_unknown_data_set_ends_in_one_sentence(tmp_path, capsys):
 def test_a_damaged_benchmark_ends_in_one_sentence(tmp_path):
     path = tmp_path / "bench.json"
     path.write_text(json.dumps({"evaluations": math.pi}))
-    with pytest.raises(GlocalkError, match="is not a complete benchmark"):
+    with pytest.raises(GlocalkError, match="does not hold a whole benchmark"):
         Bench.read(path)

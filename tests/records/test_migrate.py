@@ -6,7 +6,6 @@ import json
 import pytest
 
 from glocalk.errors import GlocalkError
-from glocalk.records.benchmark import Bench
 from glocalk.records.migrate import migrate_folder, migrate_record, migrate_search
 from glocalk.records.run import Record
 from glocalk.records.search import Search
@@ -215,34 +214,6 @@ def test_a_search_of_schema_1_becomes_schema_2():
 def test_current_records_and_searches_stay_as_they_are():
     assert migrate_record(NEW) == NEW
     assert migrate_search(NEW_SEARCH) == NEW_SEARCH
-
-
-def test_a_benchmark_of_schema_1_becomes_schema_2(tmp_path):
-    stage = {"stage": "pretrain", "epochs": 1, "evaluations": 2, "seconds": 3.0}
-    stage |= {"gradient_seconds": 1.0}
-    training = {"data": "ml_100k", "evaluation_seconds": 0.5, "peak_mb": 9.0}
-    point = {"stage": "pretrain", "ratings": 9, "users": 3, "items": 4, "evaluations": 2}
-    point |= {"seconds": 0.5, "peak_mb": 7.0}
-    origin = {"commit": None, "dirty": False, "versions": {}, "threads": 2, "cpu": "one"}
-    old = {
-        "origins": {"trainings": origin},
-        "evaluations": [],
-        "trainings": [{**training, "stages": [{**stage, "optimiser_seconds": 2.0}]}],
-        "scaling": [{**point, "optimiser_seconds": 0.25}],
-    }
-    path = put(tmp_path / "bench.json", old)
-    with pytest.raises(GlocalkError, match=r"is a record of schema 1, .*`glocalk report migrate "):
-        Bench.read(path)
-    assert migrate_folder(tmp_path) == [f"Migrated: '{path}' to schema 2."]
-    assert json.loads(path.read_text()) == {
-        "schema_version": 2,
-        "origins": {"trainings": origin},
-        "evaluations": [],
-        "trainings": [{**training, "stages": [{**stage, "optimizer_seconds": 2.0}]}],
-        "scaling": [{**point, "optimizer_seconds": 0.25}],
-    }
-    assert migrate_folder(tmp_path) == []
-    assert Bench.read(path).trainings[0].stages[0].optimizer_seconds == 2.0
 
 
 def test_a_failed_record_is_migrated_too():

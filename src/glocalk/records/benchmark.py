@@ -1,16 +1,14 @@
-"""The record of a benchmark: one JSON file, which the report renders."""
+"""The measurements of the benchmark, stored as one JSON file."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glocalk.errors import GlocalkError
 from glocalk.files import write_atomically
-from glocalk.records.schema import SCHEMA_VERSION, refuse_other_schema
 
 
 class _Part(BaseModel):
@@ -18,10 +16,10 @@ class _Part(BaseModel):
 
 
 class Origin(_Part):
-    """Machine and code that a part was measured with."""
+    """The code and the machine that a part was measured with."""
 
     commit: str | None  # None outside a checkout
-    dirty: bool  # made by uncommitted code
+    dirty: bool  # made from an uncommitted tree
     versions: dict[str, str]
     threads: int
     cpu: str
@@ -33,20 +31,19 @@ class Evaluation(_Part):
     data: str
     stage: str
     formulation: str  # dense_literal, dense_matmul, sparse
-    seconds: list[float]  # of each repeat; the formulations alternate
-    seconds_kept: list[float]  # the same in a process that keeps freed memory, as a run does
+    seconds: list[float]  # of each repeat; the formulations took turns
     peak_mb: float  # of a process that made one such evaluation, from random weights
     max_rel_grad_error: float  # against dense_literal in float64
     live_share: float | None  # of the convolved matrix, as measured; None in pre-training
 
 
 class StageCost(_Part):
-    """The seconds of one stage of a whole training, by what they were spent on."""
+    """How one stage of a whole training spent its time."""
 
     stage: str
     epochs: int
     evaluations: int  # of loss and gradient
-    seconds: float  # without evaluating the test ratings
+    seconds: float  # without evaluation on the test ratings
     gradient_seconds: float
     optimizer_seconds: float  # the rest of the optimizer's steps
 
@@ -73,33 +70,54 @@ class ScalingPoint(_Part):
     peak_mb: float  # of its process
 
 
-class Bench(_Part):
-    """Everything measured, each part with its origin."""
+class ProductCost(_Part):
+    """A product of a sparse matrix and a dense one, by one implementation."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
-    origins: dict[str, Origin] = {}  # by part: evaluations, trainings, scaling
+    data: str
+    rows: str  # of the rating matrix: items, users
+    width: int  # columns of the dense matrix
+    implementation: str
+    seconds: list[float]  # CPU time of each repeat; the implementations took turns
+    same_bits: bool  # as the implementation in use
+
+
+class AlternativeTraining(_Part):
+    """A short training with one implementation of a component."""
+
+    component: str  # product, allocator
+    implementation: str
+    data: str
+    model: str
+    options: list[str]
+    seconds: list[float]  # CPU time of each training; the implementations took turns
+    peak_mb: list[float]  # of each
+    same_bits: bool  # whether the predictions are those of the component's first implementation
+
+
+class Bench(_Part):
+    """All measured parts, each with its origin."""
+
+    origins: dict[str, Origin] = {}  # by part: the names of the fields below
     evaluations: list[Evaluation] = []
     trainings: list[WholeTraining] = []
     scaling: list[ScalingPoint] = []
+    products: list[ProductCost] = []
+    alternatives: list[AlternativeTraining] = []
 
     def write(self, path: Path) -> None:
-        """Write the record atomically."""
+        """Replace the file at `path` in one step."""
         write_atomically(path, json.dumps(self.model_dump(), indent=1, allow_nan=False) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Bench:
-        """The benchmark at `path`; an empty one if there is no file.
+        """Read the benchmark at `path`; an empty one if there is no file.
 
         Raises:
-            GlocalkError: the file cannot be read or is incomplete.
+            GlocalkError: the file is damaged.
         """
         if not path.exists():
             return cls()
         try:
-            text = path.read_text()
-            refuse_other_schema(path, text)
-            return cls.model_validate_json(text)
+            return cls.model_validate_json(path.read_text())
         except (OSError, UnicodeDecodeError, ValidationError) as error:
-            raise GlocalkError(
-                f"'{path}' is not a complete benchmark: remove it and run `make bench`."
-            ) from error
+            raise GlocalkError(f"'{path}' is damaged: remove it and run `make bench`.") from error

@@ -1,4 +1,4 @@
-"""Migrates records, searches and benchmarks of an older schema to the current one.
+"""Migrates records and searches of an older schema to the current one.
 
 Errors, epochs and times stay as they are.
 
@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from glocalk.errors import GlocalkError
-from glocalk.records.benchmark import Bench
 from glocalk.records.identity import config_hash, run_key, search_identity, without_target
 from glocalk.records.run import Record
 from glocalk.records.schema import SCHEMA_VERSION, version_of
 from glocalk.records.search import Search
 
-# Old name of an option or key → new name.
+# Old name of an option → new name.
 _OPTIONS = {
     "regularisation": "regularization",
     "bias_regularisation": "bias_regularization",
@@ -36,7 +35,6 @@ _OPTIONS = {
     "max_neighbours": "max_neighbors",
     "factors": "rank",
     "training_1": "selection",
-    "optimiser_seconds": "optimizer_seconds",
 }
 # Model → options that its older records lack.
 _ADDED: dict[str, dict[str, Any]] = {"igmc": {"aggregation": "sum"}}
@@ -84,21 +82,8 @@ def migrate_search(old: Mapping[str, Any]) -> dict[str, Any]:
     return new
 
 
-def migrate_benchmark(old: Mapping[str, Any]) -> dict[str, Any]:
-    """A benchmark in the current schema; the argument as in `migrate_record`."""
-    if "schema_version" in old:
-        return dict(old)
-    new = {"schema_version": 2, **old}
-    new["trainings"] = [
-        {**training, "stages": [_renamed(stage) for stage in training["stages"]]}
-        for training in old.get("trainings", ())
-    ]
-    new["scaling"] = [_renamed(point) for point in old.get("scaling", ())]
-    return new
-
-
 def migrate_folder(folder: Path) -> list[str]:
-    """Migrate every record, search and benchmark below `folder`, in place.
+    """Migrate every record and search below `folder`, in place.
 
     A second call changes nothing. The folder of a run is renamed, because its name holds the hash
     of the config. Other files are left alone.
@@ -129,9 +114,7 @@ def migrate_folder(folder: Path) -> list[str]:
     return said
 
 
-def _migrated(content: Mapping[str, Any]) -> Record | Search | Bench:
-    if "origins" in content:
-        return Bench.model_validate(migrate_benchmark(content))
+def _migrated(content: Mapping[str, Any]) -> Record | Search:
     if "trials" in content:
         return Search.model_validate(migrate_search(content))
     return Record.model_validate(migrate_record(content))

@@ -34,7 +34,7 @@ def refuse_other_schema(path: Path, text: str) -> None:
 
 
 def schema_of(text: str) -> int | None:
-    """The schema version of a record, search or benchmark; None if the text is none of these."""
+    """The schema version of a record or search; None if the text is neither."""
     try:
         content = json.loads(text)
     except ValueError:
@@ -43,11 +43,8 @@ def schema_of(text: str) -> int | None:
 
 
 def version_of(content: Mapping[str, Any]) -> int | None:
-    """The schema version of a parsed record, search or benchmark; None if it is none of these."""
-    # Benchmarks of schema 1 name no version.
-    found = content.get(
-        "schema_version", content.get("format", 1 if "origins" in content else None)
-    )
+    """The schema version of a parsed record or search; None if it is neither."""
+    found = content.get("schema_version", content.get("format"))
     return found if type(found) is int and found > 0 else None
 
 
