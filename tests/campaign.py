@@ -12,21 +12,19 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import hydra
-
 from command import SMALL, comparable, only_record
-from glocalk.cli.app import settings_of
+from glocalk.run.composed import compose_run
 from glocalk.run.execute import execute
 
 
-def start(settings):
+def start(config):
     """A child that makes the run; its process id."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            execute(settings)
+            execute(config)
             code = 0
         finally:
             os._exit(code)
@@ -35,10 +33,10 @@ def start(settings):
 
 def where(runs):
     """Training and stage that a killed run had reached."""
-    for training in (2, 1):
-        for stage, following in (("finetune", "finetune"), ("pretrain", "pretrain")):
-            if list(runs.glob(f"*/training_{training}/{stage}.ckpt")):
-                return f"training {training} {following}"
+    for training in ("final", "selection"):
+        for stage in ("finetune", "pretrain"):
+            if list(runs.glob(f"*/{training}/{stage}.ckpt")):
+                return f"{training} {stage}"
     return "before the first checkpoint"
 
 
@@ -50,22 +48,21 @@ def main():
     options = parser.parse_args()
     rng = random.Random(options.seed)
 
-    def settings(name):
+    def config(name):
         # Longer than what it takes to begin, so that most kills meet a training.
         longer = ["model.pretrain.epochs=20", "model.finetune.epochs=20"]
         overrides = [*SMALL, *longer, f"runs_dir={options.folder / name}", "progress=false"]
-        with hydra.initialize_config_module("glocalk.conf", version_base="1.3"):
-            return settings_of(hydra.compose("train", overrides), "synthetic", "glocal_k", ())
+        return compose_run(overrides)
 
     began = time.monotonic()
-    assert os.waitpid(start(settings("whole")), 0)[1] == 0
+    assert os.waitpid(start(config("whole")), 0)[1] == 0
     duration = time.monotonic() - began
     expected = comparable(only_record(options.folder / "whole"))
     places = Counter()
     number = 0
     while sum(places.values()) < options.kills:
         number += 1
-        mine = settings(f"run_{number}")
+        mine = config(f"run_{number}")
         child = start(mine)
         time.sleep(rng.uniform(0, duration))
         os.kill(child, signal.SIGKILL)

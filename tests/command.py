@@ -1,8 +1,15 @@
 """Command lines for tests: a small run, and what it prints."""
 
+import contextlib
+import io
 import os
+import signal
 import subprocess
 import sys
+from unittest import mock
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.singleton import Singleton
 
 from glocalk.records.run import Record
 
@@ -20,14 +27,45 @@ SMALL = [
 VARIANT = ",".join(sorted(SMALL[1:-1]))
 
 
-def command(module, *overrides):
-    return [sys.executable, "-m", "glocalk", module, *overrides]
+def command(*arguments):
+    return [sys.executable, "-m", "glocalk", *arguments]
 
 
-def run(module, *overrides, cwd, **environment):
-    """The finished process, its output as text."""
+def call(*arguments, cwd, **environment):
+    """`glocalk` with these arguments, run in this process; its result is like that of `run`.
+
+    A process of its own takes seconds to import the libraries.
+    """
+    from glocalk.cli.main import main
+
+    out, err = io.StringIO(), io.StringIO()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    environment = {"HYDRA_FULL_ERROR": "0", **environment}
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.dict(os.environ, environment),
+        mock.patch.object(sys, "argv", ["glocalk", *arguments]),
+        mock.patch.object(sys, "path", list(sys.path)),
+    ):
+        # A command may be called by another, which runs in Hydra already.
+        outer = Singleton._instances.pop(GlobalHydra, None)
+        try:
+            code = main()
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            Singleton._instances[GlobalHydra] = outer or GlobalHydra()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def run(*arguments, cwd, **environment):
+    """`glocalk` with these arguments as a process; finished, its output as text."""
     return subprocess.run(
-        command(module, *overrides),
+        command(*arguments),
         cwd=cwd,
         env={**os.environ, **environment},
         capture_output=True,

@@ -1,8 +1,10 @@
-"""Files that are whole or absent."""
+"""Files that are complete or absent, and archives whose damage is detected."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +17,8 @@ from glocalk.errors import GlocalkError
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside `path`, which replaces it once the body has filled it.
 
-    One step, which a kill or a second writer cannot split: `path` holds the old content or the
-    new, never a part. Where the body raises, `path` stays as it is.
+    The replacement is atomic: `path` holds the old content or the new, never a part, whatever is
+    killed and whoever else writes. If the body raises, `path` stays as it is.
 
     Raises:
         GlocalkError: the folder cannot be written to (before the body runs), or the disk is full.
@@ -41,10 +43,38 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` by `text` in one step that a kill or a second writer cannot split.
+    """Replace `path` by `text` atomically, see `replacing`.
 
     Raises:
         GlocalkError: the folder cannot be written to.
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def seal_zip(path: Path) -> None:
+    """Store the SHA-256 of a zip archive in it, as its comment, where readers ignore it.
+
+    The format's own checksums (CRC-32) cover the members alone: with one bit of the directory
+    flipped, `torch.load` may return other values without an error.
+
+    Args:
+        path: an archive without a comment.
+    """
+    with path.open("r+b") as file:
+        file.seek(-2, os.SEEK_END)  # the length of the comment, at the very end
+        file.write(struct.pack("<H", _DIGEST_SIZE))
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").digest()
+        file.seek(0, os.SEEK_END)
+        file.write(digest)
+
+
+def is_sealed_zip(path: Path) -> bool:
+    """Whether the file is, to the last bit, one that `seal_zip` has sealed."""
+    content = memoryview(path.read_bytes())
+    body, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
+    return hashlib.sha256(body).digest() == digest
+
+
+_DIGEST_SIZE = hashlib.sha256().digest_size

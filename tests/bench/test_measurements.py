@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import literal
-import small
 from command import SMALL
 from glocalk.bench.clock import step_clock
 from glocalk.bench.evaluations import FORMULATIONS
@@ -14,12 +13,12 @@ from glocalk.cli.bench import main
 from glocalk.errors import GlocalkError
 from glocalk.optim.lbfgs import make_lbfgs
 from glocalk.records.benchmark import Bench
-from small import network_of
+from small import network_of, settings
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
 def test_the_literal_loss_is_that_of_the_equations(stage):
-    network = network_of(small.config(), (9, 7))
+    network = network_of(settings(), (9, 7))
     generator = torch.Generator().manual_seed(1)
     matrix = torch.randint(0, 6, (7, 9), generator=generator).double()
     observed = (matrix > 0).double()
@@ -60,9 +59,9 @@ def test_the_clock_counts_steps_and_evaluations():
 
 def test_measures_every_part_and_keeps_the_others(tmp_path):
     out = tmp_path / "bench.json"
-    small = ["--data", "synthetic", "--repeats", "2", "--options", *SMALL[1:], "--out", str(out)]
-    main(["--parts", "trainings", *small])
-    main(["--parts", "evaluations", *small])
+    small = ["data=[synthetic]", "repeats=2", *SMALL[1:], f"out={out}"]
+    main(["parts=[trainings]", *small])
+    main(["parts=[evaluations]", *small])
     bench = Bench.read(out)
     assert set(bench.origins) == {"evaluations", "trainings"}
     named = [(each.stage, each.formulation) for each in bench.evaluations]
@@ -81,8 +80,7 @@ def test_measures_every_part_and_keeps_the_others(tmp_path):
 
 def test_measures_scaling_up_to_a_size(tmp_path):
     out = tmp_path / "bench.json"
-    small = ["--options", "model.hidden_size=8", "--out", str(out)]
-    main(["--parts", "scaling", "--most-ratings", "100000", *small])
+    main(["parts=[scaling]", "most_ratings=100000", "model.hidden_size=8", f"out={out}"])
     points = Bench.read(out).scaling
     assert [(each.stage, each.ratings) for each in points] == [
         ("pretrain", 100_000),
@@ -96,7 +94,7 @@ def test_measures_scaling_up_to_a_size(tmp_path):
 
 def test_an_unknown_data_set_ends_in_one_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
-        main(["--data", "ml_100", "--out", str(tmp_path / "bench.json")])
+        main(["data=[ml_100]", f"out={tmp_path / 'bench.json'}"])
     assert error.value.code == 1
     assert capsys.readouterr().err.startswith("Unknown data 'ml_100': did you mean 'ml_100k'")
 

@@ -1,9 +1,8 @@
-"""What a user does wrong ends in one clear sentence, exit code not 0."""
+"""A user's error ends in one clear sentence, exit code not 0."""
 
 import pytest
 
-import glocalk.cli.train
-from command import SMALL, run
+from command import SMALL, call
 
 CASES = {
     "unknown model": (["model=glocl_k"], ["Unknown model 'glocl_k'", "did you mean 'glocal_k'?"]),
@@ -41,73 +40,72 @@ CASES = {
         ["data=ml_1m", "data_dir=nowhere"],
         ["nowhere/ml-1m/ratings.dat", "files.grouplens.org", "GLOCALK_DATA_DIR"],
     ),
-    "ratings of one's own without a path": (["data=csv"], ["'data.path' cannot be None", "give"]),
-    "ratings of one's own that are not there": (
+    "user-supplied ratings without a path": (["data=csv"], ["'data.path'", "give"]),
+    "user-supplied ratings that are not there": (
         ["data=csv", "data.path=nowhere.csv"],
         ["'nowhere.csv' is not there", "data.path="],
     ),
-    "misspelled option of one's own ratings": (
+    "misspelled option of user-supplied ratings": (
         ["data=csv", "data.rating_column=2"],
         ["Unknown option 'data.rating_column'", "did you mean 'rating'?"],
     ),
-    "unreadable override": (["model=["], ["'model=[' cannot be read"]),
-    "unknown class": (["model._target_=glocalk.Nothing"], ["glocalk.Nothing", "cannot be found"]),
+    "unreadable override": (["model=["], ["'model=[' is not name=value"]),
+    "a name without a value": (["seed"], ["'seed' is not name=value"]),
+    "unknown class": (
+        ["model._target_=glocalk.Nothing"],
+        ["'model._target_' names 'glocalk.Nothing'", "cannot be imported"],
+    ),
+    "a class that is no completer": (
+        ["model._target_=pathlib.Path"],
+        ["'model._target_' names 'pathlib.Path'", "not a Completer"],
+    ),
+    "missing folder of configs": (["--config-dir", "nowhere"], ["nowhere' not found"]),
 }
 
 
-@pytest.fixture
-def train(monkeypatch, tmp_path, capsys):
-    """Runs `glocalk.cli.train` in this process; gives exit code, output and error output."""
-
-    def run_in_process(*overrides):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-        monkeypatch.setattr("sys.argv", ["train", *overrides])
-        try:
-            glocalk.cli.train.main()
-            code = 0
-        except SystemExit as error:
-            code = error.code
-        return code, *capsys.readouterr()
-
-    return run_in_process
-
-
 @pytest.mark.parametrize("case", CASES)
-def test_one_sentence(case, train):
+def test_a_wrong_option_ends_in_one_sentence(case, tmp_path):
     overrides, parts = CASES[case]
     given = {override.split("=")[0] for override in overrides}
-    small = [] if given & {"data", "model"} else SMALL
-    code, printed, error = train(*small, *overrides)
-    assert code == 1
-    (line,) = error.strip().splitlines()
+    small = [] if given & {"data", "model", "model._target_"} else SMALL
+    process = call("train", *small, *overrides, cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.strip().splitlines()
     for part in parts:
         assert part in line
-    assert printed == ""
+    assert process.stdout == ""
 
 
-def test_a_truncated_data_file_is_named_with_both_checksums(tmp_path, train):
+def test_a_truncated_data_file_is_named_with_both_checksums(tmp_path):
     (tmp_path / "data" / "ml-100k").mkdir(parents=True)
     (tmp_path / "data" / "ml-100k" / "u.data").write_text("1\t1\t5\t0\n")
-    code, _, error = train("model=bias", "data_dir=data")
-    assert code == 1
-    (line,) = error.strip().splitlines()
+    process = call("train", "model=bias", "data_dir=data", cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.strip().splitlines()
     assert "u.data' is damaged" in line
     assert "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490" in line
 
 
-def test_a_sweep_goes_on_after_a_failed_run_and_says_so(tmp_path):
+def test_a_sweep_continues_after_a_failed_run_and_says_so(tmp_path):
     overrides = ["-m", "data=douban,synthetic", "model=bias,global_mean", "data_dir=nowhere"]
-    process = run("train", *overrides, cwd=tmp_path)
+    process = call("train", *overrides, cwd=tmp_path)
     assert process.returncode == 1
     assert len(list(tmp_path.glob("runs/synthetic-*/record.json"))) == 2
     assert process.stderr.count("Douban is missing") >= 2
 
 
-def test_a_folder_that_cannot_be_written_to(tmp_path, train):
+def test_a_folder_that_cannot_be_written_to(tmp_path):
     (tmp_path / "runs").write_text("a file where the folder should be")
-    code, _, error = train(*SMALL)
-    assert code == 1
-    (line,) = error.strip().splitlines()
+    process = call("train", *SMALL, cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.strip().splitlines()
     assert "'runs' cannot be written to" in line
     assert "runs_dir=" in line
+
+
+@pytest.mark.parametrize("option", ["model.shrinkage=5", "+model.shrinkage=5"])
+def test_an_option_of_another_class_is_not_one_of_a_replaced_model(option, tmp_path):
+    overrides = ["model._target_=glocalk.GlobalMean", "data=synthetic", "model.hidden_size=5"]
+    process = call("train", *overrides, option, cwd=tmp_path)
+    assert process.returncode == 1
+    assert process.stderr.startswith("Unknown option 'model.hidden_size'")

@@ -1,17 +1,31 @@
 import socket
+import sys
 import time
 from pathlib import Path
 
 import glocalk.conf
-import hydra
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from command import run
-from glocalk.cli.app import settings_of
+import glocalk.cli.reproduce
+from command import call
 from glocalk.cli.reproduce import Planned, ReproduceConfig, expected_time, make_plan
+from glocalk.records.run import read_records
+from glocalk.run.composed import compose_run
 from report.factory import record
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch):
+    """Runs are made in this process: it has imported everything."""
+
+    def train(planned):
+        process = call("train", *planned.arguments, cwd=Path.cwd())
+        sys.stderr.write(process.stderr)
+        return process.returncode == 0
+
+    monkeypatch.setattr(glocalk.cli.reproduce, "_train", train)
 
 
 def table(folder):
@@ -19,9 +33,9 @@ def table(folder):
     return rows.set_index(["model", "data", "protocol"])["here"]
 
 
-def test_floors_on_what_is_there_and_gaps_for_what_is_not(tmp_path):
+def test_baselines_on_data_that_is_there_and_gaps_for_data_that_is_not(tmp_path):
     overrides = ["data_sets=[synthetic,douban]", "models=[bias,global_mean]", "seeds=[0]"]
-    process = run("reproduce", *overrides, "data_dir=nowhere", cwd=tmp_path)
+    process = call("reproduce", *overrides, "data_dir=nowhere", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert "Douban is missing" in process.stdout.split("Plan:")[0]
     assert "synthetic bias seed 0: seconds" in process.stdout
@@ -33,7 +47,7 @@ def test_floors_on_what_is_there_and_gaps_for_what_is_not(tmp_path):
     assert 0.3 < bias < mean < 2
     assert rows["bias", "douban", "validated"] == "no data"
     started = time.monotonic()
-    again = run("reproduce", *overrides, "data_dir=nowhere", cwd=tmp_path)
+    again = call("reproduce", *overrides, "data_dir=nowhere", cwd=tmp_path)
     assert again.returncode == 0
     assert again.stdout.count("done already") == 2
     assert time.monotonic() - started < 60
@@ -41,20 +55,20 @@ def test_floors_on_what_is_there_and_gaps_for_what_is_not(tmp_path):
 
 def test_strict_makes_a_gap_a_failure(tmp_path):
     overrides = ["data_sets=[douban]", "models=[bias]", "strict=true", "data_dir=nowhere"]
-    process = run("reproduce", *overrides, cwd=tmp_path)
+    process = call("reproduce", *overrides, cwd=tmp_path)
     assert process.returncode == 1
     (line,) = process.stderr.strip().splitlines()
     assert "nowhere/douban" in line
 
 
-def test_a_machine_without_a_network_says_so_and_goes_on(tmp_path):
+def test_a_machine_without_a_network_says_so_and_continues(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
     proxies = {"https_proxy": nowhere, "http_proxy": nowhere, "no_proxy": ""}
     overrides = ["data_sets=[ml_1m,douban]", "models=[bias]", "data_dir=nowhere"]
     started = time.monotonic()
-    process = run("reproduce", *overrides, cwd=tmp_path, GLOCALK_OFFLINE="0", **proxies)
+    process = call("reproduce", *overrides, cwd=tmp_path, GLOCALK_OFFLINE="0", **proxies)
     assert process.returncode == 0, process.stderr
     before = process.stdout.split("Plan:")[0].strip().splitlines()
     assert before[0] == "Not in 'nowhere': MovieLens 1M, Douban. Asking where to get it from."
@@ -79,18 +93,16 @@ def test_a_machine_without_a_network_says_so_and_goes_on(tmp_path):
         ("seed=[0]", "Unknown option 'seed': did you mean 'seeds'?"),
     ],
 )
-def test_one_sentence(override, sentence, tmp_path):
+def test_a_wrong_option_ends_in_one_sentence(override, sentence, tmp_path):
     overrides = [] if override.startswith("data") else ["data_sets=[synthetic]"]
-    process = run("reproduce", *overrides, override, cwd=tmp_path)
+    process = call("reproduce", *overrides, override, cwd=tmp_path)
     assert process.returncode == 1
     (line,) = process.stderr.strip().splitlines()
     assert sentence in line
 
 
 def test_expected_times_come_from_committed_records():
-    with hydra.initialize_config_module("glocalk.conf", version_base="1.3"):
-        config = hydra.compose("train", ["data=synthetic", "model=glocal_k"])
-        run_settings = settings_of(config, "synthetic", "glocal_k", ())
+    config = compose_run(["data=synthetic", "model=glocal_k"])
 
     def time_of(test_ratings, *runs):
         committed = [
@@ -103,7 +115,7 @@ def test_expected_times_come_from_committed_records():
             )
             for data, total, seed in runs
         ]
-        (planned,) = make_plan([(run_settings, test_ratings)], committed)
+        (planned,) = make_plan([(config, test_ratings)], committed)
         return planned.time
 
     assert time_of(99) == "time unknown"
@@ -115,7 +127,7 @@ def test_expected_times_come_from_committed_records():
 
 
 def planned(**changes):
-    fields = {"settings": None, "seconds": 0.5, "bound": False, "floor": False, "held": False}
+    fields = {"config": None, "seconds": 0.5, "bound": False, "quick": False, "held": False}
     return Planned(**{**fields, **changes})
 
 
@@ -124,7 +136,7 @@ def planned(**changes):
     [
         ([], "nothing to do"),
         ([planned(held=True)], "nothing to do"),
-        ([planned(floor=True, seconds=None)], "about 1 s"),
+        ([planned(quick=True, seconds=None)], "about 1 s"),
         ([planned(seconds=150.0), planned(seconds=60.0)], "about 3.5 min"),
         ([planned(seconds=150.0), planned(seconds=60.0, held=True)], "about 2.5 min"),
         ([planned(seconds=7200.0), planned(seconds=None)], "about 2.0 h, and 1 of unknown time"),
@@ -134,30 +146,22 @@ def test_expected_times_are_added_up(plan, text):
     assert expected_time(plan) == text
 
 
-@pytest.mark.parametrize(("seconds", "floor"), [(None, True), (59.0, True), (61.0, False)])
-def test_a_model_without_epochs_that_takes_minutes_is_no_floor(seconds, floor):
-    with hydra.initialize_config_module("glocalk.conf", version_base="1.3"):
-        config = hydra.compose("train", ["data=synthetic", "model=bias"])
-        run_settings = settings_of(config, "synthetic", "bias", ())
+@pytest.mark.parametrize(("seconds", "quick"), [(None, True), (59.0, True), (61.0, False)])
+def test_a_model_without_epochs_is_quick_unless_it_takes_minutes(seconds, quick):
+    config = compose_run(["data=synthetic", "model=bias"])
     told = [{"total": seconds}] if seconds else []
     committed = [record(data="synthetic", model="bias", seconds=each) for each in told]
-    (made,) = make_plan([(run_settings, 10)], committed)
-    assert made.floor is floor
+    (made,) = make_plan([(config, 10)], committed)
+    assert made.quick is quick
 
 
 @pytest.mark.data("ml-100k", "ml-1m", "douban")
-def test_the_plan_is_floors_then_the_main_cell_then_the_rest(tmp_path, data_dir, monkeypatch):
-    import glocalk.cli.reproduce as reproduce_module
-    from glocalk.records.run import read_records
-
-    monkeypatch.chdir(tmp_path)
+def test_the_plan_is_baselines_then_the_main_cell_then_the_rest(tmp_path, data_dir, monkeypatch):
     shown = []
-    monkeypatch.setattr(reproduce_module, "_show", lambda plan: shown.extend(plan))
-    monkeypatch.setattr(reproduce_module, "_train", lambda _: True)
+    monkeypatch.setattr(glocalk.cli.reproduce, "_show", shown.extend)
+    monkeypatch.setattr(glocalk.cli.reproduce, "_train", lambda _: True)
     arguments = [f"data_dir='{data_dir.resolve()}'", "models=[glocal_k,bias,global_mean]"]
-    monkeypatch.setattr("sys.argv", ["reproduce", *arguments])
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    reproduce_module.main()
+    assert call("reproduce", *arguments, cwd=tmp_path).returncode == 0
     titles = [planned.title for planned in shown]
     assert len(titles) == 9
     assert all("glocal_k" not in title for title in titles[:6])
@@ -176,7 +180,7 @@ def test_the_plan_is_floors_then_the_main_cell_then_the_rest(tmp_path, data_dir,
     ],
 )
 def test_the_scope_decides_which_rows_are_trained(scope, models, on_ml_100k, on_ml_1m):
-    settings = ReproduceConfig(
+    config = ReproduceConfig(
         data_sets=["ml_100k", "ml_1m"],
         scope=scope,
         models=models,
@@ -189,8 +193,8 @@ def test_the_scope_decides_which_rows_are_trained(scope, models, on_ml_100k, on_
         runs_dir="runs",
         reports_dir="reports",
     )
-    assert settings.models_on("ml_100k") == on_ml_100k
-    assert settings.models_on("ml_1m") == on_ml_1m
+    assert config.models_on("ml_100k") == on_ml_100k
+    assert config.models_on("ml_1m") == on_ml_1m
 
 
 def test_the_plan_names_models_that_are_there_each_once():

@@ -4,10 +4,8 @@ import json
 
 from glocalk.records.run import Curves, Failure, ProtocolResult, Record
 
-README = (
-    "# Title\n\n<!-- table1:begin -->\nold\n<!-- table1:end -->\n\nBetween.\n\n"
-    "<!-- costs:begin -->\n<!-- costs:end -->\n\nAfter.\n"
-)
+README = "# Title\n\n<!-- table1:begin -->\nold\n<!-- table1:end -->\n\nAfter.\n"
+COSTS = "# Costs\n\n<!-- costs:begin -->\n<!-- costs:end -->\n"
 
 
 def result(rmse, epoch=None, training="final"):
@@ -75,7 +73,7 @@ def record(best=0.89, validated=0.9, last=0.91, held_out=0.92, official=None, **
     return Record(**{**fields, **changes})
 
 
-def floor(model="bias", rmse=0.9437, **changes):
+def baseline(model="bias", rmse=0.9437, **changes):
     """A done run of a deterministic model without epochs."""
     names = ("best_test", "validated", "last", "official")
     protocols = {name: result(rmse) for name in names}

@@ -1,7 +1,7 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
-from factory import curves, floor, record
+from factory import baseline, curves, record
 
 from glocalk.report.cells import table1_cells
 from glocalk.report.figures import curves_figure, curves_svg, has_curves
@@ -81,7 +81,7 @@ def test_a_figure_without_a_published_figure():
 
 def test_has_curves():
     assert has_curves(cell(run()))
-    assert not has_curves(cell(floor()))
+    assert not has_curves(cell(baseline()))
     one_row = record(curves={"final": curves([0.9], stages=(0, 1))})
     assert not has_curves(cell(one_row))
 

@@ -1,6 +1,6 @@
 import csv
 
-from factory import failed, floor, record, write, write_runs
+from factory import baseline, failed, record, write, write_runs
 
 from glocalk.report.local import write_local_table
 
@@ -48,7 +48,7 @@ def test_differences_to_the_committed_and_the_published_figures(tmp_path):
 
 
 def test_what_has_nothing_to_compare_with(tmp_path):
-    write_runs(tmp_path / "runs", a=floor(rmse=0.9437))
+    write_runs(tmp_path / "runs", a=baseline(rmse=0.9437))
     rows, text = table(tmp_path)
     assert [(row["here"], row["committed"], row["published"]) for row in rows] == [
         ("0.943700", "", "")
@@ -65,7 +65,7 @@ def test_committed_cells_without_local_records_are_not_listed(tmp_path):
 
 
 def test_gaps_say_no_data_and_why(tmp_path):
-    write_runs(tmp_path / "runs", a=record(), b=floor())
+    write_runs(tmp_path / "runs", a=record(), b=baseline())
     write(tmp_path / "records", record(data="douban", best=0.7226))
     rows, text = table(tmp_path, {"douban": "Douban cannot be had: put it into data/."})
     cells = {(row["model"], row["data"], row["here"]) for row in rows if row["data"] == "douban"}
@@ -94,7 +94,7 @@ def test_failed_and_damaged_runs_are_listed_under_the_table(tmp_path):
     rows, text = table(tmp_path)
     assert {row["seeds_here"] for row in rows} == {"0"}
     assert "- Failed: ml_100k glocal_k seed 1: The training diverged.\n" in text
-    assert "c/record.json' does not hold a whole record" in text
+    assert "c/record.json' is not a complete record" in text
 
 
 def test_its_own_files_are_not_records(tmp_path):

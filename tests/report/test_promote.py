@@ -1,5 +1,5 @@
 import pytest
-from factory import failed, floor, record, write_runs
+from factory import baseline, failed, record, write_runs
 
 from glocalk.cli.report import main
 from glocalk.errors import GlocalkError
@@ -14,7 +14,9 @@ def files(folder):
 def test_copies_records_to_their_places(tmp_path):
     runs, committed = tmp_path / "runs", tmp_path / "records"
     made = record(seed=3, best=0.8912)
-    write_runs(runs, a=made, b=floor(data="douban"), c=record(experiment="table2", variant="t=5"))
+    write_runs(
+        runs, a=made, b=baseline(data="douban"), c=record(experiment="table2", variant="t=5")
+    )
     said = promote(runs, committed)
     assert files(committed) == [
         "table1/douban/bias/seed_0.json",
@@ -36,17 +38,17 @@ def test_a_promoted_record_replaces_the_older_one(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"dirty": True}, {"commit": None}])
-def test_refuses_an_uncommitted_tree_and_copies_nothing(tmp_path, change):
+def test_refuses_uncommitted_code_and_copies_nothing(tmp_path, change):
     runs, committed = tmp_path / "runs", tmp_path / "records"
     write_runs(runs, a=record(seed=0), b=record(seed=1, **change))
-    with pytest.raises(GlocalkError, match=r"ml_100k glocal_k seed 1 .* uncommitted tree"):
+    with pytest.raises(GlocalkError, match=r"ml_100k glocal_k seed 1 .* uncommitted code"):
         promote(runs, committed)
     assert not committed.exists()
 
 
 def test_an_uncommitted_record_that_is_not_asked_for_does_not_matter(tmp_path):
     runs, committed = tmp_path / "runs", tmp_path / "records"
-    write_runs(runs, a=record(), b=floor(dirty=True), c=record(data="douban", dirty=True))
+    write_runs(runs, a=record(), b=baseline(dirty=True), c=record(data="douban", dirty=True))
     promote(runs, committed, model="glocal_k", data="ml_100k")
     assert files(committed) == ["table1/ml_100k/glocal_k/seed_0.json"]
 
@@ -78,7 +80,7 @@ def test_nothing_to_promote_is_an_error(tmp_path):
 def test_a_damaged_record_is_an_error(tmp_path):
     write_runs(tmp_path / "runs", a=record(), b=record(seed=1))
     (tmp_path / "runs" / "b" / "record.json").write_text("{")
-    with pytest.raises(GlocalkError, match="whole record"):
+    with pytest.raises(GlocalkError, match="complete record"):
         promote(tmp_path / "runs", tmp_path / "records")
     assert not (tmp_path / "records").exists()
 
@@ -105,13 +107,13 @@ def test_places(change, place):
 
 def test_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_runs(tmp_path / "runs", a=record(), b=floor(dirty=True))
+    write_runs(tmp_path / "runs", a=record(), b=baseline(dirty=True))
     assert main(["promote"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
-    assert main(["promote", "--model", "glocal_k"]) == 0
+    assert main(["promote", "model=glocal_k"]) == 0
     assert files(tmp_path / "reports") == ["records/table1/ml_100k/glocal_k/seed_0.json"]
     assert "Promoted: ml_100k glocal_k seed 0" in capsys.readouterr().out
-    for arguments in (["--records", "a", "promote"], ["promote", "--records", "b"]):
-        assert main([*arguments, "--model", "glocal_k"]) == 0
+    for arguments in (["promote", "records=a"], ["promote", "records=b"]):
+        assert main([*arguments, "model=glocal_k"]) == 0
     assert (tmp_path / "a").is_dir()
     assert (tmp_path / "b").is_dir()

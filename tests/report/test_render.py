@@ -1,9 +1,11 @@
+import re
+
 import pytest
-from factory import README, curves, failed, floor, record, write
+from factory import COSTS, README, baseline, curves, failed, record, write
 
 from glocalk.cli.report import main
 from glocalk.errors import GlocalkError
-from glocalk.report.readme import with_tables
+from glocalk.report.embed import Embedded, with_embedded
 from glocalk.report.render import render
 
 TEST = [1.5, 0.95, 0.90, 0.89, 0.91]
@@ -11,11 +13,13 @@ TEST = [1.5, 0.95, 0.90, 0.89, 0.91]
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A folder with records and a README, the current one."""
+    """A folder with records, a README and a page of costs; the current one."""
     monkeypatch.chdir(tmp_path)
     made = record(curves={"final": curves(TEST), "selection": curves(TEST, TEST)})
-    write(tmp_path / "reports" / "records", made, floor(), failed(seed=1))
+    write(tmp_path / "reports" / "records", made, baseline(), failed(seed=1))
     (tmp_path / "README.md").write_text(README)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "costs.md").write_text(COSTS)
     return tmp_path
 
 
@@ -46,13 +50,27 @@ def test_rendering_twice_gives_the_same_bytes(project):
     )
 
 
-def test_the_readme_keeps_what_is_around_the_markers(project):
+def test_documents_keep_what_is_around_the_marks(project):
     assert main([]) == 0
-    table, costs = ((project / "reports" / name).read_text() for name in ("table1.md", "costs.md"))
-    assert (project / "README.md").read_text() == (
-        f"# Title\n\n<!-- table1:begin -->\n{table}<!-- table1:end -->\n\nBetween.\n\n"
-        f"<!-- costs:begin -->\n{costs}<!-- costs:end -->\n\nAfter.\n"
+    costs = (project / "reports" / "costs.md").read_text()
+    before, table, after = re.split("<!-- table1:.* -->\n", (project / "README.md").read_text())
+    assert (before, after) == ("# Title\n\n", "\nAfter.\n")
+    assert table.startswith("| Model | Side inf. | ML-100K<br>published | ML-100K<br>ours |")
+    assert (project / "docs" / "costs.md").read_text() == (
+        f"# Costs\n\n<!-- costs:begin -->\n{costs}<!-- costs:end -->\n"
     )
+
+
+def test_the_page_of_costs_is_optional(project):
+    (project / "docs" / "costs.md").unlink()
+    assert main([]) == 0
+    assert not (project / "docs" / "costs.md").exists()
+    assert main(["check"]) == 0
+
+
+def test_the_readme_links_to_the_full_table(project):
+    assert main([]) == 0
+    assert "[reports/table1.md](reports/table1.md)" in (project / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -65,14 +83,23 @@ def test_the_readme_keeps_what_is_around_the_markers(project):
         README + README,
     ],
 )
-def test_a_readme_without_its_one_place_is_an_error(tmp_path, text):
+def test_a_document_without_its_one_place_is_an_error(tmp_path, text):
     readme = tmp_path / "README.md"
     readme.write_text(text)
-    with pytest.raises(GlocalkError, match="no one place for its table table1"):
-        with_tables(readme, {"table1": "table\n"})
+    with pytest.raises(GlocalkError, match="needs one place for its table table1"):
+        with_embedded([Embedded(readme, "table1", "table\n")])
 
 
-def test_no_file_is_written_where_the_readme_has_no_markers(project, capsys):
+def test_one_document_may_hold_several_tables(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(README + COSTS)
+    parts = [Embedded(page, "costs", "c\n"), Embedded(page, "table1", "t\n")]
+    assert with_embedded(parts) == {
+        page: README.replace("old\n", "t\n") + COSTS.replace("begin -->\n", "begin -->\nc\n")
+    }
+
+
+def test_no_file_is_written_if_the_readme_has_no_marks(project, capsys):
     (project / "README.md").write_text("nothing")
     before = snapshot(project)
     assert main([]) == 1
@@ -86,7 +113,7 @@ def test_a_missing_readme_is_an_error(project, capsys):
     assert capsys.readouterr().err.startswith("'README.md' cannot be read")
 
 
-def test_without_records_the_published_figures_stand_alone(tmp_path):
+def test_without_records_there_are_only_the_published_figures(tmp_path):
     (tmp_path / "README.md").write_text(README)
     report = render(tmp_path / "records", tmp_path / "reports", tmp_path / "README.md")
     assert report.summary == "0 records"
@@ -108,30 +135,35 @@ def test_figures_without_records_are_removed(project):
 def test_check_passes_right_after_rendering_and_writes_nothing(project, capsys):
     assert main([]) == 0
     before = snapshot(project)
-    assert main(["--check"]) == 0
+    assert main(["check"]) == 0
     assert snapshot(project) == before
     assert capsys.readouterr().err == ""
 
 
+FILES = [
+    *("reports/results.csv", "reports/table1.csv", "reports/table1.md", "reports/table1.tex"),
+    *("reports/curves_ml_100k.svg", "README.md", "docs/costs.md"),
+]
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "damage"),
     [
-        *("reports/results.csv", "reports/table1.csv", "reports/table1.md", "reports/table1.tex"),
-        *("reports/curves_ml_100k.svg", "README.md"),
+        *((name, damage) for name in FILES for damage in ("changed", "line ends")),
+        *((name, "removed") for name in FILES if name != "docs/costs.md"),  # which is optional
     ],
 )
-@pytest.mark.parametrize("damage", ["changed", "removed", "line ends"])
 def test_check_names_a_file_that_differs(project, capsys, name, damage):
     assert main([]) == 0
     file = project / name
     if damage == "changed":
-        file.write_text(file.read_text().replace("9", "8"))
+        file.write_text(re.sub("[59]", "8", file.read_text()))
     elif damage == "line ends":
         file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     else:
         file.unlink()
     before = snapshot(project)
-    assert main(["--check"]) == 1
+    assert main(["check"]) == 1
     assert snapshot(project) == before
     said = capsys.readouterr().err
     if (name, damage) == ("README.md", "removed"):
@@ -143,14 +175,14 @@ def test_check_names_a_file_that_differs(project, capsys, name, damage):
 def test_check_names_a_figure_that_is_too_many(project, capsys):
     assert main([]) == 0
     (project / "reports" / "curves_old.svg").write_text("old")
-    assert main(["--check"]) == 1
+    assert main(["check"]) == 1
     assert "'reports/curves_old.svg'" in capsys.readouterr().err
 
 
 def test_check_sees_a_new_record(project, capsys):
     assert main([]) == 0
     write(project / "reports" / "records", record(seed=7))
-    assert main(["--check"]) == 1
+    assert main(["check"]) == 1
     said = capsys.readouterr().err
     assert "results.csv" in said
     assert "README.md" in said
@@ -160,5 +192,5 @@ def test_damaged_records_are_one_sentence(project, capsys):
     (project / "reports" / "records" / "bad.json").write_text("{")
     assert main([]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("'reports/records/bad.json' does not hold a whole record")
+    assert said.startswith("'reports/records/bad.json' is not a complete record")
     assert said.count("\n") == 1

@@ -1,6 +1,6 @@
 import csv
 
-from factory import floor, record, result
+from factory import baseline, record, result
 
 from glocalk.report.results import results_csv
 
@@ -21,7 +21,7 @@ def test_columns_and_values_of_a_row():
 
 
 def test_a_row_per_run_and_protocol_whatever_order_records_come_in():
-    records = [record(seed=10), record(seed=2, held_out=None), floor()]
+    records = [record(seed=10), record(seed=2, held_out=None), baseline()]
     text = results_csv(records)
     assert text == results_csv(records[::-1])
     rows = [(r["model"], r["seed"], r["protocol"]) for r in csv.DictReader(text.splitlines())]
@@ -37,7 +37,7 @@ def test_a_row_per_run_and_protocol_whatever_order_records_come_in():
 
 
 def test_what_a_run_does_not_have_is_empty():
-    made = floor(parameters=None, commit=None, train_share=0.25)
+    made = baseline(parameters=None, commit=None, train_share=0.25)
     row = next(csv.DictReader(results_csv([made]).splitlines()))
     assert row["rmse_epoch"] == row["parameters"] == row["commit"] == ""
     assert row["train_share"] == "0.25"

@@ -1,7 +1,7 @@
 import csv
 
 import pytest
-from factory import floor, record
+from factory import baseline, record
 
 from glocalk.report.cells import table1_cells
 from glocalk.report.published import read_published
@@ -67,7 +67,7 @@ def test_one_seed_has_no_deviation():
 
 
 def test_a_deterministic_model_has_no_deviation():
-    row = csv_row(table1_csv(cells(floor(seed=0), floor(seed=1))), "bias", "ml_100k")
+    row = csv_row(table1_csv(cells(baseline(seed=0), baseline(seed=1))), "bias", "ml_100k")
     assert (row["best_test_mean"], row["best_test_sd"]) == ("0.943700", "")
     assert row["published"] == ""
 
@@ -106,7 +106,7 @@ def test_the_papers_layout():
 
 
 def test_models_outside_the_paper_head_the_table():
-    records = [floor("zoo", 0.95), floor("bias", 0.9437), floor("global_mean", 1.15366)]
+    records = [baseline("zoo", 0.95), baseline("bias", 0.9437), baseline("global_mean", 1.15366)]
     rows = [line.split(" | ")[0] for line in table1_markdown(cells(*records)).splitlines()[2:8]]
     assert rows == [
         "| *Not in the paper's table*",
@@ -128,7 +128,7 @@ def test_other_data_sets_are_in_the_csv_alone():
 def test_notes():
     lent = [record(seed=seed, data="ml_1m", validated_epoch_from_seed=0) for seed in (1, 2)]
     searched = record(model="sparse_fc", settings_from="validation", seed=4)
-    text = table1_markdown(cells(*THREE_SEEDS, record(data="ml_1m"), *lent, searched, floor()))
+    text = table1_markdown(cells(*THREE_SEEDS, record(data="ml_1m"), *lent, searched, baseline()))
     notes = text.split("\n\n")[1].splitlines()
     for protocol in ("best_test", "validated", "last", "held_out", "official"):
         assert sum(note.startswith(f"- `{protocol}`: ") for note in notes) == 1
@@ -140,9 +140,9 @@ def test_notes():
         "- Seeds 1 and 2 take the `validated` epoch from seed 0 and have no `held_out`: "
         "GLocal-K on ML-1M."
     )
-    (search,) = [note for note in notes if "search" in note]
+    (search,) = [note for note in notes if "by a search" in note]
     assert search.endswith(": SparseFC on ML-100K.")
-    (epochs,) = [note for note in notes if "No epoch" in note]
+    (epochs,) = [note for note in notes if "Without epochs" in note]
     assert epochs.endswith(": User + item bias on ML-100K.")
     assert any(note.startswith("- SparseFC, published figure on ML-100K and on") for note in notes)
 
@@ -153,31 +153,33 @@ def test_notes_say_who_was_trained_under_a_budget():
     halves = [record(model="igmc", data="ml_1m", budget=0.5)]
     notes = table1_markdown(cells(*quarter, *others, *halves)).splitlines()
     assert [note for note in notes if "budget" in note] == [
-        "- Trained under a budget, 25 % of the official updates: GraphRec on ML-1M; "
+        "- Trained on a budget, 25 % of the official updates: GraphRec on ML-1M; "
         "IGMC on ML-100K and Douban.",
-        "- Trained under a budget, 50 % of the official updates: IGMC on ML-1M.",
+        "- Trained on a budget, 50 % of the official updates: IGMC on ML-1M.",
     ]
 
 
 def test_notes_name_models_on_the_same_sets_together():
     everywhere = [
-        floor(model, data=data)
+        baseline(model, data=data)
         for model in ("bias", "zoo")
         for data in ("ml_100k", "ml_1m", "douban")
     ]
-    notes = table1_markdown(cells(*everywhere, floor("ark", data="ml_1m"))).splitlines()
+    notes = table1_markdown(cells(*everywhere, baseline("ark", data="ml_1m"))).splitlines()
     (note,) = [note for note in notes if "one run" in note]
-    assert note == "- Deterministic, one run: User + item bias and zoo on all sets; ark on ML-1M."
+    assert (
+        note == "- Deterministic, one run: User + item bias and zoo on all data sets; ark on ML-1M."
+    )
 
 
 def test_notes_say_nothing_of_what_is_not_there():
     text = table1_markdown(cells())
-    for word in ("Seed", "Deterministic", "search", "No epoch", "from seed"):
+    for word in ("Seed", "Deterministic", "Hyperparameters", "Without epochs", "from seed"):
         assert f"- {word}" not in text
 
 
 def test_tex_is_a_whole_table():
-    text = table1_tex(cells(*THREE_SEEDS, floor("a_b&c")))
+    text = table1_tex(cells(*THREE_SEEDS, baseline("a_b&c")))
     assert r"GLocal-K &  & .890 & .8900 $\pm$ .0100 & .9200 $\pm$ .0265 & .9400 & .822" in text
     assert r"a\_b\&c &  & --" in text
     assert text.index(r"a\_b\&c") < text.index("LLORMA")

@@ -1,165 +1,89 @@
-import json
-import signal
-import subprocess
-import threading
-import time
+import logging
 
 import numpy as np
 import pytest
+from lightning.pytorch.loggers import TensorBoardLogger
+from small_run import BIAS, MODEL, comparable, config, only_record, run_in
 
-from command import SMALL, VARIANT, command, comparable, only_record, run
-from glocalk.records.run import PROTOCOLS, Record
+from glocalk.errors import GlocalkError, MissingDataError
+from glocalk.records.run import Record
+from glocalk.run.execute import execute, held_record
+
+CSV = {"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger"}}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """(folder, record) of an uninterrupted small run."""
     folder = tmp_path_factory.mktemp("whole")
-    process = run("train", *SMALL, cwd=folder)
-    assert process.returncode == 0, process.stderr
-    return folder, only_record(folder / "runs")
+    record = execute(config(folder / "runs", logger=CSV))
+    assert only_record(folder / "runs") == record
+    return folder, record
 
 
-def test_the_record_holds_what_it_promises(whole):
-    _, record = whole
-    assert record.status == "done"
-    assert (record.experiment, record.data, record.model) == ("table1", "synthetic", "glocal_k")
-    assert record.variant == VARIANT
-    assert record.split == "planted"
-    assert set(record.protocols) == set(PROTOCOLS)
-    assert record.validated_epoch_from_seed is None
-    assert record.budget == 1
-    for name in ("selection", "final"):
-        assert record.curves[name].stage == ["pretrain"] * 3 + ["finetune"] * 3
-        assert record.curves[name].epoch == [1, 2, 3, 1, 2, 3]
-    assert all(rmse is not None for rmse in record.curves["selection"].valid_rmse)
-    assert all(rmse is None for rmse in record.curves["final"].valid_rmse)
-    assert record.protocols["official"] == record.protocols["best_test"]
-    assert (
-        record.parameters
-        == (40 * 8 + 8 * 8 + 8 * 40) + 5 * (40 + 8 + 8 + 8 + 8 + 40) + (8 + 8 + 40) + 30 * 9
-    )
-    assert set(record.seconds) >= {"total", "selection", "final", "final/finetune"}
-    assert 0 < record.seconds["final/pretrain"] < record.seconds["total"]
-    assert record.peak_rss_mb > 50
-    assert record.threads >= 1
-    assert record.device == "cpu"
-    assert record.versions["torch"]
-    assert record.config["model"]["hidden_size"] == 8
-    assert "seed" not in record.config
-
-
-def test_the_record_tells_the_budget(tmp_path):
-    options = ("model.factors=4", "model.epochs=5", "model.budget=0.25")
-    process = run("train", "data=synthetic", "model=graphrec", *options, cwd=tmp_path)
-    assert process.returncode == 0, process.stderr
-    record = only_record(tmp_path / "runs")
-    assert record.budget == 2 / 5
-    assert record.curves["final"].epoch == [1, 2]
-
-
-def test_per_user_sums_give_the_pooled_error_back(whole):
-    _, record = whole
-    for result in record.protocols.values():
-        sums = np.array(record.user_errors[result.user_errors])
-        assert len(sums) == len(record.user_counts) == 40
-        pooled = np.sqrt(sums.sum() / sum(record.user_counts))
-        assert pooled == pytest.approx(result.rmse, abs=1e-6)
-
-
-def test_the_loss_falls_within_each_stage(whole):
-    _, record = whole
-    losses = record.curves["final"].loss
-    assert losses[0] > losses[1] > losses[2] > 0
-
-
-def test_metrics_are_logged_and_checkpoints_are_gone(whole):
+def test_metrics_are_logged_and_checkpoints_are_removed(whole):
     folder, record = whole
     (run_folder,) = (folder / "runs").glob("synthetic-*")
     assert not list(run_folder.glob("**/*.ckpt"))
     (log,) = run_folder.glob("final/finetune/*/metrics.csv")
-    lines = log.read_text().splitlines()
-    column = lines[0].split(",").index("test_rmse")
-    logged = [float(line.split(",")[column]) for line in lines[1:] if line.split(",")[column]]
-    expected = record.curves["final"].test_rmse[3:]
-    assert logged == pytest.approx(expected, abs=1e-6)
+    header, *lines = (line.split(",") for line in log.read_text().splitlines())
+    assert header == ["epoch", "loss", "step", "test_mae", "test_ndcg", "test_rmse"]
+    rows = [dict(zip(header, line, strict=True)) for line in lines]
+    curves = record.curves["final"]
+    for name in ("loss", "test_rmse", "test_mae", "test_ndcg"):
+        logged = [row for row in rows if row[name]]
+        assert [float(row[name]) for row in logged] == getattr(curves, name)[3:]
+        assert [(row["epoch"], row["step"]) for row in logged] == [(str(n),) * 2 for n in range(3)]
+    (log,) = run_folder.glob("selection/pretrain/*/metrics.csv")
+    assert "valid_rmse" in log.read_text().splitlines()[0].split(",")
 
 
-def test_a_run_that_is_there_is_not_trained_again(whole):
+def test_a_finished_run_is_not_trained_again_unless_forced(whole, caplog):
     folder, record = whole
     (path,) = (folder / "runs").glob("*/record.json")
     before = path.stat().st_mtime_ns
-    process = run("train", *SMALL, cwd=folder)
-    assert process.returncode == 0
-    assert "already" in process.stdout
+    with caplog.at_level(logging.INFO):
+        assert execute(config(folder / "runs")) == record
+    assert "already" in caplog.text
     assert path.stat().st_mtime_ns == before
-    process = run("train", *SMALL, "force=true", cwd=folder)
-    assert process.returncode == 0
+    assert held_record(config(folder / "runs")) == record
+    again = execute(config(folder / "runs", force=True, logger=CSV))
     assert path.stat().st_mtime_ns != before
-    assert comparable(Record.read(path)) == comparable(record)
+    assert comparable(again) == comparable(record)
 
 
 def test_another_seed_or_option_is_another_run(whole, tmp_path):
     _, record = whole
-    process = run("train", "-m", *SMALL, "seed=0,1", "model.lambda_2=20,30", cwd=tmp_path)
-    assert process.returncode == 0, process.stderr
-    records = [Record.read(path) for path in (tmp_path / "runs").glob("synthetic-*/record.json")]
-    assert len({(r.seed, r.config_hash) for r in records}) == 4
-    assert len({r.config_hash for r in records}) == 2
-    same = [r for r in records if r.seed == 0 and r.config["model"]["lambda_2"] == 20]
-    assert same[0].protocols == record.protocols
-
-
-@pytest.mark.parametrize("killed_in", ["pretrain", "finetune"])
-@pytest.mark.parametrize("training", [1, 2])
-def test_sigkill_then_the_same_command_gives_the_same_record(whole, tmp_path, training, killed_in):
-    _, expected = whole
-    process = subprocess.Popen(
-        command("train", *SMALL),
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    pattern = f"runs/synthetic-*/training_{training}/{killed_in}.ckpt"
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(pattern)) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
-    assert not list(tmp_path.glob("runs/*/record.json"))
-    resumed = run("train", *SMALL, cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
-    assert comparable(only_record(tmp_path / "runs")) == comparable(expected)
+    records = [
+        execute(config(tmp_path, model={**MODEL, "lambda_2": lambda_2}, seed=seed))
+        for seed in (0, 1)
+        for lambda_2 in (20, 30)
+    ]
+    assert len(list(tmp_path.glob("synthetic-*/record.json"))) == 4
+    assert len({made.config_hash for made in records}) == 2
+    assert records[0].config_hash == record.config_hash  # 20 is 20.0
+    assert records[0].protocols == record.protocols
+    errors = {made.protocols["last"].rmse for made in records}
+    assert len(errors) == 4
 
 
 def test_the_same_run_started_twice_runs_once(tmp_path):
-    outputs = []
-
-    def start():
-        outputs.append(run("train", *SMALL, cwd=tmp_path))
-
-    threads = [threading.Thread(target=start) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [process.returncode for process in outputs] == [0, 0]
-    assert sum("already" in process.stdout for process in outputs) == 1
+    processes = [run_in(tmp_path) for _ in range(2)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    said = (tmp_path / "log").read_text()
+    assert said.count("already running in another process") == 1
+    assert said.count("is already in '") == 1
     assert only_record(tmp_path / "runs").status == "done"
 
 
-def test_the_lowest_seed_s_epoch_serves_the_others(tmp_path):
-    options = [*SMALL, "protocol.selection=lowest_seed"]
-    early = run("train", *options, "seed=1", cwd=tmp_path)
-    assert early.returncode == 1
-    assert "run seed=0 first" in early.stderr
-    assert only_record(tmp_path / "runs").status == "failed"
-    assert run("train", "-m", *options, "seed=0,1", cwd=tmp_path).returncode == 0
-    first, second = sorted(
-        (Record.read(path) for path in (tmp_path / "runs").glob("synthetic-*/record.json")),
-        key=lambda record: record.seed,
-    )
+def test_the_epoch_of_the_lowest_seed_serves_the_others(tmp_path):
+    shared = {"protocol": {"selection": "lowest_seed"}}
+    with pytest.raises(GlocalkError, match="run seed=0 first"):
+        execute(config(tmp_path, **shared, seed=1))
+    assert only_record(tmp_path).status == "failed"
+    first, second = (execute(config(tmp_path, **shared, seed=seed)) for seed in (0, 1))
     assert "selection" in first.curves
     assert "selection" not in second.curves
     assert "held_out" not in second.protocols
@@ -170,31 +94,27 @@ def test_the_lowest_seed_s_epoch_serves_the_others(tmp_path):
     assert second.protocols["validated"].rmse == second.curves["final"].test_rmse[row]
 
 
-def test_selection_may_be_left_out(tmp_path):
-    process = run("train", *SMALL, "protocol.selection=never", cwd=tmp_path)
-    assert process.returncode == 0, process.stderr
-    record = only_record(tmp_path / "runs")
+def test_the_selection_run_can_be_left_out(tmp_path):
+    record = execute(config(tmp_path, protocol={"selection": "never"}))
     assert set(record.curves) == {"final"}
     assert set(record.protocols) == {"best_test", "last", "official"}
-    assert "validated" not in process.stdout
 
 
-def test_a_model_reported_by_validation_needs_selection(tmp_path):
-    process = run(
-        "train", "data=synthetic", "model=cf_nade", "protocol.selection=never", cwd=tmp_path
-    )
-    assert process.returncode == 1
-    assert process.stderr == (
-        "synthetic cf_nade seed 0 is reported at the epoch that training 1 chooses: "
-        "protocol.selection cannot be 'never'.\n"
+def test_a_completer_whose_official_rule_is_validated_needs_a_selection_run(tmp_path):
+    model = {"_target_": "small_run.Validated"}
+    with pytest.raises(GlocalkError) as error:
+        execute(config(tmp_path, model=model, protocol={"selection": "never"}))
+    assert str(error.value) == (
+        "synthetic glocal_k seed 0 is reported at the epoch that its selection run chooses: "
+        "protocol.selection cannot be 'never'."
     )
 
 
 def test_a_failed_run_leaves_a_failed_record(tmp_path):
-    process = run("train", *SMALL, "model.lambda_2=1e308", cwd=tmp_path)  # beyond float64
-    assert process.returncode == 1
-    assert process.stderr == "The loss is inf in epoch 1 of pretrain: the training has diverged.\n"
-    record = only_record(tmp_path / "runs")
+    model = {**MODEL, "lambda_2": 1e308}  # beyond float64
+    with pytest.raises(GlocalkError, match=r"epoch 1 of pretrain: the training has diverged\.$"):
+        execute(config(tmp_path, model=model))
+    record = only_record(tmp_path)
     assert record.status == "failed"
     assert "diverged" in record.failure.message
     assert "Traceback" in record.failure.traceback
@@ -202,32 +122,66 @@ def test_a_failed_run_leaves_a_failed_record(tmp_path):
 
 
 def test_missing_data_leaves_a_failed_record(tmp_path):
-    process = run("train", "data=douban", "data_dir=nowhere", cwd=tmp_path)
-    assert process.returncode == 1
-    record = only_record(tmp_path / "runs")
+    data = {"_target_": "small_run.NoData"}
+    made = config(tmp_path).model_copy(update={"data": data})
+    with pytest.raises(MissingDataError, match="There is no data"):
+        execute(made)
+    record = only_record(tmp_path)
     assert record.status == "failed"
-    assert record.failure.message == process.stderr.strip()
+    assert record.failure.message == "There is no data in 'data'."
+    assert (record.split, record.data_checksum) == ("", "")
 
 
-def test_a_damaged_record_is_made_again(whole, tmp_path):
-    _, expected = whole
-    assert run("train", *SMALL, cwd=tmp_path).returncode == 0
-    (path,) = (tmp_path / "runs").glob("*/record.json")
+def test_a_damaged_record_is_made_again(tmp_path, caplog):
+    bias = {"model": BIAS, "model_name": "bias"}
+    expected = execute(config(tmp_path, **bias))
+    (path,) = tmp_path.glob("*/record.json")
     path.write_text(path.read_text()[:500])
-    process = run("train", *SMALL, cwd=tmp_path)
-    assert process.returncode == 0
-    assert "does not hold a whole record" in process.stderr + process.stdout
-    assert comparable(Record.read(path)) == comparable(expected)
+    again = execute(config(tmp_path, **bias))
+    assert "is not a complete record" in caplog.text
+    assert comparable(again) == comparable(expected) == comparable(Record.read(path))
+
+
+def test_a_completer_without_epochs_makes_one_training(tmp_path):
+    record = execute(config(tmp_path, model=BIAS, model_name="bias"))
+    assert list(record.curves) == ["final"]
+    assert record.curves["final"].epoch == [None]
+    assert len({result.rmse for result in record.protocols.values()}) == 1
+    assert set(record.protocols) == {"best_test", "validated", "last", "official"}
 
 
 def test_tensorboard_on_request(tmp_path):
-    process = run("train", *SMALL, "logger=tensorboard", cwd=tmp_path)
-    assert process.returncode == 0, process.stderr
-    assert list(tmp_path.glob("runs/*/final/pretrain/*/events.out.tfevents.*"))
-    assert list(tmp_path.glob("runs/*/final/pretrain/*/metrics.csv"))
+    logger = {"tensorboard": {"_target_": TensorBoardLogger.__module__ + ".TensorBoardLogger"}}
+    execute(config(tmp_path, logger={**CSV, **logger}, protocol={"selection": "never"}))
+    assert list(tmp_path.glob("*/final/pretrain/*/events.out.tfevents.*"))
+    assert list(tmp_path.glob("*/final/pretrain/*/metrics.csv"))
 
 
-def test_the_record_is_plain_json(whole):
-    folder, record = whole
-    (path,) = (folder / "runs").glob("*/record.json")
-    assert json.loads(path.read_text())["config_hash"] == record.config_hash
+def test_a_logger_that_cannot_be_made_is_an_error(tmp_path):
+    logger = {"other": {"_target_": "no_such_package.Logger"}}
+    with pytest.raises(GlocalkError, match=r"A logger cannot be made .*choose logger=csv"):
+        execute(config(tmp_path, logger=logger))
+
+
+def test_the_model_file_is_kept_on_request(whole, tmp_path):
+    folder, _ = whole
+    assert len(list((folder / "runs").glob("*/model.pt"))) == 1
+    bias = {"model": BIAS, "model_name": "bias"}
+    execute(config(tmp_path, **bias))
+    execute(config(tmp_path, **bias, force=True, save_model=False))
+    assert not list(tmp_path.glob("*/model.pt"))
+
+
+def test_a_runs_folder_that_cannot_be_written_to_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GlocalkError, match=r"cannot be written to .*choose another with runs_dir"):
+        execute(config(tmp_path / "file" / "runs", model=BIAS))
+
+
+def test_the_threads_and_the_share_of_the_ratings_are_used(tmp_path):
+    half = execute(config(tmp_path, model=BIAS, model_name="bias", train_share=0.5))
+    full = execute(config(tmp_path, model=BIAS, model_name="bias"))
+    assert half.threads == 1
+    assert (half.train_share, full.train_share) == (0.5, 1.0)
+    assert half.protocols["last"].rmse != full.protocols["last"].rmse
+    assert np.isfinite(half.protocols["last"].rmse)

@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -52,3 +54,68 @@ def test_its_state_survives_a_checkpoint(tmp_path):
 def test_a_diverged_training_is_an_error():
     with pytest.raises(GlocalkError, match="diverged"):
         Monitor(TEST).observe("fit", 1, constant(np.nan))
+
+
+def reachable(root):
+    """Every object that can be reached from `root` by attributes, items and references."""
+    seen, waiting = {}, [root]
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen or isinstance(found, type) or hasattr(found, "__globals__"):
+            continue
+        seen[id(found)] = found
+        waiting += gc.get_referents(found)
+    return list(seen.values())
+
+
+def test_the_observer_does_not_lead_to_any_rating():
+    monitor = Monitor(TEST, valid=TRAIN)
+    assert any(found is TEST for found in reachable(monitor))
+    observer = monitor.observer()
+    found = reachable(observer)
+    assert not any(part in (TEST, TRAIN, monitor) for part in found if part is not observer)
+    assert not hasattr(observer, "__dict__")
+    with pytest.raises(AttributeError):
+        observer.test = None
+
+
+def test_the_observer_evaluates_and_keeps_its_state_through_the_monitor():
+    monitor, other = Monitor(TEST), Monitor(TEST)
+    observer = monitor.observer()
+    metrics = observer.epoch_ended("fit", 1, constant(3.0), 7.0)
+    assert metrics["test_rmse"] == monitor.curves.test_rmse[0]
+    assert "valid_rmse" not in metrics
+    other.observer().load_state_dict(observer.state_dict())
+    assert other.curves == monitor.curves
+
+
+def test_the_observer_lives_as_long_as_it_is_held():
+    observer = Monitor(TEST).observer()
+    gc.collect()
+    assert "test_rmse" in observer.epoch_ended("fit", 1, constant(3.0), None)
+
+
+def test_listeners_are_told_of_each_epoch():
+    told = []
+
+    class Listener:
+        def epoch_ended(self, stage, epoch, test, valid):
+            told.append((stage, epoch, test.rmse, valid))
+
+    monitor = Monitor(TEST, listeners=[Listener()])
+    monitor.observe("fit", 1, constant(3.0))
+    assert told == [("fit", 1, monitor.curves.test_rmse[0], None)]
+
+
+def test_without_test_ratings_nothing_is_evaluated():
+    monitor = Monitor()
+    assert monitor.observe("fit", 1, None) == {}
+    assert monitor.curves.stage == []
+
+
+def test_time_is_charged_to_the_stage_or_to_evaluation():
+    monitor = Monitor(TEST)
+    monitor.observe("first", 1, constant(3.0))
+    monitor.observe("second", 1, constant(3.0))
+    assert set(monitor.seconds) == {"first", "second", "evaluation"}
+    assert all(seconds >= 0 for seconds in monitor.seconds.values())

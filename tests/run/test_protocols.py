@@ -7,7 +7,7 @@ from glocalk.run.monitor import Monitor
 from glocalk.run.protocols import FinishedTraining, take_results, validated_epoch
 
 
-def trained(number, rmse, mae, ndcg, valid=None, first=2):
+def trained(name, rmse, mae, ndcg, valid=None, first=2):
     """A training of two stages; its first `first` rows are the first stage's."""
     size = len(rmse)
     monitor = Monitor()
@@ -26,18 +26,18 @@ def trained(number, rmse, mae, ndcg, valid=None, first=2):
             "seconds": {},
         }
     )
-    return FinishedTraining(number, monitor)
+    return FinishedTraining(name, monitor)
 
 
-TRAINING_1 = trained(
-    1,
+SELECTION = trained(
+    "selection",
     rmse=[0.1, 0.2, 0.95, 0.94, 0.93, 0.96],
     mae=[0.1, 0.2, 0.75, 0.74, 0.73, 0.76],
     ndcg=[0.9, 0.9, 0.85, 0.84, 0.83, 0.86],
     valid=[0.5, 0.5, 0.97, 0.91, 0.91, 0.92],  # least in the last stage: epochs 2 and 3
 )
-TRAINING_2 = trained(
-    2,
+FINAL = trained(
+    "final",
     rmse=[0.1, 0.2, 0.92, 0.90, 0.89, 0.91],
     mae=[0.1, 0.2, 0.71, 0.70, 0.72, 0.69],
     ndcg=[0.99, 0.99, 0.88, 0.89, 0.87, 0.89],
@@ -45,53 +45,53 @@ TRAINING_2 = trained(
 
 
 def test_validation_picks_the_earliest_of_the_last_stage():
-    assert validated_epoch(TRAINING_1) == 2
+    assert validated_epoch(SELECTION) == 2
 
 
 def test_each_protocol_takes_its_own_training_and_epoch():
-    results = take_results(TRAINING_1, TRAINING_2, 2, "best_test")
+    results = take_results(SELECTION, FINAL, 2, "best_test")
     assert set(results) == set(PROTOCOLS)
     best = results["best_test"]
-    assert (best.training, best.rmse, best.mae, best.ndcg) == (2, 0.89, 0.69, 0.89)
+    assert (best.training, best.rmse, best.mae, best.ndcg) == ("final", 0.89, 0.69, 0.89)
     assert (best.rmse_epoch, best.mae_epoch, best.ndcg_epoch) == (3, 4, 2)
     assert best.user_errors == "final/second/3"
     validated = results["validated"]
     assert (validated.training, validated.rmse, validated.mae, validated.ndcg) == (
-        2, 0.90, 0.70, 0.89,
-    )  # fmt: skip
+        *("final", 0.90, 0.70, 0.89),
+    )
     assert (validated.rmse_epoch, validated.mae_epoch, validated.ndcg_epoch) == (2, 2, 2)
     held_out = results["held_out"]
-    assert (held_out.training, held_out.rmse, held_out.rmse_epoch) == (1, 0.94, 2)
+    assert (held_out.training, held_out.rmse, held_out.rmse_epoch) == ("selection", 0.94, 2)
     last = results["last"]
-    assert (last.training, last.rmse, last.rmse_epoch) == (2, 0.91, 4)
+    assert (last.training, last.rmse, last.rmse_epoch) == ("final", 0.91, 4)
     assert results["official"] == best
 
 
 @pytest.mark.parametrize("rule", ["validated", "last"])
-def test_official_follows_the_model_s_rule(rule):
-    results = take_results(TRAINING_1, TRAINING_2, 2, rule)
+def test_official_follows_the_rule_of_the_model(rule):
+    results = take_results(SELECTION, FINAL, 2, rule)
     assert results["official"] == results[rule]
 
 
-def test_without_selection_nothing_is_held_out():
-    results = take_results(None, TRAINING_2, 3, "last")
+def test_without_a_selection_run_nothing_is_held_out():
+    results = take_results(None, FINAL, 3, "last")
     assert "held_out" not in results
     assert results["validated"].rmse == 0.89
 
 
 def test_without_a_chosen_epoch_nothing_is_validated():
-    results = take_results(None, TRAINING_2, None, "last")
+    results = take_results(None, FINAL, None, "last")
     assert set(results) == {"best_test", "last", "official"}
     assert (results["official"].rmse, results["official"].rmse_epoch) == (0.91, 4)
 
 
 def test_the_errors_key_names_the_row():
-    key = TRAINING_2.errors_key(3)
+    key = FINAL.errors_key(3)
     assert key == "final/second/2"
-    np.testing.assert_array_equal(TRAINING_2.monitor.user_errors(3), [9, 10, 11])
+    np.testing.assert_array_equal(FINAL.monitor.user_errors(3), [9, 10, 11])
 
 
-def test_a_completer_without_epochs_says_the_same_everywhere():
+def test_a_completer_without_epochs_has_one_result_under_every_protocol():
     monitor = Monitor()
     monitor.load_state_dict(
         {

@@ -1,44 +1,57 @@
 import json
+import random
+import time
 
 import numpy as np
 import pytest
+from small_run import BIAS, MODEL, STAGE, config, forked
 
-from command import run
-from glocalk.records.search import Search, Trial
-from glocalk.report.searches import promote_searches, read_searches, searches_csv
+from glocalk.data.sources import build_source
+from glocalk.errors import GlocalkError
+from glocalk.records.search import Search
+from glocalk.run.search import describe, search
 
-DATA = ["data=synthetic", "data.users=40", "data.items=30", "data.ratings=300"]
+BIAS_SPACE = {
+    "item_damping": {"low": 1.0, "high": 100.0, "log": True},
+    "user_damping": {"low": 1.0, "high": 100.0, "log": True},
+}
+BIAS_RUN = {"model": BIAS, "model_name": "bias"}
+# The last value is hopeless, and pruned as soon as it may be.
+EPOCHS_SPACE = {"lambda_2": [20.0, 1e6], "lambda_s": {"low": 0.001, "high": 0.1}}
+EPOCHS_RUN = {
+    "model": {**MODEL, "pretrain": {**STAGE, "epochs": 8}, "finetune": {**STAGE, "epochs": 0}},
+}
 
 
-def searched(tmp_path, *options):
-    tmp_path.mkdir(exist_ok=True)
-    result = run("tune", *DATA, *options, "runs_dir=runs", cwd=tmp_path)
-    (path,) = tmp_path.glob("runs/searches/*/search.json")
-    return result, Search.read(path), path
+def path_of(runs):
+    (path,) = runs.glob("searches/*/search.json")
+    return path
 
 
-def test_a_search_finds_the_least_validation_error_of_its_trials(tmp_path):
-    result, search, path = searched(tmp_path, "model=bias", "trials=4")
-    assert result.returncode == 0, result.stderr
-    assert [trial.state for trial in search.trials] == ["done"] * 4
-    # The settings as they stand come first.
-    assert search.trials[0].options == {"item_damping": 25.0, "user_damping": 10.0}
-    errors = [trial.valid_rmse for trial in search.trials]
-    assert search.best.valid_rmse == min(errors)
-    assert f"Best: {search.best.tried}" in result.stdout
+def outcomes(record):
+    """Everything of the trials but their time."""
+    return [trial.model_dump(exclude={"seconds"}) for trial in record.trials]
+
+
+def test_the_best_trial_has_the_least_validation_error(tmp_path):
+    record = search(config(tmp_path, **BIAS_RUN), BIAS_SPACE, trials=4)
+    assert Search.read(path_of(tmp_path)) == record
+    assert [trial.state for trial in record.trials] == ["done"] * 4
+    # The present config comes first.
+    assert record.trials[0].options == {"item_damping": 25.0, "user_damping": 10.0}
+    errors = [trial.valid_rmse for trial in record.trials]
+    assert record.best.valid_rmse == min(errors)
     assert len(set(errors)) == 4
-    assert not (path.parent / "training").exists()
+    assert not (path_of(tmp_path).parent / "training").exists()
+    for trial in record.trials:
+        assert all(1 <= value <= 100 for value in trial.options.values())
 
 
 def test_trials_are_judged_by_held_out_ratings_and_never_by_test(tmp_path):
     """The first trial's error, from the equations of `bias` and the synthetic data."""
-    from glocalk.data.datasets.synthetic import Synthetic, SyntheticConfig
-
-    _, search, _ = searched(tmp_path, "model=bias", "trials=1")
-    config = dict(search.config["data"])
-    config.pop("name"), config.pop("_target_")
-    split = Synthetic(SyntheticConfig(**config)).split(tmp_path)
-    part = split.hold_out(0.05, 0)
+    made = config(tmp_path, **BIAS_RUN)
+    record = search(made, BIAS_SPACE, trials=1)
+    part = build_source(made.data).split(tmp_path).hold_out(0.05, 0)
     train, valid = part.train, part.valid
     mean = train.ratings.mean()
     item, user = np.zeros(train.num_items), np.zeros(train.num_users)
@@ -50,83 +63,155 @@ def test_trials_are_judged_by_held_out_ratings_and_never_by_test(tmp_path):
         user[u] = (train.ratings[of] - mean - item[train.items[of]]).sum() / (10 + of.sum())
     predicted = np.clip(mean + item[valid.items] + user[valid.users], *train.scale)
     expected = np.sqrt(np.mean((predicted - valid.ratings) ** 2))
-    assert search.trials[0].valid_rmse == pytest.approx(expected, abs=1e-9)
+    assert record.trials[0].valid_rmse == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_stopped_search_goes_on(tmp_path):
-    _, whole, _ = searched(tmp_path / "whole", "model=bias", "trials=5")
-    searched(tmp_path / "cut", "model=bias", "trials=3")
-    _, resumed, _ = searched(tmp_path / "cut", "model=bias", "trials=5")
-    assert [t.options for t in resumed.trials] == [t.options for t in whole.trials]
-    assert [t.valid_rmse for t in resumed.trials] == [t.valid_rmse for t in whole.trials]
+def test_more_trials_continue_a_search(tmp_path):
+    whole = search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, trials=9)
+    cut = config(tmp_path / "cut", **BIAS_RUN)
+    first = search(cut, BIAS_SPACE, trials=3)
+    resumed = search(cut, BIAS_SPACE, trials=9)
+    assert resumed.trials[:3] == first.trials
+    assert outcomes(resumed) == outcomes(whole)
+    assert search(cut, BIAS_SPACE, trials=9) == resumed
+    assert search(cut, BIAS_SPACE, trials=2) == resumed  # what is there is not thrown away
 
 
-def test_a_training_that_lags_is_pruned(tmp_path):
-    options = ["model=glocal_k", "model.hidden_size=8", "model.finetune.epochs=0"]
-    space = "+search={lambda_2: [20.0, 20.5, 21.0, 21.5, 1e6]}"
-    _, search, _ = searched(
-        tmp_path, *options, "model.pretrain.epochs=12", "~search", space, "trials=6"
+def test_another_seed_tries_other_options(tmp_path):
+    first, second = (
+        search(config(tmp_path / str(seed), **BIAS_RUN, seed=seed), BIAS_SPACE, trials=2)
+        for seed in (0, 1)
     )
-    assert search.trials[0].options == {"lambda_2": 20.0}
-    assert search.trials[0].state == "done"
-    hopeless = [trial for trial in search.trials if trial.options["lambda_2"] == 1e6]
+    assert first.trials[0].options == second.trials[0].options
+    assert first.trials[1].options != second.trials[1].options
+    assert first.identity != second.identity
+
+
+def test_another_space_is_another_search_and_force_starts_again(tmp_path):
+    made = config(tmp_path, **BIAS_RUN)
+    first = search(made, BIAS_SPACE, trials=2)
+    other = search(made, {"item_damping": [25.0, 3.0]}, trials=1)
+    assert len(other.trials) == 1
+    assert Search.read(path_of(tmp_path)) == other
+    assert outcomes(search(made, BIAS_SPACE, trials=2)) == outcomes(first)
+    again = search(config(tmp_path, **BIAS_RUN, force=True), BIAS_SPACE, trials=1)
+    assert outcomes(again) == outcomes(first)[:1]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An uninterrupted search that prunes."""
+    return search(config(tmp_path_factory.mktemp("whole"), **EPOCHS_RUN), EPOCHS_SPACE, trials=9)
+
+
+def test_a_training_worse_than_the_median_is_pruned(whole):
+    assert whole.trials[0].options == {"lambda_2": 20.0, "lambda_s": 0.006}
+    assert whole.trials[0].state == "done"
+    hopeless = [trial for trial in whole.trials if trial.options["lambda_2"] == 1e6]
     assert hopeless
-    for trial in hopeless:
-        assert trial.state == "pruned"
-        assert trial.valid_rmse > search.best.valid_rmse
+    pruned = [trial for trial in whole.trials if trial.state == "pruned"]
+    assert pruned
+    for trial in pruned:
+        assert trial.valid_rmse > whole.best.valid_rmse
+        assert trial.epoch < 8
+
+
+def _search(runs_dir):
+    search(config(runs_dir, **EPOCHS_RUN), EPOCHS_SPACE, trials=9)
+
+
+def test_a_killed_search_continues_as_if_uninterrupted(whole, tmp_path):
+    """Killed in the first trial, among the random ones, and again among the proposed ones."""
+    rng = random.Random(0)
+    for trials in (0, 2, 6):
+        process = forked(_search, tmp_path, log=tmp_path / "log")
+        deadline = time.monotonic() + 120
+        while process.is_alive() and len(_trials(tmp_path)) < trials:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        _wait_for_a_report(tmp_path, process, rng.randrange(1, 4))
+        process.kill()
+        process.join()
+        assert len(_trials(tmp_path)) < 9, "it ended before it could be killed"
+    _search(tmp_path)
+    assert outcomes(Search.read(path_of(tmp_path))) == outcomes(whole)
+
+
+def _trials(runs):
+    paths = list(runs.glob("searches/*/search.json"))
+    return Search.read(paths[0]).trials if paths else []
+
+
+def _wait_for_a_report(runs, process, more):
+    """Wait until the journal has grown by some lines: a training is under way."""
+
+    def lines():
+        paths = list(runs.glob("searches/*/journal.log"))
+        return paths[0].read_bytes().count(b"\n") if paths else 0
+
+    start = lines()
+    while process.is_alive() and lines() < start + 6 + more:
+        time.sleep(0.0005)
+
+
+def test_a_line_that_a_kill_left_incomplete_is_dropped(tmp_path):
+    made = config(tmp_path, **BIAS_RUN)
+    search(made, BIAS_SPACE, trials=2)
+    with (path_of(tmp_path).parent / "journal.log").open("a") as file:
+        file.write('{"op_code":5,"worker')
+    whole = search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, trials=4)
+    assert outcomes(search(made, BIAS_SPACE, trials=4)) == outcomes(whole)
+
+
+def test_a_trial_told_in_part_is_completed(tmp_path):
+    """Killed between the two lines that a result takes: it is not trained again."""
+    made = config(tmp_path, **BIAS_RUN)
+    first = search(made, BIAS_SPACE, trials=2)
+    journal = path_of(tmp_path).parent / "journal.log"
+    lines = journal.read_text().splitlines(keepends=True)
+    assert '"state":' in lines[-1]
+    journal.write_text("".join(lines[:-1]))
+    path_of(tmp_path).unlink()
+    assert search(made, BIAS_SPACE, trials=2) == first
+
+
+def test_a_training_that_fails_is_a_failed_trial(tmp_path, caplog):
+    space = {"lambda_2": [20.0, 1e308]}  # beyond float64
+    run = {"model": {**MODEL, "finetune": {**STAGE, "epochs": 0}}}
+    record = search(config(tmp_path, **run), space, trials=6)
+    failed = [trial for trial in record.trials if trial.options["lambda_2"] == 1e308]
+    assert failed
+    assert {(trial.state, trial.valid_rmse) for trial in failed} == {("failed", None)}
+    assert "diverged" in caplog.text
+    assert record.best.options == {"lambda_2": 20.0}
+    assert ": validation RMSE – " in describe(failed[0])
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("space", "sentence"),
     [
-        (["model=bias", "search.item_damping={low: 500}"], "The search over 'item_damping' cannot"),
-        (["model=bias", "+search.damping=[1,2]"], "names an option that the model lacks: 'damp"),
-        (["model=bias", "trials=0"], "Option 'trials' cannot be 0"),
-        (["model=global_mean"], "search"),
+        ({"item_damping": {"low": 500, "high": 3}}, "The search over 'item_damping' cannot be"),
+        ({"item_damping": []}, "The search over 'item_damping' cannot be"),
+        ({"item_damping": 3}, "The search over 'item_damping' cannot be"),
+        ({"damping": [1, 2]}, "names an option that the model does not have: 'damping'"),
+        ({}, "conf/search/bias.yaml names no option to try"),
     ],
     ids=str,
 )
-def test_impossible_searches_end_in_one_sentence(tmp_path, options, sentence):
-    result = run("tune", *DATA, *options, "runs_dir=runs", cwd=tmp_path)
-    assert result.returncode == 1
-    assert sentence in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+def test_impossible_searches_are_errors(tmp_path, space, sentence):
+    with pytest.raises(GlocalkError) as error:
+        search(config(tmp_path, **BIAS_RUN), space, trials=1)
+    assert sentence in str(error.value)
+    assert not list(tmp_path.glob("searches/*"))
 
 
-def made(**changes):
-    trials = [
-        Trial(options={"rank": 8}, state="done", valid_rmse=0.95, epoch=3, seconds=1.04),
-        Trial(options={"rank": 16}, state="done", valid_rmse=0.94, epoch=5, seconds=2.0),
-        Trial(options={"rank": 32}, state="pruned", valid_rmse=0.93, epoch=1, seconds=0.5),
-        Trial(options={"rank": 64}, state="failed", valid_rmse=None, epoch=None, seconds=0.1),
-    ]
-    fields = {
-        "data": "ml_100k", "model": "bias_mf", "seed": 0, "config": {}, "space": {},
-        "identity": "i", "data_checksum": "d", "model_version": 1, "commit": "c", "dirty": False,
-        "versions": {}, "threads": 2, "trials": trials,
-    }  # fmt: skip
-    return Search(**{**fields, **changes})
-
-
-def test_the_table_has_a_line_for_each_trial():
-    lines = searches_csv([made()]).splitlines()
-    assert lines[1:] == [
-        "ml_100k,bias_mf,1,rank=8,done,0.950000,3,no,1.0",
-        "ml_100k,bias_mf,2,rank=16,done,0.940000,5,yes,2.0",
-        "ml_100k,bias_mf,3,rank=32,pruned,0.930000,1,no,0.5",
-        "ml_100k,bias_mf,4,rank=64,failed,,,no,0.1",
-    ]
-
-
-def test_a_search_of_a_committed_tree_is_promoted(tmp_path):
-    place = tmp_path / "runs" / "searches" / "ml_100k-bias_mf" / "search.json"
-    made().write(place)
-    promote_searches(tmp_path / "runs", tmp_path / "reports")
-    (search,) = read_searches(tmp_path / "reports" / "searches")
-    assert search == made()
-    made(dirty=True).write(place)
-    with pytest.raises(Exception, match="uncommitted tree"):
-        promote_searches(tmp_path / "runs", tmp_path / "reports")
-    place.write_text(json.dumps({"data": "ml_100k"}))
-    with pytest.raises(Exception, match="does not hold a whole search"):
-        promote_searches(tmp_path / "runs", tmp_path / "reports")
+def test_a_damaged_or_older_record_is_an_error(tmp_path):
+    made = config(tmp_path, **BIAS_RUN)
+    search(made, BIAS_SPACE, trials=1)
+    path = path_of(tmp_path)
+    path.write_text(json.dumps({"format": 1}))
+    with pytest.raises(GlocalkError, match="migrate it with `glocalk report migrate "):
+        search(made, BIAS_SPACE, trials=1)
+    path.write_text("{")
+    with pytest.raises(GlocalkError, match="is not a complete record of a search"):
+        search(made, BIAS_SPACE, trials=1)

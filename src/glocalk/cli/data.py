@@ -1,8 +1,7 @@
-"""`glocalk data status|fetch|verify [sets…]`: the files in the data folder."""
+"""`glocalk data status|fetch|verify [NAME…]`: the files in the data folder."""
 
 from __future__ import annotations
 
-import argparse
 import importlib.resources
 import logging
 import os
@@ -10,34 +9,80 @@ import pkgutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf
+from pydantic import Field
 
-from glocalk.config import did_you_mean
-from glocalk.data.fetch.download import fetch_missing
-from glocalk.data.fetch.files import FileSet
+from glocalk.cli.arguments import read_arguments, wants_help
+from glocalk.cli.help import Help, fields
+from glocalk.config import BaseConfig, did_you_mean
 from glocalk.errors import GlocalkError
 
+if TYPE_CHECKING:
+    from glocalk.data.fetch.files import FileSet
 
-def main(arguments: Sequence[str] | None = None) -> int:
+_VERBS = {
+    "status": "show what is there, whether it is whole, where it comes from, its license",
+    "fetch": "download what is missing",
+    "verify": "exit with 1 if a file is damaged, or if one of the named sets is missing",
+}
+
+_HELP = Help(
+    command="data",
+    does="show, fetch or verify the files of data sets. NAME is the config name of a data set, "
+    "as in data=NAME; without one, all are meant.",
+    usage=["data status|fetch|verify [NAME ...] [data_dir=FOLDER]"],
+    examples={
+        "data fetch ml_100k douban": "download two data sets",
+        "data status data_dir=/data": "a table of all files in another folder",
+    },
+    flags={},
+)
+
+
+class DataConfig(BaseConfig):
+    """Where the files lie."""
+
+    data_dir: Path = Field(
+        default_factory=lambda: Path(os.environ.get("GLOCALK_DATA_DIR", "data")),
+        description="folder with the files; default: $GLOCALK_DATA_DIR, or data",
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
     """Run the command line; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    if not arguments or wants_help(arguments):
+        print(_HELP.text(("Commands", _VERBS.items()), ("Options", fields(DataConfig))))
+        return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        chosen = _choose(options.sets)
-        if options.command == "status":
-            print(_status(chosen, options.data_dir))
-            return 0
-        problems = (
-            _fetch(chosen, options.data_dir)
-            if options.command == "fetch"
-            else _verify(chosen, options.data_dir, bool(options.sets))
-        )
+        problems = _run(*read_arguments("data", arguments))
     except GlocalkError as error:
         problems = [str(error)]
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
+
+
+def completions() -> list[str]:
+    """What the shell may complete an argument to."""
+    return [*_VERBS, *known_file_sets(), "data_dir="]
+
+
+def _run(words: Sequence[str], options: Mapping[str, str]) -> list[str]:
+    """Run the command that the first of `words` names; returns a sentence for each problem."""
+    data_dir = DataConfig.check(options, "").data_dir
+    verb, *names = words or ["status"]
+    if verb not in _VERBS:
+        raise GlocalkError(f"Unknown command 'data {verb}': {did_you_mean(verb, _VERBS)}")
+    chosen = _choose(names)
+    if verb == "status":
+        print(_status(chosen, data_dir))
+        return []
+    if verb == "fetch":
+        return _fetch(chosen, data_dir)
+    return _verify(chosen, data_dir, missing_too=bool(names))
 
 
 def known_file_sets() -> dict[str, tuple[FileSet, ...]]:
@@ -47,7 +92,7 @@ def known_file_sets() -> dict[str, tuple[FileSet, ...]]:
     for config in sorted(configs, key=lambda config: config.name):
         name, _, suffix = config.name.rpartition(".")
         if suffix == "yaml":
-            # The class alone, and not its options: they may be for a command line to give.
+            # The class alone: its options may have no value before a command line gives one.
             target = OmegaConf.select(OmegaConf.create(config.read_text()), "_target_")
             known[name] = pkgutil.resolve_name(target).file_sets()
     return known
@@ -86,7 +131,9 @@ def _state(file_set: FileSet, data_dir: Path, file: str) -> str:
 
 
 def _fetch(chosen: Mapping[str, tuple[FileSet, ...]], data_dir: Path) -> list[str]:
-    """Get what is missing; returns a sentence for each set that cannot be had, or is damaged."""
+    """Download what is missing; returns a sentence for each set still missing or damaged."""
+    from glocalk.data.fetch.download import fetch_missing
+
     wanted = [file_set for file_sets in chosen.values() for file_set in file_sets]
     gaps = fetch_missing(wanted, data_dir)
     problems = [str(gap) for gap in gaps.values()]
@@ -125,28 +172,3 @@ def _verify(
                 else:
                     print(f"'{path}' is not there.")
     return problems
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="glocalk data", description="The files in the data folder."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, does in {
-        "status": "show what is there, whether it is whole, where it comes from, its license",
-        "fetch": "get what is missing",
-        "verify": "exit with 1 where a file is damaged, or one of the sets named is missing",
-    }.items():
-        command = commands.add_parser(name, help=does, description=f"{does.capitalize()}.")
-        command.add_argument("sets", nargs="*", help="as in conf/data; all where none is named")
-        command.add_argument(
-            "--data-dir",
-            type=Path,
-            default=Path(os.environ.get("GLOCALK_DATA_DIR", "data")),
-            help="default: GLOCALK_DATA_DIR, or data",
-        )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,13 +3,101 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-_COMMANDS = ("train", "tune", "predict", "stats", "data", "reproduce", "report", "bench")
+COMMANDS = {
+    "train": "Train a completer on a data set and write the record of its test errors.",
+    "tune": "Search a completer's hyperparameters on held-out training ratings.",
+    "predict": "Predict ratings, or the best unseen items, with the model of a run.",
+    "stats": "Show what a data set looks like.",
+    "data": "Show, fetch or verify the files of data sets.",
+    "reproduce": "Train the rows of the paper's table and compare them with its figures.",
+    "report": "Make tables and figures from records; promote or migrate records.",
+    "bench": "Measure the speed and memory of evaluations and trainings.",
+}
+"""Each command with a sentence on what it does."""
+
+ON_HYDRA = ("train", "tune", "stats", "reproduce")
+"""Commands that compose a config with Hydra."""
+
+_SHELL_COMPLETION = ("-sc", "--shell-completion")
 
 
-def main() -> int:
-    """Run the command line; returns the exit code."""
-    command = sys.argv[1]
-    sys.argv = [f"glocalk {command}", *sys.argv[2:]]
-    return importlib.import_module(f"glocalk.cli.{command}").main() or 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line, by default that of the process; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            return _run(given)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def run_command(command: str, arguments: Sequence[str]) -> int:
+    """Run a subcommand; returns the exit code."""
+    folder = str(Path.cwd())
+    if folder not in sys.path and "" not in sys.path:
+        # So that `model._target_=mypackage.MyModel` finds a package in the working directory. At
+        # the end, so that nothing in there takes the place of another package.
+        sys.path.append(folder)
+    if command in ON_HYDRA:
+        completes = not set(_SHELL_COMPLETION).isdisjoint(arguments)
+        sys.argv = ["glocalk" if completes else f"glocalk {command}", *arguments]
+        importlib.import_module(f"glocalk.cli.{command}").main()
+        return 0
+    code: int = importlib.import_module(f"glocalk.cli.{command}").main(arguments)
+    return code
+
+
+def _run(given: Sequence[str]) -> int:
+    if not given or given[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if given[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"glocalk {version('glocalk')}")
+        return 0
+    if given[0] in _SHELL_COMPLETION:
+        from glocalk.cli.completion import complete
+
+        return complete(given)
+    command, *arguments = given
+    if command not in COMMANDS:
+        from glocalk.config import did_you_mean
+
+        print(f"Unknown command '{command}': {did_you_mean(command, COMMANDS)}", file=sys.stderr)
+        return 2
+    return run_command(command, arguments)
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:<{width}}  {says}" for name, says in COMMANDS.items())
+    return f"""\
+glocalk: matrix completion with GLocal-K and its baselines, compared on the paper's splits.
+
+Usage
+  glocalk COMMAND [name=value ...]
+  glocalk COMMAND --help
+
+Commands
+{listed}
+
+Flags
+  -h, --help  This text, or that of a command.
+  --version   The version of glocalk.
+
+Examples
+  glocalk train model=bias_mf data=ml_100k seed=0
+      One training under every protocol; its record and its model go to runs/.
+  glocalk reproduce data_sets=[ml_100k]
+      The paper's table for one data set, beside its published figures.
+
+Shell completion: eval "$(glocalk train -sc install=bash)\""""

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
-from glocalk.completers.registry import load
+from glocalk.cli.arguments import read_arguments, refuse_words, wants_help
+from glocalk.cli.help import Help, fields
 from glocalk.config import BaseConfig
 from glocalk.errors import GlocalkError
-from glocalk.inference.predictor import Unknown
-from glocalk.inference.tables import check_suffix, predict_file, read_users, write_table
 
-_USAGE = """\
-glocalk predict run=FOLDER out=FILE pairs=FILE [unknown=mean]
-glocalk predict run=FOLDER out=FILE top=N [users=FILE]
-
-  run=FOLDER     the run whose model predicts
-  out=FILE       where to, .csv or .parquet
-  pairs=FILE     a CSV file with the columns user and item; out has user, item and rating
-  unknown=mean   the mean of the training ratings where an id is unknown, instead of an error
-  top=N          the N unseen items with the highest predictions of every user; out has user,
-                 item, rank and rating
-  users=FILE     only for the users in the column user of a CSV file"""
+_HELP = Help(
+    command="predict",
+    does="predict with the model of a run: the ratings of given pairs, or the items with the "
+    "highest predictions among those that a user has not rated.",
+    usage=["predict run=FOLDER out=FILE pairs=FILE", "predict run=FOLDER out=FILE top=N"],
+    examples={
+        "predict run=runs/ml_100k-bias-1f0c-seed0 pairs=pairs.csv out=out.csv": "the rating of "
+        "every pair; out.csv has the columns user, item and rating",
+        "predict run=runs/ml_100k-bias-1f0c-seed0 top=10 out=top.parquet": "ten items for every "
+        "user; the columns are user, item, rank and rating",
+    },
+    flags={},
+)
 
 
 class PredictConfig(BaseConfig):
     """What to predict with, for whom, and where to."""
 
-    run: Path
-    out: Path
-    pairs: Path | None = None
-    top: int | None = Field(default=None, ge=1)
-    users: Path | None = None
-    unknown: Unknown = "refuse"
+    run: Path = Field(description="folder of the run whose model predicts, or a model file")
+    out: Path = Field(description="file to write, .csv or .parquet")
+    pairs: Path | None = Field(
+        default=None, description="CSV file with the columns user and item: rate these pairs"
+    )
+    top: int | None = Field(
+        default=None, ge=1, description="number of best unseen items of every user"
+    )
+    users: Path | None = Field(
+        default=None, description="with top: only for the users in this CSV file's column user"
+    )
+    unknown: Literal["refuse", "mean"] = Field(
+        default="refuse",
+        description="with pairs, for an unknown id: refuse, or mean of the training ratings",
+    )
+    module: str | None = Field(
+        default=None,
+        description="import this module first: needed for a completer outside glocalk, since a "
+        "model file may not choose what is executed",
+    )
 
     def check_choice(self) -> None:
         """Refuse options that do not go together."""
@@ -49,52 +66,58 @@ class PredictConfig(BaseConfig):
             raise GlocalkError("Option 'unknown=mean' goes with pairs=FILE, not with top=N.")
 
 
-def predict(settings: PredictConfig) -> int:
-    """Write the predictions that `settings` ask for; returns the number of rows.
+def predict(config: PredictConfig) -> int:
+    """Write the predictions that `config` asks for; returns the number of rows.
 
     Raises:
-        GlocalkError: what a user can mend.
+        GlocalkError: an error that the user can fix.
     """
-    settings.check_choice()
-    check_suffix(settings.out)
-    model = load(settings.run)
-    if settings.pairs is not None:
-        blocks = predict_file(model, settings.pairs, settings.unknown)
+    # They import torch, which the help text does without.
+    from glocalk.completers.registry import load
+    from glocalk.inference.tables import check_suffix, predict_file, read_users, write_table
+
+    config.check_choice()
+    check_suffix(config.out)
+    _import(config.module)
+    model = load(config.run)
+    if config.pairs is not None:
+        blocks = predict_file(model, config.pairs, config.unknown)
     else:
-        assert settings.top is not None
-        users = None if settings.users is None else read_users(settings.users)
-        blocks = model.top_blocks(users, settings.top)
-    return write_table(blocks, settings.out)
+        assert config.top is not None
+        users = None if config.users is None else read_users(config.users)
+        blocks = model.top_blocks(users, config.top)
+    return write_table(blocks, config.out)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the command line; returns the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    if not given or {"-h", "--help"} & set(given):
-        print(_USAGE)
+    if not arguments or wants_help(arguments):
+        print(_HELP.text(("Options", fields(PredictConfig))))
         return 0
     try:
-        settings = PredictConfig.check(_options(given), "")
-        rows = predict(settings)
+        words, options = read_arguments("predict", arguments)
+        refuse_words(words)
+        config = PredictConfig.check(options, "")
+        rows = predict(config)
     except GlocalkError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Made '{settings.out}': {rows:,} predictions.")
+    print(f"Made '{config.out}': {rows:,} predictions.")
     return 0
 
 
-def _options(arguments: Sequence[str]) -> dict[str, str]:
-    """The arguments by name."""
-    options: dict[str, str] = {}
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not (name and equals and value):
-            raise GlocalkError(f"'{argument}' cannot be read: write name=value.")
-        if name in options:
-            raise GlocalkError(f"Option '{name}' is given twice.")
-        options[name] = value
-    return options
+def completions() -> list[str]:
+    """What the shell may complete an argument to."""
+    return [f"{name}=" for name in PredictConfig.model_fields]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _import(module: str | None) -> None:
+    if module is None:
+        return
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise GlocalkError(
+            f"Option 'module' names '{module}', which cannot be imported ({reason})."
+        ) from error

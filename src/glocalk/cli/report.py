@@ -1,61 +1,122 @@
-"""`glocalk report`: write `reports/`, check it with --check, or `promote` records."""
+"""`glocalk report`: make `reports/`, check it, promote or migrate records."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pydantic import Field
+
+from glocalk.cli.arguments import read_arguments, refuse_words, wants_help
+from glocalk.cli.help import Help, fields
+from glocalk.config import BaseConfig, did_you_mean
 from glocalk.errors import GlocalkError
-from glocalk.report.promote import promote
-from glocalk.report.render import check, render
-from glocalk.report.searches import promote_searches
+
+_HELP = Help(
+    command="report",
+    does="make tables and figures from records. Without a command, those of the committed "
+    "records; the figures are written to `out`, and the tables of the README renewed.",
+    usage=["report [check|promote|local|migrate FOLDER] [name=value ...]"],
+    examples={
+        "report promote model=bias_mf data=ml_100k": "copy this machine's records of a model",
+        "report migrate runs": "bring old records in runs/ to the current schema",
+    },
+    flags={},
+)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+class ReportConfig(BaseConfig):
+    """Where records lie, where reports are written, and what is promoted."""
+
+    records: Path = Field(default=Path("reports/records"), description="the committed records")
+    out: Path = Field(default=Path("reports"), description="folder of the reports")
+    readme: Path = Field(default=Path("README.md"), description="file with the compact tables")
+    runs: Path = Field(default=Path("runs"), description="the runs of this machine")
+    model: str | None = Field(default=None, description="promote the records of this model only")
+    data: str | None = Field(default=None, description="promote the records of this data set only")
+    searches: bool = Field(
+        default=False, description="promote searches for hyperparameters instead of records of runs"
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
     """Run the command line; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    if wants_help(arguments):
+        commands = {name: says for name, (says, _) in _COMMANDS.items()}
+        print(_HELP.text(("Commands", commands.items()), ("Options", fields(ReportConfig))))
+        return 0
     try:
-        if options.command == "promote":
-            if options.searches:
-                lines = promote_searches(options.runs, options.out)
-            else:
-                lines = promote(options.runs, options.records, options.model, options.data)
-            print("\n".join(lines))
-        elif options.check:
-            check(options.records, options.out, options.readme)
-            print(f"'{options.out}' and '{options.readme}' are what the records give.")
-        else:
-            report = render(options.records, options.out, options.readme)
-            print(f"Made '{options.out}' and the tables in '{options.readme}': {report.summary}.")
+        words, options = read_arguments("report", arguments)
+        config = ReportConfig.check(options, "")
+        command, *rest = words or [""]
+        if command and command not in _COMMANDS:
+            known = did_you_mean(command, _COMMANDS)
+            raise GlocalkError(f"Unknown command 'report {command}': {known}")
+        lines = _COMMANDS[command][1](config, rest) if command else _render(config, rest)
     except GlocalkError as error:
         print(error, file=sys.stderr)
         return 1
+    print("\n".join(lines))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="glocalk report", description="Tables and figures from committed records."
-    )
-    parser.add_argument("--records", type=Path, default=Path("reports/records"))
-    parser.add_argument("--out", type=Path, default=Path("reports"))
-    parser.add_argument("--readme", type=Path, default=Path("README.md"))
-    parser.add_argument("--check", action="store_true", help="write nothing, compare with files")
-    promoting = parser.add_subparsers(dest="command").add_parser(
-        "promote", help="copy this machine's done records to the committed ones"
-    )
-    promoting.add_argument("--runs", type=Path, default=Path("runs"))
-    # No default of its own, which would override a --records before the command.
-    promoting.add_argument("--records", type=Path, default=argparse.SUPPRESS)
-    promoting.add_argument("--model", help="config name of a model to promote alone")
-    promoting.add_argument("--data", help="config name of a data set to promote alone")
-    promoting.add_argument(
-        "--searches", action="store_true", help="copy searches for settings, not records of runs"
-    )
-    return parser
+def completions() -> list[str]:
+    """What the shell may complete an argument to."""
+    return [*_COMMANDS, *(f"{name}=" for name in ReportConfig.model_fields)]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+# What makes figures is imported where it is used: it takes a second.
+
+
+def _render(config: ReportConfig, words: Sequence[str]) -> list[str]:
+    from glocalk.report.render import render
+
+    refuse_words(words)
+    report = render(config.records, config.out, config.readme)
+    return [f"Made '{config.out}' and the tables in '{config.readme}': {report.summary}."]
+
+
+def _check(config: ReportConfig, words: Sequence[str]) -> list[str]:
+    from glocalk.report.render import check
+
+    refuse_words(words)
+    check(config.records, config.out, config.readme)
+    return [f"'{config.out}' and '{config.readme}' are what the records give."]
+
+
+def _promote(config: ReportConfig, words: Sequence[str]) -> list[str]:
+    from glocalk.report.promote import promote
+    from glocalk.report.searches import promote_searches
+
+    refuse_words(words)
+    if config.searches:
+        return promote_searches(config.runs, config.out)
+    return promote(config.runs, config.records, config.model, config.data)
+
+
+def _local(config: ReportConfig, words: Sequence[str]) -> list[str]:
+    from glocalk.report.local import write_local_table
+
+    refuse_words(words)
+    if not config.runs.is_dir():
+        raise GlocalkError(f"There is no folder '{config.runs}': name one with runs=FOLDER.")
+    out = config.runs / "report"
+    write_local_table(config.runs, config.records, out, {})
+    return [(out / "table1.md").read_text().rstrip()]
+
+
+def _migrate(config: ReportConfig, words: Sequence[str]) -> list[str]:
+    from glocalk.records.migrate import migrate_folder
+
+    refuse_words(words[1:])
+    folder = Path(words[0]) if words else config.runs
+    return migrate_folder(folder) or [f"'{folder}' holds no record of an older schema."]
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[ReportConfig, Sequence[str]], list[str]]]] = {
+    "check": ("write nothing; exit with 1 if a report is not what the records give", _check),
+    "promote": ("copy this machine's done records to the committed ones", _promote),
+    "local": ("print this machine's table, which is written to runs/report/", _local),
+    "migrate": ("bring the records below FOLDER to the current schema, in place", _migrate),
+}

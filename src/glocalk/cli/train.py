@@ -10,25 +10,44 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from glocalk.cli.app import exit_with_sentence, run_app, run_settings
+from glocalk.cli.app import exit_with_sentence, run_app
+from glocalk.cli.config_help import run_sections
+from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.errors import GlocalkError
 from glocalk.records.run import PROTOCOLS, Record
+from glocalk.run.compose import CONFIGS, VERSION_BASE
+from glocalk.run.composed import run_config
 from glocalk.run.execute import execute
 
 _log = logging.getLogger(__name__)
 
+_HELP = Help(
+    command="train",
+    does="train a completer on a data set, take its test errors under every protocol, and write "
+    "the record and the model to a folder in runs_dir. A run that is already there is not "
+    "repeated; one that was stopped continues from its last checkpoint.",
+    usage=["train [name=value ...] [flags]"],
+    examples={
+        "train model=bias_mf data=ml_100k model.rank=40 seed=0": "one run with another rank",
+        "train -m model=bias,bias_mf data=ml_100k seed=0,1,2": "a sweep of six runs",
+        "train model._target_=mypackage.MyModel model.shrinkage=5 data=ml_100k": "a completer "
+        "of your own, from the working directory or an installed package",
+    },
+    flags=HYDRA_FLAGS,
+)
 
-@hydra.main(version_base="1.3", config_path="pkg://glocalk.conf", config_name="train")
+
+@hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="train")
 def _app(config: DictConfig) -> None:
     if HydraConfig.get().mode == RunMode.RUN:
         with exit_with_sentence():
-            record = execute(run_settings(config))
+            record = execute(run_config(config, HydraConfig.get()))
     else:
         try:
-            record = execute(run_settings(config))
+            record = execute(run_config(config, HydraConfig.get()))
         except GlocalkError as error:
             print(error, file=sys.stderr)
-            raise  # the sweep goes on; Hydra tells of its first failure at the end
+            raise  # the sweep continues; Hydra reports its first failure at the end
     _log.info("%s", _summary(record))
 
 
@@ -44,9 +63,5 @@ def _summary(record: Record) -> str:
 
 
 def main() -> None:
-    """Entry point."""
-    run_app(_app)
-
-
-if __name__ == "__main__":
-    main()
+    """Entry point; the arguments are in `sys.argv`."""
+    run_app(_app, "train", lambda config: _HELP.text(*run_sections(config)))

@@ -1,4 +1,4 @@
-"""`glocalk tune model=item_knn data=ml_100k`: search settings on held-out ratings."""
+"""`glocalk tune model=item_knn data=ml_100k`: search hyperparameters on held-out ratings."""
 
 from __future__ import annotations
 
@@ -10,42 +10,55 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from pydantic import Field
 
-from glocalk.cli.app import exit_with_sentence, plain, run_app, run_settings
+from glocalk.cli.app import exit_with_sentence, run_app
+from glocalk.cli.config_help import run_sections
+from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.config import BaseConfig
+from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
+from glocalk.run.composed import run_config
 from glocalk.run.search import describe, search
 
 _log = logging.getLogger(__name__)
+
+_HELP = Help(
+    command="tune",
+    does="search the hyperparameters of a completer on held-out training ratings; the test "
+    "ratings are not read. conf/search/<model>.yaml says what is tried. The trials are in "
+    "runs_dir/searches/; a search that was stopped continues after its last trial.",
+    usage=["tune [name=value ...] [flags]"],
+    examples={
+        "tune model=item_knn data=ml_100k trials=20": "20 trials",
+        "tune model=bias_mf data=ml_1m search.rank=[20,40,80]": "other ranks than those that "
+        "conf/search/bias_mf.yaml names; +search.NAME=[…] adds an option",
+    },
+    flags=HYDRA_FLAGS,
+)
 
 
 class TuneConfig(BaseConfig):
     """What a search has beyond the run that it varies."""
 
-    trials: int = Field(ge=1)
-    search: dict[str, Any]
+    trials: int = Field(ge=1, description="number of trials")
+    search: dict[str, Any] = Field(description="what is tried: lists, or ranges {low,high,log}")
 
 
-@hydra.main(version_base="1.3", config_path="pkg://glocalk.conf", config_name="tune")
+@hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="tune")
 def _app(config: DictConfig) -> None:
     with exit_with_sentence():
-        options = plain(config)
-        own = {name: options.pop(name) for name in TuneConfig.model_fields}
+        options = as_dict(config)
+        own = {name: options[name] for name in TuneConfig.model_fields}
         tuning = TuneConfig.check(own, "")
-        run = run_settings(config, without=TuneConfig.model_fields)
+        run = run_config(config, HydraConfig.get(), without=TuneConfig.model_fields)
         record = search(run, tuning.search, tuning.trials)
-        choices = HydraConfig.get().runtime.choices
         if record.best is not None:
             _log.info("Best: %s", describe(record.best))
             _log.info(
                 "For conf/settings/%s/%s.yaml, with settings_from: validation.",
-                choices["model"],
-                choices["data"],
+                run.model_name,
+                run.data_name,
             )
 
 
 def main() -> None:
-    """Entry point."""
-    run_app(_app)
-
-
-if __name__ == "__main__":
-    main()
+    """Entry point; the arguments are in `sys.argv`."""
+    run_app(_app, "tune", lambda config: _HELP.text(*run_sections(config, TuneConfig)))

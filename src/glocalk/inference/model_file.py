@@ -147,9 +147,10 @@ class ModelFile(BaseModel):
             raise GlocalkError(damaged(path))
         found = content.get("format", _FORMAT)
         if found != _FORMAT:
+            older = isinstance(found, int) and found < _FORMAT
+            fix = "train it again (force=true replaces a run)" if older else "use a newer glocalk"
             raise GlocalkError(
-                f"'{path}' is of format {found}, and this glocalk reads format {_FORMAT}: use the "
-                "glocalk that made it."
+                f"'{path}' is of format {found}, and this glocalk reads format {_FORMAT}: {fix}."
             )
         try:
             return cls.model_validate(content)

@@ -9,8 +9,8 @@ from typing import Any
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """SHA-256 of the config as canonical JSON."""
-    text = json.dumps(config, sort_keys=True, separators=(",", ":"), default=str)
+    """SHA-256 of the config as canonical JSON; equal configs have equal hashes."""
+    text = json.dumps(_canonical(config), sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -28,7 +28,7 @@ def search_identity(
     data_checksum: str,
     model_version: int,
 ) -> str:
-    """What tells one search from another."""
+    """The hash of everything that can change a search's trials."""
     return config_hash(
         {
             "config": config,
@@ -43,3 +43,12 @@ def search_identity(
 def without_target(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a config group without the path of its class."""
     return {name: value for name, value in options.items() if name != "_target_"}
+
+
+def _canonical(value: Any) -> Any:
+    """The value with one spelling of each number: a config may say 20 or 20.0."""
+    if isinstance(value, Mapping):
+        return {name: _canonical(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

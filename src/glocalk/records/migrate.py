@@ -1,26 +1,30 @@
-"""Brings records of an older schema to the current one. Idempotent; no error or time changes.
+"""Migrates records and searches of an older schema to the current one.
+
+Errors, epochs and times stay as they are.
 
 Schema 1 → 2:
 
-- `format` is now `schema_version`.
-- The trainings are called `selection` (with ratings held out) and `final`, not `training_1` and
-  `training_2`, wherever they are named.
-- Class paths (`_target_`) are no part of a config, and so not of its hash.
-- Options are spelled the American way and named by the project's vocabulary, see `_OPTIONS`.
+- `format` becomes `schema_version`.
+- The trainings `training_1` (with ratings held out) and `training_2` become `selection` and
+  `final`, wherever they are named.
+- Class paths (`_target_`) leave the config, and with it the hash.
+- Options follow American spelling and the project's vocabulary, see `_OPTIONS`.
+- Options that were added under schema 1 get the value that the code had before, see `_ADDED`.
+- The config hash is taken anew over the result, in which 20 and 20.0 are the same number.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash, run_key, search_identity, without_target
 from glocalk.records.run import Record
-from glocalk.records.schema import SCHEMA_VERSION
+from glocalk.records.schema import SCHEMA_VERSION, version_of
 from glocalk.records.search import Search
 
 # Old name of an option → new name.
@@ -32,11 +36,13 @@ _OPTIONS = {
     "factors": "rank",
     "training_1": "selection",
 }
+# Model → options that its older records lack.
+_ADDED: dict[str, dict[str, Any]] = {"igmc": {"aggregation": "sum"}}
 _TRAININGS = {"training_1": "selection", "training_2": "final", 1: "selection", 2: "final"}
 
 
 def migrate_record(old: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's record in the current schema.
+    """A run's record in the current schema; a current one is returned as it is.
 
     Args:
         old: the content of a record of any schema up to the current one.
@@ -79,8 +85,8 @@ def migrate_search(old: Mapping[str, Any]) -> dict[str, Any]:
 def migrate_folder(folder: Path) -> list[str]:
     """Migrate every record and search below `folder`, in place.
 
-    The folder of a run is renamed, because its name holds the hash of the config. Files that are
-    no records are left alone.
+    A second call changes nothing. The folder of a run is renamed, because its name holds the hash
+    of the config. Other files are left alone.
 
     Returns:
         A sentence for each file that was changed or could not be.
@@ -90,27 +96,28 @@ def migrate_folder(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         raise GlocalkError(f"There is no folder '{folder}' to migrate.")
-    said = []
+    said: list[str] = []
     for path in sorted(folder.glob("**/*.json")):
         content = _content(path)
-        if content is None or content.get("format") != 1:
+        if content is None or version_of(content) != 1:
             continue
-        is_search = "trials" in content
-        migrate: Callable[[Mapping[str, Any]], dict[str, Any]] = (
-            migrate_search if is_search else migrate_record
-        )
-        kind = Search if is_search else Record
         try:
-            record = kind.model_validate(migrate(content))
+            record = _migrated(content)
         except (KeyError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            said.append(f"Left alone: '{path}' is damaged ({reason}).")
+            kind_of_error = type(error).__name__
+            said.append(f"Left alone: '{path}' is not a complete record ({kind_of_error}).")
             continue
         record.write(path)
         said.append(f"Migrated: '{path}' to schema {SCHEMA_VERSION}.")
         if isinstance(record, Record) and path.name == "record.json":
             said += _rename_run(path.parent, record)
     return said
+
+
+def _migrated(content: Mapping[str, Any]) -> Record | Search:
+    if "trials" in content:
+        return Search.model_validate(migrate_search(content))
+    return Record.model_validate(migrate_record(content))
 
 
 def _rename_run(folder: Path, record: Record) -> list[str]:
@@ -120,8 +127,11 @@ def _rename_run(folder: Path, record: Record) -> list[str]:
     if renamed == folder:
         return []
     if renamed.exists():
-        return [f"Left alone: '{folder}', because '{renamed}' exists already."]
-    folder.rename(renamed)
+        return [f"Not renamed: '{folder}', because '{renamed}' exists already."]
+    try:
+        folder.rename(renamed)
+    except OSError as error:
+        raise GlocalkError(f"'{folder}' cannot be renamed: {error.strerror}.") from error
     return [f"Renamed: '{folder}' to '{renamed}'."]
 
 
@@ -134,10 +144,12 @@ def _content(path: Path) -> dict[str, Any] | None:
 
 
 def _config(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    new = {
         name: _renamed(without_target(value) if isinstance(value, Mapping) else value)
         for name, value in config.items()
     }
+    new["model"] = {**_ADDED.get(new["model"]["name"], {}), **new["model"]}
+    return {**new, "variant": _variant(config["variant"])}
 
 
 def _renamed(value: Any) -> Any:
@@ -156,12 +168,13 @@ def _dotted(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _variant(variant: str) -> str:
-    """A list of overrides, their options renamed and sorted again."""
-    overrides = [
-        re.sub(r"^[^=]*", lambda name: next(iter(_dotted({name[0]: None}))), override)
-        for override in variant.split(",")
-    ]
-    return ",".join(overrides)
+    """A sorted list of overrides, `default` where there are none; its options renamed."""
+    overrides = re.split(r",(?=[+~]*[\w.@]+=)", variant)  # a value may hold commas of its own
+    return ",".join(sorted(re.sub(r"[^=]*", _renamed_override, o, count=1) for o in overrides))
+
+
+def _renamed_override(name: re.Match[str]) -> str:
+    return next(iter(_dotted({name[0]: None})))
 
 
 def _training(key: str) -> str:

@@ -1,6 +1,6 @@
-"""The record: one JSON file per run, the only thing that tables and figures are made from.
+"""The record: one JSON file per run, the only input of tables and figures.
 
-`glocalk.run` writes records, `glocalk.report` reads them; neither knows the other.
+`glocalk.run` writes records and `glocalk.report` reads them; neither imports the other.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Curves(_Part):
 
 
 class ProtocolResult(_Part):
-    """Test errors that one protocol reports, and the epoch of the last stage it took each at.
+    """Test errors that one protocol reports, each with the epoch of the last stage it is taken at.
 
-    `training` says which training they come from: `selection`, with a part of the training
-    ratings held out, or `final`, on all of them. Epochs are None for a completer without epochs. `user_errors` is the
-    key, in `Record.user_errors`, of the per-user sums of squared errors behind `rmse`.
+    `training` is `selection`, with a part of the training ratings held out, or `final`, on all of
+    them. Epochs are None for a completer without epochs. `user_errors` is the key, in
+    `Record.user_errors`, of the per-user sums of squared errors behind `rmse`.
     """
 
     training: RunName
@@ -69,7 +69,7 @@ class Failure(_Part):
 
 
 class Record(_Part):
-    """Everything about one run; see the attributes' comments.
+    """Everything about one run; comments describe the attributes.
 
     Per-user sums allow confidence intervals and paired tests from records alone: the pooled RMSE
     is sqrt(sum(user_errors[key]) / sum(user_counts)).
@@ -89,32 +89,28 @@ class Record(_Part):
     settings_from: Literal["paper", "validation"]
     side_information: bool
     seed: int
-    deterministic: bool  # the seed changes nothing: one seed, no deviation
+    deterministic: bool  # the result does not depend on the seed
     budget: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of the official updates
 
     # What identifies it
-    config: dict[str, Any]  # resolved, all that can change the result
+    config: dict[str, Any]  # resolved: everything that can change the result, except the seed
     config_hash: str
     data_checksum: str
     model_version: int
     commit: str | None  # None outside a checkout
-    dirty: bool  # made from an uncommitted tree
+    dirty: bool  # made by uncommitted code
 
     # Where and at what cost
     versions: dict[str, str]
     threads: int
     device: str
-    parameters: (
-        int | None
-    )  # number of trained parameters; None where the run failed before it had a model
+    parameters: int | None  # number of trained parameters; None in a failed record
     seconds: dict[str, Seconds]  # `total`, `selection`, `final`, and parts: `final/evaluation`
     peak_rss_mb: float
 
-    # What came out; empty in a failed record
-    curves: dict[str, Curves] = {}  # keys: RunName
-    protocols: dict[
-        str, ProtocolResult
-    ] = {}  # keys: PROTOCOLS, `held_out` only with a selection run
+    # Results; empty in a failed record
+    curves: dict[str, Curves] = {}  # by RunName
+    protocols: dict[str, ProtocolResult] = {}  # by PROTOCOLS; `held_out` needs a selection run
     validated_epoch_from_seed: int | None = None  # where another seed's selection run chose it
     user_counts: list[int] = []  # [users] test ratings of each user
     user_errors: dict[str, list[float]] = {}  # [users] sums of squared test errors
@@ -128,7 +124,7 @@ class Record(_Part):
         """The record at `path`.
 
         Raises:
-            GlocalkError: no such file, or it does not hold a whole record.
+            GlocalkError: the file cannot be read or is incomplete.
         """
         try:
             text = path.read_text()
@@ -138,7 +134,7 @@ class Record(_Part):
             raise GlocalkError(f"The record '{path}' cannot be read: {error.strerror}.") from error
         except (ValidationError, UnicodeDecodeError) as error:
             raise GlocalkError(
-                f"'{path}' does not hold a whole record: remove it and run its training again."
+                f"'{path}' is not a complete record: remove it and run its training again."
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a search for settings tried, kept as one JSON file; the report renders it."""
+"""The record of a hyperparameter search: one JSON file, which the report renders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Trial(_Part):
 
     options: dict[str, Any]  # dotted names under `model`, and the values tried
     state: Literal["done", "pruned", "failed"]
-    valid_rmse: float | None  # the least over the epochs seen; None where it failed
+    valid_rmse: float | None  # least over the epochs of the last stage; None if it failed
     epoch: int | None  # of the last stage; None without epochs
     seconds: float
 
@@ -41,20 +41,20 @@ class Search(_Part):
     data: str
     model: str
     seed: int
-    config: dict[str, Any]  # resolved, what the options were laid over
-    space: dict[str, Any]  # dotted names, and what could be tried
+    config: dict[str, Any]  # resolved; each trial replaces the options that it tries
+    space: dict[str, Any]  # dotted names and the choices for each
     identity: str  # hash of the above, the data and the model's version
     data_checksum: str
     model_version: int
     commit: str | None  # None outside a checkout
-    dirty: bool  # made from an uncommitted tree
+    dirty: bool  # made by uncommitted code
     versions: dict[str, str]
     threads: int
-    trials: list[Trial]  # in the order of trying
+    trials: list[Trial]  # in order of time
 
     @property
     def best(self) -> Trial | None:
-        """The (earliest) whole trial of least validation error."""
+        """The completed trial with the least validation error; the earliest on ties."""
         done = [(t.valid_rmse, n) for n, t in enumerate(self.trials) if t.state == "done"]
         return self.trials[min(done)[1]] if done else None
 
@@ -67,7 +67,7 @@ class Search(_Part):
         """The record at `path`.
 
         Raises:
-            GlocalkError: it does not hold a whole record.
+            GlocalkError: the file cannot be read or is incomplete.
         """
         try:
             text = path.read_text()
@@ -77,5 +77,5 @@ class Search(_Part):
             raise GlocalkError(f"The search '{path}' cannot be read: {error.strerror}.") from error
         except (ValidationError, UnicodeDecodeError) as error:
             raise GlocalkError(
-                f"'{path}' does not hold a whole search: remove it and search again."
+                f"'{path}' is not a complete record of a search: remove it and search again."
             ) from error

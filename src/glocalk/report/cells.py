@@ -1,4 +1,4 @@
-"""The cells of Table 1, model × data set: the published figure and our runs."""
+"""The cells of Table 1, model × data set: published figure and our runs."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Cell:
     Attributes:
         model: config name of the model.
         title: its name in tables.
-        side_information: whether it sees more than ratings.
+        side_information: whether it uses more than ratings.
         data: config name of the data set.
-        published: figure in the paper's table, if it has this cell.
+        published: the figure in the paper's table, if it has one.
         in_paper: whether the paper's table has the model.
         runs: our runs, in order of seed; empty where there are none.
     """
@@ -62,7 +62,7 @@ class Cell:
 
     @property
     def deterministic(self) -> bool:
-        """Whether the seed changes nothing."""
+        """Whether the result does not depend on the seed."""
         return any(run.deterministic for run in self.runs)
 
     def mean(self, protocol: str) -> float | None:
@@ -111,7 +111,7 @@ def table1_cells(
     paper's order and any others after them.
 
     Args:
-        records: all records; those of other experiments and of variants are passed over.
+        records: all records; those of other experiments and of variants are ignored.
         published: the paper's figures.
         also: cells (model, data) to list even if they have neither.
     """

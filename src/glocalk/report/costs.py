@@ -1,4 +1,4 @@
-"""What the runs of Table 1 cost: the time of a training and the peak of memory."""
+"""What the runs of Table 1 cost: time of a training and peak memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning curves of GLocal-K: errors against the epoch, with what each protocol chose."""
+"""Learning curves of GLocal-K: errors against the epoch, with the choice of each protocol."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Errors: TypeAlias = NDArray[np.float64]
 
 MODEL = "glocal_k"
 
-# Okabe & Ito's palette, told apart with color-blind eyes too; markers differ in shape as well.
+# Okabe & Ito's palette for color-blind readers; markers differ in shape as well.
 _TEST, _VALID, _PUBLISHED = "#0072B2", "#E69F00", "#000000"
 _MARKS = {  # the first is larger, to be seen where validation chooses the same epoch
     "best_test": ("v", 9, "#D55E00"),
@@ -37,7 +37,7 @@ def curves_svg(cell: Cell) -> str:
 
 
 def has_curves(cell: Cell) -> bool:
-    """Whether there is something to draw."""
+    """Whether a run has more than one epoch."""
     return any(_epochs(run) > 1 for run in cell.runs)
 
 

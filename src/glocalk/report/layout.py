@@ -1,4 +1,4 @@
-"""How numbers and tables are written: the same text for the same values, on every machine."""
+"""Formats numbers and tables: the same text for the same values, on every machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records as tables need them: whole, each run once, and no stale one among the seeds of a cell."""
+"""Loads records for tables: complete ones, each run once, no stale seed within a cell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from glocalk.report.cells import is_default
 
 CellKey: TypeAlias = tuple[str, str, float, str, str]
 
-# What the seeds of one cell share; where they do not, they measure different things.
+# What the seeds of one cell share; if they do not, they measure different things.
 _SHARED = ("split", "model_version", "config_hash", "data_checksum")
 
 
@@ -33,14 +33,14 @@ class Committed:
 
 @dataclass(frozen=True)
 class Local:
-    """The records of this machine that count.
+    """The records of this machine that enter its table.
 
     Attributes:
-        done: the newest record of each run, in order of path; a seed that was last run under
-            older settings than another seed of its cell is left out.
+        done: the newest record of each run, in order of path, without the outdated ones.
         failed: runs whose newest record is a failed one.
-        outdated: done records that older settings leave out.
-        unreadable: a sentence for each file that holds no whole record.
+        outdated: done records of seeds that were last run with an older config, data or model
+            version than another seed of their cell.
+        unreadable: a sentence for each file that is not a complete record.
     """
 
     done: list[Record]
@@ -64,8 +64,8 @@ def load_committed(folder: Path) -> Committed:
     """The records below `folder`, checked to fit together.
 
     Raises:
-        GlocalkError: a record is not whole, a run has two, or the seeds of one cell differ in
-            split, model version, config or data.
+        GlocalkError: a record is incomplete, a run has two records, or the seeds of one cell
+            differ in split, model version, config or data.
     """
     done: dict[Path, Record] = {}
     failed = 0
@@ -110,7 +110,8 @@ def load_local(runs: Path) -> Local:
 
 def _read(path: Path) -> Record:
     record = Record.read(path)
-    # A seed that takes another's epoch has no `held_out`; a run beside Table 1 may choose none.
+    # A seed that takes another's epoch has no `held_out`; a run outside Table 1 may have no epoch
+    # chosen at all.
     optional = {"held_out"} if is_default(record) else {"held_out", "validated"}
     needed = set(PROTOCOLS) - optional
     if record.status == "done" and not (
@@ -134,7 +135,7 @@ def _refuse_twice(records: Mapping[Path, Record]) -> None:
         if first != path:
             raise GlocalkError(
                 f"'{first}' and '{path}' are records of one run ({name_of(record)}): remove one, "
-                "or tables would count it twice."
+                "because tables would count the run twice."
             )
 
 

@@ -1,4 +1,4 @@
-"""The table of this machine: its figures beside the committed and the published ones."""
+"""The table of this machine: its figures beside the committed and published ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Comparison:
 
     @property
     def differences(self) -> tuple[float | None, float | None]:
-        """Here less committed, here less published."""
+        """Here − committed, here − published."""
         here, *others = self.figures
         minus_committed, minus_published = (
             None if here is None or other is None else here - other for other in others
@@ -49,7 +49,7 @@ class _Comparison:
 
 
 def write_local_table(runs: Path, committed: Path, out: Path, gaps: Mapping[str, str]) -> None:
-    """Write `table1.csv` and `table1.md`: what this machine got, and how far it is from the rest.
+    """Write `table1.csv` and `table1.md`: this machine's figures and their differences.
 
     Args:
         runs: the runs folder, with this machine's records.
@@ -69,7 +69,7 @@ def write_local_table(runs: Path, committed: Path, out: Path, gaps: Mapping[str,
 def _compare(
     here: Sequence[Record], committed: Sequence[Record], gaps: Iterable[str]
 ) -> list[_Comparison]:
-    """Every cell with records here, and those that would have some were there data."""
+    """Every cell with records here, and those that lack only their data."""
     mine, theirs = default_runs(here), default_runs(committed)
     keys = {(record.model, record.data) for record in mine}
     for data in gaps:
@@ -141,7 +141,7 @@ def _notes(local: Local, gaps: Mapping[str, str]) -> list[str]:
         *(f"`{protocol}`: {PROTOCOL_NOTES[protocol]}" for protocol in _SHOWN),
         *(f"{data_title(data)}, {NO_DATA}: {reason}" for data, reason in gaps.items()),
         *(f"Failed: {name_of(record)}: {_message(record)}" for record in local.failed),
-        *(f"Left out, run under older settings: {name_of(record)}." for record in local.outdated),
+        *(f"Left out, run with an older config: {name_of(record)}." for record in local.outdated),
         *(f"Left out: {sentence}" for sentence in local.unreadable),
     ]
 

@@ -15,22 +15,22 @@ SYNTHETIC = "synthetic"
 def promote(
     runs: Path, records_dir: Path, model: str | None = None, data: str | None = None
 ) -> list[str]:
-    """Copy done records from `runs` to `records_dir`, once all of them are seen to be fit.
+    """Copy done records from `runs` to `records_dir`, after checking all of them.
 
-    Synthetic data is left out unless `data` asks for it: reports show real data.
+    Synthetic data is left out unless `data` asks for it, because reports show real data.
 
     Args:
         runs: the runs folder.
         records_dir: the committed records' folder.
-        model: config name of a model to promote alone.
-        data: config name of a data set to promote alone.
+        model: config name of the only model to promote.
+        data: config name of the only data set to promote.
 
     Returns:
         A sentence for each record copied or left out.
 
     Raises:
-        GlocalkError: nothing to promote, a damaged record, one made from an uncommitted tree, or
-            two for one place.
+        GlocalkError: nothing to promote, a damaged record, a record made by uncommitted code, or
+            two records for one place.
     """
 
     def selected(record: Record) -> bool:
@@ -45,7 +45,7 @@ def promote(
             said.append(f"Left out: {name_of(record)}: not real data (data={SYNTHETIC}).")
         else:
             chosen.append(record)
-    for reason, others in (("failed", local.failed), ("older settings", local.outdated)):
+    for reason, others in (("failed", local.failed), ("an older config", local.outdated)):
         said += [f"Left out: {name_of(record)}: {reason}." for record in filter(selected, others)]
     if not chosen:
         raise GlocalkError(" ".join([f"'{runs}' holds no record to promote.", *said]))
@@ -53,8 +53,8 @@ def promote(
     for record in chosen:
         if record.dirty or record.commit is None:
             raise GlocalkError(
-                f"The record of {name_of(record)} was made from an uncommitted tree: commit, and "
-                "run it again; nothing was promoted."
+                f"The record of {name_of(record)} was made by uncommitted code: commit it and run "
+                "again; nothing was promoted."
             )
         place = records_dir / place_of(record)
         if place in places:

@@ -14,10 +14,10 @@ class Published:
     Attributes:
         model: config name of the model.
         title: its name in the paper.
-        side_information: whether it sees more than ratings.
+        side_information: whether it uses more than ratings.
         data: config name of the data set.
         rmse: test RMSE, of three decimals.
-        note: what a reader should know about the figure; mostly empty.
+        note: what a reader should know about the figure, or empty.
     """
 
     model: str

@@ -1,7 +1,8 @@
-"""Everything in `reports/`, made from the committed records and the benchmark."""
+"""Everything in `reports/`, made from the committed records, searches and benchmark."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,25 +12,26 @@ from glocalk.records.benchmark import Bench
 from glocalk.report.bench import bench_texts
 from glocalk.report.cells import table1_cells
 from glocalk.report.costs import costs_markdown
+from glocalk.report.embed import Embedded, with_embedded
 from glocalk.report.figures import MODEL, curves_svg, has_curves
 from glocalk.report.load import load_committed
 from glocalk.report.published import read_published
-from glocalk.report.readme import with_tables
 from glocalk.report.results import results_csv
 from glocalk.report.searches import read_searches, searches_csv
+from glocalk.report.summary import summary_markdown
 from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
 from glocalk.report.variants import variants_markdown
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the records give.
+    """The report that the records give.
 
     Attributes:
-        texts: of each file, by its path.
-        superfluous: figures that are there and that no record gives any more.
-        records: number of records that went in.
-        failed: number of failed records, left out.
+        texts: text of each file, by its path.
+        superfluous: existing figures that no record gives any more.
+        records: number of records used.
+        failed: number of failed records, which are left out.
     """
 
     texts: dict[Path, str]
@@ -39,7 +41,7 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """What went in and what did not."""
+        """Numbers of records used and left out."""
         left_out = f", {_count(self.failed, 'failed record')} left out" if self.failed else ""
         return f"{_count(self.records, 'record')}{left_out}"
 
@@ -47,19 +49,31 @@ class Report:
 def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     """All texts of the report; nothing is written.
 
+    Args:
+        records_dir: folder of the committed records.
+        out_dir: folder of the report.
+        readme: the README, with a place for the table; `docs/costs.md` beside it, if it exists,
+            has one for the costs.
+
     Raises:
-        GlocalkError: records that do not fit together, or a README without its markers.
+        GlocalkError: records that do not fit together, or a document without its marks.
     """
     committed = load_committed(records_dir)
     published = read_published()
     cells = table1_cells(committed.done, published)
-    tables = {"table1": table1_markdown(cells), "costs": costs_markdown(cells)}
+    costs = costs_markdown(cells)
+    link = Path(os.path.relpath(out_dir, readme.parent), "table1.md").as_posix()
+    embedded = [Embedded(readme, "table1", summary_markdown(cells, link))]
+    costs_page = readme.parent / "docs" / "costs.md"
+    if costs_page.exists():
+        embedded.append(Embedded(costs_page, "costs", costs))
     texts = {
         out_dir / "results.csv": results_csv(committed.done),
         out_dir / "table1.csv": table1_csv(cells),
-        **{out_dir / f"{name}.md": table for name, table in tables.items()},
+        out_dir / "table1.md": table1_markdown(cells),
         out_dir / "table1.tex": table1_tex(cells),
-        readme: with_tables(readme, tables),
+        out_dir / "costs.md": costs,
+        **with_embedded(embedded),
     }
     for cell in cells:
         if cell.model == MODEL and has_curves(cell):
@@ -76,7 +90,7 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
 
 
 def render(records_dir: Path, out_dir: Path, readme: Path) -> Report:
-    """Write the report, and remove figures that no longer belong to it."""
+    """Write the report, and remove superfluous figures."""
     report = make_report(records_dir, out_dir, readme)
     for path, text in report.texts.items():
         write_atomically(path, text)
@@ -86,10 +100,10 @@ def render(records_dir: Path, out_dir: Path, readme: Path) -> Report:
 
 
 def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
-    """Compare the files that are there with what the records give, byte for byte.
+    """Compare the existing files with what the records give, byte for byte.
 
     Raises:
-        GlocalkError: some differ, named in the sentence.
+        GlocalkError: files differ; the message names them.
     """
     report = make_report(records_dir, out_dir, readme)
     different = [

@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def results_csv(records: Iterable[Record]) -> str:
-    """The done records, ordered by what was run."""
+    """The done records, sorted by what was run."""
     ordered = sorted(
         records,
         key=lambda r: (r.experiment, r.data, r.split, r.train_share, r.model, r.variant, r.seed),

@@ -18,7 +18,7 @@ def read_searches(folder: Path) -> list[Search]:
 
 
 def searches_csv(searches: Sequence[Search]) -> str:
-    """A line for each trial, in the order of trying."""
+    """A line for each trial, in order of time."""
     rows = [
         [
             search.data,
@@ -38,17 +38,17 @@ def searches_csv(searches: Sequence[Search]) -> str:
 
 
 def promote_searches(runs: Path, out_dir: Path) -> list[str]:
-    """Copy this machine's searches to the committed ones; those of an uncommitted tree stay.
+    """Copy this machine's searches to the committed ones.
 
     Raises:
-        GlocalkError: a damaged search.
+        GlocalkError: a damaged search, or one made by uncommitted code.
     """
     said = []
     for path in sorted((runs / "searches").glob("*/search.json")):
         search = Search.read(path)
         if search.dirty or search.commit is None:
             raise GlocalkError(
-                f"The search '{path}' was made from an uncommitted tree: commit, and search again "
+                f"The search '{path}' was made by uncommitted code: commit it and search again "
                 "with force=true."
             )
         place = out_dir / "searches" / search.data / f"{search.model}.json"

@@ -1,4 +1,4 @@
-"""One look for all figures, and the same text for the same figure."""
+"""One style for all figures, and the same text for the same figure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-# Nothing of a user's matplotlibrc; text as outlines, which look the same everywhere.
+# Independent of the user's matplotlibrc; text as outlines, which look the same everywhere.
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "glocalk",
     "svg.fonttype": "path",
@@ -27,7 +27,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def svg_text(draw: Callable[[], Figure]) -> str:
-    """The figure that `draw` makes in our style, as svg text."""
+    """The figure that `draw` makes in this style, as svg text."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)

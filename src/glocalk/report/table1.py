@@ -1,4 +1,4 @@
-"""Table 1 of the paper beside our runs, as csv, Markdown and LaTeX."""
+"""Table 1 of the paper beside our runs under every protocol, as csv, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ COLUMNS = (
 )
 
 PROTOCOL_NOTES = {
-    "best_test": "the least test error over the epochs. It selects on the test set, as the "
-    "official code behind GLocal-K's published figures does.",
-    "validated": "the test error at the epoch that 5 % of the training ratings, held out in a "
-    "training of their own, choose. The test set chooses nothing.",
-    "last": "the test error after the last epoch.",
-    "held_out": "the test error of the training without the held-out 5 %, at the same epoch as "
-    "`validated` (in `table1.csv`).",
+    "best_test": "the least test error over the epochs. It selects on the test set, as does the "
+    "official code behind GLocal-K's published figures.",
+    "validated": "the test error of the final run, on all training ratings, at the epoch with the "
+    "least error of the selection run on the 5 % held out from it. The test set selects nothing.",
+    "last": "the test error of the final run after its last epoch.",
+    "held_out": "the test error of the selection run itself, at the same epoch as `validated` (in "
+    "`table1.csv`).",
     "official": "the rule by which the model's own code picks the figure it reports (in "
     "`table1.csv`).",
 }
@@ -65,7 +65,7 @@ def table1_csv(cells: Sequence[Cell]) -> str:
 
 
 def table1_markdown(cells: Sequence[Cell]) -> str:
-    """A row per model, a group of columns per data set, notes under the table."""
+    """A row per model, a group of columns per data set, and notes below the table."""
     header = ["Model", "Side inf."]
     for title in DATA_SETS.values():
         header += [f"{title}<br>published", *(f"{title}<br>`{name}`" for name in _SHOWN)]
@@ -80,7 +80,7 @@ def table1_markdown(cells: Sequence[Cell]) -> str:
 
 
 def table1_tex(cells: Sequence[Cell]) -> str:
-    """A table environment with booktabs' rules, laid out as the Markdown is."""
+    """A table environment with the rules of booktabs, laid out like the Markdown."""
     width = 1 + len(_SHOWN)
     titles = [rf"\multicolumn{{{width}}}{{c}}{{{tex(title)}}}" for title in DATA_SETS.values()]
     starts = [3 + width * position for position in range(len(DATA_SETS))]
@@ -118,18 +118,20 @@ def table1_tex(cells: Sequence[Cell]) -> str:
 
 
 def _groups(cells: Sequence[Cell]) -> list[tuple[str, list[list[str]]]]:
-    """Label and rows of each group: models that the paper leaves out, then the paper's."""
+    """Label and rows of each group."""
     return [
-        (
-            "Table 1 of the paper" if in_paper else "Not in the paper's table",
-            [_row(list(row)) for _, row in groupby(group, key=lambda cell: cell.model)],
-        )
-        for in_paper, group in groupby(cells, key=lambda cell: cell.in_paper)
+        (label, [_row(list(row)) for _, row in groupby(group, key=lambda cell: cell.model)])
+        for label, group in groupby(cells, key=group_label)
     ]
 
 
+def group_label(cell: Cell) -> str:
+    """Heading of the rows that a cell is in: models outside the paper come first."""
+    return "Table 1 of the paper" if cell.in_paper else "Not in the paper's table"
+
+
 def _row(cells: Sequence[Cell]) -> list[str]:
-    """A model's row: its cells, of which data sets outside the paper are not shown."""
+    """A model's row; data sets outside the paper are not shown."""
     by_data = {cell.data: cell for cell in cells}
     row = [cells[0].title, "yes" if cells[0].side_information else ""]
     for data in DATA_SETS:
@@ -158,13 +160,13 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
         *_without_epochs(made),
         *_seeds(made),
         *_borrowed_epochs(made),
-        *_searched_settings(made),
-        *_budgets(made),
+        *_searched_hyperparameters(made),
+        *budget_notes(made),
     ]
 
 
 def _remarks(cells: Sequence[Cell]) -> list[str]:
-    """What there is to say about published figures, equal remarks on a model together."""
+    """The notes on published figures; equal notes on a model are joined."""
     data_sets: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
         if cell.published and cell.published.note:
@@ -180,7 +182,7 @@ def _without_epochs(cells: Sequence[Cell]) -> list[str]:
     made = [
         cell for cell in cells if all(run.protocols["last"].rmse_epoch is None for run in cell.runs)
     ]
-    return [f"No epoch to choose, one figure by every protocol: {_names(made)}."] * bool(made)
+    return [f"Without epochs, so that all protocols agree: {_names(made)}."] * bool(made)
 
 
 def _seeds(cells: Sequence[Cell]) -> list[str]:
@@ -208,33 +210,34 @@ def _borrowed_epochs(cells: Sequence[Cell]) -> list[str]:
     return [f"{borrowing}: {_names(where)}." for borrowing, where in made.items()]
 
 
-def _searched_settings(cells: Sequence[Cell]) -> list[str]:
+def _searched_hyperparameters(cells: Sequence[Cell]) -> list[str]:
     made = [cell for cell in cells if any(run.settings_from == "validation" for run in cell.runs)]
     return [
-        "Hyper-parameters set by a search on held-out training ratings, not as published: "
+        "Hyperparameters chosen by a search on held-out training ratings, not published ones: "
         f"{_names(made)}."
     ] * bool(made)
 
 
-def _budgets(cells: Sequence[Cell]) -> list[str]:
+def budget_notes(cells: Sequence[Cell]) -> list[str]:
+    """A note for each budget below the official number of updates."""
     made: dict[str, list[Cell]] = {}
-    for cell in cells:
+    for cell in (cell for cell in cells if cell.data in DATA_SETS):
         for budget in sorted({run.budget for run in cell.runs} - {1.0}):
             made.setdefault(f"{100 * budget:.0f} %", []).append(cell)
     return [
-        f"Trained under a budget, {budget} of the official updates: {_names(where)}."
+        f"Trained on a budget, {budget} of the official updates: {_names(where)}."
         for budget, where in made.items()
     ]
 
 
 def _names(cells: Sequence[Cell]) -> str:
-    """The cells in a note, models on the same data sets together."""
+    """The cells in words; models with the same data sets are joined."""
     data_sets: dict[str, list[str]] = {}
     for cell in cells:
         data_sets.setdefault(cell.title, []).append(data_title(cell.data))
     titles: dict[str, list[str]] = {}
     for title, names in data_sets.items():
-        where = "all sets" if names == list(DATA_SETS.values()) else enumeration(names)
+        where = "all data sets" if names == list(DATA_SETS.values()) else enumeration(names)
         titles.setdefault(where, []).append(title)
     return "; ".join(f"{enumeration(models)} on {where}" for where, models in titles.items())
 

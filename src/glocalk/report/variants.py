@@ -1,4 +1,4 @@
-"""Runs with other options than Table 1's, each beside the run whose options they change."""
+"""Runs with other options than those of Table 1, each beside the run that they vary."""
 
 from __future__ import annotations
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from glocalk.config import BaseConfig
+from glocalk.completers.registry import completer_class
+from glocalk.config import BaseConfig, find_class
+from glocalk.data.sources import Source
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import without_target
 from glocalk.training.trainer_options import check_trainer_options
@@ -16,33 +19,47 @@ from glocalk.training.trainer_options import check_trainer_options
 class ProtocolConfig(BaseConfig):
     """How test errors are taken."""
 
-    valid_share: float = Field(gt=0, lt=1)
-    clip: bool
-    selection: Literal["each_seed", "lowest_seed", "never"]
-    lowest_seed: int = Field(ge=0)
+    valid_share: float = Field(
+        gt=0, lt=1, description="share of the training ratings held out in the selection run"
+    )
+    clip: bool = Field(description="clip predictions to the rating scale before they are judged")
+    selection: Literal["each_seed", "lowest_seed", "never"] = Field(
+        description="which seeds make a selection run: each_seed; lowest_seed, whose epoch the "
+        "other seeds use; never, without `validated` and `held_out`"
+    )
+    lowest_seed: int = Field(ge=0, description="the seed of selection=lowest_seed")
 
 
 class RunConfig(BaseConfig):
     """Everything that the composed config of one run holds."""
 
-    experiment: str = Field(min_length=1)
-    variant: str = Field(min_length=1)
-    settings_from: Literal["paper", "validation"]
+    experiment: str = Field(min_length=1, description="label: the table that the run belongs to")
+    variant: str = Field(
+        min_length=1, description="label of a change; null: the list of overrides, or default"
+    )
+    settings_from: Literal["paper", "validation"] = Field(
+        description="label: where the hyperparameters come from, paper or validation"
+    )
     data_name: str
     model_name: str
-    seed: int = Field(ge=0)
-    train_share: float = Field(gt=0, le=1)
+    seed: int = Field(ge=0, description="seed of every random choice")
+    train_share: float = Field(gt=0, le=1, description="share of the training ratings kept")
     data: dict[str, Any]
     model: dict[str, Any]
-    trainer: dict[str, Any]
+    trainer: dict[str, Any] = Field(
+        description="threads (null: one per core) and the options of lightning.Trainer; add "
+        "others as in +trainer.max_epochs=3"
+    )
     logger: dict[str, Any]
     protocol: ProtocolConfig
-    data_dir: Path
-    runs_dir: Path
-    force: bool
-    checkpoint_seconds: float = Field(ge=0)
-    save_model: bool
-    progress: bool
+    data_dir: Path = Field(description="folder with the files of data sets")
+    runs_dir: Path = Field(description="folder of the runs")
+    force: bool = Field(description="train again what runs_dir already holds")
+    checkpoint_seconds: float = Field(
+        ge=0, description="least time between two checkpoints; 0: one after each epoch"
+    )
+    save_model: bool = Field(description="keep the fitted model, for glocalk predict")
+    progress: bool = Field(description="show a progress bar in a terminal")
 
     @property
     def threads(self) -> int | None:
@@ -65,15 +82,31 @@ class RunConfig(BaseConfig):
     def identity(self) -> dict[str, Any]:
         """Everything that can change the result, except the seed; `config_hash` is taken over it.
 
-        Names and values only: no class path, so that code may move.
+        Names and values only: no class path, so that code may move. Every option of the model and
+        of the data is in it, also those that a config leaves at their defaults.
         """
         return {
             "experiment": self.experiment,
             "variant": self.variant,
             "settings_from": self.settings_from,
             "train_share": self.train_share,
-            "data": {"name": self.data_name, **without_target(self.data)},
-            "model": {"name": self.model_name, **without_target(self.model)},
+            "data": {"name": self.data_name, **self.data_options},
+            "model": {"name": self.model_name, **self.model_options},
             "trainer": self.trainer_options,
             "protocol": self.protocol.model_dump(),
         }
+
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """Every option of the completer, checked."""
+        return _options(completer_class(self.model), self.model, "model")
+
+    @property
+    def data_options(self) -> dict[str, Any]:
+        """Every option of the data source, checked."""
+        return _options(find_class(self.data.get("_target_"), "data", Source), self.data, "data")
+
+
+def _options(cls: Any, options: Mapping[str, Any], where: str) -> dict[str, Any]:
+    checked: BaseConfig = cls.Config.check(without_target(options), where)
+    return checked.model_dump(mode="json")

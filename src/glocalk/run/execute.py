@@ -1,4 +1,4 @@
-"""One run: its trainings, judged under the protocols, and one record."""
+"""Executes a run: its trainings, their results under the protocols, and the record."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _log = logging.getLogger(__name__)
 
 
 def execute(config: RunConfig) -> Record:
-    """Train as `config` says and write the record, or return the one that is there.
+    """Train as `config` says and write the record, or return the existing one.
 
-    A run that was killed continues from its last checkpoint. Where another process is working on
-    the same run, this one waits for it and takes its record.
+    A run that was killed continues from its last checkpoint. If another process is already
+    executing the same run, this one waits and returns its record.
 
     Raises:
         GlocalkError: an error that the user can fix. A failed record holds it too, as it does any
@@ -45,7 +45,7 @@ def execute(config: RunConfig) -> Record:
     with run.folder.lock():
         held = run.folder.held_record()
         if held is not None and not config.force:
-            _log.info("%s is in '%s' already.", run.folder.title, run.folder.path)
+            _log.info("%s is already in '%s'.", run.folder.title, run.folder.path)
             return held
         if config.force:
             run.folder.clear()
@@ -145,14 +145,10 @@ class _Run:
             self.split.checksum if self.split else None,
             self.completer.model_version,
         )
-        return RunFolder(
-            runs_dir=config.runs_dir,
-            name=f"{config.data_name}-{config.model_name}-{key}-seed{seed}",
-            title=f"{config.data_name} {config.model_name} seed {seed}",
-        )
+        return RunFolder(config.runs_dir, config.data_name, config.model_name, key, seed)
 
     def train(self) -> Record:
-        """Make the trainings and take the results."""
+        """Make the trainings and compute the results."""
         assert self.split is not None
         quieten_lightning()
         provenance.reset_peak_memory()
@@ -181,7 +177,7 @@ class _Run:
         return done_record(self.config, self.completer, self.split, self.commit, outcome)
 
     def write_failure(self, error: Exception) -> None:
-        """Write the failed record; checkpoints stay, and the next start continues from them."""
+        """Write the failed record. Checkpoints stay, so that the next start continues from them."""
         record = failed_record(self.config, self.completer, self.split, self.commit, error)
         try:
             record.write(self.folder.record)
@@ -201,14 +197,14 @@ class _Run:
         return FinishedTraining(name, monitor), completer.num_parameters
 
     def _keep_model(self, completer: Completer) -> None:
-        """Write the model file if it is wanted: before the record, which ends the run."""
+        """Write the model file if requested; before the record, which marks the run as finished."""
         if not self.config.save_model:
-            self.folder.model.unlink(missing_ok=True)
+            self.folder.model_file.unlink(missing_ok=True)
             return
         assert completer.trained is not None
         completer.trained = replace(completer.trained, title=self.config.data_name)
         completer.clip = self.config.protocol.clip
-        completer.save(self.folder.model)
+        completer.save(self.folder.model_file)
 
     def _may_hold_out(self) -> bool:
         if self.config.protocol.selection != "never":

@@ -1,4 +1,4 @@
-"""The folder of one run: where it lies, who may work in it, what it holds."""
+"""The folder of one run: its path, its lock, its files."""
 
 from __future__ import annotations
 
@@ -12,24 +12,39 @@ from filelock import FileLock, Timeout
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE
 from glocalk.records.run import Record
+from glocalk.records.schema import SCHEMA_VERSION, migrate_command, schema_of
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder `runs_dir/<name>`.
+    """The folder of a run in `runs_dir`.
 
     Attributes:
         runs_dir: folder of all runs.
-        name: `<data>-<model>-<key>-seed<seed>`, `key` a hash of config, data and model version:
-            what lies there belongs to this run and to no other.
-        title: the run in sentences.
+        data: config name of the data set.
+        model: config name of the model.
+        key: a hash of config, data and model version, so that the folder belongs to this run and
+            to no other.
+        seed: seed of the run.
     """
 
     runs_dir: Path
-    name: str
-    title: str
+    data: str
+    model: str
+    key: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return f"{self.data}-{self.model}-{self.key}-seed{self.seed}"
+
+    @property
+    def title(self) -> str:
+        """The run in sentences."""
+        return f"{self.data} {self.model} seed {self.seed}"
 
     @property
     def path(self) -> Path:
@@ -42,12 +57,12 @@ class RunFolder:
         return self.path / "record.json"
 
     @property
-    def model(self) -> Path:
+    def model_file(self) -> Path:
         """The model file."""
         return self.path / MODEL_FILE
 
     def lock(self) -> FileLock:
-        """The lock that the one process working on this run holds; waits for another's.
+        """Acquire the lock of this run, after waiting for a process that holds it.
 
         Raises:
             GlocalkError: the runs folder cannot be written to.
@@ -71,6 +86,7 @@ class RunFolder:
     def held_record(self) -> Record | None:
         """The complete record of a finished run, if there is one."""
         if not self.record.exists():
+            self._warn_of_older_records()
             return None
         try:
             record = Record.read(self.record)
@@ -78,6 +94,27 @@ class RunFolder:
             _log.warning("%s", error)
             return None
         return record if record.status == "done" else None
+
+    def _warn_of_older_records(self) -> None:
+        """Warn of records of an older schema, which lie in folders of other names.
+
+        One of them may be this run's, which is trained again unless it is migrated first.
+        """
+        for path in sorted(self.runs_dir.glob(f"{self.data}-{self.model}-*-seed{self.seed}")):
+            record = path / "record.json"
+            try:
+                found = schema_of(record.read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError):
+                continue
+            if found is not None and found < SCHEMA_VERSION:
+                _log.warning(
+                    "'%s' is a record of schema %d, which is not read: to use it, stop and run "
+                    "`%s`.",
+                    record,
+                    found,
+                    migrate_command(self.runs_dir),
+                )
+                return
 
     def clear(self) -> None:
         """Remove everything."""

@@ -1,4 +1,4 @@
-"""What a training looks like from outside: errors after each epoch, and the time it took."""
+"""Watches a training from outside: errors after each epoch, and time spent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from glocalk.training.context import Observer, PredictPairs
 
 
 class Listener(Protocol):
-    """Told of each epoch as it ends, for example a progress display."""
+    """Called at the end of each epoch, for example a progress display."""
 
     def epoch_ended(
         self, stage: str, epoch: int | None, test: Errors, valid: Errors | None
@@ -27,14 +27,14 @@ class Listener(Protocol):
 class Monitor:
     """Evaluates a completer after each epoch, and keeps the curves.
 
-    The one place where predictions are clipped and test ratings are looked at. Its state goes
+    The only place of a run where predictions are clipped and test ratings are read. Its state goes
     into every checkpoint, so that a resumed training has the curves of an uninterrupted one.
 
     Args:
-        test: ratings to judge by; None evaluates nothing.
-        valid: held-out training ratings, where there are some.
+        test: the test ratings; None evaluates nothing.
+        valid: the held-out training ratings, if there are any.
         clip: whether predictions are clipped to the rating scale first.
-        listeners: told of each epoch.
+        listeners: called after each epoch.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Monitor:
             return {}
         test = self._evaluate(predict, self.test)
         valid = self._evaluate(predict, self.valid) if self.valid else None
-        row = {
+        row: dict[str, Any] = {
             "stage": stage,
             "epoch": epoch,
             "loss": loss,
@@ -102,16 +102,11 @@ class Monitor:
         self._charge("evaluation")
         for listener in self.listeners:
             listener.epoch_ended(stage, epoch, test, valid)
-        metrics = {
-            "valid_rmse": valid.rmse if valid else None,
-            "test_rmse": test.rmse,
-            "test_mae": test.mae,
-            "test_ndcg": test.ndcg,
-        }
-        return {name: value for name, value in metrics.items() if value is not None}
+        measured = ("valid_rmse", "test_rmse", "test_mae", "test_ndcg")
+        return {name: row[name] for name in measured if row[name] is not None}
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain values and one tensor: loads with `weights_only=True`."""
+        """Plain values and one tensor, which `torch.load` reads with `weights_only=True`."""
         errors = np.array(self._user_errors).reshape(len(self._user_errors), -1)
         return {
             "columns": {name: list(column) for name, column in self._columns.items()},
@@ -120,7 +115,7 @@ class Monitor:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Continue from what `state_dict` returned."""
         self._columns = {name: list(column) for name, column in state["columns"].items()}
         self._user_errors = list(state["user_errors"].numpy())
         self.seconds = dict(state["seconds"])

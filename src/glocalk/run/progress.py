@@ -1,4 +1,4 @@
-"""What a run shows while it goes: training, stage, epoch, errors, time left."""
+"""The progress display of a run: training, stage, epoch, errors, time left."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from glocalk.metrics import Errors
 from glocalk.records.run import RunName
 
 _log = logging.getLogger(__name__)
-_LINE_EVERY = 10  # epochs, where there is no terminal to redraw
+_LINE_EVERY = 10  # epochs, outside a terminal
 
 
 class EpochProgress:
-    """A bar over all epochs of all trainings on a terminal, a line now and then elsewhere.
+    """A bar over all epochs of all trainings in a terminal, a line every few epochs elsewhere.
 
     A listener of monitors, and a context manager around the run.
 
     Args:
-        title: what is run, as in `ml_100k glocal_k seed 0`.
+        title: names the run, as in `ml_100k glocal_k seed 0`.
         schedule: number of epochs of each stage of one training.
         trainings: how many trainings the run makes.
         shown: False shows nothing.
@@ -56,7 +56,7 @@ class EpochProgress:
     def epoch_ended(
         self, stage: str, epoch: int | None, test: Errors, valid: Errors | None
     ) -> None:
-        """A listener's call."""
+        """Show the errors of an epoch."""
         if epoch is None:
             return
         names = list(self.schedule)

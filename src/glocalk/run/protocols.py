@@ -1,6 +1,6 @@
 """The protocols: which training and which epoch a reported test error is taken from.
 
-The README explains each; the epochs are those of the last stage.
+`docs/protocols.md` explains each; the epochs are those of the last stage.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from glocalk.run.monitor import Monitor
 
 @dataclass(frozen=True)
 class FinishedTraining:
-    """One finished training as the protocols see it.
+    """What the protocols need of one finished training.
 
     Attributes:
         name: `selection`, with a part of the training ratings held out, or `final`, on all of
@@ -96,10 +96,10 @@ def take_results(
     """The result under every protocol.
 
     Args:
-        selection: the selection run; None where it was not made: `held_out` is then left out.
+        selection: the selection run; None if it was not made, which leaves out `held_out`.
         final: the final run, on all training ratings.
-        chosen_epoch: the epoch that validation chose; None for a completer without epochs, or where
-            none was chosen: `validated` is then left out.
+        chosen_epoch: the epoch that validation chose; None for a completer without epochs, or if
+            none was chosen, which leaves out `validated`.
         official: the rule of the model's own code.
     """
     last = final.last_stage[-1]

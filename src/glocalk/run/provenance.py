@@ -53,7 +53,7 @@ def device(accelerator: str) -> str:
 
 
 def cpu() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, if the system tells it."""
     try:
         found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     except OSError:
@@ -62,11 +62,11 @@ def cpu() -> str:
 
 
 def reset_peak_memory() -> None:
-    """Start measuring the peak anew, where the system allows it (Linux)."""
+    """Reset the peak, if the system allows it (Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
-        return  # the peak is then that of the whole process: more, never less
+        return  # the peak is then that of the whole process
 
 
 def peak_memory_mb() -> float:

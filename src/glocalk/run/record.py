@@ -1,4 +1,4 @@
-"""Makes the record of a run."""
+"""Makes the record of a run from the outcome of its trainings."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from glocalk.run.protocols import FinishedTraining
 
 @dataclass
 class Outcome:
-    """What the trainings of a run gave; empty for a failed run.
+    """The outcome of a run's trainings; empty for a failed run.
 
     Attributes:
         parameters: number of trained parameters.
-        trainings: selection run (where it was made) and final run.
+        trainings: the selection run, if it was made, and the final run.
         protocols: the result under each protocol.
         epoch_from_seed: the seed whose selection run chose the `validated` epoch, if another's.
     """
@@ -46,10 +46,11 @@ def done_record(
 
     Args:
         config: of the run.
-        completer: one of its class and config, fitted or not.
+        completer: of the class and config of the run, fitted or not.
         split: the data.
-        commit: what `provenance.commit` returned before the run: code may change meanwhile.
-        outcome: what came out.
+        commit: what `provenance.commit` returned before the run, because the checkout may change
+            meanwhile.
+        outcome: of the trainings.
     """
     return _record(config, completer, split, commit, outcome, None)
 
@@ -124,7 +125,7 @@ def _user_errors(outcome: Outcome) -> dict[str, list[float]]:
 
 
 def _seconds(trainings: Sequence[FinishedTraining]) -> dict[str, float]:
-    """Seconds of each stage and of evaluation, of each training, and in all."""
+    """Seconds of each stage and of evaluation, of each training, and in total."""
     seconds = {"total": 0.0}
     for training in trainings:
         parts = training.monitor.seconds

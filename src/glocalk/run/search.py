@@ -1,27 +1,25 @@
-"""Search for a model's settings on held-out training ratings.
+"""Search for a model's hyperparameters on held-out training ratings.
 
-The tree of optuna's estimators proposes, and a training is cut short where, at the same epoch, it
-is worse than the median of those before. The test ratings are not handed over: a trial's "test"
-set is the held-out part.
+The test ratings are not handed over: a trial's "test" set is the held-out part.
 """
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from filelock import FileLock
 
 from glocalk.completers.registry import build_completer
 from glocalk.data.sources import build_source
+from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.metrics import Errors
 from glocalk.records.identity import search_identity
@@ -29,58 +27,49 @@ from glocalk.records.search import Search, Trial
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
 from glocalk.run.execute import quieten_lightning, train_once
+from glocalk.run.space import flat_space, value_of, with_values
 
 if TYPE_CHECKING:
     import optuna
 
+    from glocalk.run.study import Study
+
 _log = logging.getLogger(__name__)
 
-# The first trial is the settings as they stand; so many after it are drawn at random.
-_RANDOM_TRIALS = 5
 
+def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
+    """Make the trials that are missing, and write the record after each.
 
-def search(settings: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
-    """Make the trials that are missing, and keep the record up to date after each.
+    A search that was killed continues: it proposes and prunes as it would have uninterrupted.
 
     Args:
-        settings: of the run that the trials vary.
-        space: for options under `model`, nested as they are: a list of values to choose from, or
-            a range {low, high} or {low, high, log}, whole numbers where both ends are.
-        trials: how many in all.
+        config: of the run that the trials vary.
+        space: choices for options under `model`, nested as the options are; see `Space`.
+        trials: number of trials in all.
 
     Raises:
-        GlocalkError: optuna is missing, or the space names an unknown option or is no space.
+        GlocalkError: optuna is missing, or the space names an unknown option or is not a space.
     """
-    optuna = _import_optuna()
+    _require_optuna()
     quieten_lightning()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    task = _Task.of(settings, dict(_leaves(space)))
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    task = _Task.of(config, space)
     task.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(task.folder / ".lock"):
-        record = task.held_record()
-        study = optuna.create_study(
-            sampler=optuna.samplers.TPESampler(
-                seed=settings.seed, n_startup_trials=_RANDOM_TRIALS + 1
-            ),
-            pruner=optuna.pruners.MedianPruner(
-                n_startup_trials=_RANDOM_TRIALS - 1, n_warmup_steps=task.epochs // 3
-            ),
-        )
-        study.enqueue_trial({name: task.standing(name) for name in task.space})
-        for number in range(trials):
-            asked = study.ask()
-            options = {name: _suggest(asked, name, choice) for name, choice in task.space.items()}
-            # What was tried before a stop is proposed again, and told rather than trained.
-            known = record.trials[number] if number < len(record.trials) else None
-            made = known if known and known.options == options else task.try_(options, asked)
-            study.tell(asked, *_told(made, optuna))
-            record = record.model_copy(
-                update={"trials": [*record.trials[:number], made, *record.trials[number + 1 :]]}
-            )
-            record.write(task.path)
-            _log.info("Trial %d of %d: %s", number + 1, trials, describe(made))
-    return record
+        held = task.held_record(trials)
+        if held is not None:
+            return held
+        study = task.study()
+        while len(study.trials) < trials:
+            asked, options = study.ask()
+            made = task.try_(options, asked)
+            study.tell(asked, made)
+            task.record(study).write(task.path)
+            _log.info("Trial %d of %d: %s", len(study.trials), trials, describe(made))
+        record = task.record(study)
+        record.write(task.path)
+        return record
 
 
 def describe(trial: Trial) -> str:
@@ -92,33 +81,30 @@ def describe(trial: Trial) -> str:
 
 @dataclass
 class _Task:
-    """A search and where it lies."""
+    """A search: its config, its data, its folder and its record without trials."""
 
-    settings: RunConfig
-    space: dict[str, Any]
+    config: RunConfig
+    split: Split
     folder: Path
     blank: Search
 
     @classmethod
-    def of(cls, settings: RunConfig, space: dict[str, Any]) -> _Task:
-        completer = build_completer(settings.model)
-        if not space:
-            raise GlocalkError(f"conf/search/{settings.model_name}.yaml names no option to try.")
-        for name, choice in space.items():
-            _get(settings.model, name)
-            _check_choice(name, choice)
-        checksum = build_source(settings.data).split(settings.data_dir).checksum
+    def of(cls, config: RunConfig, nested_space: Mapping[str, Any]) -> _Task:
+        completer = build_completer(config.model)
+        source = f"conf/search/{config.model_name}.yaml"
+        space = flat_space(nested_space, config.model_options, source)
+        split = build_source(config.data).split(config.data_dir)
         commit, dirty = provenance.commit()
         blank = Search(
-            data=settings.data_name,
-            model=settings.model_name,
-            seed=settings.seed,
-            config=settings.identity,
+            data=config.data_name,
+            model=config.model_name,
+            seed=config.seed,
+            config=config.identity,
             space=space,
             identity=search_identity(
-                settings.identity, space, settings.seed, checksum, completer.model_version
+                config.identity, space, config.seed, split.checksum, completer.model_version
             ),
-            data_checksum=checksum,
+            data_checksum=split.checksum,
             model_version=completer.model_version,
             commit=commit,
             dirty=dirty,
@@ -126,46 +112,67 @@ class _Task:
             threads=torch.get_num_threads(),
             trials=[],
         )
-        name = f"{settings.data_name}-{settings.model_name}"
-        return cls(settings, space, settings.runs_dir / "searches" / name, blank)
+        folder = config.runs_dir / "searches" / f"{config.data_name}-{config.model_name}"
+        return cls(config, split, folder, blank)
 
     @property
     def path(self) -> Path:
         return self.folder / "search.json"
 
     @property
-    def epochs(self) -> int:
-        return sum(build_completer(self.settings.model).schedule.values())
+    def journal(self) -> Path:
+        return self.folder / "journal.log"
 
-    def held_record(self) -> Search:
-        """What an earlier start of this search left, or a blank record."""
-        if self.path.exists() and not self.settings.force:
-            held = Search.read(self.path)
-            if held.identity == self.blank.identity:
-                return held
-        return self.blank
+    def held_record(self, trials: int) -> Search | None:
+        """The record of this search, if it has so many trials already.
 
-    def standing(self, name: str) -> Any:
-        return _get(self.settings.model, name)
+        Raises:
+            GlocalkError: the record that is there is damaged or of another schema.
+        """
+        if self.config.force or not self.path.exists():
+            return None
+        held = Search.read(self.path)
+        is_this = held.identity == self.blank.identity
+        return held if is_this and len(held.trials) >= trials else None
+
+    def study(self) -> Study:
+        """The study that the search continues; a new one with `force`."""
+        from glocalk.run.study import Study
+
+        if self.config.force:
+            self.journal.unlink(missing_ok=True)
+        options, space = self.config.model_options, self.blank.space
+        return Study(
+            self.journal,
+            self.blank.identity,
+            space,
+            start={name: value_of(options, name) for name in space},
+            seed=self.config.seed,
+            warmup_epochs=sum(build_completer(self.config.model).schedule.values()) // 3,
+        )
+
+    def record(self, study: Study) -> Search:
+        """The record with the trials made so far."""
+        return self.blank.model_copy(update={"trials": study.trials})
 
     def try_(self, options: dict[str, Any], asked: optuna.Trial) -> Trial:
-        """Train with `options`, on the training ratings less those that judge."""
-        settings = self.settings
-        model = copy.deepcopy(settings.model)
-        for name, value in options.items():
-            _set(model, name, value)
-        settings = settings.model_copy(update={"model": model})
-        split = build_source(settings.data).split(settings.data_dir)
-        held_out = split.hold_out(settings.protocol.valid_share, settings.seed)
+        """Train with `options`, on the training ratings less the held-out ones that judge."""
+        model = {
+            "_target_": self.config.model["_target_"],
+            **with_values(self.config.model_options, options),
+        }
+        config = self.config.model_copy(update={"model": model})
+        split = self.split.keep(config.train_share, config.seed)
+        held_out = split.hold_out(config.protocol.valid_share, config.seed)
         assert held_out.valid is not None
         judged = replace(held_out, test=held_out.valid, valid=None)
         watch = _Watch(asked)
         folder = self.folder / "training"
         shutil.rmtree(folder, ignore_errors=True)
         started = time.perf_counter()
-        state = "done"
+        state: Literal["done", "pruned", "failed"] = "done"
         try:
-            train_once(settings, judged, folder, [watch])
+            train_once(config, judged, folder, [watch])
         except _PrunedError:
             state = "pruned"
         except GlocalkError as error:
@@ -174,7 +181,7 @@ class _Task:
         shutil.rmtree(folder, ignore_errors=True)
         return Trial(
             options=options,
-            state=state,  # type: ignore[arg-type]
+            state=state,
             valid_rmse=watch.rmse if state != "failed" else None,
             epoch=watch.epoch,
             seconds=round(time.perf_counter() - started, 1),
@@ -182,11 +189,11 @@ class _Task:
 
 
 class _PrunedError(Exception):
-    """A training that is not worth its time."""
+    """Ends a training that the pruner gives up."""
 
 
 class _Watch:
-    """A listener that keeps the last stage's least error, and ends a training that lags."""
+    """A listener that keeps the least error of the last stage and ends a pruned training."""
 
     def __init__(self, asked: optuna.Trial) -> None:
         self.asked = asked
@@ -208,67 +215,10 @@ class _Watch:
             raise _PrunedError
 
 
-def _import_optuna() -> Any:
+def _require_optuna() -> None:
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError as error:
         raise GlocalkError(
             "A search needs optuna: pip install 'glocalk[tune]', then start it again."
         ) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
-def _told(trial: Trial, optuna: Any) -> tuple[float | None, Any]:
-    states = optuna.trial.TrialState
-    state = {"done": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}[trial.state]
-    return (trial.valid_rmse if trial.state == "done" else None), state
-
-
-def _leaves(space: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted name, choice) of each option in a nested space."""
-    for name, choice in space.items():
-        if isinstance(choice, Mapping) and "low" not in choice:
-            yield from _leaves(choice, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", choice
-
-
-def _check_choice(name: str, choice: Any) -> None:
-    if isinstance(choice, list) and choice:
-        return
-    if (
-        isinstance(choice, Mapping)
-        and {"low", "high"} <= choice.keys() <= {"low", "high", "log"}
-        and choice["low"] < choice["high"]
-    ):
-        return
-    raise GlocalkError(
-        f"The search over '{name}' cannot be {choice!r}: give a list of values, or "
-        "{low: …, high: …} with low < high, perhaps with log: true."
-    )
-
-
-def _suggest(asked: optuna.Trial, name: str, choice: Any) -> Any:
-    if isinstance(choice, list):
-        return asked.suggest_categorical(name, choice)
-    low, high, log = choice["low"], choice["high"], choice.get("log", False)
-    if isinstance(low, int) and isinstance(high, int):
-        return asked.suggest_int(name, low, high, log=log)
-    return asked.suggest_float(name, low, high, log=log)
-
-
-def _get(options: Mapping[str, Any], name: str) -> Any:
-    found: Any = options
-    for part in name.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            raise GlocalkError(f"The search names an option that the model lacks: '{name}'.")
-        found = found[part]
-    return found
-
-
-def _set(options: dict[str, Any], name: str, value: Any) -> None:
-    *path, last = name.split(".")
-    for part in path:
-        options = options[part]
-    options[last] = value

@@ -72,8 +72,9 @@ class EpochEnds(Callback):
             None if loss is None else float(loss),
         )
         for logger in trainer.loggers if metrics else ():
+            # The step of the epoch's last update, under which Lightning logs the loss.
             logger.log_metrics(
-                {"epoch": trainer.current_epoch, **metrics}, step=trainer.global_step
+                {"epoch": trainer.current_epoch, **metrics}, step=trainer.global_step - 1
             )
 
     def state_dict(self) -> dict[str, Any]:

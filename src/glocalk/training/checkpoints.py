@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from glocalk.files import is_sealed_zip, seal_zip
 
 _log = logging.getLogger(__name__)
 
@@ -23,8 +24,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
     Lightning writes to the system's temporary folder and moves the file, which is a copy, and not
     atomic, where that folder lies on another file system. torch reads a file with flipped bits
-    without complaint: `load_checkpoint` compares the checksums (CRC-32) that the format stores
-    with each part.
+    without complaint: `load_checkpoint` compares the checksum that `seal_zip` stored.
     """
 
     def save_checkpoint(
@@ -38,6 +38,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
         try:
             with temporary.open("wb") as file:
                 torch.save(checkpoint, file)
+            seal_zip(temporary)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -54,12 +55,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
             DamagedCheckpointError: the file does not hold what was written.
         """
         del weights_only  # checkpoints hold tensors and plain values only
-        try:
-            with zipfile.ZipFile(path) as archive:
-                damaged = archive.testzip()
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
-            raise DamagedCheckpointError(path) from error
-        if damaged is not None:
+        if not is_sealed_zip(Path(path)):
             raise DamagedCheckpointError(path)
         checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
         return checkpoint

@@ -580,7 +580,7 @@ def tiny(server, monkeypatch):
 @pytest.mark.usefixtures("tiny")
 def test_the_command_line(server, tmp_path, capsys):
     def call(command, *arguments):
-        code = main([command, *arguments, "--data-dir", str(tmp_path)])
+        code = main([command, *arguments, f"data_dir={tmp_path}"])
         return code, *capsys.readouterr()
 
     path = tmp_path / "tiny" / "r.txt"
@@ -619,7 +619,7 @@ def test_the_command_line(server, tmp_path, capsys):
 
 
 def test_an_unknown_data_set(tmp_path, capsys):
-    assert main(["status", "ml-100k", "--data-dir", str(tmp_path)]) == 1
+    assert main(["status", "ml-100k", f"data_dir={tmp_path}"]) == 1
     assert capsys.readouterr().err == "Unknown data 'ml-100k': did you mean 'ml_100k'?\n"
 
 

@@ -1,0 +1,239 @@
+"""Compose Hydra configs in which every option is shown, although the files leave out defaults.
+
+A file of the config groups `model` and `data` names a class (`_target_`) and only what differs
+from the defaults of the class's `Config`. `ClassDefaultsLoader` puts these defaults under what the
+file says, before command-line overrides are applied. All options can then be seen (`--cfg job`),
+completed by the shell and overridden, and a misspelled one is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal import hydra as hydra_internal
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.default_element import ResultDefault
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
+from omegaconf import MISSING, DictConfig, OmegaConf
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from glocalk.config import BaseConfig, find_class
+
+VERSION_BASE = "1.3"
+CONFIGS = "pkg://glocalk.conf"
+
+_GROUPS = ("model", "data")  # whose files name a class with a `Config`
+_OF_A_MODEL = ("settings", "search")  # groups of files that belong to one model
+
+
+class ClassDefaultsLoader(ConfigLoaderImpl):
+    """Hydra's loader, with the defaults of classes under the configs that name them.
+
+    An override `model._target_=package.Class` takes the place of the whole config `model`: the
+    options are then those of `Class`, and neither the file chosen by `model=` nor the
+    hyperparameters in `settings/` and the ranges in `search/` are mixed in. The model is named
+    after the class: `MyModel` is `my_model`. The same holds for `data._target_`.
+    """
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self._targets: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._chosen: set[str] = set()
+
+    def _load_configuration_impl(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        if run_mode == RunMode.MULTIRUN:
+            # The config of a whole sweep is only a frame, but an override of model.rank must find
+            # its option there: take the first of the models that are swept over.
+            parsed = OverridesParser.create().parse_overrides([_first(given) for given in parsed])
+        self._targets = {
+            group: str(given.value())
+            for given in parsed
+            for group in _GROUPS
+            if given.key_or_group == f"{group}._target_" and not given.is_sweep_override()
+        }
+        self._chosen = {given.key_or_group for given in parsed}
+        self._names = {}
+        lines = [str(given.input_line) for given in parsed]
+        config = super()._load_configuration_impl(
+            config_name, lines, run_mode, from_shell, validate_sweep_overrides
+        )
+        for position, line in enumerate(lines):
+            if line != overrides[position]:
+                task = config.hydra.overrides.task
+                task[task.index(line)] = overrides[position]
+        config.hydra.runtime.choices.update(self._names)
+        return config
+
+    def _compose_config_from_defaults_list(
+        self, defaults: list[ResultDefault], repo: Any
+    ) -> DictConfig:
+        left_out: list[str] = []
+        for group, target in self._targets.items():
+            files = _files(defaults, [group])
+            named = [repo.load_config(file.config_path).config.get("_target_") for file in files]
+            cls = _class_of(group, target)
+            if files and not any(_class_of(group, name) is cls for name in named if name):
+                left_out.append(group)
+        if left_out:
+            left_out += [group for group in _OF_A_MODEL if group not in self._chosen]
+            ignored = _files(defaults, left_out)
+            defaults = [default for default in defaults if default not in ignored]
+        config = super()._compose_config_from_defaults_list(defaults, repo)
+        for group in _GROUPS:
+            if group in left_out:
+                target = self._targets[group]
+                config[group] = OmegaConf.merge(config.get(group) or {}, {"_target_": target})
+                self._names[group] = self._name(group, target, repo)
+            node = config.get(group)
+            if isinstance(node, DictConfig) and node.get("_target_"):
+                options = {"_target_": node["_target_"]}
+                options |= shown_options(_class_of(group, node["_target_"]).Config)
+                config[group] = OmegaConf.merge(options, node)
+        return config
+
+    def _name(self, group: str, target: str, repo: Any) -> str:
+        """The config name of a class that no file names, unlike those of files."""
+        cls = _class_of(group, target)
+        name = _snake_case(cls.__name__)
+        if name in self.get_group_options(group):
+            held = repo.load_config(f"{group}/{name}").config.get("_target_")
+            if _class_of(group, held) is not cls:
+                return f"{target.split('.')[0]}_{name}"
+        return name
+
+
+def install() -> None:
+    """Make Hydra's command lines load configs with `ClassDefaultsLoader`.
+
+    The only place where glocalk changes Hydra: its command line has no other way to choose a
+    loader. hydra-core is pinned to 1.3 for that.
+    """
+    hydra_internal.ConfigLoaderImpl = ClassDefaultsLoader  # type: ignore[attr-defined]
+
+
+def compose(
+    config_name: str,
+    overrides: Sequence[str] = (),
+    config_dirs: Iterable[str | Path] = (),
+) -> DictConfig:
+    """A config as the command line composes it; Hydra's own options are under `hydra`.
+
+    Uses and changes no global state of Hydra, so it can be called inside any application.
+
+    Args:
+        config_name: `train`, `tune`, `stats` or `reproduce`.
+        overrides: as on the command line, `model=bias_mf`.
+        config_dirs: folders with more configs, as `--config-dir` names one.
+
+    Raises:
+        GlocalkError: a class cannot be imported.
+        HydraException: there is no such config or option.
+    """
+    with _version_base():
+        search_path = create_config_search_path(CONFIGS)
+        for folder in config_dirs:
+            search_path.prepend(
+                provider="command-line",
+                path=f"file://{Path(folder).absolute()}",
+                anchor=SearchPathQuery(provider="schema"),
+            )
+        return ClassDefaultsLoader(search_path).load_configuration(
+            config_name, list(overrides), RunMode.RUN, from_shell=False
+        )
+
+
+def as_dict(config: DictConfig) -> dict[str, Any]:
+    """A composed config as plain dicts, lists and values.
+
+    Interpolations are resolved; options without a value and Hydra's own are left out.
+    """
+    options = OmegaConf.to_container(without(config, "hydra"), resolve=True)
+    assert isinstance(options, dict)
+    return {str(name): value for name, value in _without_missing(options).items()}
+
+
+def without(config: DictConfig, *names: str) -> DictConfig:
+    """A copy of a config that lacks some of its entries."""
+    return OmegaConf.masked_copy(config, [str(name) for name in config if name not in names])
+
+
+def shown_options(config_class: type[BaseModel]) -> dict[str, Any]:
+    """Every option in the order declared: its default, or `???` where it has none."""
+    shown: dict[str, Any] = {}
+    for name, field in config_class.model_fields.items():
+        inner = field.annotation
+        if not field.is_required():
+            shown[name] = to_jsonable_python(field.get_default(call_default_factory=True))
+        elif isinstance(inner, type) and issubclass(inner, BaseConfig):
+            shown[name] = shown_options(inner)
+        else:
+            shown[name] = MISSING
+    return shown
+
+
+def _class_of(group: str, target: Any) -> Any:
+    # Completers import torch, which commands on data alone do without.
+    if group == "model":
+        from glocalk.completers.base import Completer
+
+        return find_class(target, group, Completer)
+    from glocalk.data.sources import Source
+
+    return find_class(target, group, Source)
+
+
+def _files(defaults: Sequence[ResultDefault], groups: Sequence[str]) -> list[ResultDefault]:
+    """The configs that are files of one of the groups."""
+    folders = tuple(f"{group}/" for group in groups)
+    return [default for default in defaults if (default.config_path or "").startswith(folders)]
+
+
+def _first(override: Override) -> str:
+    """The override, or its first value where it sweeps over models or data sets."""
+    names = {name for group in _GROUPS for name in (group, f"{group}._target_")}
+    if override.is_sweep_override() and override.key_or_group in names:
+        return f"{override.get_key_element()}={next(override.sweep_string_iterator())}"
+    return str(override.input_line)
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _without_missing(options: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {
+        name: _without_missing(value) if isinstance(value, Mapping) else value
+        for name, value in options.items()
+        if value != MISSING
+    }
+
+
+@contextmanager
+def _version_base() -> Iterator[None]:
+    """Hydra's version base, set to ours for a while: another application may have its own."""
+    base = version.VersionBase.instance()
+    before = base.version_base
+    version.setbase(VERSION_BASE)
+    try:
+        yield
+    finally:
+        base.version_base = before

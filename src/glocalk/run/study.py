@@ -1,0 +1,135 @@
+"""An optuna study in a journal file, which a killed search continues as if never interrupted.
+
+optuna's tree-structured Parzen estimator proposes, and its median pruner ends a training that is
+worse than the median of the earlier ones at the same epoch. The journal holds every proposal,
+every error reported and every result. A trial's sampler is seeded by its position in the search,
+so that proposals do not depend on how often the process was started; a trial that was running
+when the process was killed is marked as failed, which neither sampler nor pruner looks at, and
+its position is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from glocalk.records.search import Trial
+from glocalk.run.space import Space
+
+# The first trial is the present config; this many after it are drawn at random.
+_RANDOM_TRIALS = 5
+_MADE = "made"  # user attribute of an optuna trial: our record of it
+_STATES = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+
+class Study:
+    """The trials of one search.
+
+    Args:
+        journal: the journal file; made if there is none. No other process may write to it.
+        name: identifies the search within the file.
+        space: what is tried.
+        start: the options of the first trial.
+        seed: of all proposals.
+        warmup_epochs: epochs before which no training is pruned.
+    """
+
+    def __init__(
+        self,
+        journal: Path,
+        name: str,
+        space: Space,
+        start: Mapping[str, Any],
+        seed: int,
+        warmup_epochs: int,
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        _drop_partial_line(journal)
+        self.space, self.start, self.seed = space, dict(start), seed
+        backend = JournalFileBackend(str(journal), lock_obj=_NoLock())  # type: ignore[arg-type]
+        self._study = optuna.create_study(
+            storage=JournalStorage(backend),
+            study_name=name,
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(
+                n_startup_trials=_RANDOM_TRIALS - 1, n_warmup_steps=warmup_epochs
+            ),
+        )
+        for running in self._study.get_trials(states=(TrialState.RUNNING,)):
+            self._finish(running)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The finished trials, in order of time."""
+        return [
+            Trial.model_validate(trial.user_attrs[_MADE])
+            for trial in self._study.get_trials(deepcopy=False)
+            if _MADE in trial.user_attrs
+        ]
+
+    def ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
+        """The next trial, and the options to try."""
+        position = len(self.trials)
+        if not position and not self._study.get_trials(states=(TrialState.WAITING,)):
+            self._study.enqueue_trial(self.start)
+        sequence = np.random.SeedSequence([self.seed, position])
+        self._study.sampler = optuna.samplers.TPESampler(
+            seed=int(sequence.generate_state(1)[0]), n_startup_trials=_RANDOM_TRIALS + 1
+        )
+        asked = self._study.ask()
+        return asked, {name: _suggest(asked, name, choice) for name, choice in self.space.items()}
+
+    def tell(self, asked: optuna.Trial, made: Trial) -> None:
+        """Store the result of a trial."""
+        asked.set_user_attr(_MADE, made.model_dump())
+        self._tell(asked.number, made)
+
+    def _finish(self, running: FrozenTrial) -> None:
+        """End a trial that a killed process left: with its result, if it had one."""
+        if _MADE in running.user_attrs:
+            self._tell(running.number, Trial.model_validate(running.user_attrs[_MADE]))
+        else:
+            self._study.tell(running.number, state=TrialState.FAIL)
+
+    def _tell(self, number: int, made: Trial) -> None:
+        value = made.valid_rmse if made.state == "done" else None
+        self._study.tell(number, value, state=_STATES[made.state])
+
+
+class _NoLock:
+    """Locks nothing: the search's own lock already excludes other processes.
+
+    optuna's locks are files that a killed process leaves behind.
+    """
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        return None
+
+
+def _drop_partial_line(journal: Path) -> None:
+    """Remove the incomplete last line that a process killed while writing leaves."""
+    if journal.exists():
+        content = journal.read_bytes()
+        complete = content.rfind(b"\n") + 1
+        if complete < len(content):
+            with journal.open("r+b") as file:
+                file.truncate(complete)
+
+
+def _suggest(asked: optuna.Trial, name: str, choice: Any) -> Any:
+    if isinstance(choice, list):
+        return asked.suggest_categorical(name, choice)
+    low, high, log = choice["low"], choice["high"], choice.get("log", False)
+    if isinstance(low, int) and isinstance(high, int):
+        return asked.suggest_int(name, low, high, log=log)
+    return asked.suggest_float(name, low, high, log=log)

@@ -1,0 +1,31 @@
+from command import call
+from glocalk.records.search import Search
+
+DATA = ["data=synthetic", "data.users=40", "data.items=30", "data.ratings=300", "model=bias"]
+
+
+def tune(folder, *options):
+    return call("tune", *DATA, *options, "runs_dir=runs", cwd=folder)
+
+
+def test_a_search_prints_its_trials_and_the_best(tmp_path):
+    result = tune(tmp_path, "trials=2")
+    assert result.returncode == 0, result.stderr
+    (path,) = tmp_path.glob("runs/searches/synthetic-bias/search.json")
+    search = Search.read(path)
+    assert [trial.state for trial in search.trials] == ["done"] * 2
+    assert f"Trial 2 of 2: {search.trials[1].tried}" in result.stdout
+    assert f"Best: {search.best.tried}" in result.stdout
+
+
+def test_impossible_searches_end_in_one_sentence(tmp_path):
+    for options, sentence in (
+        (["search.item_damping={low: 500}"], "The search over 'item_damping' cannot be"),
+        (["+search.damping=[1,2]"], "an option that the model does not have: 'damping'"),
+        (["trials=0"], "Option 'trials' cannot be 0"),
+        (["model=global_mean"], "search"),
+    ):
+        result = tune(tmp_path, *options)
+        assert result.returncode == 1
+        assert sentence in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
