@@ -93,6 +93,8 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
         self, module: StepwiseModule[OutputT], loader: Iterable[Any], context: FitContext
     ) -> None:
         """Train `module` on the batches of `loader` and keep its output."""
+        # Lightning would convert it only after loading a checkpoint, which would lose digits.
+        module.to(DTYPES.get(_precision(context)))
         self._module, self._fitted = module, None
         stage = Stage(STAGE, module, self.schedule[STAGE])
         try:
@@ -163,15 +165,18 @@ def dtype_of(context: FitContext, model: str) -> torch.dtype:
     Raises:
         GlocalkError: a precision other than single or double, for which no compiled loops exist.
     """
-    precision = str(context.trainer.get("precision") or "32-true")
-    if precision in ("32", "64"):
-        precision = f"{precision}-true"
+    precision = _precision(context)
     if precision not in DTYPES:
         raise GlocalkError(
             f"{model} computes in precision {' or '.join(DTYPES)}, not in {precision}: "
             "leave trainer.precision out."
         )
     return DTYPES[precision]
+
+
+def _precision(context: FitContext) -> str:
+    precision = str(context.trainer.get("precision") or "32-true")
+    return f"{precision}-true" if precision in ("32", "64") else precision
 
 
 def take_levels(state: State) -> Tensor:

@@ -21,9 +21,12 @@ class AveragedNetwork(AveragedModel, Generic[NetworkT]):
         w̄ ← d w̄ + (1 − d) w    after each update, w̄ at first the initial weights
 
     Call `update_parameters` after each update of the optimizer. As a submodule of the trained
-    LightningModule it moves between devices and is saved in checkpoints with it. Lightning's
-    `WeightAveraging` would start from the first update, and shows the averages to a validation
-    loop alone, not to an observer of the training.
+    LightningModule it follows that module's device and precision, and is saved in its checkpoints.
+
+    Lightning's `WeightAveraging` callback does not fit here, even with another start: it copies
+    the module before Lightning sets its precision, shows the averages only to a validation loop
+    and not to the observer, and leaves the weights themselves in a module whose finished training
+    is loaded from a checkpoint.
 
     Args:
         network: the network before its first update.

@@ -385,14 +385,18 @@ def test_an_item_without_ratings_is_predicted_from_the_biases_of_the_hidden_unit
     assert np.ptp(alone[:-1]) > 0.1  # users differ
 
 
-def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
-    whole, monitor = fit(epochs=4)
-    fit(epochs=2, folder=tmp_path)
-    resumed, continued = fit(epochs=4, folder=tmp_path)
+@pytest.mark.parametrize("precision", ["32-true", "64-true"])
+def test_a_resumed_training_equals_an_uninterrupted_one(precision, tmp_path):
+    options = {"trainer": {"precision": precision}}
+    whole, monitor = fit(epochs=4, **options)
+    fit(epochs=2, folder=tmp_path, **options)
+    resumed, continued = fit(epochs=4, folder=tmp_path, **options)
     assert continued.curves == monitor.curves
     assert continued.curves.epoch == [1, 2, 3, 4]
+    finished, _ = fit(epochs=4, folder=tmp_path, **options)  # is loaded, and not trained
     for name, tensor in whole.state().items():
         assert torch.equal(resumed.state()[name], tensor)
+        assert torch.equal(finished.state()[name], tensor)
 
 
 def test_all_passes_differ_within_an_epoch_and_between_epochs(monkeypatch):

@@ -332,14 +332,18 @@ def test_training_follows_tensorflow_s_adam_and_the_average_predicts():
     np.testing.assert_allclose(predicted, wanted[TEST.users, TEST.items], rtol=1e-6)
 
 
-def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
-    whole, monitor = fit(epochs=4)
-    fit(epochs=2, folder=tmp_path)
-    resumed, continued = fit(epochs=4, folder=tmp_path)
+@pytest.mark.parametrize("precision", ["32-true", "64-true"])
+def test_a_resumed_training_equals_an_uninterrupted_one(precision, tmp_path):
+    options = {"trainer": {"precision": precision}}
+    whole, monitor = fit(epochs=4, **options)
+    fit(epochs=2, folder=tmp_path, **options)
+    resumed, continued = fit(epochs=4, folder=tmp_path, **options)
     assert continued.curves == monitor.curves
     assert continued.curves.epoch == [1, 2, 3, 4]
+    finished, _ = fit(epochs=4, folder=tmp_path, **options)  # is loaded, and not trained
     for name, tensor in whole.state().items():
         assert torch.equal(resumed.state()[name], tensor)
+        assert torch.equal(finished.state()[name], tensor)
 
 
 def test_steps_is_the_number_of_updates_per_epoch():

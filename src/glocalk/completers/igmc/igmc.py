@@ -249,9 +249,10 @@ class IGMC(Completer):
                 precision.
         """
         refuse_levels(train, "IGMC")
-        dtype_of(context, "IGMC")
+        dtype = dtype_of(context, "IGMC")
         generator = torch.Generator().manual_seed(context.seed)
-        self._module = IGMCModule(train, self.config, generator)
+        # Lightning would convert it only after loading a checkpoint, which would lose digits.
+        self._module = IGMCModule(train, self.config, generator).to(dtype)
         stage = Stage(STAGE, self._module, self.schedule[STAGE])
         run_stage(stage, TrainingData(self._module.batches()), context, self.predict_pairs)
 
