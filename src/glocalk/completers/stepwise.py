@@ -1,4 +1,4 @@
-"""What completers share that train one network and predict from its outputs alone."""
+"""Base classes of completers that train one network and predict from its outputs."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from glocalk.training.stage import Stage, run_stage
 
 STAGE = "train"
 
-# Ratings with many decimals have a level each, and weights for each would fill the memory.
 MOST_LEVELS = 100
+"""Continuous ratings would have a level each, and weights for all of them would fill the memory."""
 
-DTYPES = {"32-true": torch.float32, "64-true": torch.float64}
-"""The precisions of a Trainer that compiled loops are written for."""
+# The precisions of a Trainer that compiled loops exist for.
+_DTYPES = {"32-true": torch.float32, "64-true": torch.float64}
 
 BatchT = TypeVar("BatchT")
 OutputT = TypeVar("OutputT", bound=tuple[Tensor, ...])
 
 
 class EpochLoader(Generic[BatchT]):
-    """A loader whose every epoch calls a generator function for its batches.
+    """A loader that calls a generator function for the batches of each epoch.
 
-    The function's first random number is drawn when the first batch is taken, and so after the
-    epoch is seeded. A `DataLoader` without a generator of its own draws a seed from torch's when
-    its iteration starts, which is before the epoch is seeded, but after that in a resumed
-    training.
+    The function starts when the first batch is taken, so that all its random numbers are drawn
+    after the epoch is seeded. A `DataLoader` draws a seed, from torch's generator unless it is
+    given another, as soon as its iteration starts: before the epoch is seeded, but after that in a
+    resumed training.
 
     Args:
-        batches: makes the batches of an epoch, one after another.
-        length: how many there are. Lightning would fetch the first batch too early without it.
+        batches: yields the batches of an epoch.
+        length: their number. Without it, Lightning would take the first batch too early.
     """
 
     def __init__(self, batches: Callable[[], Iterator[BatchT]], length: int) -> None:
@@ -80,7 +80,7 @@ class StepwiseModule(lightning.LightningModule, Generic[OutputT]):
 
 
 class StepwiseCompleter(Completer, Generic[OutputT]):
-    """One stage; predictions need the outputs of the network and no training ratings."""
+    """Trains one stage, and predicts from the output of its network without training ratings."""
 
     _module: StepwiseModule[OutputT] | None = None  # while it is trained
     _fitted: tuple[OutputT, int] | None = None  # output and number of parameters
@@ -94,7 +94,7 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
     ) -> None:
         """Train `module` on the batches of `loader` and keep its output."""
         # Lightning would convert it only after loading a checkpoint, which would lose digits.
-        module.to(DTYPES.get(_precision(context)))
+        module.to(_DTYPES.get(_precision(context)))
         self._module, self._fitted = module, None
         stage = Stage(STAGE, module, self.schedule[STAGE])
         try:
@@ -166,12 +166,12 @@ def dtype_of(context: FitContext, model: str) -> torch.dtype:
         GlocalkError: a precision other than single or double, for which no compiled loops exist.
     """
     precision = _precision(context)
-    if precision not in DTYPES:
+    if precision not in _DTYPES:
         raise GlocalkError(
-            f"{model} computes in precision {' or '.join(DTYPES)}, not in {precision}: "
+            f"{model} computes in precision {' or '.join(_DTYPES)}, not in {precision}: "
             "leave trainer.precision out."
         )
-    return DTYPES[precision]
+    return _DTYPES[precision]
 
 
 def _precision(context: FitContext) -> str:

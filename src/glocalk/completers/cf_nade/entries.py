@@ -1,7 +1,8 @@
-"""What CF-NADE computes of the observed ratings, exactly and from them alone, with gradients.
+"""Input sums, scores and costs of CF-NADE at the observed ratings, with their gradients.
 
 `cf_nade.py` has the equations. Time grows with entries × levels × hidden; no array of that size,
-nor of users × items, is built. CPUs run compiled loops, other devices torch's operations.
+nor of users × items, is built, and nothing is approximated. CPUs run compiled loops, other devices
+torch's operations.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def level_scores(entries: Entries, hidden: Tensor, weight: Tensor, bias: Tensor)
         bias: [users, levels] b.
 
     Returns:
-        [levels, n], so that what follows runs along memory.
+        [levels, n], so that the softmax over levels runs along memory.
     """
     if weight.device.type == "cpu":
         return _LevelScores.apply(entries, hidden, weight, bias)  # type: ignore[no-any-return]

@@ -82,7 +82,7 @@ class GCMCConfig(BaseConfig):
         default="stack", description="how the messages of the rating levels are combined"
     )
     normalization: Normalization = Field(
-        default="left", description="c, what messages are divided by"
+        default="left", description="c, the divisor of the messages"
     )
     bases: int = Field(default=2, ge=1, description="number of matrices Q of the decoder")
     dropout: float = Field(

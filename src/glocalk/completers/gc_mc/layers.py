@@ -20,7 +20,7 @@ from glocalk.completers.gc_mc.graph import (
 )
 
 _ORTHOGONAL_SCALE = 1.1  # of the decoder's initial bases, in the official code
-_PAIRS = 4096  # predicted at a time: what they gather stays in the cache
+_PAIRS = 4096  # pairs predicted at a time, so that their embeddings stay in the cache
 
 
 class GraphConvolution(nn.Module):

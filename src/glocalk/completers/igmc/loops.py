@@ -1,7 +1,7 @@
 """Compiled loops that extract enclosing subgraphs, for `subgraphs.py`.
 
-Each pair is extracted on its own, in parallel, with random numbers from a state of its own. Ratings
-come as in `RatingGraph`; `sizes` [pairs, 2] counts the users and the items of each subgraph,
+Pairs are extracted independently, in parallel, each with its own random state. Ratings come as in
+`RatingGraph`; `sizes` [pairs, 2] counts the users and the items of each subgraph,
 `firsts` [pairs + 1] bounds its nodes and `bounds` [pairs + 1] its edges.
 """
 

@@ -2,8 +2,8 @@
 
 The subgraph of a pair (u, i) consists of u, i, the users that rated i and the items that u rated,
 up to a given number of either, and all ratings among them except that of the pair itself. A rating
-is two edges, one in each direction. Pairs are independent of each other: what is drawn for a pair
-depends only on the seed and the pair.
+is two edges, one in each direction. Pairs are independent of each other: the draws for a pair
+depend only on the seed and the pair.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Edges(NamedTuple):
         starts: [nodes · relations] position of each list's first edge in `ends` and `weights`.
         stops: [nodes · relations] position after its last edge.
         ends: [room] the node at the other end of each edge, int32.
-        weights: [room] what the message along each edge is multiplied by, float32; None for 1.
+        weights: [room] factor on the message along each edge, float32; None for 1.
     """
 
     starts: Tensor
