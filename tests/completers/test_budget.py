@@ -1,5 +1,3 @@
-"""Budgets: at least the share of the official epochs, and no epoch more than that needs."""
-
 import pytest
 
 from glocalk.completers.budget import BudgetConfig
@@ -10,12 +8,12 @@ from glocalk.completers.budget import BudgetConfig
     [(546, 0.25, 137), (80, 0.25, 20), (30, 0.1, 3), (3, 0.7, 3), (5, 1e-6, 1), (7, 1.0, 7)],
 )
 def test_the_budget_is_rounded_up(epochs, budget, trained):
-    settings = BudgetConfig(epochs=epochs, budget=budget)
-    assert settings.trained_epochs == trained
-    assert settings.share == pytest.approx(trained / epochs)
+    config = BudgetConfig(epochs=epochs, budget=budget)
+    assert config.trained_epochs == trained
+    assert config.share == pytest.approx(trained / epochs)
 
 
 @pytest.mark.parametrize("budget", [0.0, 1.01])
-def test_no_budget_and_more_than_all_are_refused(budget):
+def test_a_budget_outside_zero_to_one_is_refused(budget):
     with pytest.raises(ValueError, match="budget"):
         BudgetConfig(epochs=4, budget=budget)

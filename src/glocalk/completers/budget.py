@@ -1,4 +1,4 @@
-"""Trainings that are heavy may run under a budget: a share of the official epochs."""
+"""Budgets: a long training may be run for a share of the official epochs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ class BudgetConfig(BaseConfig):
     """Options of a model that can be trained for a share of the official epochs."""
 
     epochs: int = Field(ge=1, description="official number of epochs")
-    budget: float = Field(gt=0, le=1, description="share of them that is trained, at least")
+    budget: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of the epochs to train, rounded up to whole epochs",
+    )
 
     @property
     def trained_epochs(self) -> int:
@@ -22,5 +27,5 @@ class BudgetConfig(BaseConfig):
 
     @property
     def share(self) -> float:
-        """Share of the official epochs that those are."""
+        """Share of the official epochs that is trained."""
         return self.trained_epochs / self.epochs

@@ -1,16 +1,15 @@
-"""What completers share that train one network step by step and predict from what it puts out."""
+"""Base classes of completers that train one network and predict from its outputs."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import lightning
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from glocalk.completers.base import Completer, State, take
 from glocalk.data.ratings import Indices, RatingMatrix
@@ -18,87 +17,115 @@ from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage
 
-_STAGE = "train"
-# Ratings that are not graded have no levels, and would fill the memory.
+STAGE = "train"
+
 MOST_LEVELS = 100
+"""Continuous ratings would have a level each, and weights for all of them would fill the memory."""
 
-_PRECISIONS = ("32-true", "64-true")
+# The precisions of a Trainer that compiled loops exist for.
+_DTYPES = {"32-true": torch.float32, "64-true": torch.float64}
 
+BatchT = TypeVar("BatchT")
 OutputT = TypeVar("OutputT", bound=tuple[Tensor, ...])
 
 
-class Steps(lightning.LightningDataModule):
-    """The batches of an epoch, each a number: the module makes of it what it trains on.
+class EpochLoader(Generic[BatchT]):
+    """A loader that calls a generator function for the batches of each epoch.
+
+    The function starts when the first batch is taken, so that all its random numbers are drawn
+    after the epoch is seeded. A `DataLoader` draws a seed, from torch's generator unless it is
+    given another, as soon as its iteration starts: before the epoch is seeded, but after that in a
+    resumed training.
 
     Args:
-        numbers: one for each step.
+        batches: yields the batches of an epoch.
+        length: their number. Without it, Lightning would take the first batch too early.
     """
 
-    def __init__(self, numbers: Sequence[int]) -> None:
-        super().__init__()
-        self.numbers = numbers
+    def __init__(self, batches: Callable[[], Iterator[BatchT]], length: int) -> None:
+        self.batches, self.length = batches, length
 
-    def train_dataloader(self) -> DataLoader[int]:
-        # With a generator of its own: a loader draws a seed, and would draw it from torch's before
-        # the epoch is seeded, but after that in a resumed training.
-        return DataLoader(
-            self.numbers,  # type: ignore[arg-type]
-            batch_size=None,
-            generator=torch.Generator(),
-        )
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[BatchT]:
+        return self.batches()
+
+
+class TrainingData(lightning.LightningDataModule):
+    """A data module of one loader.
+
+    Args:
+        loader: the batches of each epoch.
+    """
+
+    def __init__(self, loader: Iterable[Any]) -> None:
+        super().__init__()
+        self.loader = loader
+
+    def train_dataloader(self) -> Iterable[Any]:
+        return self.loader
 
 
 class StepwiseModule(lightning.LightningModule, Generic[OutputT]):
-    """What is trained."""
+    """The module that is trained."""
 
     @abstractmethod
     def trained(self) -> nn.Module:
-        """What the optimizer moves, without averages of it."""
+        """The part whose parameters the optimizer updates, without averages of them."""
 
     @abstractmethod
     def output(self) -> OutputT:
-        """What predictions are made from, as trained so far: a named tuple of tensors."""
+        """What predictions are computed from, as trained so far: a named tuple of tensors."""
 
 
 class StepwiseCompleter(Completer, Generic[OutputT]):
-    """One stage; predictions need what the network puts out and no training ratings."""
+    """Trains one stage, and predicts from the output of its network without training ratings."""
 
-    _module: StepwiseModule[OutputT] | None = None
-    _restored: tuple[OutputT, int] | None = None
+    _module: StepwiseModule[OutputT] | None = None  # while it is trained
+    _fitted: tuple[OutputT, int] | None = None  # output and number of parameters
 
     @property
     def schedule(self) -> dict[str, int]:
-        return {_STAGE: self.config.epochs}
+        return {STAGE: self.config.epochs}
 
-    def _run(
-        self, module: StepwiseModule[OutputT], numbers: Sequence[int], context: FitContext
+    def _train(
+        self, module: StepwiseModule[OutputT], loader: Iterable[Any], context: FitContext
     ) -> None:
-        """Train `module` on the steps of `numbers` in every epoch."""
-        self._module, self._restored = module, None
-        stage = Stage(_STAGE, module, self.schedule[_STAGE])
-        run_stage(stage, Steps(numbers), context, self.predict_pairs)
+        """Train `module` on the batches of `loader` and keep its output."""
+        # Lightning would convert it only after loading a checkpoint, which would lose digits.
+        module.to(_DTYPES.get(_precision(context)))
+        self._module, self._fitted = module, None
+        stage = Stage(STAGE, module, self.schedule[STAGE])
+        try:
+            run_stage(stage, TrainingData(loader), context, self.predict_pairs)
+        finally:
+            self._module = None
+        parameters = sum(parameter.numel() for parameter in module.trained().parameters())
+        self._fitted = module.output(), parameters
 
     def _output(self) -> OutputT:
-        if self._restored is not None:
-            return self._restored[0]
-        return self._require(self._module).output()
+        if self._module is not None:  # the observer evaluates a training
+            return self._module.output()
+        return self._require(self._fitted)[0]
 
     @staticmethod
     def _tensors(like: Tensor, *indices: Indices) -> tuple[Tensor, ...]:
-        """The indices where `like` is."""
+        """The indices on the device of `like`."""
         return tuple(torch.tensor(index, device=like.device) for index in indices)
 
     def state(self) -> State:
-        # Rather than the parameters, which predict from the training ratings alone.
+        # Not the parameters: those give predictions only together with the training ratings.
         output: NamedTuple = self._output()  # type: ignore[assignment]
         return {**output._asdict(), "parameters": torch.tensor(self.num_parameters)}
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
-        self._restored = self._take_output(state, shape), int(take(state, "parameters", ()))
+        output = self._take_output(state, shape)
+        self._module, self._fitted = None, (output, int(take(state, "parameters", ())))
 
     @abstractmethod
     def _take_output(self, state: State, shape: tuple[int, int]) -> OutputT:
-        """The output that `state` was taken of.
+        """The output that `state` holds.
 
         Raises:
             GlocalkError: the state does not fit, see `take`.
@@ -106,19 +133,16 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
 
     @property
     def num_parameters(self) -> int:
-        if self._restored is not None:
-            return self._restored[1]
-        module = self._require(self._module)
-        return sum(parameter.numel() for parameter in module.trained().parameters())
+        return self._require(self._fitted)[1]
 
 
 def refuse_levels(train: RatingMatrix, model: str, most: int = MOST_LEVELS) -> None:
-    """Refuse ratings of too many levels for a model that has weights for each.
+    """Refuse ratings with too many levels for a model that has weights for each level.
 
     Args:
         train: the ratings.
         model: the model's name.
-        most: levels that its options allow; more than 100 are never allowed.
+        most: number of levels that its options allow; more than 100 are never allowed.
 
     Raises:
         GlocalkError: there are more.
@@ -126,22 +150,33 @@ def refuse_levels(train: RatingMatrix, model: str, most: int = MOST_LEVELS) -> N
     levels, most = len(np.unique(train.ratings)), min(most, MOST_LEVELS)
     if levels > most:
         raise GlocalkError(
-            f"{model} has weights for each different rating, {levels} here, and there may be "
-            f"{most} at most: round the ratings."
+            f"{model} has weights for each distinct rating, but there are {levels} of them and "
+            f"at most {most} are allowed: round the ratings."
         )
 
 
-def refuse_precision(precision: str, model: str) -> None:
-    """Refuse a precision of the Trainer that compiled loops are not written for.
+def dtype_of(context: FitContext, model: str) -> torch.dtype:
+    """The floating-point type that the precision of the run's Trainer stands for.
+
+    Args:
+        context: of the training.
+        model: the model's name.
 
     Raises:
-        GlocalkError: another than single or double.
+        GlocalkError: a precision other than single or double, for which no compiled loops exist.
     """
-    if precision not in _PRECISIONS:
+    precision = _precision(context)
+    if precision not in _DTYPES:
         raise GlocalkError(
-            f"{model} computes in precision {' or '.join(_PRECISIONS)}, not in {precision}: "
+            f"{model} computes in precision {' or '.join(_DTYPES)}, not in {precision}: "
             "leave trainer.precision out."
         )
+    return _DTYPES[precision]
+
+
+def _precision(context: FitContext) -> str:
+    precision = str(context.trainer.get("precision") or "32-true")
+    return f"{precision}-true" if precision in ("32", "64") else precision
 
 
 def take_levels(state: State) -> Tensor:

@@ -1,3 +1,4 @@
+import doctest
 import itertools
 import math
 
@@ -5,14 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from glocalk.completers.cf_nade.cf_nade import (
-    CFNADE,
-    CFNADEConfig,
-    CFNADEModule,
-    CFNADENetwork,
-    LeveledRatings,
-)
-from glocalk.completers.cf_nade.loops import (
+import glocalk.completers.cf_nade.cf_nade as room
+from glocalk.completers.cf_nade.batches import LeveledRatings
+from glocalk.completers.cf_nade.cf_nade import CFNADE, CFNADEConfig, CFNADEModule
+from glocalk.completers.cf_nade.entries import (
     Entries,
     gathered_input_sums,
     gathered_level_scores,
@@ -20,17 +17,17 @@ from glocalk.completers.cf_nade.loops import (
     level_scores,
     ordinal_cost,
 )
+from glocalk.completers.cf_nade.network import CFNADENetwork
 from glocalk.data.ratings import RatingMatrix
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, NotFittedError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
 from planted import planted
 
 TRAIN, TEST = planted(num_users=12, num_items=9, density=0.6)  # the last of both has no rating
-CPU = torch.device("cpu")
 
 
-def settings(**options):
+def config_of(**options):
     defaults = {
         "hidden_size": 7,
         "ordinal_weight": 1.0,
@@ -46,18 +43,26 @@ def settings(**options):
 
 
 def network_of(train=TRAIN, seed=0, **options):
-    """In double precision, with no parameter at 0 but what must be."""
-    generator = torch.Generator().manual_seed(seed)
+    """In double precision; no parameters are 0 except those of users without ratings."""
+    generator, config = torch.Generator().manual_seed(seed), config_of(**options)
     network = CFNADENetwork(
-        LeveledRatings(train).histogram(), settings(**options), generator
+        LeveledRatings(train).histogram(), config.hidden_size, config.smoothing, generator
     ).double()
     with torch.no_grad():
         network.hidden_bias.uniform_(-0.5, 0.5, generator=generator)
     return network
 
 
+class Kept(CFNADE):
+    """Keeps the module that it trained."""
+
+    def _train(self, module, loader, context):
+        super()._train(module, loader, context)
+        self.module = module
+
+
 def fit(train=TRAIN, seed=0, trainer=None, folder=None, **options):
-    completer = CFNADE(settings(**options))
+    completer = Kept(config_of(**options))
     monitor = Monitor(TEST)
     training = FitContext(
         seed=seed, observer=monitor.observer(), folder=folder, trainer=trainer or {}
@@ -80,7 +85,7 @@ def triples_of(entries):
 
 
 def batches_of(train=TRAIN, batch_size=4, seed=0):
-    return list(LeveledRatings(train).split(batch_size, np.random.default_rng(seed), CPU))
+    return list(LeveledRatings(train).split(batch_size, np.random.default_rng(seed)))
 
 
 def literal_loss(network, batch, weight_decay, ordinal_weight):
@@ -124,7 +129,7 @@ def random_entries(seed=0, users=30, items=11, levels=6, width=5):
     return entries_of(triples, items), *tensors
 
 
-def test_a_rating_enters_by_the_weights_of_all_levels_up_to_it():
+def test_a_rating_uses_the_input_weights_of_all_levels_up_to_its_own():
     entries, weight, shared, *_ = random_entries()
     wanted = np.zeros((11, 5))
     for u, i, level in triples_of(entries):
@@ -147,7 +152,7 @@ def test_scores_are_the_products_of_each_rating_and_level():
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_values_and_gradients_are_those_of_torch_s_own_operations(dtype):
+def test_compiled_values_and_gradients_are_those_of_torch_operations(dtype):
     entries, *tensors = random_entries(seed=1)
     weight, shared, bias, hidden = (t.detach().to(dtype).requires_grad_() for t in tensors)
     for ours, theirs, arguments in (
@@ -167,7 +172,7 @@ def test_values_and_gradients_are_those_of_torch_s_own_operations(dtype):
             torch.testing.assert_close(a, b, **tolerance)
 
 
-def test_the_ordinal_cost_is_that_of_preferring_near_levels_to_far_ones():
+def test_the_ordinal_cost_prefers_near_levels_to_far_ones():
     rng = np.random.default_rng(0)
     scores, labels = rng.normal(scale=3, size=(5, 40)), rng.integers(5, size=40)
     costs = ordinal_cost(torch.tensor(scores), torch.tensor(labels))
@@ -207,7 +212,7 @@ def test_the_conditionals_are_a_distribution_over_all_ratings_of_an_item():
     assert total == pytest.approx(1, rel=1e-12)
 
 
-def test_what_is_asked_for_changes_nothing_that_predicts_it():
+def test_the_ratings_asked_for_do_not_change_their_scores():
     network = network_of()
     batch = batches_of()[0]
     hidden = network.hidden(batch.given)
@@ -226,7 +231,7 @@ def test_what_is_asked_for_changes_nothing_that_predicts_it():
     assert not slope[[i for i in range(len(slope)) if i != item]].any()
 
 
-def test_each_pass_splits_every_item_s_ratings_into_what_is_given_and_what_is_asked():
+def test_each_pass_splits_the_ratings_of_every_item_into_given_and_asked():
     seen = []
     for seed in range(20):
         batches = batches_of(seed=seed)
@@ -255,7 +260,7 @@ def test_each_pass_splits_every_item_s_ratings_into_what_is_given_and_what_is_as
     assert len(set(seen)) == 20  # the items' order differs
 
 
-def test_the_number_given_is_uniform_and_so_is_who_is_given():
+def test_the_number_of_given_ratings_and_their_users_are_uniform():
     # One item with four ratings, alike in level: d − 1 is 0 … 3, and each user given 3 / 8.
     each = np.arange(4)
     train = RatingMatrix(each, 0 * each, 3.0 + 0 * each, (4, 1), (1, 5))
@@ -263,8 +268,8 @@ def test_the_number_given_is_uniform_and_so_is_who_is_given():
     counts, given = np.zeros(4), np.zeros(4)
     trials = 2000
     for _ in range(trials):
-        (batch,) = ratings.split(8, rng, CPU)
-        counts[len(batch.given)] += 1
+        (batch,) = ratings.split(8, rng)
+        counts[len(batch.given.users)] += 1
         given[batch.given.users.numpy()] += 1
     np.testing.assert_allclose(counts / trials, 1 / 4, atol=0.039)  # 4 σ
     np.testing.assert_allclose(given / trials, 3 / 8, atol=0.044)
@@ -282,7 +287,7 @@ def test_loss_and_gradient_are_those_of_full_matrices(ordinal_weight):
     assert gradients(network.cost(batches_of(batch_size=9)[0], 1.0), network)[0].any()
 
 
-def test_a_training_is_the_official_code_s_adam_on_its_batches(monkeypatch):
+def test_training_follows_the_official_code_s_adam(monkeypatch):
     drawn = []
     split = LeveledRatings.split
 
@@ -297,7 +302,7 @@ def test_a_training_is_the_official_code_s_adam_on_its_batches(monkeypatch):
     assert len(drawn) == 2 * 3 * 3  # 9 items in batches of 4
 
     generator = torch.Generator().manual_seed(0)
-    network = CFNADEModule(TRAIN, settings(**options), generator).network.double()
+    network = CFNADEModule(TRAIN, config_of(**options), generator).network.double()
     weights = list(network.parameters())
     averages = [weight.detach().clone() for weight in weights]
     first, second = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
@@ -313,16 +318,16 @@ def test_a_training_is_the_official_code_s_adam_on_its_batches(monkeypatch):
                 v.mul_(1 - b2).add_(b2 * g * g)
                 weight.sub_(step * m / (v.sqrt() + 1e-8))
                 average.mul_(0.8).add_(0.2 * weight)
-    module = completer._module
+    module = completer.module
     for mine, other in zip(module.network.parameters(), weights, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-9)
-    for mine, other in zip(module.average.module.parameters(), averages, strict=True):
+    for mine, other in zip(module.average.network.parameters(), averages, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-9)
 
 
 def test_a_prediction_is_the_mean_of_the_levels_given_all_training_ratings():
     completer, _ = fit(trainer={"precision": "64-true"})
-    network = completer._module.average.module
+    network = completer.module.average.network
     weight, shared, c, v, b = (parameter.tolist() for parameter in network.parameters())
     users, items, ratings = TRAIN.users, TRAIN.items, TRAIN.ratings
     for user, item in ((0, 0), (3, 5), (7, 2)):
@@ -342,7 +347,7 @@ def test_a_prediction_is_the_mean_of_the_levels_given_all_training_ratings():
         assert predicted[0] == pytest.approx(wanted, rel=1e-9)
 
 
-def test_initial_biases_give_each_user_s_share_of_levels():
+def test_initial_biases_predict_each_user_s_shares_of_levels():
     network = network_of(smoothing=1e-8)
     for user in range(TRAIN.num_users - 1):
         ratings = TRAIN.ratings[TRAIN.users == user]
@@ -351,7 +356,7 @@ def test_initial_biases_give_each_user_s_share_of_levels():
         np.testing.assert_allclose(p.detach(), wanted, atol=1e-6)
 
 
-def test_initial_weights_are_the_official_code_s():
+def test_initial_weights_follow_the_official_code():
     network = network_of(hidden_size=500)
     limit = math.sqrt(6 / (TRAIN.num_users + 500))
     rated = network.output_weight[:-1]
@@ -369,7 +374,7 @@ def test_a_user_without_ratings_is_predicted_the_middle_of_the_scale():
 
 def test_an_item_without_ratings_is_predicted_from_the_biases_of_the_hidden_units():
     completer, _ = fit(trainer={"precision": "64-true"}, epochs=3)
-    network = completer._module.average.module
+    network = completer.module.average.network
     users = np.arange(TRAIN.num_users)
     with torch.no_grad():
         raw = network.output_weight @ torch.tanh(network.hidden_bias) + network.output_bias
@@ -380,22 +385,26 @@ def test_an_item_without_ratings_is_predicted_from_the_biases_of_the_hidden_unit
     assert np.ptp(alone[:-1]) > 0.1  # users differ
 
 
-def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
-    whole, monitor = fit(epochs=4)
-    fit(epochs=2, folder=tmp_path)
-    resumed, continued = fit(epochs=4, folder=tmp_path)
+@pytest.mark.parametrize("precision", ["32-true", "64-true"])
+def test_a_resumed_training_equals_an_uninterrupted_one(precision, tmp_path):
+    options = {"trainer": {"precision": precision}}
+    whole, monitor = fit(epochs=4, **options)
+    fit(epochs=2, folder=tmp_path, **options)
+    resumed, continued = fit(epochs=4, folder=tmp_path, **options)
     assert continued.curves == monitor.curves
     assert continued.curves.epoch == [1, 2, 3, 4]
+    finished, _ = fit(epochs=4, folder=tmp_path, **options)  # is loaded, and not trained
     for name, tensor in whole.state().items():
         assert torch.equal(resumed.state()[name], tensor)
+        assert torch.equal(finished.state()[name], tensor)
 
 
-def test_passes_of_an_epoch_and_of_different_epochs_differ(monkeypatch):
+def test_all_passes_differ_within_an_epoch_and_between_epochs(monkeypatch):
     drawn = []
     split = LeveledRatings.split
 
-    def recorded(self, batch_size, rng, device):
-        batches = list(split(self, batch_size, rng, device))
+    def recorded(self, batch_size, rng):
+        batches = list(split(self, batch_size, rng))
         drawn.append([triples_of(batch.given) for batch in batches])
         return iter(batches)
 
@@ -422,7 +431,7 @@ def test_half_stars_are_levels_of_their_own():
     np.testing.assert_allclose(grid[-1], 2.25, rtol=1e-6)  # no ratings: the mean of the four
 
 
-def test_pairs_beyond_one_block_are_predicted_alike():
+def test_many_pairs_are_predicted_as_the_grid_is():
     completer, _ = fit()
     rng = np.random.default_rng(0)
     users, items = rng.integers(0, TRAIN.num_users, 70000), rng.integers(0, TRAIN.num_items, 70000)
@@ -430,7 +439,7 @@ def test_pairs_beyond_one_block_are_predicted_alike():
     np.testing.assert_allclose(completer.predict_pairs(users, items), grid[users, items], atol=1e-5)
 
 
-def test_nothing_asked_is_nothing_predicted():
+def test_no_pairs_give_no_predictions():
     completer, _ = fit(epochs=1)
     none = np.array([], dtype=np.int64)
     assert completer.predict_pairs(none, none).shape == (0,)
@@ -438,7 +447,7 @@ def test_nothing_asked_is_nothing_predicted():
     assert completer.predict_grid(np.arange(3), none).shape == (3, 0)
 
 
-def test_a_batch_that_is_given_no_rating_is_predicted_from_the_biases():
+def test_without_given_ratings_the_hidden_units_come_from_their_biases():
     network = network_of()
     _, weight, shared, *_ = random_entries()
     nothing = entries_of([], 3)
@@ -450,5 +459,22 @@ def test_a_batch_that_is_given_no_rating_is_predicted_from_the_biases():
 def test_ratings_with_too_many_levels_are_refused():
     users, items = np.divmod(np.arange(200), 10)
     train = RatingMatrix(users, items, np.linspace(1, 5, 200), (20, 10), (1, 5))
-    with pytest.raises(GlocalkError, match=r"200 here, .* 100 at most: round the ratings"):
+    with pytest.raises(GlocalkError, match=r"are 200 of them and at most 100 are allowed: round"):
         fit(train)
+
+
+def test_a_completer_that_is_not_fitted_says_so():
+    with pytest.raises(NotFittedError, match="This CFNADE is not fitted: call fit first"):
+        CFNADE().predict_pairs(np.array([0]), np.array([0]))
+
+
+def test_the_number_of_batches_is_known_in_advance():
+    generator = torch.Generator().manual_seed(0)
+    batches = CFNADEModule(TRAIN, config_of(passes=3), generator).batches()
+    assert len(list(batches)) == len(batches) == 3 * 3  # 9 items in batches of 4
+
+
+def test_the_example_in_the_docstring_runs():
+    result = doctest.testmod(room)
+    assert result.attempted > 0
+    assert result.failed == 0

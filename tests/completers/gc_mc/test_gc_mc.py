@@ -1,18 +1,16 @@
+import doctest
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig, GCMCModule, polyak
-from glocalk.completers.gc_mc.graph import (
-    BilinearMixture,
-    GraphConvolution,
-    RatingGraph,
-    expected_pairs,
-)
+import glocalk.completers.gc_mc.gc_mc as room
+from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig, GCMCModule
+from glocalk.completers.gc_mc.graph import RatingGraph
+from glocalk.completers.gc_mc.layers import BilinearMixture, GraphConvolution, expected_pairs
 from glocalk.data.ratings import RatingMatrix
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, NotFittedError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
 from planted import planted
@@ -21,7 +19,7 @@ TRAIN, TEST = planted(num_users=12, num_items=9, density=0.6)  # the last of bot
 EVERY_KIND = [(a, n) for a in ("stack", "sum") for n in ("left", "symmetric")]
 
 
-def settings(**options):
+def config_of(**options):
     defaults = {
         "hidden_size": 15,
         "embedding_size": 4,
@@ -39,20 +37,30 @@ def settings(**options):
 
 def module_of(train=TRAIN, seed=0, **options):
     generator = torch.Generator().manual_seed(seed)
-    return GCMCModule(train, settings(**options), generator).double()
+    return GCMCModule(train, config_of(**options), generator, torch.float64).double()
 
 
 def graph_of(module, compiled):
-    """The module's ratings, with numba's products or with torch's, which a GPU takes."""
-    config, train = module.config, module.train_ratings
-    return RatingGraph(
-        train.users, train.items, module.labels, train.shape, len(module.levels),
-        config.accumulation, config.normalization, torch.float64, compiled=compiled,
-    )  # fmt: skip
+    """The module's ratings, with compiled products or with torch's, which a GPU uses."""
+    return module.graph if compiled else module.graph.gathered(torch.device("cpu"))
+
+
+def graph_on(users, items, labels, shape, *options):
+    """A graph in double precision, from labels 0, 1, …"""
+    train = RatingMatrix(users, items, np.asarray(labels) + 1.0, shape, (1, 5))
+    return RatingGraph(train, *options, torch.float64)
+
+
+class Kept(GCMC):
+    """Keeps the module that it trained."""
+
+    def _train(self, module, loader, context):
+        super()._train(module, loader, context)
+        self.module = module
 
 
 def fit(train=TRAIN, seed=0, trainer=None, folder=None, **options):
-    completer = GCMC(settings(**options))
+    completer = Kept(config_of(**options))
     monitor = Monitor(TEST)
     training = FitContext(
         seed=seed, observer=monitor.observer(), folder=folder, trainer=trainer or {}
@@ -94,14 +102,14 @@ class Literal:
             (self.to_items, x_users, users),
         ):
             if self.accumulation == "stack":
-                heard = [m @ x @ weight[:, level] for level, m in enumerate(adjacency)]
-                sides.append(torch.relu(torch.cat(heard, dim=1)))
+                messages = [m @ x @ weight[:, level] for level, m in enumerate(adjacency)]
+                sides.append(torch.relu(torch.cat(messages, dim=1)))
             else:
-                heard = [
+                messages = [
                     m @ x @ sum(weight[:, s] for s in range(level + 1))
                     for level, m in enumerate(adjacency)
                 ]
-                sides.append(torch.relu(sum(heard)))
+                sides.append(torch.relu(sum(messages)))
         return sides
 
     def scores(self, z_users, z_items, bases, coefficients):
@@ -133,9 +141,7 @@ def test_the_convolution_worked_by_hand():
     users, items, labels = np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0, 1, 1])
 
     def hidden(accumulation, normalization):
-        graph = RatingGraph(
-            users, items, labels, (2, 2), 2, accumulation, normalization, torch.float64
-        )
+        graph = graph_on(users, items, labels, (2, 2), accumulation, normalization)
         size = 2 if accumulation == "stack" else 1
         layer = GraphConvolution((2, 2), 2, size, accumulation, torch.Generator()).double()
         with torch.no_grad():  # [node, level, width 1]
@@ -176,7 +182,7 @@ def test_loss_and_gradient_are_those_of_full_matrices(accumulation, normalizatio
 
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize(("accumulation", "normalization"), EVERY_KIND)
-def test_dropout_leaves_out_nodes_and_units_and_scales_the_rest(
+def test_dropout_leaves_out_nodes_and_units_and_scales_up_the_others(
     accumulation, normalization, compiled
 ):
     share, (users, items) = 0.7, TRAIN.shape
@@ -204,32 +210,30 @@ def test_dropout_leaves_out_nodes_and_units_and_scales_the_rest(
 
 
 def test_dropout_leaves_out_its_share_of_nodes_and_keeps_the_mean():
-    # Each user hears of one item of their own: what arrives is that item's weights, or nothing.
+    # Each user receives the message of one item: the item's weights, or nothing.
     size = 4000
     each = np.arange(size)
-    graph = RatingGraph(
-        each, each, np.zeros(size, int), (size, size), 1, "sum", "left", torch.float64
-    )
+    graph = graph_on(each, each, np.zeros(size), (size, size), "sum", "left")
     layer = GraphConvolution((size, size), 1, 1, "sum", torch.Generator()).double()
     with torch.no_grad():
         layer.users.fill_(1)
         layer.items.fill_(1)
     torch.manual_seed(0)
-    for heard in layer(graph, 0.7):
-        assert set(heard.unique().tolist()) == {0, 1 / (1 - 0.7)}
-        assert (heard == 0).double().mean().item() == pytest.approx(0.7, abs=0.03)  # 4 σ
-        assert heard.mean().item() == pytest.approx(1, abs=0.1)
+    for received in layer(graph, 0.7):
+        assert set(received.unique().tolist()) == {0, 1 / (1 - 0.7)}
+        assert (received == 0).double().mean().item() == pytest.approx(0.7, abs=0.03)  # 4 σ
+        assert received.mean().item() == pytest.approx(1, abs=0.1)
 
 
-def test_with_every_node_left_out_nothing_is_heard():
+def test_without_sources_all_messages_are_zero():
     module = module_of()
     graphs = [graph_of(module, compiled) for compiled in (True, False)]
     for adjacency in (side for graph in graphs for side in (graph.to_users, graph.to_items)):
-        nobody = adjacency.of_sources(torch.tensor([], dtype=torch.int64))
-        heard = nobody.product(torch.zeros(0, 3, dtype=torch.float64, requires_grad=True))
-        assert heard.shape == (adjacency.by_target.shape[0], 3)
-        assert not heard.any()
-        heard.sum().backward()
+        none = adjacency.of_sources(torch.tensor([], dtype=torch.int64))
+        messages = none.product(torch.zeros(0, 3, dtype=torch.float64, requires_grad=True))
+        assert messages.shape == (adjacency.by_target.shape[0], 3)
+        assert not messages.any()
+        messages.sum().backward()
 
 
 def test_probabilities_sum_to_one_and_predictions_are_their_means():
@@ -255,7 +259,7 @@ def test_probabilities_sum_to_one_and_predictions_are_their_means():
     np.testing.assert_allclose(expected_pairs(*tensors), 1, rtol=1e-12)
 
 
-def test_pairs_beyond_one_block_are_predicted_alike():
+def test_many_pairs_are_predicted_as_the_grid_is():
     completer, _ = fit()
     rng = np.random.default_rng(0)
     users, items = rng.integers(0, TRAIN.num_users, 9000), rng.integers(0, TRAIN.num_items, 9000)
@@ -263,7 +267,7 @@ def test_pairs_beyond_one_block_are_predicted_alike():
     np.testing.assert_allclose(completer.predict_pairs(users, items), grid[users, items], atol=1e-6)
 
 
-def test_initial_values_are_the_official_code_s():
+def test_initial_values_follow_the_official_code():
     network = module_of(hidden_size=502, embedding_size=75).network
     nodes, hidden = sum(TRAIN.shape), 500  # 100 units a level, two are left over
     for weights, inputs, outputs in (
@@ -284,27 +288,12 @@ def test_initial_values_are_the_official_code_s():
     assert not torch.allclose(drawn[0], drawn[1])
 
 
-def test_the_average_follows_its_recursion():
-    weights = torch.tensor([1.0, 5.0, -2.0, 4.0, 3.0], dtype=torch.float64)
-    average = [torch.tensor(10.0, dtype=torch.float64)]
-    wanted = 10.0
-    # The decay grows: 2/11, 3/12, 4/13; from update 1,790 on it is .995.
-    for weight, t, decay in zip(
-        weights, (1, 2, 3, 1789, 1790), (2 / 11, 3 / 12, 4 / 13, 1790 / 1799, 0.995), strict=True
-    ):
-        polyak(0.995)(average, [weight], torch.tensor(t))
-        wanted = decay * wanted + (1 - decay) * weight.item()
-        assert average[0].item() == pytest.approx(wanted, rel=1e-12)
-    polyak(0.1)(average, [weights[0]], torch.tensor(1))
-    assert average[0].item() == pytest.approx(0.1 * wanted + 0.9, rel=1e-12)
-
-
-def test_a_training_is_adam_as_tensorflow_has_it_and_predicts_by_the_average():
+def test_training_follows_tensorflow_s_adam_and_the_average_predicts():
     options = {"dropout": 0.0, "epochs": 2, "steps": 3, "accumulation": "sum"}
     completer, _ = fit(trainer={"precision": "64-true"}, **options)
 
     # The same by the literal loss and TensorFlow's form of Adam, whose ε is added to √v itself.
-    network = GCMCModule(TRAIN, settings(**options), torch.Generator().manual_seed(0))
+    network = GCMCModule(TRAIN, config_of(**options), torch.Generator().manual_seed(0))
     network = network.network.double()
     literal = Literal(TRAIN, "sum", "left")
     weights = list(network.parameters())
@@ -323,10 +312,10 @@ def test_a_training_is_adam_as_tensorflow_has_it_and_predicts_by_the_average():
                 v.mul_(0.999).add_(0.001 * g * g)
                 weight.sub_(step * m / (v.sqrt() + 1e-8))
                 average.mul_(decay).add_((1 - decay) * weight)
-    module = completer._module
+    module = completer.module
     for mine, other in zip(module.network.parameters(), weights, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-9)
-    for mine, other in zip(module.average.module.parameters(), averages, strict=True):
+    for mine, other in zip(module.average.network.parameters(), averages, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-9)
 
     with torch.no_grad():
@@ -343,19 +332,23 @@ def test_a_training_is_adam_as_tensorflow_has_it_and_predicts_by_the_average():
     np.testing.assert_allclose(predicted, wanted[TEST.users, TEST.items], rtol=1e-6)
 
 
-def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
-    whole, monitor = fit(epochs=4)
-    fit(epochs=2, folder=tmp_path)
-    resumed, continued = fit(epochs=4, folder=tmp_path)
+@pytest.mark.parametrize("precision", ["32-true", "64-true"])
+def test_a_resumed_training_equals_an_uninterrupted_one(precision, tmp_path):
+    options = {"trainer": {"precision": precision}}
+    whole, monitor = fit(epochs=4, **options)
+    fit(epochs=2, folder=tmp_path, **options)
+    resumed, continued = fit(epochs=4, folder=tmp_path, **options)
     assert continued.curves == monitor.curves
     assert continued.curves.epoch == [1, 2, 3, 4]
+    finished, _ = fit(epochs=4, folder=tmp_path, **options)  # is loaded, and not trained
     for name, tensor in whole.state().items():
         assert torch.equal(resumed.state()[name], tensor)
+        assert torch.equal(finished.state()[name], tensor)
 
 
-def test_an_epoch_is_so_many_updates():
+def test_steps_is_the_number_of_updates_per_epoch():
     one, _ = fit(epochs=1, steps=6)
-    assert int(one._module.average.n_averaged) == 1 + 6  # the initial weights are the first
+    assert int(one.module.average.n_averaged) == 1 + 6  # the initial weights are the first
     assert len(fit(epochs=3, steps=2)[1].curves.loss) == 3
 
 
@@ -365,7 +358,7 @@ def test_the_loss_falls():
     assert last < first < math.log(5)  # that of equally likely levels
 
 
-def test_whoever_has_no_rating_is_predicted_the_mean_of_the_levels():
+def test_pairs_without_training_ratings_are_predicted_the_mean_of_the_levels():
     completer, _ = fit(epochs=2, steps=10)
     users, items = TRAIN.shape
     alone = completer.predict_pairs(np.full(items, users - 1), np.arange(items))
@@ -386,15 +379,34 @@ def test_half_stars_are_levels_of_their_own():
 
 
 def test_ratings_with_too_many_levels_are_refused():
-    with pytest.raises(GlocalkError, match=r"each different rating, 5 here, .* may be 4 at most"):
+    with pytest.raises(GlocalkError, match=r"distinct rating, .* are 5 of them and at most 4 are"):
         fit(hidden_size=4)
-    fit(hidden_size=4, accumulation="sum", epochs=1)
+    fit(hidden_size=4, accumulation="sum", epochs=1, steps=1)
     users, items = np.divmod(np.arange(200), 10)
     train = RatingMatrix(users, items, np.linspace(1, 5, 200), (20, 10), (1, 5))
-    with pytest.raises(GlocalkError, match=r"200 here, .* may be 100 at most: round the ratings"):
+    with pytest.raises(GlocalkError, match=r"are 200 of them and at most 100 are allowed: round"):
         fit(train, accumulation="sum")
 
 
-def test_a_precision_that_the_products_are_not_written_for_is_refused():
+def test_a_precision_without_compiled_loops_is_refused():
     with pytest.raises(GlocalkError, match=r"not in bf16-true: leave trainer\.precision out"):
         fit(trainer={"precision": "bf16-true"})
+
+
+def test_a_completer_that_is_not_fitted_says_so():
+    with pytest.raises(NotFittedError, match="This GCMC is not fitted: call fit first"):
+        GCMC().predict_pairs(np.array([0]), np.array([0]))
+
+
+def test_the_batches_of_an_epoch_are_the_rating_graph():
+    module = module_of(steps=3)
+    graphs = list(module.batches())
+    assert len(graphs) == len(module.batches()) == 3
+    assert all(graph is module.graph for graph in graphs)
+    assert graphs[0].to(torch.device("cpu")) is graphs[0]
+
+
+def test_the_example_in_the_docstring_runs():
+    result = doctest.testmod(room)
+    assert result.attempted > 0
+    assert result.failed == 0

@@ -1,11 +1,19 @@
+import doctest
+
 import numpy as np
 import pytest
 import torch
 
+import glocalk.completers.graphrec.graphrec as room
 from glocalk.completers.graphrec.features import GraphFeatures, transposed_matmul
-from glocalk.completers.graphrec.graphrec import GraphRec, GraphRecConfig, GraphRecModule
+from glocalk.completers.graphrec.graphrec import (
+    Batch,
+    GraphRec,
+    GraphRecConfig,
+    GraphRecModule,
+)
 from glocalk.data.ratings import RatingMatrix
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, NotFittedError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
 from planted import planted
@@ -14,7 +22,7 @@ TRAIN, TEST = planted(num_users=12, num_items=9, density=0.6)  # the last of bot
 DOUBLE = {"precision": "64-true"}
 
 
-def settings(**options):
+def config_of(**options):
     defaults = {
         "rank": 4,
         "user_regularization": 0.3,
@@ -30,7 +38,7 @@ def settings(**options):
 def module_of(train=TRAIN, seed=0, spread=30, **options):
     """In double precision; weights so far from 0 that embeddings are of the ratings' size."""
     generator = torch.Generator().manual_seed(seed)
-    module = GraphRecModule(train, settings(**options), generator, torch.float64)
+    module = GraphRecModule(train, config_of(**options), generator, torch.float64)
     with torch.no_grad():
         for side in (module.users, module.items):
             side.weight.mul_(spread)
@@ -38,9 +46,17 @@ def module_of(train=TRAIN, seed=0, spread=30, **options):
     return module
 
 
-def fit(train=TRAIN, seed=0, trainer=None, folder=None, monitor=None, **options):
-    completer = GraphRec(settings(**options))
-    monitor = monitor or Monitor(TEST)
+class Kept(GraphRec):
+    """Keeps the module that it trained."""
+
+    def _train(self, module, loader, context):
+        super()._train(module, loader, context)
+        self.module = module
+
+
+def fit(train=TRAIN, seed=0, trainer=None, folder=None, **options):
+    completer = Kept(config_of(**options))
+    monitor = Monitor(TEST)
     training = FitContext(
         seed=seed, observer=monitor.observer(), folder=folder, trainer=trainer or {}
     )
@@ -96,8 +112,8 @@ def literal_loss(weights, features, batch, config):
 
 
 def batch_of(train, positions):
-    return tuple(
-        torch.tensor(part[positions]) for part in (train.users, train.items, train.ratings)
+    return Batch(
+        *(torch.tensor(part[positions]) for part in (train.users, train.items, train.ratings))
     )
 
 
@@ -128,12 +144,13 @@ def test_features_are_those_of_the_official_code_from_training_ratings_alone():
 def test_no_held_out_rating_reaches_the_training():
     wanted = everyone(fit()[0])
     flipped = RatingMatrix(TEST.users, TEST.items, 6 - TEST.ratings, TEST.shape, TEST.scale)
-    completer = GraphRec(settings())
-    completer.fit(TRAIN, flipped, FitContext(seed=0, monitor=Monitor(flipped, flipped)))
+    completer = GraphRec(config_of())
+    observer = Monitor(flipped, flipped).observer()
+    completer.fit(TRAIN, context=FitContext(seed=0, observer=observer))
     np.testing.assert_array_equal(everyone(completer), wanted)
 
 
-def test_features_times_weights_and_their_gradients_by_both_ways():
+def test_both_products_of_features_and_weights_have_the_values_and_gradients_of_full_matrices():
     features = module_of().user_features
     rng = np.random.default_rng(0)
     weight = torch.tensor(rng.normal(size=(features.shape[1], 3)), requires_grad=True)
@@ -147,7 +164,7 @@ def test_features_times_weights_and_their_gradients_by_both_ways():
         torch.testing.assert_close(gradient, dense.T @ upstream, rtol=1e-12, atol=1e-12)
 
 
-def test_how_the_columns_are_divided_changes_no_bit():
+def test_the_division_of_the_columns_changes_no_bit():
     rng = np.random.default_rng(0)
     features = module_of().item_features
     dense = rng.normal(size=(features.shape[0], 5))
@@ -179,12 +196,10 @@ def test_predictions_are_those_of_full_matrices():
 
 def test_loss_and_gradients_are_those_of_full_matrices():
     module = module_of()
-    positions = torch.tensor([3, 17, 3, 0, 29, 8, 3, 17])  # some ratings more than once
-    ours = module.loss(positions)
+    batch = batch_of(TRAIN, [3, 17, 3, 0, 29, 8, 3, 17])  # some ratings more than once
+    ours = module.loss(batch)
     weights = list(module.parameters())
-    theirs = literal_loss(
-        weights, dense_features(TRAIN, 5), batch_of(TRAIN, positions.numpy()), module.config
-    )
+    theirs = literal_loss(weights, dense_features(TRAIN, 5), batch, module.config)
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
     got, wanted = (torch.autograd.grad(loss, weights) for loss in (ours, theirs))
     assert len(got) == 4
@@ -205,19 +220,19 @@ def test_the_penalty_worked_by_hand():
     # z of the user (2, −1), of the item (1.5, 3): 2 · 1.5 is predicted, the signs of the others
     # differ.
     error, penalty = 3 - 4, 0.5 * (2**2 + 1**2) + 0.1 * (1.5**2 + 3**2)
-    assert module.loss(torch.tensor([0])).item() == pytest.approx((error**2 + penalty) / 2)
+    assert module.loss(batch_of(one, [0])).item() == pytest.approx((error**2 + penalty) / 2)
     # Once for every rating of the batch, also where they are the same.
-    thrice = module.loss(torch.tensor([0, 0, 0])).item()
+    thrice = module.loss(batch_of(one, [0, 0, 0])).item()
     assert thrice == pytest.approx(3 * (error**2 + penalty) / 2)
 
 
-def test_a_training_is_adam_on_full_matrices():
+def test_training_is_adam_on_full_matrices():
     options = {"epochs": 2, "batch_size": 20}
     updates = len(TRAIN) // 20
     assert updates >= 2
     completer, monitor = fit(trainer=DOUBLE, **options)
 
-    config = settings(**options)
+    config = config_of(**options)
     start = GraphRecModule(TRAIN, config, torch.Generator().manual_seed(0), torch.float64)
     weights = [weight.detach().clone().requires_grad_() for weight in start.parameters()]
     first, second = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
@@ -240,29 +255,30 @@ def test_a_training_is_adam_on_full_matrices():
                     weight.sub_(0.01 * (m / first_share) / ((v / second_share).sqrt() + 1e-8))
         losses.append(total / updates)
     np.testing.assert_allclose(monitor.curves.loss, losses, rtol=1e-6)
-    for mine, other in zip(completer._module.parameters(), weights, strict=True):
+    for mine, other in zip(completer.module.parameters(), weights, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12)
 
 
-def test_an_epoch_draws_as_many_batches_as_the_ratings_fill(monkeypatch):
-    drawn, loss = [], GraphRecModule.loss
-
-    def noted(module, batch):
-        drawn.append(batch.tolist())
-        return loss(module, batch)
-
-    monkeypatch.setattr(GraphRecModule, "loss", noted)
-    fit(batch_size=len(TRAIN) // 3, epochs=2)
-    assert [len(batch) for batch in drawn] == [len(TRAIN) // 3] * 6
-    assert len({tuple(batch) for batch in drawn}) == 6
-    assert all(len(set(batch)) < len(batch) for batch in drawn)  # with replacement
-    seen = {position for batch in drawn for position in batch}
+def test_an_epoch_has_as_many_batches_as_the_ratings_fill():
+    size = len(TRAIN) // 3
+    module = module_of(batch_size=size)
+    torch.manual_seed(0)
+    triples = set(zip(*batch_of(TRAIN, slice(None)), strict=True))
+    triples = {tuple(value.item() for value in triple) for triple in triples}
+    seen, batches = set(), []
+    for _ in range(2):
+        (epoch,) = module.batches()
+        assert epoch.users.shape == epoch.items.shape == epoch.ratings.shape == (3, size)
+        for batch in zip(*epoch, strict=True):
+            drawn = list(zip(*(part.tolist() for part in batch), strict=True))
+            batches.append(tuple(drawn))
+            seen |= set(drawn)
+    assert seen <= triples
     assert len(seen) > 0.7 * len(TRAIN)  # all but e⁻² are expected
-    assert min(seen) >= 0
-    assert max(seen) < len(TRAIN)
-    drawn.clear()
-    fit(batch_size=3 * len(TRAIN), epochs=2)  # more than there are
-    assert [len(batch) for batch in drawn] == [3 * len(TRAIN)] * 2
+    assert len(set(batches)) == 6
+    assert any(len(set(batch)) < size for batch in batches)  # with replacement
+    (epoch,) = module_of(batch_size=3 * len(TRAIN)).batches()  # more than there are
+    assert epoch.users.shape == (1, 3 * len(TRAIN))
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
@@ -275,8 +291,8 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
         assert torch.equal(resumed.state()[name], tensor)
 
 
-def test_initial_values_are_the_official_code_s():
-    module = GraphRecModule(TRAIN, settings(rank=500), torch.Generator().manual_seed(0))
+def test_initial_values_follow_the_official_code():
+    module = GraphRecModule(TRAIN, config_of(rank=500), torch.Generator().manual_seed(0))
     for side in (module.users, module.items):
         assert side.weight.shape == (sum(TRAIN.shape) + 1, 500)
         assert side.weight.mean().item() == pytest.approx(0, abs=5e-4)  # 5 σ
@@ -285,7 +301,7 @@ def test_initial_values_are_the_official_code_s():
     assert not torch.equal(module.users.weight, module.items.weight)
 
 
-def test_whoever_has_no_rating_is_predicted_the_mean():
+def test_pairs_without_training_ratings_are_predicted_the_mean():
     completer, _ = fit(trainer=DOUBLE, epochs=3)
     grid, mean = everyone(completer), TRAIN.ratings.mean()
     np.testing.assert_allclose(grid[-1], mean, rtol=1e-12)
@@ -293,27 +309,38 @@ def test_whoever_has_no_rating_is_predicted_the_mean():
     assert not np.isclose(grid[:-1, :-1], mean, rtol=1e-6).any()
 
 
-def test_it_learns_a_scale_that_goes_below_zero():
+def test_it_learns_a_scale_below_zero():
     shifted = RatingMatrix(TRAIN.users, TRAIN.items, TRAIN.ratings - 5, TRAIN.shape, (-5, 0))
-    completer, _ = fit(shifted, epochs=40, learning_rate=0.02)
+    completer, _ = fit(shifted, epochs=25, learning_rate=0.03)
     grid = everyone(completer)
     assert grid.min() >= -5
     errors = grid[TRAIN.users, TRAIN.items] - shifted.ratings
     assert np.sqrt(np.mean(errors**2)) < shifted.ratings.std()
-    # What it learns from is r + 5, of 5 at most: the very numbers of the scale 0 … 5.
+    # It learns from r + 5, at most 5: the same numbers as those of a scale 0 … 5.
     same = RatingMatrix(TRAIN.users, TRAIN.items, TRAIN.ratings, TRAIN.shape, (0, 5))
     np.testing.assert_allclose(
         everyone(fit(same, epochs=3)[0]) - 5, everyone(fit(shifted, epochs=3)[0]), atol=1e-5
     )
 
 
-def test_adjacency_is_a_share_of_the_scale_s_highest_rating():
+def test_the_adjacency_is_divided_by_the_highest_rating_of_the_scale():
     half_stars = RatingMatrix(TRAIN.users, TRAIN.items, TRAIN.ratings / 2, TRAIN.shape, (0.5, 4))
     features = full(module_of(half_stars).user_features)
     wanted = TRAIN.ratings / 2 / 4
     np.testing.assert_allclose(features[TRAIN.users, TRAIN.num_users + TRAIN.items], wanted)
 
 
-def test_a_precision_that_the_products_are_not_written_for_is_refused():
+def test_a_precision_without_compiled_loops_is_refused():
     with pytest.raises(GlocalkError, match="32-true or 64-true, not in bf16-true"):
         fit(trainer={"precision": "bf16-true"})
+
+
+def test_a_completer_that_is_not_fitted_says_so():
+    with pytest.raises(NotFittedError, match="This GraphRec is not fitted: call fit first"):
+        GraphRec().predict_pairs(np.array([0]), np.array([0]))
+
+
+def test_the_example_in_the_docstring_runs():
+    result = doctest.testmod(room)
+    assert result.attempted > 0
+    assert result.failed == 0

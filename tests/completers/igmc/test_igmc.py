@@ -1,25 +1,28 @@
+import doctest
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
+import glocalk.completers.igmc.igmc as room
+from glocalk.completers.igmc.batches import RatingDataset, ShuffledBatches
 from glocalk.completers.igmc.convolution import RelationalConvolution
-from glocalk.completers.igmc.igmc import IGMC, IGMCConfig, IGMCNetwork
+from glocalk.completers.igmc.igmc import IGMC, IGMCConfig, IGMCModule
 from glocalk.completers.igmc.subgraphs import LABELS, RatingGraph, enclose
 from glocalk.data.ratings import RatingMatrix
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, NotFittedError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
 from planted import planted
 
 TRAIN, TEST = planted(num_users=25, num_items=18, density=0.5)  # the last of both has no rating
 PAIRS = np.array([0, 3, 24, 7, 24, 3]), np.array([1, 17, 2, 7, 17, 0])
-ALL = 1000  # neighbors, more than there are
+ALL = 1000  # more neighbors than there are
 SINGLE = {"rtol": 1e-5, "atol": 1e-5}  # edges' weights are float32
 
 
-def settings(**options):
+def config_of(**options):
     defaults = {
         "max_neighbors": 6,
         "hidden_size": 32,
@@ -41,12 +44,16 @@ def settings(**options):
     return IGMCConfig.check({**defaults, **options}, "model")
 
 
-def fit(train=TRAIN, seed=0, monitor=None, **options):
+def fit(train=TRAIN, seed=0, observer=None, **options):
     folder, trainer = options.pop("folder", None), options.pop("trainer", {})
-    completer = IGMC(settings(**options))
-    monitor = monitor or Monitor(TEST)
-    completer.fit(train, context=FitContext(seed, monitor, folder, {"logger": False, **trainer}))
-    return completer
+    completer = IGMC(config_of(**options))
+    observer = observer or Monitor(TEST).observer()
+    return completer.fit(train, context=FitContext(seed, observer, folder, trainer))
+
+
+def network_of(**options):
+    config, generator = config_of(**options), torch.Generator().manual_seed(0)
+    return IGMCModule(TRAIN, config, generator).network
 
 
 def convolution_of(inputs, outputs, relations=5, bases=2):
@@ -73,10 +80,10 @@ def triples(graph, edges):
 
 
 def adjacency(graph, average=False):
-    """[relations, nodes, nodes]: above 0 where the first node hears of the second."""
+    """[relations, nodes, nodes]: above 0 where the first node receives from the second."""
     nodes = len(graph.labels)
     dense = torch.zeros(graph.relations, nodes, nodes, dtype=torch.float64)
-    for node, relation, other in triples(graph, graph.heard):
+    for node, relation, other in triples(graph, graph.in_edges):
         dense[relation, node, other] = 1
     return dense / dense.sum(dim=2, keepdim=True).clamp(min=1) if average else dense
 
@@ -110,14 +117,14 @@ def test_the_subgraph_of_a_drawn_example():
     assert sorted(named) == [("i", 0), ("i", 1), ("u", 0), ("u", 1), ("u", 2)]
     assert graph.labels.tolist() == [0, 2, 2, 1, 3]
     assert graph.targets.tolist() == [[0], [3]]
-    heard = {(named[n], r + 1, named[m]) for n, r, m in triples(graph, graph.heard)}
+    received = {(named[n], r + 1, named[m]) for n, r, m in triples(graph, graph.in_edges)}
     one_way = {
         (("u", 0), 3, ("i", 1)),
         (("u", 1), 4, ("i", 0)),
         (("u", 2), 1, ("i", 0)),
         (("u", 2), 5, ("i", 1)),
     }
-    assert heard == one_way | {(item, r, user) for user, r, item in one_way}
+    assert received == one_way | {(item, r, user) for user, r, item in one_way}
     counts = {name: graph.counts[n].numpy() for n, name in enumerate(named)}
     assert counts["u", 2].tolist() == [
         [0, 1, 0, 0],
@@ -164,26 +171,26 @@ def test_means_weigh_the_edges_of_a_drawn_example():
         (("i", 1), ("u", 0)): 1 / 2,  # users 0 and 2 rate it 4
         (("i", 1), ("u", 2)): 1 / 2,
     }
-    assert weights(graph.heard) == expected
-    assert weights(graph.hearing) == {(m, n): weight for (n, m), weight in expected.items()}
+    assert weights(graph.in_edges) == expected
+    assert weights(graph.out_edges) == {(m, n): weight for (n, m), weight in expected.items()}
     at = named.index(("i", 0))
     assert graph.counts[at].tolist() == [[0.5, 0, 0.5, 0], [0, 0, 0, 0], [0, 0, 1, 0]]
 
 
-def test_a_pair_without_a_rating_has_the_same_neighbors():
+def test_a_pair_without_a_rating_has_neighbors_like_any_other():
     graph = enclose(drawn_example(), np.array([3]), np.array([0]), ALL)  # 3 rated only item 2
     named = names(graph)
     assert sorted(named) == [("i", 0), ("i", 2), ("u", 0), ("u", 1), ("u", 2), ("u", 3)]
-    heard = {(named[n], r + 1, named[m]) for n, r, m in triples(graph, graph.heard)}
-    assert heard >= {(("u", 3), 3, ("i", 2)), (("i", 2), 2, ("u", 1)), (("i", 0), 5, ("u", 0))}
-    assert len(heard) == 2 * 5
+    received = {(named[n], r + 1, named[m]) for n, r, m in triples(graph, graph.in_edges)}
+    assert received >= {(("u", 3), 3, ("i", 2)), (("i", 2), 2, ("u", 1)), (("i", 0), 5, ("u", 0))}
+    assert len(received) == 2 * 5
 
 
 def test_subgraphs_are_those_of_the_rating_matrix():
     dense = np.zeros(TRAIN.shape)
     dense[TRAIN.users, TRAIN.items] = TRAIN.ratings
     graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL)
-    named, heard = names(graph), triples(graph, graph.heard)
+    named, received = names(graph), triples(graph, graph.in_edges)
     bounds = [*graph.targets[0].tolist(), len(named)]
     for pair, (user, item) in enumerate(zip(*PAIRS, strict=True)):
         first, last = bounds[pair], bounds[pair + 1]
@@ -199,37 +206,37 @@ def test_subgraphs_are_those_of_the_rating_matrix():
             if dense[u, i] and (u, i) != (user, item)
         }
         edges |= {(m, r, n) for n, r, m in edges}
-        assert edges == {(named[n], r + 1, named[m]) for n, r, m in heard if first <= n < last}
+        assert edges == {(named[n], r + 1, named[m]) for n, r, m in received if first <= n < last}
 
 
 @pytest.mark.parametrize("edge_dropout", [0.0, 0.3])
-def test_lists_from_both_ends_and_counts_tell_of_the_same_edges(edge_dropout):
+def test_in_edges_out_edges_and_counts_agree(edge_dropout):
     graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL, edge_dropout, seed=3)
-    heard, hearing = triples(graph, graph.heard), triples(graph, graph.hearing)
-    assert heard == {(n, r, m) for m, r, n in hearing}
+    received, sent = triples(graph, graph.in_edges), triples(graph, graph.out_edges)
+    assert received == {(n, r, m) for m, r, n in sent}
     counts = np.zeros(graph.counts.shape)
-    for n, r, m in heard:
+    for n, r, m in received:
         counts[n, r, graph.labels[m]] += 1
     np.testing.assert_array_equal(graph.counts, counts)
 
 
-def test_edge_dropout_leaves_out_its_share_of_either_direction_on_its_own():
+def test_edge_dropout_leaves_out_its_share_of_each_direction_independently():
     rating_graph = RatingGraph(TRAIN)
     graph = enclose(rating_graph, *PAIRS, ALL)
-    whole = triples(graph, graph.heard)
+    whole = triples(graph, graph.in_edges)
     kept, both, draws = 0, 0, 40
     for seed in range(draws):
         graph = enclose(rating_graph, *PAIRS, ALL, 0.3, seed)
-        heard = triples(graph, graph.heard)
-        assert heard < whole
-        kept += len(heard)
-        both += sum((m, r, n) in heard for n, r, m in heard)
+        received = triples(graph, graph.in_edges)
+        assert received < whole
+        kept += len(received)
+        both += sum((m, r, n) in received for n, r, m in received)
     # Some 600 edges in 40 draws: three standard deviations are .01.
     assert kept / (draws * len(whole)) == pytest.approx(0.7, abs=0.015)
     assert both / (draws * len(whole)) == pytest.approx(0.49, abs=0.02)
 
 
-def test_of_too_many_neighbors_each_is_drawn_as_often():
+def test_neighbors_are_drawn_uniformly_where_there_are_too_many():
     raters, most, draws = 20, 5, 1500
     users = np.concatenate([np.arange(1, raters + 1), np.zeros(30, int)])
     items = np.concatenate([np.zeros(raters, int), np.arange(1, 31)])
@@ -248,7 +255,7 @@ def test_of_too_many_neighbors_each_is_drawn_as_often():
     np.testing.assert_allclose(often[1:] / draws, most / raters, rtol=0, atol=0.045)
 
 
-def test_what_is_drawn_for_a_pair_depends_on_seed_and_pair_alone():
+def test_draws_for_a_pair_depend_only_on_the_seed_and_the_pair():
     rating_graph = RatingGraph(TRAIN)
 
     def drawn(users, items, at, seed):
@@ -257,7 +264,7 @@ def test_what_is_drawn_for_a_pair_depends_on_seed_and_pair_alone():
         named = names(graph)
         return {
             (named[n], r, named[m])
-            for n, r, m in triples(graph, graph.heard)
+            for n, r, m in triples(graph, graph.in_edges)
             if bounds[at] <= n < bounds[at + 1]
         }
 
@@ -267,17 +274,17 @@ def test_what_is_drawn_for_a_pair_depends_on_seed_and_pair_alone():
 
 
 @pytest.mark.parametrize("average", [False, True])
-@pytest.mark.parametrize("width", [32, 5])  # numba's sums, and torch's, which a GPU takes
-def test_a_convolution_is_a_loop_over_nodes_and_relations(width, average):
+@pytest.mark.parametrize("width", [32, 5])  # compiled sums, and torch's, which a GPU uses
+def test_a_convolution_equals_a_loop_over_nodes_and_relations(width, average):
     graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL, 0.2, seed=1, average=average)
     layer = convolution_of(width, width)
     x = torch.randn(len(graph.labels), width, dtype=torch.float64)
     weights = [sum(layer.coefficients[r, b] * layer.bases[b] for b in range(2)) for r in range(5)]
     expected = torch.stack([layer.own.T @ row + layer.bias for row in x])
-    heard = triples(graph, graph.heard)
-    sizes = Counter((node, relation) for node, relation, _ in heard)
+    received = triples(graph, graph.in_edges)
+    sizes = Counter((node, relation) for node, relation, _ in received)
     assert max(sizes.values()) > 1
-    for node, relation, other in heard:
+    for node, relation, other in received:
         share = 1 / sizes[node, relation] if average else 1
         expected[node] += share * (weights[relation].T @ x[other])
     tolerance = SINGLE if average else {}
@@ -313,14 +320,14 @@ def test_gradients_are_those_of_dense_matrices(width, average, edge_dropout):
         torch.testing.assert_close(one, other, **(SINGLE if average else {}))
 
 
-def test_many_nodes_are_convolved_as_few_are():
+def test_many_nodes_are_convolved_like_few():
     rng = np.random.default_rng(0)
     pairs = rng.integers(0, 25, 200), rng.integers(0, 18, 200)
     graph = enclose(RatingGraph(TRAIN), *pairs, ALL)
     assert len(graph.labels) > 1500  # several of the parts that sums are taken in
     layer = convolution_of(32, 32)
     x = torch.randn(len(graph.labels), 32, dtype=torch.float64)
-    at = layer.at(x, torch.arange(len(x)), graph)  # by other means
+    at = layer.at(x, torch.arange(len(x)), graph)  # uses torch's operations
     torch.testing.assert_close(layer(x, graph), at)
 
 
@@ -333,9 +340,8 @@ def test_the_adjacent_difference_worked_by_hand():
     assert layer.adjacent_difference().item() == pytest.approx(150)
 
 
-def test_a_network_is_dense_layers_on_both_targets():
-    config = settings()
-    network = IGMCNetwork(5, config, torch.Generator().manual_seed(0)).double().eval()
+def test_the_network_applies_dense_layers_to_both_targets():
+    network = network_of().double()
     graph = enclose(RatingGraph(TRAIN), *PAIRS, ALL)
     dense = adjacency(graph)
     x, layers = torch.eye(LABELS, dtype=torch.float64)[graph.labels], []
@@ -351,8 +357,8 @@ def test_a_network_is_dense_layers_on_both_targets():
     torch.testing.assert_close(network(graph), expected)
 
 
-def test_initial_values_are_the_official_code_s():
-    network = IGMCNetwork(5, settings(hidden_size=64, dense_size=64), torch.Generator())
+def test_initial_values_follow_the_official_code():
+    network = network_of(hidden_size=64, dense_size=64)
     first, second, _ = network.convolutions
     limits = {first: (2 * 4) ** -0.5, second: (2 * 64) ** -0.5}
     for layer, limit in limits.items():
@@ -364,35 +370,44 @@ def test_initial_values_are_the_official_code_s():
         assert layer.weight.std().item() == pytest.approx((3 * inputs) ** -0.5, rel=0.2)
 
 
-class Watching(Monitor):
-    """Remembers the network and the learning rate at the end of each epoch; may stop a training."""
+class Watching:
+    """An observer that keeps the network and the learning rate of each epoch; may interrupt."""
 
     def __init__(self, stop=None):
-        super().__init__(TEST)
+        self.monitor = Monitor(TEST)
         self.stop, self.networks, self.rates = stop, [], []
 
-    def observe(self, stage, epoch, predict, loss=None):
+    @property
+    def curves(self):
+        return self.monitor.curves
+
+    def epoch_ended(self, stage, epoch, predict, loss):
         if epoch == self.stop:
             raise InterruptedError
         module = predict.__self__._module
         self.networks.append({k: v.clone() for k, v in module.network.state_dict().items()})
         self.rates.append(module.optimizers(use_pl_optimizer=False).param_groups[0]["lr"])
-        super().observe(stage, epoch, predict, loss)
+        return self.monitor.observe(stage, epoch, predict, loss)
+
+    def state_dict(self):
+        return self.monitor.state_dict()
+
+    def load_state_dict(self, state):
+        self.monitor.load_state_dict(state)
 
 
-def test_the_last_prediction_is_the_ensemble_s_and_those_before_are_not():
+def test_only_the_last_prediction_is_that_of_the_ensemble():
     watching = Watching()
     options = {"epochs": 8, "budget": 0.5, "ensemble": {"members": 2, "interval": 2}}
-    completer = fit(monitor=watching, **options)
+    completer = fit(observer=watching, **options)
     assert completer.schedule == {"train": 4}
     assert completer.budget == 0.5
-    config = settings(**options)
-    network = IGMCNetwork(5, config, torch.Generator()).eval()
+    network = network_of(**options)
 
     def predicted(state):
         network.load_state_dict(state)
         pairs = TEST.users, TEST.items
-        graph = enclose(RatingGraph(TRAIN), *pairs, config.max_neighbors)
+        graph = enclose(RatingGraph(TRAIN), *pairs, config_of().max_neighbors)
         with torch.no_grad():
             return network(graph).double().numpy()
 
@@ -408,35 +423,35 @@ def test_the_last_prediction_is_the_ensemble_s_and_those_before_are_not():
     np.testing.assert_allclose(watching.curves.test_rmse, expected, rtol=0, atol=1e-5)
 
 
-def test_the_learning_rate_decays_after_so_many_official_epochs():
+def test_the_learning_rate_decays_with_the_official_epochs():
     watching = Watching()
-    fit(monitor=watching, epochs=8, budget=0.5, decay_epochs=3, learning_rate=0.005)
+    fit(observer=watching, epochs=8, budget=0.5, decay_epochs=3, learning_rate=0.005)
     # After one and a half and after three epochs.
     np.testing.assert_allclose(watching.rates, [0.005, 0.0005, 0.0005, 0.00005])
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
     whole, first, second = Watching(), Watching(stop=3), Watching()
-    expected = fit(monitor=whole)
+    expected = fit(observer=whole)
     with pytest.raises(InterruptedError):
-        fit(monitor=first, folder=tmp_path)
+        fit(observer=first, folder=tmp_path)
     assert len(first.networks) == 2
-    resumed = fit(monitor=second, folder=tmp_path)
-    assert len(second.networks) == 2  # the last two epochs alone
+    resumed = fit(observer=second, folder=tmp_path)
+    assert len(second.networks) == 2  # only the last two epochs
     assert second.curves == whole.curves
     for name, tensor in expected.state().items():
         assert torch.equal(resumed.state()[name], tensor)
 
 
-def test_the_loss_falls_below_that_of_the_mean():
+def test_the_loss_falls_below_that_of_predicting_the_mean():
     watching = Watching()
-    fit(monitor=watching, epochs=12, dropout=0.0, learning_rate=0.01)
+    fit(observer=watching, epochs=12, dropout=0.0, learning_rate=0.01)
     losses = watching.curves.loss
     assert losses[-1] < losses[0]
     assert losses[-1] < TRAIN.ratings.var()
 
 
-def test_whoever_has_no_rating_is_a_node_alone():
+def test_users_and_items_without_ratings_are_nodes_without_edges():
     completer = fit()
     users, items = TRAIN.shape
     grid = completer.predict_grid(np.arange(users), np.arange(items))
@@ -466,15 +481,84 @@ def test_half_stars_are_levels_of_their_own():
 def test_ratings_with_too_many_levels_are_refused():
     ratings = np.linspace(1, 5, len(TRAIN))
     train = RatingMatrix(TRAIN.users, TRAIN.items, ratings, TRAIN.shape, (1, 5))
-    with pytest.raises(GlocalkError, match="100 at most: round the ratings"):
+    with pytest.raises(GlocalkError, match="at most 100 are allowed: round the ratings"):
         fit(train)
 
 
-def test_a_precision_that_the_convolutions_are_not_written_for_is_refused():
+def test_a_precision_without_compiled_loops_is_refused():
     with pytest.raises(GlocalkError, match=r"32-true or 64-true, not in bf16-mixed"):
         fit(trainer={"precision": "bf16-mixed"})
 
 
 def test_an_ensemble_longer_than_the_training_is_refused():
     with pytest.raises(GlocalkError, match="must come after the training's start"):
-        settings(epochs=3, ensemble={"members": 4, "interval": 1})
+        config_of(epochs=3, ensemble={"members": 4, "interval": 1})
+
+
+def test_a_completer_that_is_not_fitted_says_so():
+    with pytest.raises(NotFittedError, match="This IGMC is not fitted: call fit first"):
+        IGMC().predict_pairs(np.array([0]), np.array([0]))
+
+
+def test_each_epoch_takes_every_rating_once_in_a_new_order():
+    sampler, dataset = ShuffledBatches(len(TRAIN), 20), RatingDataset(TRAIN)
+    assert len(dataset) == len(TRAIN)
+    torch.manual_seed(0)
+    epochs = [list(sampler), list(sampler)]
+    sizes = [20] * (len(TRAIN) // 20) + [len(TRAIN) % 20]
+    for epoch in epochs:
+        assert len(sampler) == len(epoch)
+        assert [len(draw.positions) for draw in epoch] == sizes
+        positions = np.concatenate([draw.positions for draw in epoch])
+        assert sorted(positions) == list(range(len(TRAIN)))
+        assert len({draw.seed for draw in epoch}) == 1
+    assert epochs[0][0].seed != epochs[1][0].seed
+    assert list(epochs[0][0].positions) != list(epochs[1][0].positions)
+    pairs = dataset[epochs[0][0]]
+    dense = np.zeros(TRAIN.shape)
+    dense[TRAIN.users, TRAIN.items] = TRAIN.ratings
+    np.testing.assert_array_equal(dense[pairs.users, pairs.items], pairs.ratings)
+    assert pairs.seed == epochs[0][0].seed
+
+
+def test_a_batch_holds_the_subgraphs_of_its_ratings():
+    module = IGMCModule(TRAIN, config_of(edge_dropout=0.3), torch.Generator())
+    torch.manual_seed(3)
+    batches = list(module.batches())
+    torch.manual_seed(3)
+    draws = list(ShuffledBatches(len(TRAIN), 20))
+    assert len(batches) == len(module.batches()) == len(draws)
+    for batch, draw in zip(batches, draws, strict=True):
+        users, items = TRAIN.users[draw.positions], TRAIN.items[draw.positions]
+        graph = batch.subgraphs
+        assert batch.ratings.tolist() == TRAIN.ratings[draw.positions].tolist()
+        assert graph.nodes[graph.targets[0]].tolist() == users.tolist()
+        assert graph.nodes[graph.targets[1]].tolist() == items.tolist()
+        wanted = enclose(RatingGraph(TRAIN), users, items, 6, 0.3, draw.seed)
+        assert triples(graph, graph.in_edges) == triples(wanted, wanted.in_edges)
+
+
+def test_training_in_double_precision_converts_the_batches():
+    completer = fit(epochs=2, trainer={"precision": "64-true"}, aggregation="mean")
+    assert completer._module.network.dense.weight.dtype == torch.float64
+    assert np.isfinite(completer.predict_pairs(TEST.users, TEST.items)).all()
+
+
+def test_predictions_do_not_depend_on_the_module_s_mode_and_do_not_switch_it():
+    completer = fit(epochs=2)
+    module = completer._module
+    expected = completer.predict_pairs(TEST.users, TEST.items)
+    modes = []
+    for member in module.members:
+        member.register_forward_hook(lambda *_: modes.append(module.training))
+    for mode in (True, False):
+        module.train(mode)
+        np.testing.assert_array_equal(completer.predict_pairs(TEST.users, TEST.items), expected)
+        assert all(part.training == mode for part in module.modules())
+    assert modes == [True] * 2 + [False] * 2
+
+
+def test_the_example_in_the_docstring_runs():
+    result = doctest.testmod(room)
+    assert result.attempted > 0
+    assert result.failed == 0

@@ -1,10 +1,10 @@
 """GC-MC: graph convolutional matrix completion, without side information.
 
 van den Berg, Kipf, Welling, KDD Deep Learning Day 2018, arXiv 1706.02263; official code
-`riannevdberg/gc-mc` (TensorFlow 1). A graph auto-encoder: users and items hear of each other over
-the ratings, an edge type for each rating level r = 1 … R, and a decoder makes a distribution over
-the levels of what they heard. With nodes as one-hot vectors, embeddings W [nodes, R, width] and
-N(·) the neighbors by ratings of any level,
+`riannevdberg/gc-mc` (TensorFlow 1). A graph auto-encoder: users and items exchange messages along
+the ratings, with an edge type for each rating level r = 1 … R, and a decoder turns the messages
+that a user and an item received into a distribution over the levels. With nodes as one-hot
+vectors, embeddings W [nodes, R, width] and N(·) the neighbors by ratings of any level,
 
     hᵤ = ReLU( ∥_r Σ_{i ∈ N_r(u)} W_{i,r} / c )              stack: width = hidden / R
     hᵤ = ReLU( Σ_r Σ_{i ∈ N_r(u)} Σ_{s ≤ r} W_{i,s} / c )    sum: width = hidden, ordinal sharing
@@ -13,24 +13,23 @@ N(·) the neighbors by ratings of any level,
     p(r | u, i) = softmax_r Σ_b a_{b,r} zᵤᵀ Q_b zᵢ
     r̂ᵤᵢ = Σ_r p(r | u, i) · level_r,    loss = mean over ratings of −log p(rᵤᵢ | u, i)
 
-trained full-batch by Adam. What the official code does, and a port that lacks it is far off
+trained full-batch by Adam. Details of the official code, without which a port is far off
 (`tanimutomo/gcmc` stops at .98 on ML-100K):
 
-- Dropout, .7, acts twice: whole nodes, with the same choice for all levels, and the entries of h.
-  Both scale what is left by 1 / .3 and are off in prediction.
-- D is shared by users and items and has neither bias nor activation, nor has anything a bias or
-  batch normalization. Ordinal sharing belongs to `sum` alone.
+- Dropout, .7, acts twice: on whole nodes, with the same choice for all levels, and on the entries
+  of h. Both scale up the rest by 1 / .3 and are off in prediction.
+- D is shared by users and items and has neither bias nor activation. No other part has a bias
+  either, and there is no batch normalization. Only `sum` shares weights between levels.
 - c counts the neighbors over all levels, not those of one.
-- Initial values: W and a by Glorot, W's inputs being users and items together and its outputs all
-  of `hidden`; Q orthogonal, times 1.1.
+- Initial values: W and a by Glorot, where W's inputs are users and items together and its outputs
+  all of `hidden`; Q orthogonal, times 1.1.
 - Predictions come from averaged weights w̄ ← d w̄ + (1 − d) w that start at the initial weights.
   TensorFlow lets d grow, d = min(.995, (1 + t) / (10 + t)) after update t: .995 is reached after
   1,790 updates, and an average with .995 throughout would be 37 % initial weights on Douban.
-- TensorFlow's Adam adds ε = 1e-8 before it corrects the bias of the second moment, which makes it
-  ε / √(1 − .999ᵗ) in the usual form: 3e-7 at first, above the gradients of items with few ratings.
+- TensorFlow's Adam adds ε = 1e-8 before it corrects the bias of the second moment. In the usual
+  form this is ε / √(1 − .999ᵗ): 3e-7 at first, above the gradients of items with few ratings.
 
-The official code reports the last update. Users and items without training ratings hear nothing,
-so all their levels are equally likely: their prediction is the mean of the levels, there as here.
+The official code reports the error after the last update.
 
 An epoch is `steps` updates, after which the averaged model is evaluated; the official code calls
 each update an epoch. Cost and memory of an update grow with ratings × hidden and nodes × width × R.
@@ -39,23 +38,19 @@ each update an epoch. Cost and memory of an update grow with ratings × hidden a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel
 
 from glocalk.completers.base import State, take
-from glocalk.completers.gc_mc.graph import (
-    Accumulation,
+from glocalk.completers.gc_mc.graph import Accumulation, Normalization, RatingGraph
+from glocalk.completers.gc_mc.layers import (
     BilinearMixture,
     GraphConvolution,
-    Normalization,
-    RatingGraph,
     drop,
     expected,
     expected_pairs,
@@ -63,32 +58,49 @@ from glocalk.completers.gc_mc.graph import (
 )
 from glocalk.completers.stepwise import (
     MOST_LEVELS,
+    EpochLoader,
     StepwiseCompleter,
     StepwiseModule,
+    dtype_of,
     refuse_levels,
-    refuse_precision,
     take_levels,
 )
 from glocalk.config import BaseConfig
 from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.optim.averaging import AveragedNetwork
 from glocalk.training.context import FitContext
 
 _EPSILON = 1e-8  # of TensorFlow's Adam
 
 
 class GCMCConfig(BaseConfig):
-    """Options of GC-MC."""
+    """Options of GC-MC; the defaults are those published for ML-100K."""
 
-    hidden_size: int = Field(ge=1, description="units of the graph convolution")
-    embedding_size: int = Field(ge=1, description="length of z")
-    accumulation: Accumulation
-    normalization: Normalization
-    bases: int = Field(ge=1, description="number of matrices Q of the decoder")
-    dropout: float = Field(ge=0, lt=1, description="share of nodes, and of units, left out")
-    learning_rate: float = Field(gt=0)
-    averaging: float = Field(ge=0, lt=1, description="highest decay of the averaged weights")
-    epochs: int = Field(ge=1)
-    steps: int = Field(ge=1, description="full-batch updates an epoch")
+    hidden_size: int = Field(default=500, ge=1, description="units of the graph convolution")
+    embedding_size: int = Field(default=75, ge=1, description="length of z")
+    accumulation: Accumulation = Field(
+        default="stack", description="how the messages of the rating levels are combined"
+    )
+    normalization: Normalization = Field(
+        default="left", description="c, the divisor of the messages"
+    )
+    bases: int = Field(default=2, ge=1, description="number of matrices Q of the decoder")
+    dropout: float = Field(
+        default=0.7, ge=0, lt=1, description="share of nodes, and of hidden units, left out"
+    )
+    learning_rate: float = Field(default=0.01, gt=0)
+    averaging: float = Field(
+        default=0.995,
+        ge=0,
+        lt=1,
+        description="highest decay of the averaged weights, which predict",
+    )
+    epochs: int = Field(default=100, ge=1)
+    steps: int = Field(
+        default=10,
+        ge=1,
+        description="full-batch updates per epoch; the official code makes 1000 in all",
+    )
 
 
 class GCMCNetwork(nn.Module):
@@ -120,9 +132,9 @@ class GCMCNetwork(nn.Module):
 
         Args:
             graph: the ratings.
-            share: of nodes, and of hidden units, that dropout leaves out.
+            share: share of nodes, and of hidden units, that dropout leaves out.
         """
-        dense = self.dense / (1 - share)  # dropout's scale, where there are fewest numbers
+        dense = self.dense / (1 - share)  # dropout's scale, applied to the smallest matrix
         users, items = (drop(hidden, share) @ dense for hidden in self.convolution(graph, share))
         return users, items
 
@@ -133,7 +145,7 @@ class GCMCNetwork(nn.Module):
 
 
 class Output(NamedTuple):
-    """What predictions are made from, see `expected_pairs`.
+    """What predictions are computed from, see `expected_pairs`.
 
     `left` is [bases, users, size], `right` [items, size], `coefficients` [bases, levels], `levels`
     [levels].
@@ -146,61 +158,44 @@ class Output(NamedTuple):
 
 
 class GCMCModule(StepwiseModule[Output]):
-    """Adam on the loss of one network, and the average of its weights beside it.
+    """Adam on the loss of a network, and the average of its weights.
 
     Args:
         train: the ratings.
         config: the options.
         generator: source of the initial values.
+        dtype: precision of the graph; the Trainer's precision gives that of the network.
     """
 
-    def __init__(self, train: RatingMatrix, config: GCMCConfig, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        train: RatingMatrix,
+        config: GCMCConfig,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__()
-        self.train_ratings, self.config = train, config
-        self.levels, self.labels = np.unique(train.ratings, return_inverse=True)
-        self.network = GCMCNetwork(train.shape, len(self.levels), config, generator)
-        self.average = AveragedModel(self.network, multi_avg_fn=polyak(config.averaging))
-        self.average.update_parameters(self.network)  # the first is a copy: the initial weights
-        self._graphs: dict[tuple[torch.dtype, torch.device], RatingGraph] = {}
+        self.config = config
+        self.graph = RatingGraph(train, config.accumulation, config.normalization, dtype)
+        self.network = GCMCNetwork(train.shape, len(self.graph.levels), config, generator)
+        self.average = AveragedNetwork(self.network, config.averaging, warm_up=True)
 
-    def graph(self) -> RatingGraph:
-        """The ratings where the network is and in its precision, made once."""
-        key = dtype, device = self.network.dense.dtype, self.network.dense.device
-        if key not in self._graphs:
-            train = self.train_ratings
-            self._graphs[key] = RatingGraph(
-                train.users,
-                train.items,
-                self.labels,
-                train.shape,
-                len(self.levels),
-                self.config.accumulation,
-                self.config.normalization,
-                dtype,
-                device,
-                compiled=device.type == "cpu",
-            )
-        return self._graphs[key]
+    def batches(self) -> EpochLoader[RatingGraph]:
+        """The batches of an epoch: every step is on all ratings."""
+        steps = self.config.steps
+        return EpochLoader(lambda: repeat(self.graph, steps), steps)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=True)
 
-    def on_fit_start(self) -> None:
-        """Refuse what the sparse products are not written for.
-
-        Raises:
-            GlocalkError: another precision than single or double.
-        """
-        refuse_precision(str(self.trainer.precision), "GC-MC")
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        del batch, batch_idx  # every step is on all ratings
-        loss = self.network.loss(self.graph(), self.config.dropout)
+    def training_step(self, batch: RatingGraph, batch_idx: int) -> Tensor:
+        del batch_idx
+        loss = self.network.loss(batch, self.config.dropout)
         self.log("loss", loss, on_step=False, on_epoch=True, batch_size=1)
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Make ε what it is in TensorFlow's Adam at this update."""
+        """Set ε to what it is in TensorFlow's Adam at this update."""
         update = self.trainer.global_step + 1
         for group in optimizer.param_groups:
             group["eps"] = _EPSILON / math.sqrt(1 - group["betas"][1] ** update)
@@ -215,39 +210,26 @@ class GCMCModule(StepwiseModule[Output]):
     @torch.no_grad()
     def output(self) -> Output:
         """What the averaged network predicts from."""
-        network = self.average.module
-        assert isinstance(network, GCMCNetwork)
-        users, items = network.embed(self.graph())
-        levels = torch.from_numpy(self.levels).to(items)
-        return Output(
-            users @ network.decoder.bases, items, network.decoder.coefficients.detach(), levels
-        )
-
-
-def polyak(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """The update of averaged weights, as in TensorFlow's ExponentialMovingAverage.
-
-    Args:
-        decay: the highest, which the number t of updates leads to: min(decay, (1 + t) / (10 + t)).
-
-    Returns:
-        A function of averages, weights and t, which changes the averages.
-    """
-
-    @torch.no_grad()
-    def update(
-        averages: Sequence[Tensor], weights: Sequence[Tensor], updates: Tensor | int
-    ) -> None:
-        t = int(updates)
-        share = 1 - min(decay, (1 + t) / (10 + t))
-        for average, weight in zip(averages, weights, strict=True):
-            average.lerp_(weight, share)
-
-    return update
+        network = self.average.network
+        users, items = network.embed(self.graph.to(network.dense.device))
+        decoder = network.decoder
+        levels = torch.from_numpy(self.graph.levels).to(items)
+        return Output(users @ decoder.bases, items, decoder.coefficients.detach(), levels)
 
 
 class GCMC(StepwiseCompleter[Output]):
-    """One training; predictions are those of the averaged weights."""
+    """GC-MC; predictions are those of the averaged weights.
+
+    Users and items without training ratings receive no messages, so that all levels are equally
+    likely: their prediction is the mean of the levels, in the official code as here.
+
+    Example:
+        >>> import glocalk
+        >>> ratings = glocalk.Ratings.from_arrays([0, 0, 1, 1, 2], [0, 1, 1, 2, 0], [5, 3, 4, 1, 2])
+        >>> model = glocalk.GCMC(hidden_size=10, embedding_size=4, epochs=2, steps=5)
+        >>> model.fit(ratings, seed=0).predict([2, 0], [1, 2]).shape
+        (2,)
+    """
 
     Config = GCMCConfig
     official = "last"  # the official code prints the averaged model's error after the last update
@@ -257,14 +239,16 @@ class GCMC(StepwiseCompleter[Output]):
         """Train.
 
         Raises:
-            GlocalkError: more rating levels than there may be, or a precision that the
-                sparse products are not written for.
+            GlocalkError: there are more rating levels than allowed, or no compiled loops for the
+                precision.
         """
         config = self.config
         stacked = config.accumulation == "stack"
         refuse_levels(train, "GC-MC", config.hidden_size if stacked else MOST_LEVELS)
+        dtype = dtype_of(context, "GC-MC")
         generator = torch.Generator().manual_seed(context.seed)
-        self._run(GCMCModule(train, config, generator), range(config.steps), context)
+        module = GCMCModule(train, config, generator, dtype)
+        self._train(module, module.batches(), context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         output = self._output()

@@ -16,7 +16,7 @@ from glocalk.sparse.compiled import Array, compile_, parallel, use_threads
 from glocalk.sparse.csr import CSR
 from glocalk.sparse.transpose import as_array
 
-_PARTS = 4  # that a product is divided into; small enough for the second-level cache on ML-1M
+_PARTS = 4  # column ranges of a product: their rows fit the second-level cache on ML-1M
 
 
 class GraphFeatures:
@@ -30,7 +30,7 @@ class GraphFeatures:
         others: [n] its node of the other side.
         strengths: [n] the adjacency matrix's value there.
         shape: (nodes, others), how many there are.
-        dtype: to compute in.
+        dtype: of the features.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class GraphFeatures:
         self._gathered: TorchSparseRatings | None = None
         values = torch.from_numpy(values).to(dtype).numpy()
         self.matrix = CSR.from_triples(rows, columns, values, self.shape)
-        # Ranges of columns with about equally many entries.
+        # Bounds of column ranges with about equally many entries.
         before = np.concatenate([[0], np.cumsum(np.bincount(columns, minlength=self.shape[1]))])
         self.parts = np.searchsorted(before, np.linspace(0, before[-1], _PARTS + 1))
         self.parts[-1] = self.shape[1]
@@ -60,8 +60,8 @@ class GraphFeatures:
         """The features of some nodes times weights.
 
         Args:
-            nodes: [n] which, each at most once.
-            weight: [features, width], on the device of `nodes`, of the dtype of the features.
+            nodes: [n] distinct nodes.
+            weight: [features, width], on the device of `nodes`, with the dtype of the features.
 
         Returns:
             [n, width].
@@ -71,7 +71,7 @@ class GraphFeatures:
         return self.product_by_torch(nodes, weight)
 
     def product_by_torch(self, nodes: Tensor, weight: Tensor) -> Tensor:
-        """`product` by torch's own operations, on any device: of all nodes, then choosing."""
+        """`product` by torch's operations on any device: multiplies all nodes, then selects."""
         if self._gathered is None or self._gathered.ratings.device != weight.device:
             matrix = self.matrix
             rows = np.repeat(np.arange(matrix.shape[0]), matrix.stops - matrix.starts)
@@ -82,7 +82,7 @@ class GraphFeatures:
 
 
 class _Product(torch.autograd.Function):
-    """X_n W, and its gradient X_nᵀ G, from the rows n alone."""
+    """X_n W, and its gradient X_nᵀ G, computed from the rows n alone."""
 
     @staticmethod
     def forward(ctx: Any, features: GraphFeatures, nodes: Array, weight: Tensor) -> Tensor:
@@ -107,13 +107,14 @@ class _Product(torch.autograd.Function):
 def transposed_matmul(matrix: CSR, dense: Array, parts: Array) -> Array:
     """Sᵀ D from the rows of S: [rows, columns], [rows, width] → [columns, width].
 
-    Sᵀ is not made: to transpose rows that differ from call to call takes as long as this.
+    Sᵀ is not built: the rows differ from call to call, and transposing them takes as long as the
+    product.
 
     Args:
         matrix: S.
         dense: D.
-        parts: bounds of ranges of columns, which threads share out among them. No sum's order
-            depends on these.
+        parts: bounds of ranges of columns, which are distributed over the threads. The order of
+            summation does not depend on them.
     """
     use_threads()
     product = np.zeros((matrix.shape[1], dense.shape[1]), dense.dtype)

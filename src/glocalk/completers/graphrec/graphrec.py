@@ -1,46 +1,48 @@
 """GraphRec: non-linear co-embeddings of graph features, without side information.
 
 Rashed, Grabocka, Schmidt-Thieme, "Attribute-Aware Non-Linear Co-Embeddings of Graph Features",
-RecSys 2019; official code `ahmedrashed-ml/GraphRec` (TensorFlow 1). A user's features are taken
-from the bipartite graph of the training ratings, and so are an item's:
+RecSys 2019; official code `ahmedrashed-ml/GraphRec` (TensorFlow 1). The features of users and items
+are taken from the bipartite graph of the training ratings:
 
     xᵤ = [one-hot(u) | rᵤ. / highest rating | nᵤ / maxᵤ nᵤ]   [users + items + 1]
 
-the user's number, their ratings (0 where missing), and their share nᵤ of the highest number of
-training ratings. One layer embeds each side, and the scalar product of the two predicts:
+the user's index, the user's ratings (0 where missing), and the user's number nᵤ of training ratings
+as a share of the highest; xᵢ likewise. One layer embeds each side, and the scalar product predicts:
 
-    zᵤ = Vᵀ xᵤ + b,   zᵢ = Wᵀ xᵢ + c,   V, W [users + items + 1, factors]
+    zᵤ = Vᵀ xᵤ + b,   zᵢ = Wᵀ xᵢ + c,   V, W [users + items + 1, rank]
     hᵤ = [ReLU(zᵤ) | ReLU(−zᵤ)],   hᵢ likewise   (concatenated ReLU)
     r̂ᵤᵢ = hᵤ·hᵢ = Σ_f max(0, zᵤ_f zᵢ_f)
 
     loss of a batch = ½ Σ ((r − r̂)² + λ_U ‖hᵤ‖² + λ_I ‖hᵢ‖²),   ‖h‖ = ‖z‖
 
-The penalty is on the embeddings, once for every rating of the batch, and on no weight. V and W
-start normal, σ .01, b and c at 0; Adam makes the updates. As in the official code a batch is
-drawn with replacement, an epoch has ⌊ratings / batch size⌋ of them, and the rating that is being
-learnt stays among the features. That code prints the test error of every epoch and keeps the
-last; it splits at random, and the figure on u1 stands in its README alone.
+The penalty is on the embeddings, once for each rating of the batch, and not on the weights. V and W
+start normal, σ .01, b and c at 0; Adam makes the updates. As in the official code a batch is drawn
+with replacement, an epoch has ⌊ratings / batch size⌋ batches, and the features include the rating
+to be predicted. That code prints the test error of every epoch and keeps the last; it splits at
+random, and only its README has a figure for u1.
 
-What differs from the official code:
+Differences from the official code:
 
-- To pairs with a user or an item without training ratings, the mean of the training ratings is
-  predicted. There they get little more than what the biases and the initial weights say.
-- Ratings are counted from 0, as there, but from the lowest rating of a scale that goes below: a
-  scalar product of what is nowhere negative could predict nothing below.
+- Pairs with a user or an item without training ratings are predicted the mean of the training
+  ratings. There, their prediction comes from little more than the biases and initial weights.
+- Ratings are counted from 0, as there, but from the lowest rating where a scale goes below 0: a
+  scalar product of vectors without negative entries cannot predict below 0.
 - It evaluates after the last update of an epoch, not after the first, and computes in the
-  trainer's precision, there float64. Adam's ε, 1e-8, joins the corrected second moment.
+  Trainer's precision, there float64. Adam adds its ε, 1e-8, to the corrected second moment.
 
 A training may run under a budget, a share of the official epochs.
 
-An update costs time with the ratings of the users and of the items in the batch, see
-`GraphFeatures`, and with the weights, all of which Adam moves.
+The time of an update grows with the number of ratings of the batch's users and items, see
+`GraphFeatures`, and with the number of weights, all of which Adam updates.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, cast
 
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -48,24 +50,32 @@ from torch.nn import functional as F
 from glocalk.completers.base import State, take
 from glocalk.completers.budget import BudgetConfig
 from glocalk.completers.graphrec.features import GraphFeatures
-from glocalk.completers.stepwise import StepwiseCompleter, StepwiseModule
+from glocalk.completers.stepwise import (
+    EpochLoader,
+    StepwiseCompleter,
+    StepwiseModule,
+    dtype_of,
+)
 from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError
 from glocalk.operators.base import predict_pairs
 from glocalk.training.context import FitContext
 
 _SIGMA = 0.01  # of the initial weights
-_DTYPES = {"32-true": torch.float32, "64-true": torch.float64}
 
 
 class GraphRecConfig(BudgetConfig):
-    """Options of GraphRec, with the paper's symbols."""
+    """Options of GraphRec, with the paper's symbols; the defaults are those for ML-100K."""
 
-    rank: int = Field(ge=1, description="length of z")
-    user_regularization: float = Field(ge=0, description="λ_U, on the users' embeddings")
-    item_regularization: float = Field(ge=0, description="λ_I, on the items' embeddings")
-    learning_rate: float = Field(gt=0)
-    batch_size: int = Field(ge=1, description="ratings an update")
+    rank: int = Field(default=50, ge=1, description="length of z")
+    user_regularization: float = Field(
+        default=0.05, ge=0, description="λ_U, on the users' embeddings"
+    )
+    item_regularization: float = Field(
+        default=0.02, ge=0, description="λ_I, on the items' embeddings"
+    )
+    learning_rate: float = Field(default=0.00003, gt=0)
+    batch_size: int = Field(default=1000, ge=1, description="ratings per update")
+    epochs: int = Field(default=196, ge=1, description="official number of epochs")
 
 
 class Embedding(nn.Module):
@@ -83,12 +93,26 @@ class Embedding(nn.Module):
         self.bias = nn.Parameter(torch.zeros(rank))
 
     def forward(self, features: GraphFeatures, nodes: Tensor) -> Tensor:
-        """The z [n, rank] of the nodes [n], each given once."""
+        """The z [n, rank] of distinct nodes [n]."""
         return features.product(nodes, self.weight) + self.bias
 
 
+class Batch(NamedTuple):
+    """Training ratings, which may repeat; [n] each, or [updates, n] for the batches of an epoch.
+
+    Attributes:
+        users: user of each rating.
+        items: item of each rating.
+        ratings: the ratings, counted from the origin.
+    """
+
+    users: Tensor
+    items: Tensor
+    ratings: Tensor
+
+
 class Output(NamedTuple):
-    """What predictions are made from, r̂ᵤᵢ = hᵤ·hᵢ + origin.
+    """What predictions are computed from, r̂ᵤᵢ = hᵤ·hᵢ + origin.
 
     `users` is [users, 2 rank + 2], `items` [items, 2 rank + 2], `origin` a scalar.
     """
@@ -101,14 +125,17 @@ class Output(NamedTuple):
 class GraphRecModule(StepwiseModule[Output]):
     """Adam on the loss of one batch after another.
 
+    A step of Lightning takes the batches of an epoch: a step for each would make a training on
+    ML-100K a third longer.
+
     Args:
-        train: the ratings; nothing else reaches the features.
+        train: the ratings; the features come from them alone.
         config: the options.
         generator: source of the initial values.
-        dtype: to compute in.
+        dtype: precision of weights and features.
     """
 
-    automatic_optimization = False  # a step is an epoch
+    automatic_optimization = False
 
     origin: Tensor
     mean: Tensor
@@ -135,7 +162,7 @@ class GraphRecModule(StepwiseModule[Output]):
         self.items = Embedding(self.item_features.shape[1], config.rank, generator).to(dtype)
         triples = (train.users, train.items, ratings)
         user, item, rating = (torch.tensor(part) for part in triples)
-        self._ratings = user, item, rating.to(dtype)
+        self._ratings = Batch(user, item, rating.to(dtype))
         for name, value in (
             ("origin", torch.tensor(origin)),
             ("mean", rating.mean()),
@@ -144,18 +171,23 @@ class GraphRecModule(StepwiseModule[Output]):
         ):
             self.register_buffer(name, value.to(dtype), persistent=False)
 
-    def loss(self, batch: Tensor) -> Tensor:
-        """Loss of the training ratings at the positions `batch` [n], which may repeat: a scalar."""
-        device = self.device
-        users, items, ratings = (part[batch] for part in self._ratings)
-        user_nodes, user_of = torch.unique(users, return_inverse=True)
-        item_nodes, item_of = torch.unique(items, return_inverse=True)
-        z_users = self.users(self.user_features, user_nodes.to(device))
-        z_items = self.items(self.item_features, item_nodes.to(device))
-        z_users, z_items = (
-            F.embedding(of.to(device), z) for of, z in ((user_of, z_users), (item_of, z_items))
-        )
-        errors = torch.relu(z_users * z_items).sum(dim=1) - ratings.to(device)
+    def batches(self) -> EpochLoader[Batch]:
+        """One item: the batches of an epoch, drawn with replacement."""
+        return EpochLoader(self._draw, 1)
+
+    def _draw(self) -> Iterator[Batch]:
+        count, size = len(self._ratings.ratings), self.config.batch_size
+        updates = max(count // size, 1)
+        drawn = torch.stack([torch.randint(count, (size,)) for _ in range(updates)])
+        yield Batch(*(part[drawn] for part in self._ratings))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Loss of the ratings [n] of a batch: a scalar."""
+        user_nodes, user_of = torch.unique(batch.users, return_inverse=True)
+        item_nodes, item_of = torch.unique(batch.items, return_inverse=True)
+        z_users = F.embedding(user_of, self.users(self.user_features, user_nodes))
+        z_items = F.embedding(item_of, self.items(self.item_features, item_nodes))
+        errors = torch.relu(z_users * z_items).sum(dim=1) - batch.ratings
         config = self.config
         penalty = config.user_regularization * z_users.square().sum()
         penalty = penalty + config.item_regularization * z_items.square().sum()
@@ -164,20 +196,18 @@ class GraphRecModule(StepwiseModule[Output]):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
-    def training_step(self, batch: int, batch_idx: int) -> None:
-        """An epoch: `batch` updates, whose ratings the epoch's seed decides."""
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Make the updates of an epoch, one for each of its batches."""
         del batch_idx
-        optimizer = self.optimizers()
-        assert not isinstance(optimizer, list)
+        optimizer = cast(LightningOptimizer, self.optimizers())
         total = torch.zeros((), dtype=torch.float64, device=self.device)
-        for _ in range(batch):
-            drawn = torch.randint(len(self._ratings[0]), (self.config.batch_size,))
-            loss = self.loss(drawn)
+        for users, items, ratings in zip(*batch, strict=True):
+            loss = self.loss(Batch(users, items, ratings))
             optimizer.zero_grad()
             self.manual_backward(loss)
             optimizer.step()
             total += loss.detach()
-        self.log("loss", total / batch)
+        self.log("loss", total / len(batch.users))
 
     def trained(self) -> nn.Module:
         return self
@@ -193,7 +223,7 @@ class GraphRecModule(StepwiseModule[Output]):
             z = embedding(features, torch.arange(features.shape[0], device=self.device))
             sides.append(torch.relu(torch.cat([z, -z], dim=1)))
         users, items = sides
-        # Two more units give pairs with someone who has no ratings the mean.
+        # Two more units give the mean to pairs without training ratings of the user or the item.
         rated_users, rated_items, mean = self.rated_users, self.rated_items, self.mean
         by_user = [users * rated_users, mean.expand_as(rated_users), 1 - rated_users]
         by_item = [items * rated_items, 1 - rated_items, mean * rated_items]
@@ -201,7 +231,18 @@ class GraphRecModule(StepwiseModule[Output]):
 
 
 class GraphRec(StepwiseCompleter[Output]):
-    """One training on the graph of the training ratings."""
+    """GraphRec on the graph of the training ratings.
+
+    Pairs with a user or an item without training ratings are predicted the mean of the training
+    ratings.
+
+    Example:
+        >>> import glocalk
+        >>> ratings = glocalk.Ratings.from_arrays([0, 0, 1, 1, 2], [0, 1, 1, 2, 0], [5, 3, 4, 1, 2])
+        >>> model = glocalk.GraphRec(rank=2, epochs=2, batch_size=2).fit(ratings, seed=0)
+        >>> model.predict([2, 0], [1, 2]).shape
+        (2,)
+    """
 
     Config = GraphRecConfig
     official = "last"  # the official code prints each epoch's test error and keeps the last
@@ -219,18 +260,11 @@ class GraphRec(StepwiseCompleter[Output]):
         """Train.
 
         Raises:
-            GlocalkError: a precision that it is not written for.
+            GlocalkError: there are no compiled loops for the precision.
         """
-        precision = context.trainer.get("precision", "32-true")
-        if precision not in _DTYPES:
-            raise GlocalkError(
-                f"GraphRec computes in precision {' or '.join(_DTYPES)}, not in {precision}."
-            )
         generator = torch.Generator().manual_seed(context.seed)
-        module = GraphRecModule(train, self.config, generator, _DTYPES[precision])
-        # A batch an epoch, the number of its updates: a step of Lightning costs as much as one.
-        updates = max(len(train) // self.config.batch_size, 1)
-        self._run(module, [updates], context)
+        module = GraphRecModule(train, self.config, generator, dtype_of(context, "GraphRec"))
+        self._train(module, module.batches(), context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         h_users, h_items, origin = self._output()

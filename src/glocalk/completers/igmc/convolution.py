@@ -1,11 +1,11 @@
-"""Relational graph convolution: every relation has a weight matrix of its own.
+"""Relational graph convolution: each relation has its own weight matrix.
 
     y_n = W₀ᵀ x_n + b + Σ_r Σ_{m ∈ N_r(n)} c_{n,r} W_rᵀ x_m,   W_r = Σ_b a_{r,b} B_b
 
-The edges' weights c are 1, or 1 / |N_r(n)| for means, see `nn/enclosing.py`. Schlichtkrull et al.,
-"Modeling Relational Data with Graph Convolutional Networks", ESWC 2018. On the CPU the sums over
-neighbors are taken a few hundred nodes at a time, so that what a node hears by each relation,
-relations × width numbers, stays in the cache until it is multiplied.
+The edges' weights c are 1, or 1 / |N_r(n)| for means, see `subgraphs.py`. Schlichtkrull et al.,
+"Modeling Relational Data with Graph Convolutional Networks", ESWC 2018. CPUs sum the messages of a
+few hundred nodes at a time, so that the sums, relations × width for each node, stay in the cache
+until they are multiplied by the weights.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ class RelationalConvolution(nn.Module):
         return self.weights().diff(dim=0).square().sum()
 
     def forward(self, x: Tensor, graph: Subgraphs) -> Tensor:
-        """What all nodes become: [nodes, inputs] → [nodes, outputs]."""
+        """The y of all nodes: [nodes, inputs] → [nodes, outputs]."""
         return convolve(x, torch.cat([self.weights(), self.own.unsqueeze(0)]), graph) + self.bias
 
     def at(self, x: Tensor, nodes: Tensor, graph: Subgraphs) -> Tensor:
-        """What some nodes become: [nodes, inputs], [n] → [n, outputs]."""
-        heard = sums(x, graph.heard, nodes, graph.relations)
+        """The y of some nodes: [nodes, inputs], [n] → [n, outputs]."""
+        messages = sums(x, graph.in_edges, nodes, graph.relations)
         return torch.addmm(
             self.bias, x.index_select(0, nodes), self.own
-        ) + heard @ self.weights().flatten(0, 1)
+        ) + messages @ self.weights().flatten(0, 1)
 
     def of_labels(self, graph: Subgraphs) -> Tensor:
-        """What all nodes become if x is their labels' one-hot vectors: [nodes, outputs]."""
+        """The y of all nodes where x are the one-hot vectors of their labels: [nodes, outputs]."""
         counts = graph.counts.to(self.bias.dtype).flatten(1)
         own = (self.own + self.bias)[graph.labels]
         return torch.addmm(own, counts, self.weights().flatten(0, 1))
@@ -91,23 +91,23 @@ def convolve(x: Tensor, weights: Tensor, graph: Subgraphs) -> Tensor:
     if x.device.type == "cpu" and weights.shape[1] == weights.shape[2] == LANES:
         convolved: Tensor = _Convolution.apply(x, weights, graph)
         return convolved
-    heard = sums(x, graph.heard, torch.arange(len(x), device=x.device), graph.relations)
-    return torch.cat([heard, x], dim=1) @ weights.flatten(0, 1)
+    messages = sums(x, graph.in_edges, torch.arange(len(x), device=x.device), graph.relations)
+    return torch.cat([messages, x], dim=1) @ weights.flatten(0, 1)
 
 
 def sums(x: Tensor, edges: Edges, nodes: Tensor, relations: int) -> Tensor:
     """Σ_{m ∈ N_r(n)} c_{n,r} x_m for some nodes n and each relation: [n, relations · inputs]."""
     segments = nodes.unsqueeze(1) * relations + torch.arange(relations, device=nodes.device)
     at, owner = edges.of(segments.flatten())
-    heard = x.index_select(0, edges.ends[at].long())
+    messages = x.index_select(0, edges.ends[at].long())
     if edges.weights is not None:
-        heard = heard * edges.weights[at].to(x.dtype).unsqueeze(1)
-    total = x.new_zeros(segments.numel(), x.shape[1]).index_add(0, owner, heard)
+        messages = messages * edges.weights[at].to(x.dtype).unsqueeze(1)
+    total = x.new_zeros(segments.numel(), x.shape[1]).index_add(0, owner, messages)
     return total.view(len(nodes), -1)
 
 
 class _Convolution(torch.autograd.Function):
-    """`convolve` for CPUs; its gradient is a convolution over the same edges the other way."""
+    """`convolve` for CPUs; its gradient is a convolution along the reversed edges."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weights: Tensor, graph: Subgraphs) -> Tensor:
@@ -115,8 +115,8 @@ class _Convolution(torch.autograd.Function):
         ctx.graph = graph
         y = x.new_empty(x.shape)
         stacked = weights.flatten(0, 1)
-        for rows, heard in _heard_by_chunk(x, graph.heard, graph.relations):
-            torch.mm(heard, stacked, out=y[rows])
+        for rows, total in _sums_by_chunk(x, graph.in_edges, graph.relations):
+            torch.mm(total, stacked, out=y[rows])
         return y
 
     @staticmethod
@@ -125,23 +125,23 @@ class _Convolution(torch.autograd.Function):
         by_x = torch.empty_like(x)
         by_weights = x.new_zeros(LANES, weights.shape[0] * LANES)
         stacked = weights.transpose(1, 2).flatten(0, 1)
-        edges, relations = ctx.graph.hearing, ctx.graph.relations
-        for rows, heard in _heard_by_chunk(gradients[0], edges, relations):
-            torch.mm(heard, stacked, out=by_x[rows])
-            by_weights.addmm_(x[rows].T, heard)
+        edges, relations = ctx.graph.out_edges, ctx.graph.relations
+        for rows, total in _sums_by_chunk(gradients[0], edges, relations):
+            torch.mm(total, stacked, out=by_x[rows])
+            by_weights.addmm_(x[rows].T, total)
         return by_x, by_weights.view(LANES, -1, LANES).transpose(0, 1), None
 
 
-def _heard_by_chunk(x: Tensor, edges: Edges, relations: int) -> Iterator[tuple[slice, Tensor]]:
+def _sums_by_chunk(x: Tensor, edges: Edges, relations: int) -> Iterator[tuple[slice, Tensor]]:
     """(rows, [rows, (relations + 1) · LANES]): Σ_{m ∈ N_r(n)} c_{n,r} x_m, and x_n last.
 
-    The rows are a few hundred at a time; the next overwrite them.
+    A few hundred rows at a time; each chunk overwrites the one before.
     """
     use_threads()
     x = x.detach().contiguous()
     width = (relations + 1) * LANES
     height = max(CACHE // (4 * width * x.element_size()), 1)
-    room = x.new_empty(min(height, len(x)), width)
+    buffer = x.new_empty(min(height, len(x)), width)
     starts, stops, ends = edges.starts.numpy(), edges.stops.numpy(), edges.ends.numpy()
     if edges.weights is None:
         weights = x.new_ones(int((stops - starts).max(initial=0)))
@@ -149,28 +149,28 @@ def _heard_by_chunk(x: Tensor, edges: Edges, relations: int) -> Iterator[tuple[s
         weights = edges.weights.to(x.dtype)
     for first in range(0, len(x), height):
         last = min(first + height, len(x))
-        heard = room[: last - first]
+        total = buffer[: last - first]
         inside = slice(first * relations, last * relations)
         _sum_segments(
             starts[inside], stops[inside], ends, weights.numpy(),
-            edges.weights is not None, x.numpy(), x[first:last].numpy(), heard.numpy(),
+            edges.weights is not None, x.numpy(), x[first:last].numpy(), total.numpy(),
         )  # fmt: skip
-        yield slice(first, last), heard
+        yield slice(first, last), total
 
 
 @parallel
 def _sum_segments(
     starts: Array, stops: Array, ends: Array, weights: Array, weighted: bool, x: Array, own: Array,
-    heard: Array,
+    total: Array,
 ) -> None:  # fmt: skip
-    relations = heard.shape[1] // LANES - 1
-    flat = heard.reshape(-1)
-    for n in prange(len(heard)):
+    relations = total.shape[1] // LANES - 1
+    flat = total.reshape(-1)
+    for n in prange(len(total)):
         for r in range(relations):
             start, stop = starts[n * relations + r], stops[n * relations + r]
-            at = n * heard.shape[1] + r * LANES
-            # Ones for all edges would be as long as `ends`; every list takes the same few.
+            at = n * total.shape[1] + r * LANES
+            # Without weights, all lists share one row of ones, as long as the longest list.
             first = start if weighted else 0
             add_rows(weights[first:], ends[start:], 0, stop - start, x, 0, flat, at)
         for j in range(LANES):
-            heard[n, relations * LANES + j] = own[n, j]
+            total[n, relations * LANES + j] = own[n, j]
