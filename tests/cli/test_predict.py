@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,13 @@ import glocalk
 import glocalk.cli.predict
 import glocalk.inference.predictor
 import glocalk.inference.tables
-from command import SMALL, run
+from command import SMALL, call
 from glocalk.completers.registry import build_completer
 from glocalk.data.datasets.synthetic import Synthetic
 from glocalk.data.ids import Ids
 from glocalk.data.ratings import RatingMatrix
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
-from glocalk.inference.model_file import ModelFile
 from glocalk.inference.tables import write_table
 from glocalk.records.run import Record
 from planted import planted
@@ -88,10 +88,11 @@ def expected_top(n, users):
 def keep(folder, config=BIAS, ids=TEXT_IDS, train=TRAIN, clip=True):
     """A run folder with the model file of a completer fitted here."""
     completer = build_completer(config)
-    completer.fit(train)
-    split = Split("tiny", train, TEST, ids=ids)
-    file = ModelFile.of(completer, split, data="tiny", model=config, clip=clip)
-    file.write(folder / "model.pt")
+    completer.fit(Split("tiny", train, TEST, ids=ids).train)
+    completer.trained = replace(completer.trained, title="tiny")
+    completer.clip = clip
+    folder.mkdir(parents=True, exist_ok=True)
+    completer.save(folder / "model.pt")
     return folder
 
 
@@ -118,7 +119,7 @@ def write_csv(path, header, rows):
 def trained(tmp_path_factory):
     """(folder of a small run, its split, its record)."""
     folder = tmp_path_factory.mktemp("trained")
-    process = run("train", *SMALL, cwd=folder)
+    process = call("train", *SMALL, cwd=folder)
     assert process.returncode == 0, process.stderr
     (path,) = folder.glob("runs/*/record.json")
     options = dict(option.removeprefix("data.").split("=") for option in SMALL[1:4])
@@ -135,7 +136,7 @@ def test_the_predictions_of_a_run_have_the_error_of_its_record(trained, tmp_path
         zip(test.users.tolist(), test.items.tolist(), strict=True),
     )
     out = tmp_path / "new" / "out.csv"
-    process = run("predict", f"run={folder}", f"pairs={pairs}", f"out={out}", cwd=tmp_path)
+    process = call("predict", f"run={folder}", f"pairs={pairs}", f"out={out}", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert f"{len(test)} predictions" in process.stdout
     header, *rows = rows_of(out)
@@ -168,25 +169,25 @@ def test_the_five_lines_of_the_readme(trained):
 def test_the_model_file_is_small_and_needs_no_code(trained):
     folder, *_ = trained
     content = torch.load(folder / "model.pt", weights_only=True)
-    assert content["format"] == 1
-    assert content["model"]["hidden_size"] == 8
+    assert content["format"] == 2
+    assert content["options"]["hidden_size"] == 8
     numbers = (40 + 30) * 8 + 40
     assert (folder / "model.pt").stat().st_size < 4 * numbers + 8 * 300 + 8000
 
 
 def test_whether_the_model_is_kept_does_not_identify_a_run(tmp_path):
     options = ["data=synthetic", "model=bias"]
-    process = run("train", *options, "save_model=false", cwd=tmp_path)
+    process = call("train", *options, "save_model=false", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     (path,) = tmp_path.glob("runs/*/record.json")
     assert Record.read(path).variant == "default"
     assert not (path.parent / "model.pt").exists()
-    assert "already" in run("train", *options, cwd=tmp_path).stdout
+    assert "already" in call("train", *options, cwd=tmp_path).stdout
     with pytest.raises(GlocalkError, match="run it again with force=true") as error:
         glocalk.load(path.parent)
     assert "\n" not in str(error.value)
-    assert run("train", *options, "force=true", cwd=tmp_path).returncode == 0
-    assert glocalk.load(path.parent).data == "synthetic"
+    assert call("train", *options, "force=true", cwd=tmp_path).returncode == 0
+    assert glocalk.load(path.parent).trained.title == "synthetic"
 
 
 # Ids, clipping, blocks
@@ -267,9 +268,7 @@ def test_who_has_rated_all_gets_none(tmp_path):
     train = RatingMatrix(users, items, np.full(len(users), 3.0), TRAIN.shape, (1, 5))
     completer = build_completer(MEAN)
     completer.fit(train)
-    rest = TEST.select(TEST.users > 1)
-    file = ModelFile.of(completer, Split("all", train, rest), data="all", model=MEAN, clip=True)
-    file.write(tmp_path / "model.pt")
+    completer.save(tmp_path / "model.pt")
     model = glocalk.load(tmp_path)
     assert len(model.top([0, 1], 5)) == 0
     assert model.top([1, 2, 0], 1)["user"].tolist() == [2]
@@ -327,7 +326,7 @@ def test_an_unknown_id_is_named(tmp_path):
 def test_an_id_of_another_kind_is_named(tmp_path):
     model = glocalk.load(keep(tmp_path, ids=NUMBER_IDS))
     for odd in ("x", "5.5", "", "inf", "1e300"):
-        with pytest.raises(GlocalkError, match=f"user id '{odd}' is no whole number"):
+        with pytest.raises(GlocalkError, match=f"user id '{odd}' is not a whole number"):
             model.predict([odd], [2**60])
 
 
@@ -352,8 +351,8 @@ def test_unknown_ids_get_the_mean_on_request(tmp_path):
 RUN, OUT, PAIRS = "run=runs/good", "out=out.csv", "pairs=pairs.csv"
 CASES = {
     "misspelled option": ([RUN, OUT, "pair=x.csv"], ["Unknown option 'pair'", "'pairs'?"]),
-    "no name": (["runs/good", OUT, PAIRS], ["'runs/good' cannot be read: write name=value."]),
-    "no value": ([RUN, OUT, "pairs="], ["'pairs=' cannot be read"]),
+    "no name": (["runs/good", OUT, PAIRS], ["'runs/good' is not name=value."]),
+    "no value": ([RUN, OUT, "pairs="], ["'pairs=' is not name=value."]),
     "twice": ([RUN, RUN, OUT, PAIRS], ["'run' is given twice"]),
     "no run": ([OUT, PAIRS], ["'run' is missing"]),
     "no out": ([RUN, PAIRS], ["'out' is missing"]),
@@ -410,7 +409,7 @@ def test_one_sentence(case, place, capsys):
 
 
 def test_the_command_line_exits_with_1(tmp_path):
-    process = run("predict", "run=runs/x", "top=1", "out=out.csv", cwd=tmp_path)
+    process = call("predict", "run=runs/x", "top=1", "out=out.csv", cwd=tmp_path)
     assert process.returncode == 1
     assert process.stderr == "Unknown run 'runs/x': there are no runs in 'runs'.\n"
 
@@ -437,13 +436,15 @@ def test_a_folder_without_permission(place, capsys):
 
 def test_a_failed_run_keeps_no_model(place):
     record(status="failed").write(place / "runs" / "other" / "record.json")
-    with pytest.raises(GlocalkError, match=r"'runs/other' has no 'model\.pt', for it failed or"):
+    with pytest.raises(
+        GlocalkError, match=r"'runs/other' has no 'model\.pt', because it failed or"
+    ):
         glocalk.load("runs/other")
 
 
 def test_a_model_file_can_be_loaded_from_anywhere(place):
     (place / "runs" / "good" / "model.pt").rename(place / "mine.pt")
-    assert glocalk.load("mine.pt").data == "tiny"
+    assert glocalk.load("mine.pt").trained.title == "tiny"
 
 
 # Files that are whole or absent
@@ -533,11 +534,9 @@ DAMAGES = {
         f, trained_items=torch.full((len(TRAIN),), NUM_ITEMS)
     ),
     "an id twice": lambda f: changed(f, items=["x"] * NUM_ITEMS),
-    "an unknown option": lambda f: changed(f, model={**BIAS, "damping": 1.0}),
-    "no class": lambda f: changed(f, model={}),
-    "a class that is none": lambda f: changed(
-        f, model={"_target_": "glocalk.training.stage.os.getcwd"}
-    ),
+    "an unknown option": lambda f: changed(f, options={"damping": 1.0}),
+    "no class": lambda f: changed(f, class_name="glocalk.completers.baselines.Nothing"),
+    "a class that is none": lambda f: changed(f, class_name="glocalk.completers.base.Path"),
     "a state of another shape": state(item_offsets=torch.zeros(3)),
     "a state without numbers": state(mean=torch.tensor(torch.nan)),
 }
@@ -548,8 +547,8 @@ def test_a_damaged_model_file_is_refused(damage, place, capsys):
     DAMAGES[damage](place / "runs" / "good")
     assert predict(RUN, PAIRS, OUT) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("'runs/good/model.pt' is damaged, or no model that glocalk saved")
-    assert line.endswith("run its training again with force=true.")
+    assert line.startswith("'runs/good/model.pt' is damaged, or not a model that glocalk saved")
+    assert line.endswith("train it again (force=true replaces a run).")
 
 
 def test_other_versions_are_named(place):
@@ -557,8 +556,8 @@ def test_other_versions_are_named(place):
     changed(folder, model_version=0)
     with pytest.raises(GlocalkError, match="holds version 0 of Bias, which is at version 1 here"):
         glocalk.load(folder)
-    changed(folder, format=2, more=1)
-    with pytest.raises(GlocalkError, match="is of format 2, and this glocalk reads format 1"):
+    changed(folder, format=3, more=1)
+    with pytest.raises(GlocalkError, match="format 3"):
         glocalk.load(folder)
 
 
@@ -570,7 +569,7 @@ def test_no_code_of_a_file_is_executed(wrapped, place):
         torch.save(content, path)
     else:
         path.write_bytes(pickle.dumps(content))
-    with pytest.raises(GlocalkError, match="is damaged, or no model"):
+    with pytest.raises(GlocalkError, match="is damaged, or not a model"):
         glocalk.load("runs/good")
     assert not bomb.path.exists()
     pickle.load(io.BytesIO(pickle.dumps(bomb)))
@@ -579,16 +578,15 @@ def test_no_code_of_a_file_is_executed(wrapped, place):
 
 def test_no_module_is_imported_because_a_file_names_it(place, monkeypatch):
     (place / "trap.py").write_text(
-        "from glocalk.completers.baselines import GlobalMean as Caught\n"
-        "open('exploded', 'w').close()\n"
+        "from glocalk.completers.baselines import Bias as Caught\nopen('exploded', 'w').close()\n"
     )
     monkeypatch.syspath_prepend(place)
-    changed(place / "runs" / "good", model={"_target_": "trap.Caught"})
+    changed(place / "runs" / "good", class_name="trap.Caught")
     with pytest.raises(GlocalkError, match="import 'trap' before you load the model"):
         glocalk.load("runs/good")
     assert not (place / "exploded").exists()
     __import__("trap")  # one's own completer: whoever imports it trusts it
-    assert glocalk.load("runs/good").data == "tiny"
+    assert glocalk.load("runs/good").trained.title == "tiny"
 
 
 def test_importing_the_package_imports_no_library():
