@@ -32,7 +32,6 @@ class Evaluation(_Part):
     stage: str
     formulation: str  # dense_literal, dense_matmul, sparse
     seconds: list[float]  # of each repeat; the formulations took turns
-    seconds_kept: list[float]  # the same in a process that keeps the memory it frees, as a run
     peak_mb: float  # of a process that made one such evaluation, from random weights
     max_rel_grad_error: float  # against dense_literal in float64
     live_share: float | None  # of the convolved matrix, as measured; None in pre-training
@@ -50,7 +49,7 @@ class StageCost(_Part):
 
 
 class WholeTraining(_Part):
-    """One training on all training ratings, as `glocalk.cli.train` makes it."""
+    """One training on all training ratings, as `glocalk train` makes it."""
 
     data: str
     stages: list[StageCost]
@@ -71,13 +70,39 @@ class ScalingPoint(_Part):
     peak_mb: float  # of its process
 
 
+class ProductCost(_Part):
+    """A product of a sparse matrix and a dense one, by one implementation."""
+
+    data: str
+    rows: str  # of the rating matrix: items, users
+    width: int  # columns of the dense matrix
+    implementation: str
+    seconds: list[float]  # CPU time of each repeat; the implementations took turns
+    same_bits: bool  # as the implementation in use
+
+
+class AlternativeTraining(_Part):
+    """A short training with one implementation of a component."""
+
+    component: str  # product, allocator
+    implementation: str
+    data: str
+    model: str
+    options: list[str]
+    seconds: list[float]  # CPU time of each training; the implementations took turns
+    peak_mb: list[float]  # of each
+    same_bits: bool  # whether the predictions are those of the component's first implementation
+
+
 class Bench(_Part):
     """All parts that were measured, each with its origin."""
 
-    origins: dict[str, Origin] = {}  # by part: evaluations, trainings, scaling
+    origins: dict[str, Origin] = {}  # by part: the names of the fields below
     evaluations: list[Evaluation] = []
     trainings: list[WholeTraining] = []
     scaling: list[ScalingPoint] = []
+    products: list[ProductCost] = []
+    alternatives: list[AlternativeTraining] = []
 
     def write(self, path: Path) -> None:
         """Replace the file at `path` in one step."""
@@ -88,7 +113,7 @@ class Bench(_Part):
         """The benchmark at `path`; an empty one where there is none.
 
         Raises:
-            GlocalkError: it is not whole.
+            GlocalkError: the file is damaged.
         """
         if not path.exists():
             return cls()

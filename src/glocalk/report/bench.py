@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glocalk.records.benchmark import Bench, Evaluation, Origin, ScalingPoint, WholeTraining
+from glocalk.report.alternatives import alternatives_text, products_table
 from glocalk.report.cells import data_title
 from glocalk.report.layout import NOTHING, csv_text, markdown_table, number, whole
 from glocalk.report.style import svg_text
@@ -19,7 +20,7 @@ _COLORS = {"pretrain": "#0072B2", "finetune": "#D55E00"}
 _EVALUATION_COLUMNS = (
     *("data", "stage", "formulation", "seconds_median", "seconds_min"),
     *("ratio_to_dense_matmul", "ratio_to_dense_literal", "peak_mb", "max_rel_grad_error"),
-    *("live_share", "threads", "seconds_median_kept", "ratio_to_dense_matmul_kept"),
+    *("live_share", "threads"),
 )
 _TRAINING_COLUMNS = (
     *("data", "part", "epochs", "evaluations", "seconds", "gradient_seconds"),
@@ -46,26 +47,20 @@ def bench_texts(bench: Bench, out_dir: Path) -> dict[Path, str]:
     return texts
 
 
-def speedup(
-    found: Evaluation, formulation: str, all_found: Sequence[Evaluation], kept: bool = False
-) -> float:
-    """How many times `formulation` takes the median time of `found`.
+def speedup(found: Evaluation, formulation: str, all_found: Sequence[Evaluation]) -> float:
+    """Return the median time of `formulation` over that of `found`.
 
     Args:
-        found: what is compared.
-        formulation: what it is compared with.
+        found: the evaluation to compare.
+        formulation: name of the formulation to compare it with.
         all_found: every evaluation.
-        kept: whether in a process that keeps the memory it frees.
     """
     (other,) = (
         each
         for each in all_found
         if (each.data, each.stage, each.formulation) == (found.data, found.stage, formulation)
     )
-    medians = (
-        statistics.median(each.seconds_kept if kept else each.seconds) for each in (other, found)
-    )
-    return next(medians) / next(medians)
+    return statistics.median(other.seconds) / statistics.median(found.seconds)
 
 
 def _evaluation_csv(bench: Bench) -> str:
@@ -83,8 +78,6 @@ def _evaluation_csv(bench: Bench) -> str:
             f"{found.max_rel_grad_error:.1e}",
             number(found.live_share, 4),
             threads,
-            number(statistics.median(found.seconds_kept), 4),
-            number(speedup(found, "dense_matmul", bench.evaluations, kept=True), 2),
         ]
         for found in bench.evaluations
     ]
@@ -158,9 +151,6 @@ def _markdown(bench: Bench) -> str:
             "`dense_literal` computes what the paper writes, step by step; `dense_matmul` is our "
             "best dense form, with nothing computed twice; `sparse` is what a run uses. Two epochs "
             "into each stage; live is the share of cells of the convolved matrix above zero. "
-            "*Kept*: the same in a process that keeps the memory it frees, as a run does and as "
-            "the C library does not by itself; the dense forms, whose matrices are the largest, "
-            "gain most by it. "
             "Memory is the peak of a process that made one such evaluation, Python and libraries "
             "included. The error is that of the gradient against `dense_literal` in float64, the "
             "largest of a component over the largest component, of the worst parameter.\n\n"
@@ -185,20 +175,32 @@ def _markdown(bench: Bench) -> str:
             + _scaling_table(bench.scaling)
             + _origin(bench.origins["scaling"])
         )
+    if bench.alternatives:
+        parts.append(
+            "## Own code against libraries\n\n"
+            + alternatives_text(bench.alternatives)
+            + _origin(bench.origins["alternatives"])
+        )
+    if bench.products:
+        parts.append(
+            "Products with the rating matrix alone: median milliseconds of CPU time. *Width* is "
+            "the number of columns of the dense matrix.\n\n"
+            + products_table(bench.products)
+            + _origin(bench.origins["products"])
+        )
     return "\n".join(parts)
 
 
 def _origin(origin: Origin) -> str:
     tree = ", with uncommitted changes" if origin.dirty else ""
     commit = f"commit {origin.commit[:12]}{tree}" if origin.commit else "outside a checkout"
-    return (
-        f"\n{origin.cpu}, {origin.threads} threads, torch {origin.versions['torch']}, {commit}.\n"
-    )
+    threads = f"{origin.threads} thread{'s' if origin.threads > 1 else ''}"
+    return f"\n{origin.cpu}, {threads}, torch {origin.versions['torch']}, {commit}.\n"
 
 
 def _evaluation_table(found: Sequence[Evaluation]) -> str:
     header = ["Data", "Stage", "Formulation", "Seconds", "× `dense_matmul`", "× `dense_literal`"]
-    header += ["Kept: seconds", "× `dense_matmul`", "Peak MB", "Gradient error", "Live"]
+    header += ["Peak MB", "Gradient error", "Live"]
     rows = [
         [
             data_title(each.data),
@@ -207,8 +209,6 @@ def _evaluation_table(found: Sequence[Evaluation]) -> str:
             f"{statistics.median(each.seconds):.3f}",
             f"{speedup(each, 'dense_matmul', found):.1f}",
             f"{speedup(each, 'dense_literal', found):.1f}",
-            f"{statistics.median(each.seconds_kept):.3f}",
-            f"{speedup(each, 'dense_matmul', found, kept=True):.1f}",
             f"{each.peak_mb:.0f}",
             f"{each.max_rel_grad_error:.0e}",
             NOTHING if each.live_share is None else f"{each.live_share:.1%}",
