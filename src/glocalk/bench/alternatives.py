@@ -1,7 +1,7 @@
-"""Own code against libraries: products with a sparse matrix, and thresholds of the C library.
+"""Own code against libraries: sparse × dense products, and thresholds of the C library.
 
-Implementations take turns in trainings that are whole but short. Their time is CPU time at one
-thread, which other programs on the machine disturb least.
+The implementations take turns in short but complete trainings. Times are CPU times at one thread,
+because other programs on the machine disturb those least.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Product: TypeAlias = Callable[[CSR, Array], Array]
 
 
 class Case(NamedTuple):
-    """A training, by the config names of its data and its model, and its options."""
+    """A training: config names of its data and its model, and options that make it short."""
 
     data: str
     model: str
@@ -63,8 +63,8 @@ ALLOCATOR_CASES = (
     Case("douban", "glocal_k", ("model.pretrain.epochs=2", "model.finetune.epochs=4")),
     PRODUCT_CASES[1],
 )
-# An evaluation of GLocal-K makes and frees matrices of some megabytes. By default glibc returns
-# them to the system, and every 4 KB cost a page fault when they are made again.
+# An evaluation of GLocal-K allocates and frees matrices of several megabytes. By default, glibc
+# returns them to the system, and each 4 KB page costs a fault when it is allocated again.
 _THRESHOLDS = {
     "MALLOC_MMAP_THRESHOLD_": str(128 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
@@ -73,21 +73,21 @@ ALLOCATORS: dict[str, dict[str, str]] = {"default": {}, "thresholds": _THRESHOLD
 
 
 def scipy_product(matrix: CSR, dense: Array) -> Array:
-    """`csr.matmul` by scipy.sparse."""
+    """Compute `csr.matmul` by scipy.sparse."""
     bounds, columns, values = _without_room(matrix)
     product: Array = scipy.sparse.csr_array((values, columns, bounds), matrix.shape) @ dense
     return product
 
 
 def torch_product(matrix: CSR, dense: Array) -> Array:
-    """`csr.matmul` by torch.sparse, which calls MKL."""
+    """Compute `csr.matmul` by torch.sparse, which calls MKL."""
     bounds, columns, values = (torch.from_numpy(each) for each in _without_room(matrix))
     sparse = torch.sparse_csr_tensor(bounds, columns, values, matrix.shape, check_invariants=False)
     product: Array = torch.sparse.mm(sparse, torch.from_numpy(dense)).numpy()
     return product
 
 
-# The first is the one in use.
+# The first one is in use.
 PRODUCTS: dict[str, Product] = {
     "numba": csr.matmul,
     "llvm": llvm.matmul,
@@ -97,9 +97,9 @@ PRODUCTS: dict[str, Product] = {
 
 
 def measure_products(config: RunConfig, widths: Sequence[int], repeats: int) -> list[ProductCost]:
-    """Products of the training ratings, by item and by user, with random dense matrices.
+    """Measure products of the training ratings, by item and by user, with random dense matrices.
 
-    Call it in a process of its own: it sets torch's number of threads.
+    Call it in a process of its own, because it sets torch's number of threads.
     """
     torch.set_num_threads(1)
     train = build_source(config.data).split(config.data_dir).train
@@ -139,13 +139,13 @@ def measure_products(config: RunConfig, widths: Sequence[int], repeats: int) -> 
 def measure_product_trainings(
     config: RunConfig, warm_up: RunConfig, options: Sequence[str], repeats: int
 ) -> list[AlternativeTraining]:
-    """A training by each of `PRODUCTS`; call it in a process of its own.
+    """Measure trainings with each of `PRODUCTS`. Call it in a process of its own.
 
     Args:
         config: of the training.
-        warm_up: of a small one, which compiles the same loops.
-        options: what makes the training short.
-        repeats: trainings by each.
+        warm_up: of a small training, which compiles the same loops.
+        options: the options that make the training short.
+        repeats: number of trainings with each implementation.
     """
     torch.set_num_threads(1)
     for name in PRODUCTS:
@@ -162,9 +162,9 @@ def measure_product_trainings(
 def measure_allocator_trainings(
     config: RunConfig, options: Sequence[str], repeats: int
 ) -> list[AlternativeTraining]:
-    """A training with each of `ALLOCATORS`, all in processes of their own.
+    """Measure trainings with each of `ALLOCATORS`, every one in a process of its own.
 
-    Nothing where the C library is not glibc.
+    Where the C library is not glibc, nothing is measured.
     """
     if platform.libc_ver()[0] != "glibc":
         return []
@@ -179,7 +179,7 @@ def measure_allocator_trainings(
 class _Training(NamedTuple):
     seconds: float
     peak_mb: float
-    predictions: str  # their checksum
+    predictions: str  # checksum of the test predictions
 
 
 def _train(config: RunConfig) -> _Training:
@@ -224,7 +224,7 @@ def _summaries(
 
 @contextmanager
 def _products_by(name: str) -> Iterator[None]:
-    """Let every completer multiply by the implementation `name`."""
+    """Let every completer use the implementation `name` inside the block."""
     with (
         mock.patch.object(csr, "matmul", PRODUCTS[name]),
         mock.patch.object(convolution, "_sum_segments", _SEGMENT_SUMS[name]),
@@ -233,7 +233,7 @@ def _products_by(name: str) -> Iterator[None]:
 
 
 def _segments_by(product: Product) -> Callable[..., None]:
-    """IGMC's sums over neighbors as a product with a matrix of their edges."""
+    """Return IGMC's sums over neighbors, computed as a product with the matrix of edges."""
 
     def sum_segments(
         starts: Array, stops: Array, ends: Array, weights: Array, weighted: bool, x: Array,
@@ -257,7 +257,7 @@ _SEGMENT_SUMS: dict[str, Callable[..., None]] = {
 
 
 def _without_room(matrix: CSR) -> tuple[Array, Array, Array]:
-    """Bounds of the rows, columns and values, without the room between rows."""
+    """Return row bounds, columns and values, without the unused room between rows."""
     sizes = matrix.stops - matrix.starts
     bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     if np.array_equal(bounds[:-1], matrix.starts):

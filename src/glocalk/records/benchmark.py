@@ -1,4 +1,4 @@
-"""What a benchmark measured, kept as one JSON file; the report renders it."""
+"""The measurements of the benchmark, stored as one JSON file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Part(BaseModel):
 
 
 class Origin(_Part):
-    """Where and by which code a part was measured."""
+    """The code and the machine that a part was measured with."""
 
     commit: str | None  # None outside a checkout
     dirty: bool  # made from an uncommitted tree
@@ -38,12 +38,12 @@ class Evaluation(_Part):
 
 
 class StageCost(_Part):
-    """Where the seconds of one stage of a whole training went."""
+    """How one stage of a whole training spent its time."""
 
     stage: str
     epochs: int
     evaluations: int  # of loss and gradient
-    seconds: float  # without evaluating the test ratings
+    seconds: float  # without evaluation on the test ratings
     gradient_seconds: float
     optimizer_seconds: float  # the rest of the optimizer's steps
 
@@ -95,7 +95,7 @@ class AlternativeTraining(_Part):
 
 
 class Bench(_Part):
-    """All parts that were measured, each with its origin."""
+    """All measured parts, each with its origin."""
 
     origins: dict[str, Origin] = {}  # by part: the names of the fields below
     evaluations: list[Evaluation] = []
@@ -110,7 +110,7 @@ class Bench(_Part):
 
     @classmethod
     def read(cls, path: Path) -> Bench:
-        """The benchmark at `path`; an empty one where there is none.
+        """Read the benchmark at `path`; an empty one if there is no file.
 
         Raises:
             GlocalkError: the file is damaged.
@@ -120,6 +120,4 @@ class Bench(_Part):
         try:
             return cls.model_validate_json(path.read_text())
         except (OSError, UnicodeDecodeError, ValidationError) as error:
-            raise GlocalkError(
-                f"'{path}' does not hold a whole benchmark: remove it and run `make bench`."
-            ) from error
+            raise GlocalkError(f"'{path}' is damaged: remove it and run `make bench`.") from error

@@ -1,4 +1,4 @@
-"""Own code against libraries: which implementation takes how long, and which own code stays."""
+"""The table of own code against libraries, and which own code stays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from glocalk.records.benchmark import AlternativeTraining, ProductCost
 from glocalk.report.cells import data_title
 from glocalk.report.layout import NOTHING, markdown_table
 
-# Own code stays where a training without it takes this many times as long, or as much memory.
+# Own code stays if a training without it takes this many times as long or as much memory.
 WORTH_KEEPING = 1.3
 
 _MODELS = {"glocal_k": "GLocal-K", "gc_mc": "GC-MC", "igmc": "IGMC"}
@@ -22,7 +22,7 @@ _IMPLEMENTATIONS = {
     "default": "as it is",
     "thresholds": "keeps freed memory",
 }
-# Own code, and what would take its place.
+# Own code, and what could replace it.
 _REPLACEMENTS = {
     "llvm": ("numba",),
     "numba": ("scipy", "torch"),
@@ -31,13 +31,13 @@ _REPLACEMENTS = {
 
 
 def alternatives_text(trainings: Sequence[AlternativeTraining]) -> str:
-    """The rule, a verdict for each piece of own code, and every training."""
+    """Return the rule, the verdict on each piece of own code, and all trainings."""
     return (
-        "Implementations took turns in trainings that are whole but short; the seconds are the "
-        "median CPU time of a training at one thread. Own code stays where the best replacement "
-        f"takes {WORTH_KEEPING} times as long, or as much memory, on one of them. *Keeps freed "
-        "memory* raises two thresholds of glibc (`MALLOC_MMAP_THRESHOLD_` and "
-        "`MALLOC_TRIM_THRESHOLD_`), which saves page faults.\n\n"
+        "The implementations took turns in short but complete trainings. Seconds are the median "
+        "CPU time of a training at one thread. Own code stays if, on one of the trainings, the "
+        f"best replacement takes at least {WORTH_KEEPING} times as long or as much memory. *Keeps "
+        "freed memory* raises two thresholds of glibc, `MALLOC_MMAP_THRESHOLD_` and "
+        "`MALLOC_TRIM_THRESHOLD_`, which saves page faults.\n\n"
         + _verdicts(trainings)
         + "\n"
         + _training_table(trainings)
@@ -47,12 +47,12 @@ def alternatives_text(trainings: Sequence[AlternativeTraining]) -> str:
 def gain(
     trainings: Sequence[AlternativeTraining], own: str, replacements: Sequence[str], what: str
 ) -> float | None:
-    """Return how many times as much the best replacement takes, on the case that favors own code.
+    """Return the best replacement's cost over that of own code, on the case that favors it most.
 
     Args:
         trainings: every training.
-        own: the implementation that is own code.
-        replacements: what would take its place.
+        own: name of the own implementation.
+        replacements: names of the implementations that could replace it.
         what: `seconds` or `peak_mb`.
 
     Returns:
@@ -71,7 +71,7 @@ def gain(
 
 
 def products_table(products: Sequence[ProductCost]) -> str:
-    """A row for each product, a column for each implementation."""
+    """Return a table with a row per product and a column per implementation."""
     names = list(dict.fromkeys(each.implementation for each in products))
     rows: dict[tuple[str, str, int], dict[str, float]] = {}
     for each in products:

@@ -1,4 +1,4 @@
-"""The benchmark's tables, and how time and memory grow with the ratings."""
+"""The tables and the figure of the benchmark."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SCALING_COLUMNS = (
 
 
 def bench_texts(bench: Bench, out_dir: Path) -> dict[Path, str]:
-    """Every file that shows the benchmark, by its path; none where nothing was measured."""
+    """Return the text of every file that shows the benchmark, by path; only of measured parts."""
     texts = {}
     if bench.evaluations:
         texts[out_dir / "bench.csv"] = _evaluation_csv(bench)
@@ -95,7 +95,7 @@ def _training_csv(bench: Bench) -> str:
 
 
 def _training_rows(training: WholeTraining) -> list[list[str]]:
-    """A row each for the stages, for evaluating, and for all."""
+    """Return a row for each stage, one for evaluation and one for the total."""
     rows: list[list[str]] = []
     for cost in training.stages:
         counts = whole(cost.epochs), whole(cost.evaluations)
@@ -147,31 +147,33 @@ def _markdown(bench: Bench) -> str:
     if bench.evaluations:
         parts.append(
             "## One loss and gradient\n\n"
-            "Median seconds and how many times faster than the dense forms, float32. "
-            "`dense_literal` computes what the paper writes, step by step; `dense_matmul` is our "
-            "best dense form, with nothing computed twice; `sparse` is what a run uses. Two epochs "
-            "into each stage; live is the share of cells of the convolved matrix above zero. "
-            "Memory is the peak of a process that made one such evaluation, Python and libraries "
-            "included. The error is that of the gradient against `dense_literal` in float64, the "
-            "largest of a component over the largest component, of the worst parameter.\n\n"
+            "Median seconds, and how many times faster than the dense forms; float32. "
+            "`dense_literal` follows the paper step by step; `dense_matmul` is our best dense "
+            "form, which computes nothing twice; `sparse` is the form that a run uses. Measured two "
+            "epochs into each stage. *Live* is the share of cells of the convolved matrix above "
+            "zero. "
+            "Memory is the peak of a process that makes one such evaluation, Python and libraries "
+            "included. *Gradient error* compares the gradient with that of `dense_literal` in "
+            "float64: the largest error of a component over the largest component, for the worst "
+            "parameter.\n\n"
             + _evaluation_table(bench.evaluations)
             + _origin(bench.origins["evaluations"])
         )
     if bench.trainings:
         parts.append(
             "## One whole training\n\n"
-            "Seconds by what they were spent on: losses and gradients, the optimizer's vectors and "
-            "line search, evaluating the test ratings after each epoch, and the rest (Trainer, "
-            "callbacks, logging, checkpoints).\n\n"
+            "Seconds by use: losses and gradients; the optimizer's vectors and line search; "
+            "evaluation on the test ratings after each epoch; the rest (Trainer, callbacks, "
+            "logging, checkpoints).\n\n"
             + _training_table(bench.trainings)
             + _origin(bench.origins["trainings"])
         )
     if bench.scaling:
         parts.append(
             "## Scaling\n\n"
-            "Planted ratings, users and items growing with the square root of their number. "
-            "Seconds of one loss and gradient and of the optimizer's work beside it, mean over "
-            "an epoch.\n\n![Time and memory against ratings](bench_scaling.svg)\n\n"
+            "Planted ratings; users and items grow with the square root of the number of ratings. "
+            "Mean seconds over an epoch, of one loss and gradient and of the optimizer's own "
+            "work.\n\n![Time and memory against ratings](bench_scaling.svg)\n\n"
             + _scaling_table(bench.scaling)
             + _origin(bench.origins["scaling"])
         )
@@ -243,7 +245,7 @@ def _training_table(trainings: Sequence[WholeTraining]) -> str:
 
 def _scaling_table(points: Sequence[ScalingPoint]) -> str:
     header = ["Stage", "Ratings", "Users", "Items", "Loss and gradient", "Optimizer"]
-    header += ["µs a rating", "Peak MB"]
+    header += ["µs per rating", "Peak MB"]
     rows = [
         [
             _STAGES[point.stage],
@@ -261,7 +263,7 @@ def _scaling_table(points: Sequence[ScalingPoint]) -> str:
 
 
 def scaling_figure(points: Sequence[ScalingPoint]) -> Figure:
-    """Time of an evaluation and peak memory against the ratings, on logarithmic axes."""
+    """Plot the time of an evaluation and peak memory against the number of ratings."""
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")
     time, memory = figure.subplots(1, 2)
     for stage in _STAGES:
@@ -282,7 +284,7 @@ def scaling_figure(points: Sequence[ScalingPoint]) -> Figure:
 
 
 def _guide(axes: Axes, points: Sequence[ScalingPoint]) -> None:
-    """A line of constant time a rating through the largest point of pre-training."""
+    """Draw the line of constant time per rating through the largest point of pre-training."""
     ends = sorted((point.ratings, point.seconds) for point in points if point.stage == "pretrain")
     if ends:
         (least, _), (most, seconds) = ends[0], ends[-1]
