@@ -118,12 +118,22 @@ def alternative(implementation, seconds, **options):
     )
 
 
+@pytest.fixture(scope="module")
+def texts():
+    return bench_texts(bench(), Path("out"))
+
+
+@pytest.fixture(scope="module")
+def page(texts):
+    return texts[Path("out/bench.md")]
+
+
 def rows_of(texts, name):
     return list(csv.DictReader(io.StringIO(texts[Path("out") / name])))
 
 
-def test_ratios_are_of_medians():
-    rows = rows_of(bench_texts(bench(), Path("out")), "bench.csv")
+def test_ratios_are_of_medians(texts):
+    rows = rows_of(texts, "bench.csv")
     assert [row["ratio_to_dense_matmul"] for row in rows] == ["0.50", "1.00", "6.00"]
     assert [row["ratio_to_dense_literal"] for row in rows] == ["1.00", "2.00", "12.00"]
     assert rows[2] == {
@@ -141,8 +151,8 @@ def test_ratios_are_of_medians():
     }
 
 
-def test_the_parts_of_a_training_add_up():
-    rows = rows_of(bench_texts(bench(), Path("out")), "bench_training.csv")
+def test_the_parts_of_a_training_add_up(texts):
+    rows = rows_of(texts, "bench_training.csv")
     seconds = {row["part"]: float(row["seconds"]) for row in rows}
     assert seconds == {"pretrain": 10, "finetune": 30, "evaluation": 2.5, "total": 42.5}
     other = {row["part"]: float(row["other_seconds"]) for row in rows}
@@ -152,22 +162,20 @@ def test_the_parts_of_a_training_add_up():
     assert (total["epochs"], total["evaluations"]) == ("9", "47")
 
 
-def test_the_page_says_where_and_by_which_commit_it_was_measured():
-    text = bench_texts(bench(), Path("out"))[Path("out/bench.md")]
-    assert text.count("Z80, 2 threads, torch 2.13.0, commit ffffffffffff.") == 5
-    assert "| 42.5 | 10.0 | 30.0 | 34.0 | 4.5 | 2.5 | 1.5 | 9.4% | 900 |" in text
-    assert "| pre-training | 1,000,000 | 70 | 10 | 1.000 | 0.500 | 1.000 | 500 |" in text
+def test_the_page_says_where_and_by_which_commit_it_was_measured(page):
+    assert page.count("Z80, 2 threads, torch 2.13.0, commit ffffffffffff.") == 5
+    assert "| 42.5 | 10.0 | 30.0 | 34.0 | 4.5 | 2.5 | 1.5 | 9.4% | 900 |" in page
+    assert "| pre-training | 1,000,000 | 70 | 10 | 1.000 | 0.500 | 1.000 | 500 |" in page
 
 
-def test_own_code_stays_where_its_best_replacement_takes_long_enough():
-    text = bench_texts(bench(), Path("out"))[Path("out/bench.md")]
+def test_own_code_stays_where_its_best_replacement_takes_long_enough(page):
     # ML-100K: 4.5 s of SciPy over a median of 3 s; the 1.1 times of ML-1M do not count.
-    assert "| numba loop | scipy.sparse, torch.sparse (MKL) | 1.50 | 1.00 | kept |" in text
+    assert "| numba loop | scipy.sparse, torch.sparse (MKL) | 1.50 | 1.00 | kept |" in page
     # 7 s over 6.9 s, 990 MB over 1100 MB
-    assert "| keeps freed memory | as it is | 1.01 | 0.90 | deleted |" in text
-    assert "LLVM" not in text  # not measured here
+    assert "| keeps freed memory | as it is | 1.01 | 0.90 | deleted |" in page
+    assert "LLVM" not in page  # not measured here
     row = "| sparse × dense | torch.sparse (MKL) | IGMC | ML-100K | 6.00 | 2.00 | 700 | no |"
-    assert row in text
+    assert row in page
 
 
 def test_memory_alone_can_keep_own_code():
@@ -178,10 +186,9 @@ def test_memory_alone_can_keep_own_code():
     assert "| 1.00 | 1.30 | kept |" in alternatives_text(trainings)
 
 
-def test_products_are_shown_in_milliseconds_a_column_for_each_implementation():
-    text = bench_texts(bench(), Path("out"))[Path("out/bench.md")]
-    assert "| Data | Rows | Width | numba loop | scipy.sparse |" in text
-    assert "| ML-100K | users | 500 | 2.00 | 6.00 |" in text
+def test_products_are_shown_in_milliseconds_a_column_for_each_implementation(page):
+    assert "| Data | Rows | Width | numba loop | scipy.sparse |" in page
+    assert "| ML-100K | users | 500 | 2.00 | 6.00 |" in page
 
 
 def test_the_page_mentions_uncommitted_changes():
@@ -190,10 +197,9 @@ def test_the_page_mentions_uncommitted_changes():
     assert "with uncommitted changes" in bench_texts(changed, Path("out"))[Path("out/bench.md")]
 
 
-def test_the_figure_is_reproducible_byte_for_byte():
-    first, second = (bench_texts(bench(), Path("out")) for _ in range(2))
-    assert first == second
-    ET.fromstring(first[Path("out/bench_scaling.svg")])
+def test_the_figure_is_reproducible_byte_for_byte(texts):
+    assert bench_texts(bench(), Path("out")) == texts
+    ET.fromstring(texts[Path("out/bench_scaling.svg")])
 
 
 @pytest.mark.parametrize("part", PARTS)

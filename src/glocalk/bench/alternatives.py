@@ -21,7 +21,6 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from glocalk.bench import llvm
 from glocalk.bench.process import in_own_process
 from glocalk.completers.igmc import convolution
 from glocalk.data.sources import build_source
@@ -90,7 +89,6 @@ def torch_product(matrix: CSR, dense: Array) -> Array:
 # The first one is in use.
 PRODUCTS: dict[str, Product] = {
     "numba": csr.matmul,
-    "llvm": llvm.matmul,
     "scipy": scipy_product,
     "torch": torch_product,
 }
@@ -250,7 +248,6 @@ def _segments_by(product: Product) -> Callable[..., None]:
 
 _SEGMENT_SUMS: dict[str, Callable[..., None]] = {
     "numba": convolution._sum_segments,
-    "llvm": llvm.sum_segments,
     "scipy": _segments_by(scipy_product),
     "torch": _segments_by(torch_product),
 }
