@@ -1,4 +1,4 @@
-"""Sparse matrices in compressed rows, and the few products that models need of them.
+"""Sparse matrices in compressed rows, and the products that models need.
 
 Every operation is exact, and its time is proportional to the number of entries.
 
@@ -36,7 +36,7 @@ class CSR:
 
     Attributes:
         starts: [rows] position of each row's first entry.
-        stops: [rows] position after each row's last entry; room may follow.
+        stops: [rows] position after each row's last entry; unused room may follow.
         columns: [room] int32, ascending within a row.
         values: [room] float32 or float64.
         shape: (rows, columns).
@@ -52,7 +52,7 @@ class CSR:
     def from_triples(
         cls, rows: Array, columns: Array, values: Array, shape: tuple[int, int]
     ) -> CSR:
-        """The matrix with `values` at the cells (rows, columns), given in any order."""
+        """Build the matrix with `values` at the cells (rows, columns), given in any order."""
         order = np.lexsort((columns, rows))
         bounds = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
         return cls(bounds[:-1], bounds[1:], columns[order].astype(np.int32), values[order], shape)
@@ -68,11 +68,11 @@ class CSR:
         return self.entries / max(self.shape[0] * self.shape[1], 1)
 
     def with_values(self, values: Array) -> CSR:
-        """Other values at the same cells."""
+        """Return a matrix with other values at the same cells."""
         return CSR(self.starts, self.stops, self.columns, values, self.shape)
 
     def parts(self, count: int) -> Array:
-        """Bounds [count + 1] of ranges of rows that hold about equally many entries."""
+        """Return bounds [count + 1] of row ranges with about the same number of entries each."""
         before = np.concatenate([[0], np.cumsum(self.stops - self.starts)])
         bounds = np.searchsorted(before, np.linspace(0, before[-1], count + 1))
         bounds[0], bounds[-1] = 0, self.shape[0]
@@ -80,7 +80,7 @@ class CSR:
 
 
 def matmul(matrix: CSR, dense: Array) -> Array:
-    """S D: [rows, columns] × [columns, width] → [rows, width].
+    """Compute S D: [rows, columns] × [columns, width] → [rows, width].
 
     Each number is summed over the entries of its row in their order, whatever the number of
     threads.
@@ -117,7 +117,7 @@ def add_rows(
 
 
 def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
-    """L Rᵀ at the entries of `pattern`: [rows, width], [columns, width] → [room]."""
+    """Compute L Rᵀ at the entries of `pattern`: [rows, width], [columns, width] → [room]."""
     samples = np.empty(len(pattern.values), left.dtype)
     _sampled_product(
         pattern.starts,
@@ -134,7 +134,7 @@ def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
 
 
 def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Array:
-    """Lᵣ·R꜀ of each pair (rows[k], columns[k]): [n, width], [m, width] → [pairs]."""
+    """Compute Lᵣ·R꜀ of each pair (rows[k], columns[k]): [n, width], [m, width] → [pairs]."""
     products = np.empty(len(rows), left.dtype)
     use_threads()
     _pair_products(left, right, rows, columns, products)
@@ -142,7 +142,7 @@ def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Arr
 
 
 def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
-    """Predictions `samples` + bias [columns], less the ratings: ½ Σ e², and e [room]."""
+    """Return ½ Σ e² and e [room], where e is `samples` + bias [columns] − rating."""
     bounds = ratings.parts(PARTS)
     squares, off = np.zeros(PARTS), np.empty_like(samples)
     use_threads()
@@ -154,7 +154,7 @@ def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
 
 
 def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
-    """The matrix with values[order] as its entries, and their sum in each row."""
+    """Return the matrix with the entries values[order], and their sum in each row."""
     permuted, sums = np.empty(len(order), values.dtype), np.empty(matrix.shape[0], values.dtype)
     use_threads()
     _permute(matrix.starts, matrix.stops, order, values, matrix.parts(PARTS), permuted, sums)
@@ -162,7 +162,7 @@ def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
 
 
 def fill_rows(matrix: CSR, first: int, last: int) -> Array:
-    """Rows first … last − 1 in full: [last − first, columns]."""
+    """Return rows first … last − 1 as a dense matrix [last − first, columns]."""
     block = np.zeros((last - first, matrix.shape[1]), matrix.values.dtype)
     use_threads()
     _fill_rows(matrix.starts, matrix.stops, matrix.columns, matrix.values, first, block)
@@ -170,7 +170,14 @@ def fill_rows(matrix: CSR, first: int, last: int) -> Array:
 
 
 def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
-    """Set values [room] at the entries of rows `first` … to those of `block` [·, columns]."""
+    """Set values [room] at the entries of rows `first` … to the numbers in `block`.
+
+    Args:
+        matrix: the entries.
+        first: the row that `block` begins with.
+        block: [rows, columns] full rows.
+        values: [room], changed in place.
+    """
     use_threads()
     _take_entries(matrix.starts, matrix.stops, matrix.columns, first, block, values)
 
@@ -179,7 +186,7 @@ def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
 def _four_dots(
     row: Array, w: Array, x: Array, y: Array, z: Array
 ) -> tuple[float, float, float, float]:
-    """Products of a row with four others at a time: it is loaded a quarter as often."""
+    """Multiply a row by four others at a time, which loads it a quarter as often."""
     zero = row.dtype.type(0)
     a, b, c, d = zero, zero, zero, zero
     for j in range(len(row)):
@@ -222,7 +229,7 @@ def _sampled_product(
     starts: Array, stops: Array, columns: Array, parts: Array, left: Array, right: Array,
     height: int, cursor: Array, samples: Array,
 ) -> None:  # fmt: skip
-    """Each thread takes a range of rows, and for all of them `height` rows of `right` at a time."""
+    """Each thread takes a range of rows, and goes through `right` by blocks of `height` rows."""
     for part in prange(len(parts) - 1):
         for row in range(parts[part], parts[part + 1]):
             cursor[row] = starts[row]
