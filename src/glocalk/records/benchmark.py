@@ -1,4 +1,4 @@
-"""What a benchmark measured, kept as one JSON file; the report renders it."""
+"""The measurements of the benchmark, stored as one JSON file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Part(BaseModel):
 
 
 class Origin(_Part):
-    """Where and by which code a part was measured."""
+    """The code and the machine that a part was measured with."""
 
     commit: str | None  # None outside a checkout
     dirty: bool  # made from an uncommitted tree
@@ -32,25 +32,24 @@ class Evaluation(_Part):
     stage: str
     formulation: str  # dense_literal, dense_matmul, sparse
     seconds: list[float]  # of each repeat; the formulations took turns
-    seconds_kept: list[float]  # the same in a process that keeps the memory it frees, as a run
     peak_mb: float  # of a process that made one such evaluation, from random weights
     max_rel_grad_error: float  # against dense_literal in float64
     live_share: float | None  # of the convolved matrix, as measured; None in pre-training
 
 
 class StageCost(_Part):
-    """Where the seconds of one stage of a whole training went."""
+    """How one stage of a whole training spent its time."""
 
     stage: str
     epochs: int
     evaluations: int  # of loss and gradient
-    seconds: float  # without evaluating the test ratings
+    seconds: float  # without evaluation on the test ratings
     gradient_seconds: float
     optimizer_seconds: float  # the rest of the optimizer's steps
 
 
 class WholeTraining(_Part):
-    """One training on all training ratings, as `glocalk.cli.train` makes it."""
+    """One training on all training ratings, as `glocalk train` makes it."""
 
     data: str
     stages: list[StageCost]
@@ -71,13 +70,39 @@ class ScalingPoint(_Part):
     peak_mb: float  # of its process
 
 
-class Bench(_Part):
-    """All parts that were measured, each with its origin."""
+class ProductCost(_Part):
+    """A product of a sparse matrix and a dense one, by one implementation."""
 
-    origins: dict[str, Origin] = {}  # by part: evaluations, trainings, scaling
+    data: str
+    rows: str  # of the rating matrix: items, users
+    width: int  # columns of the dense matrix
+    implementation: str
+    seconds: list[float]  # CPU time of each repeat; the implementations took turns
+    same_bits: bool  # as the implementation in use
+
+
+class AlternativeTraining(_Part):
+    """A short training with one implementation of a component."""
+
+    component: str  # product, allocator
+    implementation: str
+    data: str
+    model: str
+    options: list[str]
+    seconds: list[float]  # CPU time of each training; the implementations took turns
+    peak_mb: list[float]  # of each
+    same_bits: bool  # whether the predictions are those of the component's first implementation
+
+
+class Bench(_Part):
+    """All measured parts, each with its origin."""
+
+    origins: dict[str, Origin] = {}  # by part: the names of the fields below
     evaluations: list[Evaluation] = []
     trainings: list[WholeTraining] = []
     scaling: list[ScalingPoint] = []
+    products: list[ProductCost] = []
+    alternatives: list[AlternativeTraining] = []
 
     def write(self, path: Path) -> None:
         """Replace the file at `path` in one step."""
@@ -85,16 +110,14 @@ class Bench(_Part):
 
     @classmethod
     def read(cls, path: Path) -> Bench:
-        """The benchmark at `path`; an empty one where there is none.
+        """Read the benchmark at `path`; an empty one if there is no file.
 
         Raises:
-            GlocalkError: it is not whole.
+            GlocalkError: the file is damaged.
         """
         if not path.exists():
             return cls()
         try:
             return cls.model_validate_json(path.read_text())
         except (OSError, UnicodeDecodeError, ValidationError) as error:
-            raise GlocalkError(
-                f"'{path}' does not hold a whole benchmark: remove it and run `make bench`."
-            ) from error
+            raise GlocalkError(f"'{path}' is damaged: remove it and run `make bench`.") from error

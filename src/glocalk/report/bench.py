@@ -1,4 +1,4 @@
-"""The benchmark's tables, and how time and memory grow with the ratings."""
+"""The tables and the figure of the benchmark."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glocalk.records.benchmark import Bench, Evaluation, Origin, ScalingPoint, WholeTraining
+from glocalk.report.alternatives import alternatives_text, products_table
 from glocalk.report.cells import data_title
 from glocalk.report.layout import NOTHING, csv_text, markdown_table, number, whole
 from glocalk.report.style import svg_text
@@ -19,7 +20,7 @@ _COLORS = {"pretrain": "#0072B2", "finetune": "#D55E00"}
 _EVALUATION_COLUMNS = (
     *("data", "stage", "formulation", "seconds_median", "seconds_min"),
     *("ratio_to_dense_matmul", "ratio_to_dense_literal", "peak_mb", "max_rel_grad_error"),
-    *("live_share", "threads", "seconds_median_kept", "ratio_to_dense_matmul_kept"),
+    *("live_share", "threads"),
 )
 _TRAINING_COLUMNS = (
     *("data", "part", "epochs", "evaluations", "seconds", "gradient_seconds"),
@@ -32,7 +33,7 @@ _SCALING_COLUMNS = (
 
 
 def bench_texts(bench: Bench, out_dir: Path) -> dict[Path, str]:
-    """Every file that shows the benchmark, by its path; none where nothing was measured."""
+    """Return the text of every file that shows the benchmark, by path; only of measured parts."""
     texts = {}
     if bench.evaluations:
         texts[out_dir / "bench.csv"] = _evaluation_csv(bench)
@@ -46,26 +47,20 @@ def bench_texts(bench: Bench, out_dir: Path) -> dict[Path, str]:
     return texts
 
 
-def speedup(
-    found: Evaluation, formulation: str, all_found: Sequence[Evaluation], kept: bool = False
-) -> float:
-    """How many times `formulation` takes the median time of `found`.
+def speedup(found: Evaluation, formulation: str, all_found: Sequence[Evaluation]) -> float:
+    """Return the median time of `formulation` over that of `found`.
 
     Args:
-        found: what is compared.
-        formulation: what it is compared with.
+        found: the evaluation to compare.
+        formulation: name of the formulation to compare it with.
         all_found: every evaluation.
-        kept: whether in a process that keeps the memory it frees.
     """
     (other,) = (
         each
         for each in all_found
         if (each.data, each.stage, each.formulation) == (found.data, found.stage, formulation)
     )
-    medians = (
-        statistics.median(each.seconds_kept if kept else each.seconds) for each in (other, found)
-    )
-    return next(medians) / next(medians)
+    return statistics.median(other.seconds) / statistics.median(found.seconds)
 
 
 def _evaluation_csv(bench: Bench) -> str:
@@ -83,8 +78,6 @@ def _evaluation_csv(bench: Bench) -> str:
             f"{found.max_rel_grad_error:.1e}",
             number(found.live_share, 4),
             threads,
-            number(statistics.median(found.seconds_kept), 4),
-            number(speedup(found, "dense_matmul", bench.evaluations, kept=True), 2),
         ]
         for found in bench.evaluations
     ]
@@ -102,7 +95,7 @@ def _training_csv(bench: Bench) -> str:
 
 
 def _training_rows(training: WholeTraining) -> list[list[str]]:
-    """A row each for the stages, for evaluating, and for all."""
+    """Return a row for each stage, one for evaluation and one for the total."""
     rows: list[list[str]] = []
     for cost in training.stages:
         counts = whole(cost.epochs), whole(cost.evaluations)
@@ -154,36 +147,48 @@ def _markdown(bench: Bench) -> str:
     if bench.evaluations:
         parts.append(
             "## One loss and gradient\n\n"
-            "Median seconds and how many times faster than the dense forms, float32. "
-            "`dense_literal` computes what the paper writes, step by step; `dense_matmul` is our "
-            "best dense form, with nothing computed twice; `sparse` is what a run uses. Two epochs "
-            "into each stage; live is the share of cells of the convolved matrix above zero. "
-            "*Kept*: the same in a process that keeps the memory it frees, as a run does and as "
-            "the C library does not by itself; the dense forms, whose matrices are the largest, "
-            "gain most by it. "
-            "Memory is the peak of a process that made one such evaluation, Python and libraries "
-            "included. The error is that of the gradient against `dense_literal` in float64, the "
-            "largest of a component over the largest component, of the worst parameter.\n\n"
+            "Median seconds, and how many times faster than the dense forms; float32. "
+            "`dense_literal` follows the paper step by step; `dense_matmul` is our best dense "
+            "form, which computes nothing twice; `sparse` is the form that a run uses. "
+            "Measured two epochs into each stage. *Live* is the share of cells of the convolved "
+            "matrix above zero. "
+            "Memory is the peak of a process that makes one such evaluation, Python and libraries "
+            "included. *Gradient error* compares the gradient with that of `dense_literal` in "
+            "float64: the largest error of a component over the largest component, for the worst "
+            "parameter.\n\n"
             + _evaluation_table(bench.evaluations)
             + _origin(bench.origins["evaluations"])
         )
     if bench.trainings:
         parts.append(
             "## One whole training\n\n"
-            "Seconds by what they were spent on: losses and gradients, the optimizer's vectors and "
-            "line search, evaluating the test ratings after each epoch, and the rest (Trainer, "
-            "callbacks, logging, checkpoints).\n\n"
+            "Seconds by use: losses and gradients; the optimizer's vectors and line search; "
+            "evaluation on the test ratings after each epoch; the rest (Trainer, callbacks, "
+            "logging, checkpoints).\n\n"
             + _training_table(bench.trainings)
             + _origin(bench.origins["trainings"])
         )
     if bench.scaling:
         parts.append(
             "## Scaling\n\n"
-            "Planted ratings, users and items growing with the square root of their number. "
-            "Seconds of one loss and gradient and of the optimizer's work beside it, mean over "
-            "an epoch.\n\n![Time and memory against ratings](bench_scaling.svg)\n\n"
+            "Planted ratings; users and items grow with the square root of the number of ratings. "
+            "Mean seconds over an epoch, of one loss and gradient and of the optimizer's own "
+            "work.\n\n![Time and memory against ratings](bench_scaling.svg)\n\n"
             + _scaling_table(bench.scaling)
             + _origin(bench.origins["scaling"])
+        )
+    if bench.alternatives:
+        parts.append(
+            "## Own code against libraries\n\n"
+            + alternatives_text(bench.alternatives)
+            + _origin(bench.origins["alternatives"])
+        )
+    if bench.products:
+        parts.append(
+            "Products with the rating matrix alone: median milliseconds of CPU time. *Width* is "
+            "the number of columns of the dense matrix.\n\n"
+            + products_table(bench.products)
+            + _origin(bench.origins["products"])
         )
     return "\n".join(parts)
 
@@ -191,14 +196,13 @@ def _markdown(bench: Bench) -> str:
 def _origin(origin: Origin) -> str:
     tree = ", with uncommitted changes" if origin.dirty else ""
     commit = f"commit {origin.commit[:12]}{tree}" if origin.commit else "outside a checkout"
-    return (
-        f"\n{origin.cpu}, {origin.threads} threads, torch {origin.versions['torch']}, {commit}.\n"
-    )
+    threads = f"{origin.threads} thread{'s' if origin.threads > 1 else ''}"
+    return f"\n{origin.cpu}, {threads}, torch {origin.versions['torch']}, {commit}.\n"
 
 
 def _evaluation_table(found: Sequence[Evaluation]) -> str:
     header = ["Data", "Stage", "Formulation", "Seconds", "× `dense_matmul`", "× `dense_literal`"]
-    header += ["Kept: seconds", "× `dense_matmul`", "Peak MB", "Gradient error", "Live"]
+    header += ["Peak MB", "Gradient error", "Live"]
     rows = [
         [
             data_title(each.data),
@@ -207,8 +211,6 @@ def _evaluation_table(found: Sequence[Evaluation]) -> str:
             f"{statistics.median(each.seconds):.3f}",
             f"{speedup(each, 'dense_matmul', found):.1f}",
             f"{speedup(each, 'dense_literal', found):.1f}",
-            f"{statistics.median(each.seconds_kept):.3f}",
-            f"{speedup(each, 'dense_matmul', found, kept=True):.1f}",
             f"{each.peak_mb:.0f}",
             f"{each.max_rel_grad_error:.0e}",
             NOTHING if each.live_share is None else f"{each.live_share:.1%}",
@@ -243,7 +245,7 @@ def _training_table(trainings: Sequence[WholeTraining]) -> str:
 
 def _scaling_table(points: Sequence[ScalingPoint]) -> str:
     header = ["Stage", "Ratings", "Users", "Items", "Loss and gradient", "Optimizer"]
-    header += ["µs a rating", "Peak MB"]
+    header += ["µs per rating", "Peak MB"]
     rows = [
         [
             _STAGES[point.stage],
@@ -261,7 +263,7 @@ def _scaling_table(points: Sequence[ScalingPoint]) -> str:
 
 
 def scaling_figure(points: Sequence[ScalingPoint]) -> Figure:
-    """Time of an evaluation and peak memory against the ratings, on logarithmic axes."""
+    """Plot the time of an evaluation and peak memory against the number of ratings."""
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")
     time, memory = figure.subplots(1, 2)
     for stage in _STAGES:
@@ -282,7 +284,7 @@ def scaling_figure(points: Sequence[ScalingPoint]) -> Figure:
 
 
 def _guide(axes: Axes, points: Sequence[ScalingPoint]) -> None:
-    """A line of constant time a rating through the largest point of pre-training."""
+    """Draw the line of constant time per rating through the largest point of pre-training."""
     ends = sorted((point.ratings, point.seconds) for point in points if point.stage == "pretrain")
     if ends:
         (least, _), (most, seconds) = ends[0], ends[-1]

@@ -10,7 +10,6 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from glocalk.training.allocator import keep_what_is_freed, return_free_memory
 from glocalk.training.callbacks import EpochEnds, TimedCheckpoints
 from glocalk.training.checkpoints import AtomicCheckpoints, usable
 from glocalk.training.context import FitContext, PredictPairs
@@ -45,8 +44,6 @@ def run_stage(
     loaded, and nothing is trained. A damaged checkpoint is renamed to `….ckpt.damaged`, and the
     stage starts again.
     """
-    return_free_memory()
-    keep_what_is_freed()
     gc.freeze()  # the collection below need not look at what exists already
     callbacks: list[Callback] = [*stage.callbacks, EpochEnds(stage.name, context, predict)]
     checkpoint = None
