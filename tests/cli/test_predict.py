@@ -436,9 +436,7 @@ def test_a_folder_without_permission(place, capsys):
 
 def test_a_failed_run_keeps_no_model(place):
     record(status="failed").write(place / "runs" / "other" / "record.json")
-    with pytest.raises(
-        GlocalkError, match=r"has no 'model\.pt', because it failed or"
-    ):
+    with pytest.raises(GlocalkError, match=r"has no 'model\.pt', because it failed or"):
         glocalk.load("runs/other")
 
 
