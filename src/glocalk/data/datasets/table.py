@@ -110,40 +110,21 @@ class RatingTable(Source):
     def split(self, data_dir: Path) -> Split:  # noqa: ARG002 (the file is where its path says)
         config = self.config
         paths = [config.path] if config.test_path is None else [config.path, config.test_path]
-        files = [_read(path, config) for path in paths]
-        user_ids, users = _label([file.by_role["user"] for file in files])
-        item_ids, items = _label([file.by_role["item"] for file in files])
-        ids = Ids(user_ids, item_ids)
-        scale = config.scale or (
-            min(float(file.ratings.min()) for file in files),
-            max(float(file.ratings.max()) for file in files),
-        )
-        parts = []
-        for file, file_users, file_items in zip(files, users, items, strict=True):
-            rated = _Rated(
-                users=file_users,
-                items=file_items,
-                ratings=file.ratings,
-                times=read_times(file) if config.split == "time" else None,
-                num_items=len(item_ids),
-            )
-            parts.append(_one_per_pair(rated, ids, config.on_duplicate, file))
-        del files, users, items  # as large as the split
-        shape = len(user_ids), len(item_ids)
+        parts, ids, scale = _rated(paths, config)
         if config.test_path is None:
-            name, test = _draw(parts[0], config)
+            name, order, test = _draw(parts[0], config)
+            rated = parts.pop().keep(order)
+            triples = rated.users, rated.items, rated.ratings
         else:
             _refuse_shared(parts, ids, paths)
             name = "given"
             test = np.repeat([False, True], [len(part.ratings) for part in parts])
-        if len(parts) == 1:
-            triples = parts[0].users, parts[0].items, parts[0].ratings
-        else:
             triples = (
                 np.concatenate([part.users for part in parts]),
                 np.concatenate([part.items for part in parts]),
                 np.concatenate([part.ratings for part in parts]),
             )
+        shape = len(ids.users), len(ids.items)
         return divide(name, triples, test, shape, scale, ids)
 
 
@@ -179,6 +160,31 @@ class _Rated:
             ratings=self.ratings[rows],
             times=None if self.times is None else self.times[rows],
         )
+
+
+def _rated(
+    paths: Sequence[Path], config: TableConfig
+) -> tuple[list[_Rated], Ids, tuple[float, float]]:
+    """The ratings in each of the files, the ids of all of them, and their scale."""
+    files = [_read(path, config) for path in paths]
+    user_ids, users = _label([file.by_role["user"] for file in files])
+    item_ids, items = _label([file.by_role["item"] for file in files])
+    ids = Ids(user_ids, item_ids)
+    scale = config.scale or (
+        min(float(file.ratings.min()) for file in files),
+        max(float(file.ratings.max()) for file in files),
+    )
+    parts = []
+    for number, file in enumerate(files):
+        rated = _Rated(
+            users=users[number],
+            items=items[number],
+            ratings=file.ratings,
+            times=read_times(file) if config.split == "time" else None,
+            num_items=len(item_ids),
+        )
+        parts.append(_one_per_pair(rated, ids, config.on_duplicate, file))
+    return parts, ids, scale
 
 
 def _read(path: Path, config: TableConfig) -> Columns:
@@ -275,18 +281,17 @@ def _refuse_shared(parts: Sequence[_Rated], ids: Ids, paths: Sequence[Path]) -> 
         )
 
 
-def _draw(rated: _Rated, config: TableConfig) -> tuple[str, NDArray[np.bool_]]:
-    """The split's name, and which ratings are test ratings."""
+def _draw(rated: _Rated, config: TableConfig) -> tuple[str, Indices, NDArray[np.bool_]]:
+    """The split's name, the order of the pairs in the matrix, and which of these test."""
     count = len(rated.ratings)
     size = min(max(round(config.test_share * count), 1), count - 1)
-    if rated.times is not None:
-        name = f"latest {100 * config.test_share:g} %"
-        order = np.argsort(rated.times, kind="stable")[::-1]
-    else:
-        shares = f"{100 - 100 * config.test_share:g}:{100 * config.test_share:g}"
-        name = f"{shares} seed {config.split_seed}"
-        drawn = np.random.default_rng(config.split_seed).permutation(count)
-        order = np.argsort(rated.cells)[drawn]  # does not depend on the order of the rows
+    order = np.argsort(rated.cells)
     test = np.zeros(count, dtype=bool)
-    test[order[:size]] = True
-    return name, test
+    if rated.times is not None:
+        latest = np.argsort(rated.times, kind="stable")[::-1]
+        test[latest[:size]] = True
+        return f"latest {100 * config.test_share:g} %", order, test[order]
+    # Drawn from the ordered pairs, which do not depend on the order of the rows.
+    test[np.random.default_rng(config.split_seed).permutation(count)[:size]] = True
+    shares = f"{100 - 100 * config.test_share:g}:{100 * config.test_share:g}"
+    return f"{shares} seed {config.split_seed}", order, test

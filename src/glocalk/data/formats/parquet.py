@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from glocalk.data.formats.cells import shown_path
-from glocalk.data.formats.columns import Choice, Column, Columns, Header, Texts
+from glocalk.data.formats.columns import Choice, ColumnBuilder, Columns, Header, Texts
 from glocalk.errors import GlocalkError
 
 MAGIC = b"PAR1"
@@ -46,9 +46,15 @@ def read_parquet(path: Path, content: bytes, choices: Mapping[str, Choice]) -> C
     }
     if not len(table):
         raise GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
+    by_role = {}
+    for role, texts in cells.items():
+        if role != "rating":
+            builder = ColumnBuilder()
+            builder.add(texts)
+            by_role[role] = builder.column()
     return Columns(
         path,
-        {role: Column.joined([column]) for role, column in cells.items() if role != "rating"},
+        by_role,
         cells["rating"].values(),
         lambda row: (row + 1, {role: c.texts[c.codes[row]] for role, c in cells.items()}),
     )

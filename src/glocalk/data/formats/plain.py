@@ -64,7 +64,8 @@ class PlainParser:
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if not piece.endswith(b"\n") or piece.endswith(b"\n\n"):
             piece = piece.rstrip(b"\n") + b"\n"
-        if separator != b" " and separator + b" " in piece and b'"' not in piece:
+        # A single byte is found many times faster than two.
+        if separator != b" " and b" " in piece and b'"' not in piece:
             while separator + b" " in piece:
                 piece = piece.replace(separator + b" ", separator)
         return piece
@@ -126,16 +127,16 @@ class PlainParser:
 
 def _bounds(characters: NDArray[np.uint8], separator: int, width: int) -> Indices | None:
     """[rows, width + 1] positions of what separates the cells; None if the text is not plain."""
-    is_separator = characters == separator
     is_newline = characters == _NEWLINE
-    ends = np.flatnonzero(is_separator | is_newline)
-    quotes = np.flatnonzero(characters == _QUOTE)
-    if len(quotes):
+    outside = is_newline | (characters == separator)
+    ends = np.flatnonzero(outside)
+    is_quote = characters == _QUOTE
+    if is_quote.any():
+        quotes = np.flatnonzero(is_quote)
         # Plain quotes surround whole cells, and there are none inside.
         if len(quotes) % 2:
             return None
         opening, closing = quotes[::2], quotes[1::2]
-        outside = is_separator | is_newline
         if not ((opening == 0) | outside[opening - 1]).all() or not outside[closing + 1].all():
             return None
         quoted = np.searchsorted(quotes, ends) % 2 == 1

@@ -22,7 +22,8 @@ def read_times(columns: Columns) -> NDArray[Any]:
     column: Column = columns.by_role["timestamp"]
     if not isinstance(column.values, list):
         # Not as floats, which cannot tell nanoseconds apart.
-        return column.values[column.codes]
+        whole: NDArray[Any] = column.values[column.codes]
+        return whole
     read = _number if any(map(is_number, column.values)) else _seconds
     times = []
     for position, text in enumerate(column.values):
@@ -35,7 +36,8 @@ def read_times(columns: Columns) -> NDArray[Any]:
                 "neither a number nor a date like 2021-11-01: fix it, or choose another column "
                 "with data.timestamp=…"
             ) from error
-    return np.array(times)[column.codes]
+    values: NDArray[Any] = np.array(times)[column.codes]
+    return values
 
 
 def _number(text: str) -> float:
