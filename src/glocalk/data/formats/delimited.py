@@ -31,6 +31,7 @@ from glocalk.data.ratings import Values
 from glocalk.errors import GlocalkError
 
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
+_SNIFFED = 10  # lines
 _UNIT = "\x1f"  # stands for `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
@@ -48,16 +49,13 @@ def read_delimited(path: Path, blocks: Iterable[bytes], choices: Mapping[str, Ch
         GlocalkError: it is not such text, has no rows, or lacks a column.
     """
     pieces = read_pieces(path, blocks)
-    piece: bytes | None = next(pieces, b"")
-    assert piece is not None
-    text = _Text(path, _separator(piece.decode()))
-    row, line, piece, rest = _first_row(text, piece, pieces)
+    start, lines = _start(pieces)
+    text = _Text(path, _separator(lines))
+    row, number, start, rest = _first_row(text, start, pieces)
     header = Header.of(path, row, choices)
     positions = header.positions(choices)
-    if header.names is None:
-        line = 0
-    else:
-        piece = rest
+    piece: bytes | None = start if header.names is None else rest
+    line = 0 if header.names is None else number
     parser = PlainParser(text.character, header.width, positions)
     ratings: list[Values] = []
     builders = {
@@ -116,7 +114,8 @@ class _Text:
             return piece
         if not piece.isascii():
             lines = io.StringIO(piece.decode(), newline=None)
-            return "\n".join(" ".join(line.split()) for line in lines).encode() + b"\n"
+            joined = "\n".join(" ".join(line.split()) for line in lines).encode()
+            return joined + b"\n" if piece.endswith((b"\n", b"\r")) else joined
         piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").translate(_BLANKS)
         while b"  " in piece:
             piece = piece.replace(b"  ", b" ")
@@ -153,8 +152,19 @@ class _UnfinishedError(GlocalkError):
     """The text ends inside of a quoted cell."""
 
 
-def _separator(text: str) -> str:
-    lines = itertools.islice((line for line in io.StringIO(text, newline=None) if line.strip()), 10)
+def _start(pieces: Iterator[bytes]) -> tuple[bytes, list[str]]:
+    """The first pieces, and the lines in them that show the separator."""
+    start, lines = b"", list[str]()
+    for piece in pieces:
+        start += piece
+        filled = (line for line in io.StringIO(start.decode(), newline=None) if line.strip())
+        lines = list(itertools.islice(filled, _SNIFFED))
+        if len(lines) == _SNIFFED:
+            break
+    return start, lines
+
+
+def _separator(lines: Sequence[str]) -> str:
     bare = [re.sub('"[^"]*"', "", line.strip(" \n")) for line in lines]
     for least in (2, 1):
         for separator in _SEPARATORS:

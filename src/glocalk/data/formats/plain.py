@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from glocalk.data.formats.cells import is_number
 from glocalk.data.formats.columns import Piece, Texts
 from glocalk.data.ratings import Indices, Values
 
@@ -71,18 +72,19 @@ class PlainParser:
         return piece
 
     def _frame(self, piece: bytes, types: Mapping[str, Any]) -> pd.DataFrame:
-        return pd.read_csv(
-            io.BytesIO(piece),
-            sep=self._separator,
-            header=None,
-            names=range(self._width),
-            usecols=list(self._positions.values()),
-            dtype={position: types[role] for role, position in self._positions.items()},
-            index_col=False,
-            na_filter=False,
-            skip_blank_lines=False,
-            low_memory=False,
-        )
+        with np.errstate(invalid="ignore"):  # of numbers that do not fit an integer
+            return pd.read_csv(
+                io.BytesIO(piece),
+                sep=self._separator,
+                header=None,
+                names=range(self._width),
+                usecols=list(self._positions.values()),
+                dtype={position: types[role] for role, position in self._positions.items()},
+                index_col=False,
+                na_filter=False,
+                skip_blank_lines=False,
+                low_memory=False,
+            )
 
     def _numbers(
         self, frame: pd.DataFrame, characters: NDArray[np.uint8], bounds: Indices
@@ -94,7 +96,9 @@ class PlainParser:
             # The separators before and after the cell.
             before, after = bounds[:, position], bounds[:, position + 1]
             if role == "rating":
-                if not _is_exact(values, int((after - before).max()) - 1):
+                cell = characters[before[0] + 1 : after[0]].tobytes().decode()
+                # pandas reads a column of `true` and `false` as 1 and 0.
+                if not is_number(cell.strip(' "')) or not _is_exact(values, before, after):
                     return None
             elif self._types[role] is object:
                 by_role[role] = texts = _texts(values)
@@ -173,14 +177,17 @@ def _canonical_length(values: Indices) -> int:
     return length + int(np.count_nonzero(values < 0))
 
 
-def _is_exact(values: Values, longest: int) -> bool:
+def _is_exact(values: Values, before: Indices, after: Indices) -> bool:
     """Whether pandas has read these numbers to the last bit, as Python's `float` does.
 
     It multiplies or divides the digits by a power of ten, which is exact up to 15 digits and
     10^22.
+
+    Args:
+        values: [n] the numbers.
+        before: [n] position before each of their cells.
+        after: [n] position after each of their cells.
     """
     sizes = np.abs(values)
-    lowest, highest = 1e-7, 1e22
-    return longest <= 15 and bool(
-        (((sizes >= lowest) & (sizes <= highest)) | (sizes == 0)).all()  # false for NaN
-    )
+    in_range = ((sizes >= 1e-7) & (sizes <= 1e22)) | (sizes == 0)  # false for NaN
+    return bool((after - before).max() <= 16 and in_range.all())
