@@ -314,7 +314,11 @@ def test_a_duplicate_is_as_late_as_its_last_row(tmp_path):
         (HEADER, {}, "'r.csv' holds no ratings"),
         (b"1,7,5\n\xe9\n", {}, "'r.csv' is not UTF-8 text (at byte 6): save it as"),
         (b"1,7,\x00\n", {}, "'r.csv' is not a table of text, because it holds zero bytes"),
-        (gzip.compress(b"1,7,5\n" * 99)[:-9], {}, "'r.csv' is compressed but damaged: download or create"),
+        (
+            gzip.compress(b"1,7,5\n" * 99)[:-9],
+            {},
+            "'r.csv' is compressed but damaged: download or create",
+        ),
         (bz2.compress(b"1,7,5\n" * 99)[:-9], {}, "'r.csv' is compressed but damaged"),
         (lzma.compress(b"1,7,5\n" * 99)[:-9], {}, "'r.csv' is compressed but damaged"),
         (zipped("1,7,5\n" * 99)[:-9], {}, "'r.csv' is compressed but damaged"),
@@ -410,7 +414,10 @@ def test_parquet_by_time(tmp_path):
         ({"rating": [3, None]}, "Row 2 of 'r' has no rating ('')"),
         ({"user": ["a", None]}, "Row 2 of 'r' has no user"),
         ({"user": []}, "'r' holds no ratings"),
-        ({"user": [[1], [2]]}, "The user column of 'r' holds lists: it must hold one value per row."),
+        (
+            {"user": [[1], [2]]},
+            "The user column of 'r' holds lists: it must hold one value per row.",
+        ),
     ],
 )
 def test_what_is_wrong_in_parquet(columns, sentence, tmp_path):
