@@ -12,8 +12,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from glocalk.data.datasets.table import OwnConfig
-from glocalk.data.formats.delimited import check_is_file, shown, shown_path
+from glocalk.data.datasets.table import UserFileConfig
+from glocalk.data.formats.cells import shown, shown_path
+from glocalk.data.formats.compression import check_is_file
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.data.sources import Source
 from glocalk.data.splits import Split
@@ -24,7 +25,7 @@ _MATRICES = ("M", "Otraining", "Otest")
 _GRAPHS = {"W_users": 0, "W_movies": 1, "W_tracks": 1}
 
 
-class MontiConfig(OwnConfig):
+class MontiConfig(UserFileConfig):
     """Options of a file in the format of Monti et al.: where it is, and its scale."""
 
 
