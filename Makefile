@@ -1,6 +1,6 @@
-# make reproduce   the main job: data, training, tables of this machine in runs/report/
+# make reproduce   the main job: data, trainings, this machine's table in runs/report/
 # make test        the tests
-# make help        the rest
+# make help        all targets
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 comma := ,
 READY := $(VENV)/.ready
 
-# Narrow or widen `make reproduce`, e.g. make reproduce DATA=ml_100k,douban SEEDS=0,1,2,3,4
-# SCOPE: paper (its rows, but the heavy), all (and the classics), full (and the heavy)
+# Narrow or widen `make reproduce`: make reproduce DATA=ml_100k,douban SEEDS=0,1,2,3,4
+# SCOPE: paper (its rows except the heavy ones), all (the classics too), full (everything)
 SCOPE ?=
 DATA ?=
 MODELS ?=
@@ -23,10 +23,10 @@ TORCH_INDEX ?=
 .PHONY: help setup data reproduce test test-slow lint report check promote bench clean
 .DEFAULT_GOAL := help
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 
-setup: $(READY) ## virtual environment in .venv, exact versions from constraints.txt
+setup: $(READY) ## make the virtual environment .venv, exact versions from constraints.txt
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make setup PYTHON=python3.11")'
@@ -40,30 +40,31 @@ reproduce: $(READY) ## train the plan and write runs/report/table1.md (SCOPE= DA
 		$(if $(SCOPE),scope=$(SCOPE)) $(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
 		$(if $(FORCE),force=true) $(if $(STRICT),strict=true)
 
-data: $(READY) ## get the data sets that are missing (DATA=)
+data: $(READY) ## download the data sets that are missing (DATA=)
 	$(BIN)/glocalk data fetch $(subst $(comma), ,$(DATA))
 
-test: $(READY) ## the tests; data tests need GLOCALK_DATA_DIR or data/
-	$(BIN)/python -m pytest -m "not slow"
+test: $(READY) ## run the tests in two processes; data tests need GLOCALK_DATA_DIR or data/
+	$(BIN)/python -m pytest -m "not slow" -n 2
 
-test-slow: $(READY) ## the tests that take minutes
+test-slow: $(READY) ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-lint: $(READY) ## ruff and the type check
+lint: $(READY) ## check style, types, and which package imports which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
-report: $(READY) ## reports/ and the README's tables, from reports/records/
+report: $(READY) ## make reports/ and the README's tables from reports/records/
 	$(BIN)/glocalk report
 
-check: $(READY) ## that reports/ is what the committed records give
-	$(BIN)/glocalk report --check
+check: $(READY) ## check that reports/ is what the committed records give
+	$(BIN)/glocalk report check
 
 promote: $(READY) ## copy this machine's records from runs/ to reports/records/
 	$(BIN)/glocalk report promote
 
-bench: $(READY) ## measure formulations, trainings and scaling on a quiet machine: reports/bench.md
+bench: $(READY) ## measure speed and memory on a quiet machine, and write reports/bench.md
 	$(BIN)/glocalk bench
 	$(BIN)/glocalk report
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from command import only_record, run
 
 import glocalk
 import glocalk.api
 import glocalk.completers.baselines
 import glocalk.data.labeled
+from command import only_record, run
 
 FRAME = pd.DataFrame(
     {

@@ -1,4 +1,4 @@
-"""The rule in conftest.py: where the data are, a data test that skips fails the session."""
+"""The rule in conftest.py: if the data is there, a data test that skips fails the session."""
 
 from pathlib import Path
 
@@ -23,19 +23,24 @@ TESTS = """
 
 
 @pytest.mark.parametrize(
-    ("dodge", "outcomes", "line"),
+    ("dodge", "processes", "outcomes"),
     [
-        (False, {"passed": 2, "skipped": 1}, "data tests: 2 run, 1 skipped"),
-        (True, {"passed": 1, "skipped": 1, "failed": 1}, "data tests: 2 run, 1 skipped"),
+        (False, [], {"passed": 2, "skipped": 1}),
+        (True, [], {"passed": 1, "skipped": 1, "failed": 1}),
+        (True, ["-n", "2"], {"passed": 1, "skipped": 1, "failed": 1}),
     ],
 )
-def test_skipping_where_the_data_are_fails(dodge, outcomes, line, pytester, monkeypatch):
+def test_skipping_although_the_data_is_there_fails(
+    dodge, processes, outcomes, pytester, monkeypatch
+):
     pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
     pytester.makeini("[pytest]\nmarkers = data: real data")
     pytester.makepyfile(TESTS.format(dodge=dodge))
     pytester.mkdir("here")
     monkeypatch.setenv("GLOCALK_DATA_DIR", str(pytester.path))
-    result = pytester.runpytest_subprocess()
+    # In this process xdist's settings would be those of this session.
+    run = pytester.runpytest_subprocess if processes else pytester.runpytest_inprocess
+    result = run(*processes)
     result.assert_outcomes(**outcomes)
-    result.stdout.fnmatch_lines([line])
+    result.stdout.fnmatch_lines(["data tests: 2 run, 1 skipped"])
     assert result.ret == (1 if dodge else 0)

@@ -4,40 +4,75 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import pytest
 
 from command import SMALL
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_a_wheel_trains_from_elsewhere(tmp_path):
-    checkout = tmp_path / "checkout"  # setuptools leaves build folders beside what it builds
+def test_every_package_is_in_the_list_of_packages():
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent for path in (ROOT / "src").rglob("*.py")}
+    found = [".".join(folder.relative_to(ROOT / "src").parts) for folder in folders]
+    assert options["packages"] == sorted([*found, "glocalk.conf"])
+    assert all((folder / "__init__.py").exists() for folder in folders)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder in which the wheel is installed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    checkout = folder / "checkout"  # setuptools leaves build folders beside what it builds
+    checkout.mkdir()
     for name in ("src", "conf", "pyproject.toml", "README.md", "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        checkout.mkdir(exist_ok=True)
         copy(ROOT / name, checkout / name)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "-w", tmp_path, checkout], check=True)
-    (wheel,) = tmp_path.glob("glocalk-*.whl")
-    site = tmp_path / "site"
+    options = ["--no-deps", "--no-build-isolation", "-w", folder]
+    subprocess.run([*pip, "wheel", *options, checkout], check=True)
+    (wheel,) = folder.glob("glocalk-*.whl")
+    site = folder / "site"
     subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
-    program = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); import glocalk.cli.train, glocalk.conf; "
-        "print(glocalk.cli.train.__file__, *glocalk.conf.__path__); glocalk.cli.train.main()"
-    )
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
+    return site
+
+
+def installed(site, *command, cwd):
     process = subprocess.run(
-        [sys.executable, "-c", program, site, *SMALL],
-        cwd=elsewhere,
+        command,
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert process.returncode == 0, process.stderr
-    module, conf = process.stdout.splitlines()[0].split()
-    assert module.startswith(str(site))
-    assert conf.startswith(str(site))
-    assert len(list(elsewhere.glob("runs/*/record.json"))) == 1
+    return process.stdout
+
+
+def test_the_installed_command_trains_from_elsewhere(site, tmp_path):
+    where = "import glocalk, glocalk.conf; print(glocalk.__file__, *glocalk.conf.__path__)"
+    for path in installed(site, sys.executable, "-c", where, cwd=tmp_path).split():
+        assert path.startswith(str(site))
+    # A package in the working directory is found by the command, too.
+    text = "from glocalk.completers.baselines import Bias\nclass Mine(Bias): ...\n"
+    (tmp_path / "mypackage.py").write_text(text)
+    model = ["model._target_=mypackage.Mine", "model.item_damping=2"]
+    command = site / "bin" / "glocalk"
+    printed = installed(site, command, "train", *model, *SMALL[:4], cwd=tmp_path)
+    assert printed.startswith("synthetic mine seed 0 (variant ")
+    (path,) = tmp_path.glob("runs/*/record.json")
+    assert path.parent.name.startswith("synthetic-mine-")
+
+
+def test_the_wheel_holds_every_config_and_table(site):
+    for pattern in ("*/*.yaml", "*.yaml", "*/*/*.yaml"):
+        for path in (ROOT / "conf").glob(pattern):
+            copy = site / "glocalk" / "conf" / path.relative_to(ROOT / "conf")
+            assert copy.read_bytes() == path.read_bytes()
+    published = Path("glocalk") / "report" / "published.csv"
+    assert (site / published).read_bytes() == (ROOT / "src" / published).read_bytes()
+    assert (site / "glocalk" / "py.typed").exists()

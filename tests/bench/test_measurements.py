@@ -1,18 +1,24 @@
 import json
 import math
+import os
 
+import numpy as np
 import pytest
 import torch
 
 import literal
 from command import SMALL
+from glocalk.bench import alternatives, evaluations, parts
+from glocalk.bench.alternatives import PRODUCTS, Case, scipy_product, torch_product
 from glocalk.bench.clock import step_clock
 from glocalk.bench.evaluations import FORMULATIONS
 from glocalk.bench.literal import literal_loss
+from glocalk.bench.process import in_own_process
 from glocalk.cli.bench import main
 from glocalk.errors import GlocalkError
 from glocalk.optim.lbfgs import make_lbfgs
 from glocalk.records.benchmark import Bench
+from glocalk.sparse.csr import CSR
 from small import network_of, settings
 
 
@@ -57,7 +63,19 @@ def test_the_clock_counts_steps_and_evaluations():
     assert [each.evaluations for each in times] == counts
 
 
-def test_measures_every_part_and_keeps_the_others(tmp_path):
+def test_a_process_of_its_own_is_another_process():
+    assert in_own_process(os.getpid) != os.getpid()
+
+
+@pytest.fixture
+def one_process(monkeypatch):
+    """Measure in this process: starting another one takes seconds."""
+    for module in (parts, evaluations, alternatives):
+        monkeypatch.setattr(module, "in_own_process", lambda function, *rest: function(*rest))
+
+
+@pytest.mark.usefixtures("one_process")
+def test_measures_one_part_and_keeps_the_others(tmp_path):
     out = tmp_path / "bench.json"
     small = ["data=[synthetic]", "repeats=2", *SMALL[1:], f"out={out}"]
     main(["parts=[trainings]", *small])
@@ -67,7 +85,7 @@ def test_measures_every_part_and_keeps_the_others(tmp_path):
     named = [(each.stage, each.formulation) for each in bench.evaluations]
     assert named == [(stage, f) for stage in ("pretrain", "finetune") for f in FORMULATIONS]
     for each in bench.evaluations:
-        assert len(each.seconds) == len(each.seconds_kept) == 2
+        assert len(each.seconds) == 2
         assert 0 < each.max_rel_grad_error < 1e-4
         assert each.peak_mb > 50
         assert (each.live_share is None) == (each.stage == "pretrain")
@@ -78,6 +96,7 @@ def test_measures_every_part_and_keeps_the_others(tmp_path):
         assert 0 < cost.gradient_seconds + cost.optimizer_seconds < cost.seconds
 
 
+@pytest.mark.usefixtures("one_process")
 def test_measures_scaling_up_to_a_size(tmp_path):
     out = tmp_path / "bench.json"
     main(["parts=[scaling]", "most_ratings=100000", "model.hidden_size=8", f"out={out}"])
@@ -92,6 +111,72 @@ def test_measures_scaling_up_to_a_size(tmp_path):
         assert each.seconds > 0
 
 
+@pytest.mark.usefixtures("one_process")
+def test_measures_products_on_both_sides(tmp_path):
+    out = tmp_path / "bench.json"
+    main(["parts=[products]", "data=[synthetic]", "repeats=2", f"out={out}"])
+    bench = Bench.read(out)
+    assert bench.origins["products"].threads == 1
+    assert [(each.rows, each.width, each.implementation) for each in bench.products] == [
+        (rows, width, implementation)
+        for rows in ("items", "users")
+        for width in (500, 32)
+        for implementation in PRODUCTS
+    ]
+    assert all(len(each.seconds) == 2 for each in bench.products)
+    assert all(each.same_bits for each in bench.products if each.implementation == "numba")
+
+
+@pytest.mark.parametrize("product", [scipy_product, torch_product])
+def test_libraries_multiply_matrices_with_unused_room(product):
+    # [[0, 2, 0], [0, 0, 0], [3, 0, 4]], with a stored 9 that belongs to no row
+    matrix = CSR(
+        starts=np.array([0, 2, 2]),
+        stops=np.array([1, 2, 4]),
+        columns=np.array([1, 2, 0, 2], np.int32),
+        values=np.array([2, 9, 3, 4], np.float32),
+        shape=(3, 3),
+    )
+    dense = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
+    expected = np.array([[6, 8], [0, 0], [23, 30]], np.float32)
+    np.testing.assert_array_equal(product(matrix, dense), expected)
+
+
+@pytest.mark.usefixtures("one_process")
+def test_measures_own_code_against_libraries(tmp_path, monkeypatch):
+    thresholds = []
+
+    def train(config):
+        thresholds.append(os.environ.get("MALLOC_TRIM_THRESHOLD_"))
+        return alternatives._train(config)
+
+    igmc = ("model.epochs=1", "model.ensemble.members=1", "model.ensemble.interval=1")
+    sizes = (*SMALL[1:4], "model.layers=2", "model.batch_size=150")
+    monkeypatch.setattr(parts, "PRODUCT_CASES", [Case("synthetic", "igmc", (*igmc, *sizes))])
+    monkeypatch.setattr(parts, "ALLOCATOR_CASES", [Case("synthetic", "glocal_k", SMALL[1:])])
+    monkeypatch.setattr(alternatives, "_train_at_one_thread", train)
+    monkeypatch.setattr(alternatives.platform, "libc_ver", lambda: ("glibc", "2.36"))
+    out = tmp_path / "bench.json"
+    main(["parts=[alternatives]", "data=[synthetic]", "repeats=1", f"out={out}"])
+    found = Bench.read(out).alternatives
+    assert [(each.component, each.implementation) for each in found] == [
+        *(("product", name) for name in PRODUCTS),
+        ("allocator", "default"),
+        ("allocator", "thresholds"),
+    ]
+    for each in found:
+        assert len(each.seconds) == len(each.peak_mb) == 1
+        assert each.seconds[0] > 0
+        assert each.peak_mb[0] > 50
+    assert {each.same_bits for each in found if each.component == "allocator"} == {True}
+    assert thresholds == [None, str(256 * 2**20)]
+
+
+def test_no_thresholds_are_measured_without_glibc(monkeypatch):
+    monkeypatch.setattr(alternatives.platform, "libc_ver", lambda: ("", ""))
+    assert alternatives.measure_allocator_trainings(None, [], 1) == []
+
+
 def test_an_unknown_data_set_ends_in_one_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
         main(["data=[ml_100]", f"out={tmp_path / 'bench.json'}"])
@@ -102,5 +187,5 @@ def test_an_unknown_data_set_ends_in_one_sentence(tmp_path, capsys):
 def test_a_damaged_benchmark_ends_in_one_sentence(tmp_path):
     path = tmp_path / "bench.json"
     path.write_text(json.dumps({"evaluations": math.pi}))
-    with pytest.raises(GlocalkError, match="does not hold a whole benchmark"):
+    with pytest.raises(GlocalkError, match="is damaged: remove it and run `make bench`"):
         Bench.read(path)

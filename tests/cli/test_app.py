@@ -1,7 +1,11 @@
 """A user's error ends in one clear sentence, exit code not 0."""
 
+import os
+import signal
+
 import pytest
 
+import glocalk.cli.train
 from command import SMALL, call
 
 CASES = {
@@ -109,3 +113,13 @@ def test_an_option_of_another_class_is_not_one_of_a_replaced_model(option, tmp_p
     process = call("train", *overrides, option, cwd=tmp_path)
     assert process.returncode == 1
     assert process.stderr.startswith("Unknown option 'model.hidden_size'")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_stop_ends_in_one_sentence(number, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        glocalk.cli.train, "execute", lambda _: signal.raise_signal(number) or os.abort()
+    )
+    process = call("train", *SMALL, cwd=tmp_path)
+    assert process.returncode == 128 + number
+    assert process.stderr == "Stopped: the same command continues from the last checkpoint.\n"

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from command import SMALL, run
+from command import SMALL, call
 from data.matlab import write_full, write_mat, write_sparse
 from glocalk.report.local import write_local_table
 
@@ -59,7 +59,7 @@ def row_of_the_table(folder, data):
 def test_a_file_of_monti_to_a_row_of_the_table(name, tmp_path):
     rating, scale, write_matrix, graphs = SETS[name]
     write_mat(tmp_path / "own.mat", matrices(rating, graphs), write_matrix)
-    process = run("train", "data=monti", "data.path=own.mat", *OPTIONS, cwd=tmp_path)
+    process = call("train", "data=monti", "data.path=own.mat", *OPTIONS, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     (path,) = tmp_path.glob("runs/*/record.json")
     record = json.loads(path.read_text())
@@ -86,7 +86,7 @@ def test_the_error_is_that_of_the_right_orientation(tmp_path):
     made = matrices(yahoo_music, ())
     write_mat(tmp_path / "own.mat", made)
     overrides = ["data=monti", "data.path=own.mat", "model=global_mean", "variant=default"]
-    assert run("train", *overrides, cwd=tmp_path).returncode == 0
+    assert call("train", *overrides, cwd=tmp_path).returncode == 0
     cells = [(u, i) for u in range(SHAPE[0]) for i in range(SHAPE[1]) if (u + 2 * i) % 3 == 0]
     test = [yahoo_music(u, i) for u, i in cells if (u + i) % 7 == 0]
     train = [yahoo_music(u, i) for u, i in cells if (u + i) % 7]
@@ -98,7 +98,7 @@ def test_the_error_is_that_of_the_right_orientation(tmp_path):
 def test_a_table_with_text_for_ids_to_a_row_of_the_table(tmp_path):
     rows = [f"u{u:02};item {i};{1 + (u * i) % 5}\n" for u in range(20) for i in range(u % 3, 15, 2)]
     (tmp_path / "own.csv").write_text("user;item;stars\n" + "".join(rows))
-    process = run("train", "data=csv", "data.path=own.csv", *OPTIONS, cwd=tmp_path)
+    process = call("train", "data=csv", "data.path=own.csv", *OPTIONS, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     row = row_of_the_table(tmp_path, "csv")
     assert 0 < float(row["here"]) < 4

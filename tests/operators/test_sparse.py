@@ -64,7 +64,7 @@ WIDTHS = [6, 32, 75]
 
 
 @pytest.mark.parametrize("operator_class", OPERATORS.values(), ids=OPERATORS)
-@pytest.mark.parametrize("cache", [1 << 20, 2048], ids=["one panel", "many panels"])
+@pytest.mark.parametrize("cache", [1 << 20, 2048], ids=["one block of rows", "many blocks of rows"])
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("size", SIZES)

@@ -1,1 +1,1 @@
-"""How fast and how large: the exact formulations against each other, trainings, scaling."""
+"""Benchmarks: formulations of one evaluation, whole trainings, scaling, and libraries."""

@@ -1,4 +1,4 @@
-"""Which part of an optimizer's steps goes into losses and gradients."""
+"""Measure how much of an optimizer's steps is spent on losses and gradients."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from torch.optim.optimizer import (
 
 @dataclass
 class StepTimes:
-    """Of all steps of one optimizer."""
+    """Totals over all steps of one optimizer."""
 
     steps: int = 0
-    evaluations: int = 0  # of its closure
+    evaluations: int = 0  # calls of its closure
     seconds: float = 0.0
     closure_seconds: float = 0.0
 
 
 @contextmanager
 def step_clock() -> Iterator[list[StepTimes]]:
-    """Time every optimizer that steps inside; the list fills in the order of their first steps."""
+    """Time every optimizer that steps inside the block.
+
+    The list that it yields has an entry per optimizer, in the order of their first steps.
+    """
     order: list[StepTimes] = []
     times: WeakKeyDictionary[Optimizer, StepTimes] = WeakKeyDictionary()
     started = 0.0
@@ -43,17 +46,17 @@ def step_clock() -> Iterator[list[StepTimes]]:
         if "closure" in options:
             options = {**options, "closure": timed(options["closure"], times[optimizer])}
         else:
-            itself, closure, *rest = arguments
-            arguments = (itself, timed(closure, times[optimizer]), *rest)
+            optimizer_itself, closure, *rest = arguments
+            arguments = (optimizer_itself, timed(closure, times[optimizer]), *rest)
         started = time.perf_counter()
         return arguments, options
 
-    def timed(closure: Callable[[], Any], account: StepTimes) -> Callable[[], Any]:
+    def timed(closure: Callable[[], Any], total: StepTimes) -> Callable[[], Any]:
         def run() -> Any:
             start = time.perf_counter()
             loss = closure()
-            account.closure_seconds += time.perf_counter() - start
-            account.evaluations += 1
+            total.closure_seconds += time.perf_counter() - start
+            total.evaluations += 1
             return loss
 
         return run

@@ -1,4 +1,4 @@
-"""One loss and gradient: the dense formulations against the sparse one."""
+"""The time of one loss and gradient by the dense formulations and by the sparse one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from glocalk.operators.sparse import SparseRatings
 from glocalk.records.benchmark import Evaluation
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.training.allocator import keep_what_is_freed
 from glocalk.training.data import FullBatch
 
 FORMULATIONS = ("dense_literal", "dense_matmul", "sparse")
@@ -38,19 +37,18 @@ STAGES: dict[str, type[Module]] = {"pretrain": PreTraining, "finetune": FineTuni
 Loss: TypeAlias = Callable[[], Tensor]
 
 
-def measure_evaluations(settings: RunConfig, repeats: int) -> list[Evaluation]:
-    """Both stages of a data set by every formulation.
+def measure_evaluations(config: RunConfig, repeats: int) -> list[Evaluation]:
+    """Measure both stages on a data set by every formulation, two epochs into each stage.
 
-    Measured two epochs into each stage, the formulations taking turns in this process; the
-    memory in a process each. From the second half of the repeats on, this process keeps the memory
-    that it frees, as a run does.
+    Times are taken in this process, where the formulations take turns. Peak memory is taken in a
+    process for each.
 
     Args:
-        settings: of a run of GLocal-K.
-        repeats: evaluations of each, in either half.
+        config: of a run of GLocal-K.
+        repeats: number of evaluations by each formulation.
     """
-    train = build_source(settings.data).split(settings.data_dir).train
-    network = _network(settings, train)
+    train = build_source(config.data).split(config.data_dir).train
+    network = _network(config, train)
     operators: dict[str, RatingOperator] = {
         name: FullBatch(train, name).operator(network) for name in _FORMULATIONS
     }
@@ -73,16 +71,13 @@ def measure_evaluations(settings: RunConfig, repeats: int) -> list[Evaluation]:
             for name, loss in losses[stage].items()
         }
     seconds = {stage: _take_turns(trained[stage], losses[stage], repeats) for stage in STAGES}
-    keep_what_is_freed()
-    kept = {stage: _take_turns(trained[stage], losses[stage], repeats) for stage in STAGES}
     return [
         Evaluation(
-            data=settings.data_name,
+            data=config.data_name,
             stage=stage,
             formulation=name,
             seconds=seconds[stage][name],
-            seconds_kept=kept[stage][name],
-            peak_mb=in_own_process(evaluation_peak_mb, settings, stage, name),
+            peak_mb=in_own_process(evaluation_peak_mb, config, stage, name),
             max_rel_grad_error=errors[stage][name],
             live_share=live[stage],
         )
@@ -94,7 +89,7 @@ def measure_evaluations(settings: RunConfig, repeats: int) -> list[Evaluation]:
 def _take_turns(
     network: GLocalKNetwork, losses: dict[str, Loss], repeats: int
 ) -> dict[str, list[float]]:
-    """Seconds of each repeat, by formulation."""
+    """Measure the seconds of each repeat, by formulation."""
     seconds: dict[str, list[float]] = {name: [] for name in losses}
     for _ in range(repeats):
         for name, loss in losses.items():
@@ -104,20 +99,20 @@ def _take_turns(
     return seconds
 
 
-def evaluation_peak_mb(settings: RunConfig, stage: str, formulation: str) -> float:
-    """Peak memory of this process after one evaluation from random weights."""
-    train = build_source(settings.data).split(settings.data_dir).train
-    network = _network(settings, train)
+def evaluation_peak_mb(config: RunConfig, stage: str, formulation: str) -> float:
+    """Make one evaluation from random weights, and return the peak memory of this process."""
+    train = build_source(config.data).split(config.data_dir).train
+    network = _network(config, train)
     name: Formulation = "sparse" if formulation == "sparse" else "dense"
     operators: dict[str, RatingOperator] = {name: FullBatch(train, name).operator(network)}
     _gradients(network, _loss(network, stage, formulation, operators))
     return provenance.peak_memory_mb()
 
 
-def _network(settings: RunConfig, train: RatingMatrix) -> GLocalKNetwork:
-    completer = build_completer(settings.model)
+def _network(config: RunConfig, train: RatingMatrix) -> GLocalKNetwork:
+    completer = build_completer(config.model)
     assert isinstance(completer, GLocalK)
-    generator = torch.Generator().manual_seed(settings.seed)
+    generator = torch.Generator().manual_seed(config.seed)
     return GLocalKNetwork(train.shape, completer.config, generator)
 
 
@@ -134,14 +129,14 @@ def _loss(
 
 
 def _gradients(network: GLocalKNetwork, loss: Loss) -> list[Tensor]:
-    """By every parameter; zeros by those that the loss does not use."""
+    """Gradients by every parameter, zeros where the loss does not use one."""
     network.zero_grad()
     torch.autograd.backward(loss())
     return [torch.zeros_like(p) if p.grad is None else p.grad for p in network.parameters()]
 
 
 def _relative_error(gradients: list[Tensor], exact: list[Tensor]) -> float:
-    """Largest error of a component, over the largest component, of the worst parameter."""
+    """Largest error of a component over the largest component, for the worst parameter."""
     return max(
         ((ours.double() - other).abs().max() / other.abs().max()).item()
         for ours, other in zip(gradients, exact, strict=True)

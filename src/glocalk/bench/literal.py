@@ -1,4 +1,4 @@
-"""GLocal-K's loss in the plainest dense form: what a port straight from the paper computes."""
+"""GLocal-K's loss in the plainest dense form, as a direct port of the paper computes it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from glocalk.completers.autoencoders.layers import KernelLayer
 
 
 def literal_loss(network: GLocalKNetwork, stage: str, matrix: Tensor, observed: Tensor) -> Tensor:
-    """½ Σ_observed (r − p)² + penalty, every step as the paper writes it.
+    """Compute ½ Σ_observed (r − p)² + penalty, every step as the paper writes it.
 
-    The local kernel's differences fill inputs × outputs × dimension numbers, each pass makes its
-    layers' kernels anew, and pooling averages the whole prediction matrix.
+    The local kernel's differences are stored as [inputs, outputs, dimension], each pass computes
+    the kernels of its layers again, and pooling averages the whole prediction matrix.
 
     Args:
-        network: of one convolution layer, with weighted aggregation.
+        network: with one convolution layer and weighted aggregation.
         stage: `pretrain` or `finetune`.
         matrix: [items, users] ratings, 0 where missing.
         observed: [items, users] 1 where rated, else 0.
@@ -36,7 +36,7 @@ def literal_loss(network: GLocalKNetwork, stage: str, matrix: Tensor, observed: 
 
 
 def _predict(network: GLocalKNetwork, x: Tensor) -> tuple[Tensor, Tensor]:
-    """All predictions [items, users], and the penalty."""
+    """Return all predictions [items, users], and the penalty."""
     config = network.config
     penalty = x.new_zeros(())
     *hidden, output = (cast(KernelLayer, layer) for layer in network.autoencoder.layers)

@@ -1,4 +1,4 @@
-"""Measure in a process of its own: its peak memory is that of nothing else."""
+"""Run a measurement in a fresh process, so that its peak memory includes nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 def in_own_process(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
-    """What a function of a module returns, called in a fresh interpreter."""
+    """Call a module-level function in a fresh interpreter and return its result."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *arguments, **options).result()

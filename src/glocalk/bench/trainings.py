@@ -1,4 +1,4 @@
-"""Whole trainings, and where their time goes; planted matrices of growing size."""
+"""Where the time of whole trainings goes, and how it grows with the number of ratings."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from glocalk.run.config import RunConfig
 from glocalk.run.execute import quieten_lightning, train_once
 
 
-def measure_training(settings: RunConfig) -> WholeTraining:
-    """One training on all training ratings; call it in a process of its own."""
-    split = build_source(settings.data).split(settings.data_dir)
-    times, seconds = _train(settings, split)
-    schedule = build_completer(settings.model).schedule
+def measure_training(config: RunConfig) -> WholeTraining:
+    """Measure one training on all training ratings. Call it in a process of its own."""
+    split = build_source(config.data).split(config.data_dir)
+    times, seconds = _train(config, split)
+    schedule = build_completer(config.model).schedule
     return WholeTraining(
-        data=settings.data_name,
+        data=config.data_name,
         stages=[
             StageCost(
                 stage=stage,
@@ -38,11 +38,14 @@ def measure_training(settings: RunConfig) -> WholeTraining:
     )
 
 
-def measure_scaling(settings: RunConfig) -> ScalingPoint:
-    """The one stage that `settings` train on planted ratings; in a process of its own."""
-    split = build_source(settings.data).split(settings.data_dir)
-    (stage,) = build_completer(settings.model).schedule
-    ((steps,), _) = _train(settings, split)
+def measure_scaling(config: RunConfig) -> ScalingPoint:
+    """Measure the one stage that `config` trains on planted ratings.
+
+    Call it in a process of its own.
+    """
+    split = build_source(config.data).split(config.data_dir)
+    (stage,) = build_completer(config.model).schedule
+    ((steps,), _) = _train(config, split)
     return ScalingPoint(
         stage=stage,
         ratings=len(split.train),
@@ -55,9 +58,9 @@ def measure_scaling(settings: RunConfig) -> ScalingPoint:
     )
 
 
-def _train(settings: RunConfig, split: Split) -> tuple[list[StepTimes], dict[str, float]]:
-    """Times of each stage's optimizer, and the monitor's seconds."""
+def _train(config: RunConfig, split: Split) -> tuple[list[StepTimes], dict[str, float]]:
+    """Train once; return the times of each stage's optimizer and the monitor's seconds."""
     quieten_lightning()
     with tempfile.TemporaryDirectory() as folder, step_clock() as times:
-        _, monitor = train_once(settings, split, Path(folder))
+        _, monitor = train_once(config, split, Path(folder))
     return times, monitor.seconds

@@ -1,6 +1,6 @@
-"""The model file: a fitted completer, with the ids that it predicts under.
+"""The model file: a fitted completer and the ids under which it predicts.
 
-It holds tensors, numbers and text; reading it executes nothing.
+It holds tensors, numbers and text only; reading it executes no code.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ from glocalk.inference.predictor import Trained
 
 MODEL_FILE = "model.pt"
 _FORMAT: Literal[2] = 2
+_WHOLE = (torch.int32, torch.int64)
 
 
 class ModelFile(BaseModel):
-    """A fitted completer and what surrounds it.
+    """The content of a model file: a fitted completer with the ids of its training ratings.
 
     Attributes:
-        format: raised when an older reader could not read it.
+        format: raised with every change that older versions of glocalk cannot read.
         data: name of the data set, for error messages.
         class_name: the completer's class, as `package.Class`.
         options: every option of its config.
-        model_version: of the completer that gave the state.
+        model_version: `Completer.model_version` of the class that returned the state.
         shape: (users, items).
         scale: (lowest, highest) rating.
         clip: whether predictions are clipped to the scale.
-        mean: of the training ratings.
-        users: [users] label of each user index, whole numbers or text.
+        mean: mean of the training ratings.
+        users: [users] label of each user index: whole numbers or text.
         items: [items] label of each item index.
         trained_counts: [users] number of training ratings of each user.
         trained_items: [ratings] the item of each training rating, user after user.
@@ -66,12 +67,15 @@ class ModelFile(BaseModel):
     def _fits_the_shape(self) -> Self:
         users, items = self.shape
         counts, rated = self.trained_counts, self.trained_items
+        for part in (self.users, self.items, counts, rated):
+            if isinstance(part, Tensor) and part.dtype not in _WHOLE:
+                raise ValueError("its ids or counts are not whole numbers")
         sizes = (_size(self.users), _size(self.items), _size(counts))
         if sizes != ((users,), (items,), (users,)):
             raise ValueError("its parts differ in shape")
         outside = (rated < 0) | (rated >= items)
         if (counts < 0).any() or _size(rated) != (int(counts.sum()),) or outside.any():
-            raise ValueError("its training pairs lie outside its shape")
+            raise ValueError("its training pairs are outside its shape")
         return self
 
     @classmethod
@@ -85,15 +89,15 @@ class ModelFile(BaseModel):
         model_version: int,
         clip: bool,
     ) -> Self:
-        """What to keep of a fitted completer.
+        """The model file of a fitted completer.
 
         Args:
-            trained: what it knows of its training ratings.
+            trained: what the completer knows about its training ratings.
             state: its `state()`.
             class_name: its class, as `package.Class`.
             options: every option of its config.
-            model_version: of its class.
-            clip: whether its predictions are clipped to the scale.
+            model_version: `model_version` of its class.
+            clip: whether its predictions are clipped to the rating scale.
         """
         return cls(
             data=trained.title,
@@ -108,7 +112,7 @@ class ModelFile(BaseModel):
             items=_plain(trained.ids.items),
             trained_counts=torch.from_numpy(np.asarray(trained.counts)),
             trained_items=torch.from_numpy(np.asarray(trained.items)),
-            # Clones: of a view, torch would save everything that it is a view of.
+            # Clones, because of a view torch saves the whole storage.
             state={name: part.detach().cpu().clone() for name, part in state.items()},
         )
 
@@ -125,15 +129,15 @@ class ModelFile(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The file at `path`.
+        """Read the file at `path`.
 
         Raises:
-            GlocalkError: no such file, a damaged one, one that is no model of ours, or one of a
-                newer format.
+            GlocalkError: there is no such file, it is damaged, glocalk did not write it, or it has
+                another format.
         """
         try:
             with zipfile.ZipFile(path) as archive:
-                changed = archive.testzip()  # torch does not compare checksums
+                changed = archive.testzip()  # torch does not verify checksums
             if changed:
                 raise GlocalkError(damaged(path, f"its part '{changed}' has changed"))
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -141,16 +145,15 @@ class ModelFile(BaseModel):
             raise
         except OSError as error:
             raise GlocalkError(f"The model '{path}' cannot be read: {error.strerror}.") from error
-        except Exception as error:  # what damaged bytes raise has no end
+        except Exception as error:  # damaged bytes raise errors of many kinds
             raise GlocalkError(damaged(path)) from error
         if not isinstance(content, dict):
             raise GlocalkError(damaged(path))
-        found = content.get("format", _FORMAT)
-        if found != _FORMAT:
-            older = isinstance(found, int) and found < _FORMAT
-            fix = "train it again (force=true replaces a run)" if older else "use a newer glocalk"
+        found = content.get("format")
+        if isinstance(found, int) and found != _FORMAT:
             raise GlocalkError(
-                f"'{path}' is of format {found}, and this glocalk reads format {_FORMAT}: {fix}."
+                f"'{path}' has format {found}, but this version of glocalk reads format {_FORMAT}: "
+                "train the model again, or use the version that wrote it."
             )
         try:
             return cls.model_validate(content)
@@ -158,7 +161,7 @@ class ModelFile(BaseModel):
             raise GlocalkError(damaged(path)) from error
 
     def trained(self) -> Trained:
-        """What to know of the training ratings.
+        """What the completer knows about its training ratings.
 
         Raises:
             GlocalkError: two users or two items have the same label.
@@ -174,9 +177,11 @@ class ModelFile(BaseModel):
 
 
 def damaged(path: Path, why: str = "") -> str:
+    """The error sentence about a file that does not hold a model, with the reason if known."""
+    reason = f" ({why})" if why else ""
     return (
-        f"'{path}' is damaged, or not a model that glocalk saved{f' ({why})' if why else ''}: train "
-        "it again (force=true replaces a run)."
+        f"'{path}' is damaged, or not a model that glocalk saved{reason}: train it again "
+        "(force=true replaces a run)."
     )
 
 
@@ -185,7 +190,7 @@ def _size(part: Tensor | list[str]) -> tuple[int, ...]:
 
 
 def _plain(labels: Labels) -> Tensor | list[str]:
-    """Labels as a tensor or as text: an array of objects would need code to be read."""
+    """Labels as a tensor or as text; reading an array of objects would execute code."""
     if labels.dtype.kind in "iu":
         return torch.from_numpy(labels.astype(np.int64))
     return [str(label) for label in labels]

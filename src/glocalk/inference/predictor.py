@@ -1,6 +1,6 @@
-"""Predictions under the ids of the data: ratings of pairs, and each user's best unseen items.
+"""Predictions under the ids of the data: ratings of pairs, and the best unseen items of users.
 
-Predictions are made block by block: nothing of size users × items is held.
+Predictions are computed in blocks, so that nothing of size users × items is held in memory.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError, NotFittedError
 
 Unknown: TypeAlias = Literal["refuse", "mean"]
-"""What to do about an id that the training ratings do not have: raise an error, or predict the
+"""What an id does that is not in the training ratings: it raises an error, or its pairs get the
 mean of the training ratings."""
 
-_CELLS = 1 << 20  # predictions held at a time
+_CELLS = 1 << 20  # predictions in one block
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What predictions need to know of the training ratings.
+    """What predictions need to know about the training ratings.
 
     Attributes:
         ids: labels of users and items.
@@ -49,7 +49,7 @@ class Trained:
 
     @classmethod
     def of(cls, train: RatingMatrix, title: str = "the training ratings") -> Self:
-        """What to know of `train`; the ids of a matrix without ids are its indices."""
+        """From the training ratings; without ids, their indices are the ids."""
         ids = train.ids if isinstance(train, Ratings) else Ids.numbered(train.shape)
         return cls(
             ids=ids,
@@ -67,10 +67,10 @@ class Trained:
 
 
 class Predictor(ABC):
-    """Predicts under ids what a subclass predicts for indices.
+    """Predictions for ids, from a subclass's predictions for indices.
 
     Attributes:
-        trained: what is known of the training ratings; None before `fit`.
+        trained: what is known about the training ratings; None before `fit`.
         clip: whether predictions are clipped to the rating scale.
     """
 
@@ -86,20 +86,20 @@ class Predictor(ABC):
         """Predicted rating [u, i] of each of `users` [u] for each of `items` [i], not clipped."""
 
     def predict(self, users: ArrayLike, items: ArrayLike, unknown: Unknown = "refuse") -> Values:
-        """Predicted rating of each pair (users[k], items[k]).
+        """Predict the rating of each pair (users[k], items[k]).
 
         Args:
             users: [pairs] user ids.
             items: [pairs] item ids.
-            unknown: `refuse` raises an error for an id without training data; `mean` predicts the
-                mean of the training ratings for its pairs.
+            unknown: `refuse` raises an error for an id that is not in the training ratings; `mean`
+                predicts the mean of the training ratings for its pairs.
 
         Returns:
             [pairs] predictions, clipped to the rating scale unless `clip` is False.
 
         Raises:
             NotFittedError: the completer is not fitted.
-            GlocalkError: an unknown id, or lists of different lengths.
+            GlocalkError: an id is unknown, or the lists differ in length.
         """
         known = self._trained()
         users, items = self.known_labels(users, "user"), self.known_labels(items, "item")
@@ -118,29 +118,29 @@ class Predictor(ABC):
         return predicted
 
     def top(self, users: ArrayLike | None = None, n: int = 10) -> pd.DataFrame:
-        """The `n` items with the highest predictions among those a user has not rated.
+        """Find the `n` items with the highest predictions among those that a user has not rated.
 
         Items are ordered by the prediction before it is clipped; ties keep the order of the items
-        in the data set. A user with fewer unrated items gets all of them.
+        in the data set. A user with fewer than `n` unrated items gets all of them.
 
         Args:
             users: user ids; None for every user.
             n: number of items for each user, at least 1.
 
         Returns:
-            Columns user, item, rank (1, 2, …) and rating; users in the order given.
+            Columns user, item, rank (1, 2, …) and rating; users in the given order.
 
         Raises:
             NotFittedError: the completer is not fitted.
-            GlocalkError: an unknown user.
+            GlocalkError: a user is unknown, or `n` is below 1.
         """
         return pd.concat(self.top_blocks(users, n), ignore_index=True)
 
     def top_blocks(self, users: ArrayLike | None = None, n: int = 10) -> Iterator[pd.DataFrame]:
-        """`top`, a block of users at a time; the first block may be empty."""
+        """Do the same as `top`, one block of users at a time; a block may be empty."""
         known = self._trained()
         if n < 1:
-            raise GlocalkError(f"The number of items a user must be 1 or more, not {n}.")
+            raise GlocalkError(f"The number of items per user must be 1 or more, not {n}.")
         if users is None:
             indices = np.arange(len(known.ids.users))
         else:
@@ -155,12 +155,12 @@ class Predictor(ABC):
 
     def _top_of(self, known: Trained, users: Indices, n: int) -> pd.DataFrame:
         items = np.arange(len(known.ids.items))
-        grid = self.predict_grid(users, items)
+        grid = np.array(self.predict_grid(users, items))  # a copy: it is written to
         rated = [known.items[known.starts[u] : known.starts[u + 1]] for u in users]
         for row, seen in zip(grid, rated, strict=True):
             row[seen] = -np.inf
         n = min(n, len(items))
-        # Each row's n-th highest first: what lies below it need not be sorted.
+        # The n-th highest of each row: what is below it need not be sorted.
         least = np.partition(grid, len(items) - n, axis=1)[:, [len(items) - n]]
         rows, columns = np.nonzero((grid >= least) & (grid > -np.inf))
         values = grid[rows, columns]
@@ -178,7 +178,13 @@ class Predictor(ABC):
         )
 
     def known_labels(self, wanted: ArrayLike, kind: Literal["user", "item"]) -> Labels:
-        """[n] `wanted` as labels of the kind that the training ratings have."""
+        """[n] `wanted` as labels of the type that the training ratings have.
+
+        Raises:
+            NotFittedError: the completer is not fitted.
+            GlocalkError: the training ratings have whole numbers for ids, and one of `wanted` is
+                not a whole number.
+        """
         trained = self._trained()
         array = np.atleast_1d(np.asarray(wanted))
         known = trained.ids.users if kind == "user" else trained.ids.items
@@ -190,8 +196,8 @@ class Predictor(ABC):
         whole = (np.abs(numbers) < 2**63) & (numbers == np.floor(numbers))  # false for NaN
         if not whole.all():
             raise GlocalkError(
-                f"The {kind} id '{array[np.argmin(whole)]}' is not a whole number, as those of "
-                f"{trained.title} are."
+                f"The {kind} id '{array[np.argmin(whole)]}' is not a whole number, unlike the "
+                f"{kind} ids of {trained.title}."
             )
         labels: Labels = numbers.astype(np.int64)
         return labels

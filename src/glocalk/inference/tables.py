@@ -1,4 +1,4 @@
-"""Tables of predictions: pairs read from a file, predictions written to one, block by block."""
+"""Tables of predictions: pairs are read from a file and predictions written to one, in blocks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from glocalk.errors import GlocalkError
 from glocalk.files import replacing
 from glocalk.inference.predictor import Predictor, Unknown
 
-_ROWS = 1 << 16  # rows of a file of pairs at a time
+_ROWS = 1 << 16  # rows in one block of a file of pairs
 
 
 def predict_file(
     predictor: Predictor, path: Path, unknown: Unknown = "refuse"
 ) -> Iterator[pd.DataFrame]:
-    """Predictions of the pairs in a CSV file with the columns user and item, in its order.
+    """Predict the pairs in a CSV file with the columns user and item, in their order.
 
     Args:
         predictor: a fitted completer.
@@ -28,10 +28,10 @@ def predict_file(
         unknown: as in `Predictor.predict`.
 
     Yields:
-        Blocks of the columns user, item and rating.
+        Blocks with the columns user, item and rating.
 
     Raises:
-        GlocalkError: the file cannot be read, or holds an unknown id.
+        GlocalkError: the file cannot be read, or an id in it is unknown.
     """
     for block in _read_csv(path, ("user", "item")):
         users = predictor.known_labels(block["user"], "user")
@@ -41,7 +41,7 @@ def predict_file(
 
 
 def read_users(path: Path) -> Labels:
-    """The user ids in a CSV file with the column user, as text, each once.
+    """Read the distinct user ids, as text, in a CSV file with the column user.
 
     Raises:
         GlocalkError: the file cannot be read.
@@ -52,18 +52,18 @@ def read_users(path: Path) -> Labels:
 
 
 def write_table(blocks: Iterable[pd.DataFrame], path: Path) -> int:
-    """Write blocks of one table to a CSV or Parquet file, whole or not at all.
+    """Write the blocks of a table to a CSV or Parquet file, completely or not at all.
 
     Args:
-        blocks: data frames of the same columns, at least one.
-        path: ends in .csv or .parquet.
+        blocks: data frames with the same columns, at least one.
+        path: the file; ends in .csv or .parquet.
 
     Returns:
         The number of rows.
 
     Raises:
-        GlocalkError: another suffix, no pyarrow for Parquet, or a folder that cannot be written
-            to; whatever making the blocks raises.
+        GlocalkError: the suffix is another one, pyarrow is needed but not installed, or the folder
+            cannot be written to; errors of computing the blocks are passed on.
     """
     check_suffix(path)
     kind = _parquet_file if path.suffix == ".parquet" else _csv_file
@@ -76,7 +76,11 @@ def write_table(blocks: Iterable[pd.DataFrame], path: Path) -> int:
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a file that `write_table` could not write."""
+    """Refuse a file that `write_table` cannot write.
+
+    Raises:
+        GlocalkError: the suffix is not .csv or .parquet, or pyarrow is needed but not installed.
+    """
     if path.suffix not in (".csv", ".parquet"):
         raise GlocalkError(f"'{path}' must end in .csv or .parquet.")
     if path.suffix == ".parquet":
@@ -84,7 +88,7 @@ def check_suffix(path: Path) -> None:
 
 
 class _Table(Protocol):
-    """Takes the blocks of a table."""
+    """Writes the blocks of a table."""
 
     def __call__(self, block: pd.DataFrame) -> None: ...
 
@@ -141,10 +145,10 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> Iterator[pd.DataFrame]:
-    """Blocks of a CSV file's `columns`, as text; at least one."""
+    """Read `columns` of a CSV file as text, in blocks; at least one."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            # As text, and `NA` or nothing as such: an id is what stands there.
+            # An id is its text, even if that is `NA` or empty.
             chunks = pd.read_csv(file, dtype=str, keep_default_na=False, chunksize=_ROWS)
             for block in chunks:
                 for name in columns:
@@ -162,4 +166,4 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> Iterator[pd.DataFrame]:
         ) from error
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise GlocalkError(f"'{path}' is no CSV file ({reason}).") from error
+        raise GlocalkError(f"'{path}' is not a CSV file ({reason}).") from error

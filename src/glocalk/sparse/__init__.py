@@ -3,6 +3,5 @@
 - `compiled.py`: how loops are compiled, and what they share.
 - `csr.py`: matrices in compressed rows, and their products.
 - `convolution.py`: convolution of a sparse matrix, and its gradients.
-- `lanes.py`: the inner loop of products, in vector registers.
 - `transpose.py`: parallel transposition.
 """

@@ -1,11 +1,11 @@
-"""Sparse matrices in compressed rows, and their products with dense matrices.
+"""Sparse matrices in compressed rows, and the products that models need.
 
 Every operation is exact, and its time is proportional to the number of entries.
 
 A product with an m × 500 matrix is bound by the cache, not by arithmetic: each entry of S reads one
-row of the dense matrix. So each operation works on a block of the dense matrix that fits into the
-second-level cache: `matmul` on 32 columns at a time, summed in registers, `sampled_product` on a
-few hundred rows.
+row of it. So `add_rows` takes four rows at a time, which loads and stores the sum a quarter as
+often, and `sampled_product` works on a few hundred rows at a time, which stay in the second-level
+cache.
 """
 
 from __future__ import annotations
@@ -28,12 +28,11 @@ from glocalk.sparse.compiled import (
     summing,
     use_threads,
 )
-from glocalk.sparse.lanes import LANES, add_rows
 
 
 @dataclass(frozen=True, eq=False)
 class CSR:
-    """A sparse matrix [rows, columns] whose entries are stored row by row.
+    """A matrix [rows, columns] of which only some entries are stored, row after row.
 
     Attributes:
         starts: [rows] position of each row's first entry.
@@ -53,7 +52,7 @@ class CSR:
     def from_triples(
         cls, rows: Array, columns: Array, values: Array, shape: tuple[int, int]
     ) -> CSR:
-        """The matrix with `values` at the cells (rows, columns), given in any order."""
+        """Build the matrix with `values` at the cells (rows, columns), given in any order."""
         order = np.lexsort((columns, rows))
         bounds = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
         return cls(bounds[:-1], bounds[1:], columns[order].astype(np.int32), values[order], shape)
@@ -65,15 +64,15 @@ class CSR:
 
     @property
     def density(self) -> float:
-        """Share of cells that have an entry."""
+        """Share of cells with an entry."""
         return self.entries / max(self.shape[0] * self.shape[1], 1)
 
     def with_values(self, values: Array) -> CSR:
-        """A matrix with the same cells and other values."""
+        """Return a matrix with other values at the same cells."""
         return CSR(self.starts, self.stops, self.columns, values, self.shape)
 
     def parts(self, count: int) -> Array:
-        """Bounds [count + 1] of row ranges with about the same number of entries."""
+        """Return bounds [count + 1] of row ranges with about the same number of entries each."""
         before = np.concatenate([[0], np.cumsum(self.stops - self.starts)])
         bounds = np.searchsorted(before, np.linspace(0, before[-1], count + 1))
         bounds[0], bounds[-1] = 0, self.shape[0]
@@ -81,31 +80,44 @@ class CSR:
 
 
 def matmul(matrix: CSR, dense: Array) -> Array:
-    """S D: [rows, columns] × [columns, width] → [rows, width]."""
-    threads = use_threads()
-    (rows, columns), width = matrix.shape, dense.shape[1]
-    slabs = -(-width // LANES)
-    height = min(columns, CACHE // (LANES * dense.itemsize))
-    # Allocated by torch, which aligns memory to cache lines, unlike NumPy.
+    """Compute S D: [rows, columns] × [columns, width] → [rows, width].
+
+    Each number is summed over the entries of its row in their order, whatever the number of
+    threads.
+    """
+    parts = matrix.parts(use_threads())
+    # torch aligns its memory to cache lines, NumPy does not.
     dtype = torch.from_numpy(dense[:0]).dtype
-    panels = torch.empty((threads, max(height, 1), LANES), dtype=dtype).numpy()
-    product = torch.empty((rows, width), dtype=dtype).numpy()
-    _matmul(
-        matrix.starts,
-        matrix.stops,
-        matrix.columns,
-        matrix.values,
-        matrix.parts(-(-threads // max(slabs, 1))),
-        dense,
-        panels,
-        np.empty((threads, rows), np.int64),
-        product,
-    )
+    product = torch.empty((matrix.shape[0], dense.shape[1]), dtype=dtype).numpy()
+    _matmul(matrix.starts, matrix.stops, matrix.columns, matrix.values, parts, dense, product)
     return product
 
 
+@compile_
+def add_rows(
+    values: Array, columns: Array, begin: int, end: int, dense: Array, total: Array
+) -> None:
+    """Add values[k] · dense[columns[k]] to `total` [width], for begin ≤ k < end in this order."""
+    k = begin
+    while k + 3 < end:
+        a, b, c, d = values[k], values[k + 1], values[k + 2], values[k + 3]
+        w, x = dense[columns[k]], dense[columns[k + 1]]
+        y, z = dense[columns[k + 2]], dense[columns[k + 3]]
+        for j in range(len(total)):
+            number = total[j] + a * w[j]
+            number += b * x[j]
+            number += c * y[j]
+            total[j] = number + d * z[j]
+        k += 4
+    while k < end:
+        value, row = values[k], dense[columns[k]]
+        for j in range(len(total)):
+            total[j] += value * row[j]
+        k += 1
+
+
 def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
-    """L Rᵀ at the entries of `pattern` only: [rows, width], [columns, width] → [room]."""
+    """Compute L Rᵀ at the entries of `pattern`: [rows, width], [columns, width] → [room]."""
     samples = np.empty(len(pattern.values), left.dtype)
     _sampled_product(
         pattern.starts,
@@ -122,7 +134,7 @@ def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
 
 
 def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Array:
-    """Lᵣ·R꜀ for each pair (rows[k], columns[k]): [n, width], [m, width] → [pairs]."""
+    """Compute Lᵣ·R꜀ of each pair (rows[k], columns[k]): [n, width], [m, width] → [pairs]."""
     products = np.empty(len(rows), left.dtype)
     use_threads()
     _pair_products(left, right, rows, columns, products)
@@ -130,7 +142,7 @@ def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Arr
 
 
 def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
-    """Errors e [room] of the predictions `samples` + bias [columns]: ½ Σ e², and e."""
+    """Return ½ Σ e² and e [room], where e is `samples` + bias [columns] − rating."""
     bounds = ratings.parts(PARTS)
     squares, off = np.zeros(PARTS), np.empty_like(samples)
     use_threads()
@@ -142,7 +154,7 @@ def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
 
 
 def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
-    """The matrix with values[order] as its entries, and the sum of each row."""
+    """Return the matrix with the entries values[order], and their sum in each row."""
     permuted, sums = np.empty(len(order), values.dtype), np.empty(matrix.shape[0], values.dtype)
     use_threads()
     _permute(matrix.starts, matrix.stops, order, values, matrix.parts(PARTS), permuted, sums)
@@ -150,7 +162,7 @@ def permute(matrix: CSR, order: Array, values: Array) -> tuple[CSR, Array]:
 
 
 def fill_rows(matrix: CSR, first: int, last: int) -> Array:
-    """Rows first … last − 1 as a dense block: [last − first, columns]."""
+    """Return rows first … last − 1 as a dense matrix [last − first, columns]."""
     block = np.zeros((last - first, matrix.shape[1]), matrix.values.dtype)
     use_threads()
     _fill_rows(matrix.starts, matrix.stops, matrix.columns, matrix.values, first, block)
@@ -158,7 +170,14 @@ def fill_rows(matrix: CSR, first: int, last: int) -> Array:
 
 
 def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
-    """Gather the entries of rows `first` … from `block` [·, columns] into values [room]."""
+    """Set values [room] at the entries of rows `first` … to the numbers in `block`.
+
+    Args:
+        matrix: the entries.
+        first: the row that `block` begins with.
+        block: [rows, columns] full rows.
+        values: [room], changed in place.
+    """
     use_threads()
     _take_entries(matrix.starts, matrix.stops, matrix.columns, first, block, values)
 
@@ -167,7 +186,7 @@ def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
 def _four_dots(
     row: Array, w: Array, x: Array, y: Array, z: Array
 ) -> tuple[float, float, float, float]:
-    """Dot products of a row with four others at a time, so that it is loaded less often."""
+    """Multiply a row by four others at a time, which loads it a quarter as often."""
     zero = row.dtype.type(0)
     a, b, c, d = zero, zero, zero, zero
     for j in range(len(row)):
@@ -197,67 +216,12 @@ def _sum_of_squares(values: Array, begin: int, end: int) -> float:
 @parallel
 def _matmul(
     starts: Array, stops: Array, columns: Array, values: Array, parts: Array, dense: Array,
-    panels: Array, cursors: Array, product: Array,
+    product: Array,
 ) -> None:  # fmt: skip
-    """Each task multiplies a range of rows by LANES columns of `dense`, copied to a panel.
-
-    If `dense` has more rows than a panel, the task uses several panels in turn, and `cursors` hold
-    the next entry of each row of the matrix.
-    """
-    threads, height = panels.shape[0], panels.shape[1]
-    rows, width = dense.shape
-    ranges = len(parts) - 1
-    flat = product.reshape(-1)
-    for thread in prange(threads):
-        panel, cursor = panels[thread], cursors[thread]
-        total = np.empty(LANES, dense.dtype)
-        for task in range(thread, -(-width // LANES) * ranges, threads):
-            left, part = task // ranges * LANES, task % ranges
-            lanes = min(LANES, width - left)
-            for row in range(parts[part], parts[part + 1]):
-                cursor[row] = starts[row]
-            for first in range(0, rows, height):
-                limit = min(first + height, rows)
-                _copy_lanes(dense, first, limit, left, lanes, panel)
-                for row in range(parts[part], parts[part + 1]):
-                    k, stop = cursor[row], stops[row]
-                    if limit < rows:
-                        stop = _below(columns, k, stop, limit)
-                        cursor[row] = stop
-                    if lanes == LANES:
-                        at = row * width + left
-                        add_rows(values, columns, k, stop, panel, first, flat, at)
-                    else:
-                        for j in range(lanes):
-                            total[j] = product[row, left + j]
-                        add_rows(values, columns, k, stop, panel, first, total, 0)
-                        for j in range(lanes):
-                            product[row, left + j] = total[j]
-
-
-@compile_
-def _copy_lanes(dense: Array, first: int, limit: int, left: int, lanes: int, panel: Array) -> None:
-    """Copy dense[first:limit, left : left + lanes] to the panel."""
-    for row in range(first, limit):
-        source, target = dense[row, left : left + lanes], panel[row - first]
-        if lanes == LANES:  # a length known to the compiler
-            for j in range(LANES):
-                target[j] = source[j]
-        else:
-            for j in range(lanes):
-                target[j] = source[j]
-
-
-@compile_
-def _below(columns: Array, begin: int, end: int, limit: int) -> int:
-    """Position of the first of the ascending columns[begin:end] that is not below `limit`."""
-    while begin < end:
-        middle = (begin + end) // 2
-        if columns[middle] < limit:
-            begin = middle + 1
-        else:
-            end = middle
-    return begin
+    for part in prange(len(parts) - 1):
+        for row in range(parts[part], parts[part + 1]):
+            product[row] = 0
+            add_rows(values, columns, starts[row], stops[row], dense, product[row])
 
 
 @parallel
@@ -265,7 +229,7 @@ def _sampled_product(
     starts: Array, stops: Array, columns: Array, parts: Array, left: Array, right: Array,
     height: int, cursor: Array, samples: Array,
 ) -> None:  # fmt: skip
-    """Each thread multiplies a range of rows by `height` rows of `right` at a time."""
+    """Each thread takes a range of rows, and goes through `right` by blocks of `height` rows."""
     for part in prange(len(parts) - 1):
         for row in range(parts[part], parts[part + 1]):
             cursor[row] = starts[row]

@@ -6,5 +6,4 @@
 - `checkpoints.py`: checkpoints written atomically and verified when they are read.
 - `data.py`: data modules.
 - `trainer_options.py`: the check of options for `lightning.Trainer`.
-- `allocator.py`: settings of the C library's memory allocator.
 """

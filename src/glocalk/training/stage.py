@@ -10,7 +10,6 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from glocalk.training.allocator import keep_what_is_freed, return_free_memory
 from glocalk.training.callbacks import EpochEnds, TimedCheckpoints
 from glocalk.training.checkpoints import AtomicCheckpoints, usable
 from glocalk.training.context import FitContext, PredictPairs
@@ -51,8 +50,6 @@ def run_stage(
         context: seed, observer, checkpoint folder and Trainer options.
         predict: the completer's `predict_pairs`.
     """
-    return_free_memory()
-    keep_what_is_freed()
     gc.freeze()  # so that the collection below skips the objects that exist now
     callbacks: list[Callback] = [*stage.callbacks, EpochEnds(stage.name, context, predict)]
     checkpoint = None

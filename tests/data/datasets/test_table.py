@@ -45,7 +45,7 @@ def everything(made):
 
 
 def refusal(path, content=None, **options):
-    """The sentence; the path in it stands as its name."""
+    """The sentence; the path in it is replaced by its name."""
     with pytest.raises(GlocalkError) as error:
         split(path, content, **options)
     sentence = str(error.value)
@@ -252,14 +252,14 @@ def test_a_duplicate_is_as_late_as_its_last_row(tmp_path):
         (
             f"{HEADER}1,7,5\n\n1,8,good\n",
             {},
-            "The rating 'good' in row 4 of 'r.csv' is no finite number: mend it, or choose another "
+            "The rating 'good' in row 4 of 'r.csv' is not a finite number: fix it, or choose another "
             "column with data.rating=…",
         ),
         ("1,7,good\n1,8,3\n", {}, "The rating 'good' in row 1 of"),
-        ("1,7,5\n1,8,1e999\n", {}, "The rating '1e999' in row 2 of 'r.csv' is no finite number"),
-        ("1,7,5\n1,8,1_0\n", {}, "The rating '1_0' in row 2 of 'r.csv' is no finite number"),
-        ("1,7,5\n1,8,inf\n", {}, "The rating 'inf' in row 2 of 'r.csv' is no finite number"),
-        ("1;7;5\n1;8;3,5\n", {}, "The rating '3,5' in row 2 of 'r.csv' is no finite number"),
+        ("1,7,5\n1,8,1e999\n", {}, "The rating '1e999' in row 2 of 'r.csv' is not a finite number"),
+        ("1,7,5\n1,8,1_0\n", {}, "The rating '1_0' in row 2 of 'r.csv' is not a finite number"),
+        ("1,7,5\n1,8,inf\n", {}, "The rating 'inf' in row 2 of 'r.csv' is not a finite number"),
+        ("1;7;5\n1;8;3,5\n", {}, "The rating '3,5' in row 2 of 'r.csv' is not a finite number"),
         (
             f"{HEADER}1,7,5\n1,8,NaN\n",
             {},
@@ -272,7 +272,7 @@ def test_a_duplicate_is_as_late_as_its_last_row(tmp_path):
         (
             "1,7,5\n1,8,6\n",
             {"scale": [1, 5]},
-            "The rating 6 in row 2 of 'r.csv' is not on the scale 1 … 5: mend it, or the scale "
+            "The rating 6 in row 2 of 'r.csv' is not on the scale 1 … 5: fix it, or the scale "
             "with data.scale=[…,…].",
         ),
         ("1,7,5\n", {}, "The test set of split '90:10 seed 0' has no ratings."),
@@ -305,16 +305,20 @@ def test_a_duplicate_is_as_late_as_its_last_row(tmp_path):
             {"split": "time"},
             "The timestamp 'soon' in row 2 of 'r.csv' is neither a number nor a date like",
         ),
-        ("1,7,5\n1,8,3,4\n", {}, "Row 2 of 'r.csv' has 4 columns where the first has 3: mend"),
-        ("1,7,5\n1,8\n", {}, "Row 2 of 'r.csv' has 2 columns where the first has 3: mend"),
-        ('1,7,5\n1,"8,3\n1,9,3\n', {}, "of 'r.csv' cannot be read (unexpected end of data): mend"),
+        ("1,7,5\n1,8,3,4\n", {}, "Row 2 of 'r.csv' has 4 columns where the first has 3: fix"),
+        ("1,7,5\n1,8\n", {}, "Row 2 of 'r.csv' has 2 columns where the first has 3: fix"),
+        ('1,7,5\n1,"8,3\n1,9,3\n', {}, "of 'r.csv' cannot be read (unexpected end of data): fix"),
         ('1,7,5,a\n1,8,3,"b\n1,9,3,c\n', {}, "of 'r.csv' cannot be read (unexpected end of data)"),
         ("", {}, "'r.csv' holds no ratings: give a file with rows."),
         ("\n\n", {}, "'r.csv' holds no ratings"),
         (HEADER, {}, "'r.csv' holds no ratings"),
-        (b"1,7,5\n\xe9\n", {}, "'r.csv' is no UTF-8 text (at byte 6): save it as"),
-        (b"1,7,\x00\n", {}, "'r.csv' is no table of text, it holds zero bytes"),
-        (gzip.compress(b"1,7,5\n" * 99)[:-9], {}, "'r.csv' is compressed but damaged: get or make"),
+        (b"1,7,5\n\xe9\n", {}, "'r.csv' is not UTF-8 text (at byte 6): save it as"),
+        (b"1,7,\x00\n", {}, "'r.csv' is not a table of text, because it holds zero bytes"),
+        (
+            gzip.compress(b"1,7,5\n" * 99)[:-9],
+            {},
+            "'r.csv' is compressed but damaged: download or create",
+        ),
         (bz2.compress(b"1,7,5\n" * 99)[:-9], {}, "'r.csv' is compressed but damaged"),
         (lzma.compress(b"1,7,5\n" * 99)[:-9], {}, "'r.csv' is compressed but damaged"),
         (zipped("1,7,5\n" * 99)[:-9], {}, "'r.csv' is compressed but damaged"),
@@ -410,7 +414,10 @@ def test_parquet_by_time(tmp_path):
         ({"rating": [3, None]}, "Row 2 of 'r' has no rating ('')"),
         ({"user": ["a", None]}, "Row 2 of 'r' has no user"),
         ({"user": []}, "'r' holds no ratings"),
-        ({"user": [[1], [2]]}, "The user column of 'r' holds lists: one value a row."),
+        (
+            {"user": [[1], [2]]},
+            "The user column of 'r' holds lists: it must hold one value per row.",
+        ),
     ],
 )
 def test_what_is_wrong_in_parquet(columns, sentence, tmp_path):

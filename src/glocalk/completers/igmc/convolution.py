@@ -20,7 +20,10 @@ from torch import Tensor, nn
 
 from glocalk.completers.igmc.subgraphs import Edges, Subgraphs
 from glocalk.sparse.compiled import CACHE, Array, parallel, use_threads
-from glocalk.sparse.lanes import LANES, add_rows
+from glocalk.sparse.csr import add_rows
+
+# The published hidden size. Other sizes take autograd's form, whose gradients round differently.
+WIDTH = 32
 
 
 class RelationalConvolution(nn.Module):
@@ -88,7 +91,7 @@ def convolve(x: Tensor, weights: Tensor, graph: Subgraphs) -> Tensor:
     Returns:
         [nodes, outputs].
     """
-    if x.device.type == "cpu" and weights.shape[1] == weights.shape[2] == LANES:
+    if x.device.type == "cpu" and weights.shape[1] == weights.shape[2] == WIDTH:
         convolved: Tensor = _Convolution.apply(x, weights, graph)
         return convolved
     messages = sums(x, graph.in_edges, torch.arange(len(x), device=x.device), graph.relations)
@@ -123,23 +126,23 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         x, weights = ctx.saved_tensors
         by_x = torch.empty_like(x)
-        by_weights = x.new_zeros(LANES, weights.shape[0] * LANES)
+        by_weights = x.new_zeros(WIDTH, weights.shape[0] * WIDTH)
         stacked = weights.transpose(1, 2).flatten(0, 1)
         edges, relations = ctx.graph.out_edges, ctx.graph.relations
         for rows, total in _sums_by_chunk(gradients[0], edges, relations):
             torch.mm(total, stacked, out=by_x[rows])
             by_weights.addmm_(x[rows].T, total)
-        return by_x, by_weights.view(LANES, -1, LANES).transpose(0, 1), None
+        return by_x, by_weights.view(WIDTH, -1, WIDTH).transpose(0, 1), None
 
 
 def _sums_by_chunk(x: Tensor, edges: Edges, relations: int) -> Iterator[tuple[slice, Tensor]]:
-    """(rows, [rows, (relations + 1) · LANES]): Σ_{m ∈ N_r(n)} c_{n,r} x_m, and x_n last.
+    """(rows, [rows, (relations + 1) · WIDTH]): Σ_{m ∈ N_r(n)} c_{n,r} x_m, and x_n last.
 
     A few hundred rows at a time; each chunk overwrites the one before.
     """
     use_threads()
     x = x.detach().contiguous()
-    width = (relations + 1) * LANES
+    width = (relations + 1) * WIDTH
     height = max(CACHE // (4 * width * x.element_size()), 1)
     buffer = x.new_empty(min(height, len(x)), width)
     starts, stops, ends = edges.starts.numpy(), edges.stops.numpy(), edges.ends.numpy()
@@ -163,14 +166,14 @@ def _sum_segments(
     starts: Array, stops: Array, ends: Array, weights: Array, weighted: bool, x: Array, own: Array,
     total: Array,
 ) -> None:  # fmt: skip
-    relations = total.shape[1] // LANES - 1
-    flat = total.reshape(-1)
+    width = x.shape[1]
+    relations = total.shape[1] // width - 1
     for n in prange(len(total)):
+        total[n, : relations * width] = 0
         for r in range(relations):
             start, stop = starts[n * relations + r], stops[n * relations + r]
-            at = n * total.shape[1] + r * LANES
             # Without weights, all lists share one row of ones, as long as the longest list.
             first = start if weighted else 0
-            add_rows(weights[first:], ends[start:], 0, stop - start, x, 0, flat, at)
-        for j in range(LANES):
-            total[n, relations * LANES + j] = own[n, j]
+            part = total[n, r * width : (r + 1) * width]
+            add_rows(weights[first:], ends[start:], 0, stop - start, x, part)
+        total[n, relations * width :] = own[n]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.datasets.table import OwnConfig
-from glocalk.data.formats.delimited import shown, shown_path
+from glocalk.data.datasets.table import UserFileConfig
+from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.matlab import Entries, MatlabFile, open_matlab
 from glocalk.data.ratings import RatingMatrix, Values
 from glocalk.data.sources import Source
@@ -23,7 +23,7 @@ _MATRICES = ("M", "Otraining", "Otest")
 _GRAPHS = {"W_users": 0, "W_movies": 1, "W_tracks": 1}
 
 
-class MontiConfig(OwnConfig):
+class MontiConfig(UserFileConfig):
     """Options of a file in the format of Monti et al.: its path and rating scale."""
 
 

@@ -1,11 +1,9 @@
-"""Ratings of one's own, in a table: a row for each rating, with its user and its item."""
+"""User-supplied ratings in a table: one row per rating, with its user and its item."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,35 +12,26 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from glocalk.config import BaseConfig
-from glocalk.data.formats.delimited import (
-    Choice,
-    Column,
-    Columns,
-    is_nothing,
-    is_number,
-    read_columns,
-    shown,
-    shown_path,
-)
+from glocalk.data.formats.cells import is_missing, shown, shown_path
+from glocalk.data.formats.columns import Choice, Column, Columns
+from glocalk.data.formats.table import read_columns
+from glocalk.data.formats.timestamps import read_times
 from glocalk.data.ids import Ids, Labels
 from glocalk.data.ratings import Indices, Values
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 
-_WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)  # not `007`, which is another id than `7`
 
+class UserFileConfig(BaseConfig):
+    """Options of every source that reads a user-supplied file."""
 
-class OwnConfig(BaseConfig):
-    """Options of every source that reads a file of one's own.
-
-    Attributes:
-        path: the file; relative to the folder the command is started in.
-        scale: (lowest, highest) rating; None reads it from the ratings.
-    """
-
-    path: Path
-    scale: tuple[float, float] | None = None
+    path: Path = Field(
+        description="the file; relative to the folder in which the command is started"
+    )
+    scale: tuple[float, float] | None = Field(
+        default=None, description="[lowest, highest] rating; null reads it from the ratings"
+    )
 
     @field_validator("path", mode="before")
     @classmethod
@@ -59,30 +48,36 @@ class OwnConfig(BaseConfig):
         return value
 
 
-class TableConfig(OwnConfig):
-    """Options of a table of ratings.
+def _column(content: str) -> Any:
+    return Field(
+        default=None,
+        description=f"column of the {content}: its name, or its position counted from 0; null "
+        "finds it",
+    )
 
-    Attributes:
-        user: column of the users: its name, or its position counted from 0; None finds it.
-        item: column of the items.
-        rating: column of the ratings.
-        timestamp: column of the times, read with `split=time` only.
-        split: `ratio` takes the test ratings at random, `time` the latest.
-        test_share: share of the ratings that test.
-        split_seed: seed of the random split.
-        test_path: a file with the test ratings; then all of `path` trains.
-        on_duplicate: what a second rating of one pair is: an error, averaged, or taken instead.
-    """
 
-    user: Choice = None
-    item: Choice = None
-    rating: Choice = None
-    timestamp: Choice = None
-    split: Literal["ratio", "time"] = "ratio"
-    test_share: float = Field(default=0.1, gt=0, lt=1)
-    split_seed: int = Field(default=0, ge=0)
-    test_path: Path | None = None
-    on_duplicate: Literal["error", "mean", "last"] = "error"
+class TableConfig(UserFileConfig):
+    """Options of a table of ratings."""
+
+    user: Choice = _column("users")
+    item: Choice = _column("items")
+    rating: Choice = _column("ratings")
+    timestamp: Choice = _column("timestamps, read only with split=time")
+    split: Literal["ratio", "time"] = Field(
+        default="ratio", description="test ratings: a random share, or the latest ones"
+    )
+    test_share: float = Field(
+        default=0.1, gt=0, lt=1, description="share of the ratings held out as test ratings"
+    )
+    split_seed: int = Field(default=0, ge=0, description="seed of the random split")
+    test_path: Path | None = Field(
+        default=None, description="a file with the test ratings; all of `path` is then for training"
+    )
+    on_duplicate: Literal["error", "mean", "last"] = Field(
+        default="error",
+        description="several ratings of one (user, item) pair: refuse them, or take their mean or "
+        "the last",
+    )
 
     @field_validator("user", "item", "rating", "timestamp", mode="before")
     @classmethod
@@ -100,11 +95,11 @@ class TableConfig(OwnConfig):
 
 
 class RatingTable(Source):
-    """Ratings in a text or parquet file, see `glocalk.data.formats.delimited.read_columns` for its forms.
+    """Ratings in a text or parquet file; see `glocalk.data.formats.table` for its forms.
 
-    Ids are whole numbers where all of a column's are, text otherwise; indices are in ascending
-    order of the ids, over the training and the test ratings. The split does not depend on the
-    order of the rows, except that by time of equally late ratings the later rows test.
+    Ids are whole numbers if all of a column's are, else text; indices are in ascending order of
+    the ids of the training and the test ratings. The split does not depend on the order of the
+    rows, except that with split=time the later of two rows with one timestamp tests first.
     """
 
     Config = TableConfig
@@ -112,39 +107,25 @@ class RatingTable(Source):
     def __init__(self, config: TableConfig) -> None:
         self.config = config
 
-    def split(self, data_dir: Path) -> Split:  # noqa: ARG002 (the file lies where its path says)
+    def split(self, data_dir: Path) -> Split:  # noqa: ARG002 (the file is where its path says)
         config = self.config
         paths = [config.path] if config.test_path is None else [config.path, config.test_path]
-        read = [_read(path, config) for path in paths]
-        user_ids, users = _label([columns.by_role["user"] for columns, _ in read])
-        item_ids, items = _label([columns.by_role["item"] for columns, _ in read])
-        ids = Ids(user_ids, item_ids)
-        every = np.concatenate([ratings for _, ratings in read])
-        scale = config.scale or (float(every.min()), float(every.max()))
-        parts = []
-        for number, (columns, ratings) in enumerate(read):
-            rated = _Rated(
-                path=columns.path,
-                numbers=columns.numbers,
-                users=users[number],
-                items=items[number],
-                ratings=ratings,
-                times=_times(columns),
-                num_items=len(item_ids),
-            )
-            parts.append(_one_a_pair(rated, ids, config.on_duplicate))
+        parts, ids, scale = _rated(paths, config)
         if config.test_path is None:
-            name, test = _draw(parts[0], config)
+            name, order, test = _draw(parts[0], config)
+            rated = parts.pop().keep(order)
+            triples = rated.users, rated.items, rated.ratings
         else:
-            _refuse_shared(parts[0], parts[1], ids)
+            _refuse_shared(parts, ids, paths)
             name = "given"
             test = np.repeat([False, True], [len(part.ratings) for part in parts])
-        triples = (
-            np.concatenate([part.users for part in parts]),
-            np.concatenate([part.items for part in parts]),
-            np.concatenate([part.ratings for part in parts]),
-        )
-        return divide(name, triples, test, (len(user_ids), len(item_ids)), scale, ids)
+            triples = (
+                np.concatenate([part.users for part in parts]),
+                np.concatenate([part.items for part in parts]),
+                np.concatenate([part.ratings for part in parts]),
+            )
+        shape = len(ids.users), len(ids.items)
+        return divide(name, triples, test, shape, scale, ids)
 
 
 @dataclass(frozen=True)
@@ -152,17 +133,13 @@ class _Rated:
     """Ratings of one file, in its order.
 
     Attributes:
-        path: of the file.
-        numbers: [n] number of each row in the file.
         users: [n] user indices.
         items: [n] item indices.
         ratings: [n] values.
-        times: [n] times, any numbers that ascend with them; None where they were not read.
+        times: [n] numbers that ascend with the timestamps; None if these were not read.
         num_items: number of items.
     """
 
-    path: Path
-    numbers: Indices
     users: Indices
     items: Indices
     ratings: Values
@@ -175,10 +152,9 @@ class _Rated:
         return self.users * self.num_items + self.items
 
     def keep(self, rows: Indices) -> _Rated:
-        """These rows."""
+        """The ratings of these rows."""
         return replace(
             self,
-            numbers=self.numbers[rows],
             users=self.users[rows],
             items=self.items[rows],
             ratings=self.ratings[rows],
@@ -186,117 +162,100 @@ class _Rated:
         )
 
 
-def _read(path: Path, config: TableConfig) -> tuple[Columns, Values]:
-    """The columns of a file, and its ratings as numbers, checked."""
+def _rated(
+    paths: Sequence[Path], config: TableConfig
+) -> tuple[list[_Rated], Ids, tuple[float, float]]:
+    """The ratings in each of the files, the ids of all of them, and their scale."""
+    files = [_read(path, config) for path in paths]
+    user_ids, users = _label([file.by_role["user"] for file in files])
+    item_ids, items = _label([file.by_role["item"] for file in files])
+    ids = Ids(user_ids, item_ids)
+    scale = config.scale or (
+        min(float(file.ratings.min()) for file in files),
+        max(float(file.ratings.max()) for file in files),
+    )
+    parts = []
+    for number, file in enumerate(files):
+        rated = _Rated(
+            users=users[number],
+            items=items[number],
+            ratings=file.ratings,
+            times=read_times(file) if config.split == "time" else None,
+            num_items=len(item_ids),
+        )
+        parts.append(_one_per_pair(rated, ids, config.on_duplicate, file))
+    return parts, ids, scale
+
+
+def _read(path: Path, config: TableConfig) -> Columns:
+    """The columns of a file, checked."""
     choices = {"user": config.user, "item": config.item, "rating": config.rating}
     if config.split == "time":
         choices["timestamp"] = config.timestamp
     columns = read_columns(path, choices)
     for role in ("user", "item"):
-        column = columns.by_role[role]
-        if "" in column.texts:
-            number = columns.numbers[column.first("")]
+        empty = columns.by_role[role].first("")
+        if empty is not None:
+            number, _ = columns.look(empty)
             raise GlocalkError(
                 f"Row {number} of '{shown_path(path)}' has no {role}: fill it in, or remove the "
                 "row."
             )
-    column = columns.by_role["rating"]
-    values = np.array([float(t) if is_number(t) else np.nan for t in column.texts])
-    ratings: Values = values[column.codes]
+    ratings = columns.ratings
     lowest, highest = config.scale or (-np.inf, np.inf)
     wrong = ~(np.isfinite(ratings) & (lowest <= ratings) & (ratings <= highest))
     if wrong.any():
-        at = int(np.argmax(wrong))
-        text, number = column.texts[column.codes[at]], columns.numbers[at]
-        if is_nothing(text):
+        row = int(np.argmax(wrong))
+        number, cells = columns.look(row)
+        text = cells["rating"]
+        if is_missing(text):
             raise GlocalkError(
                 f"Row {number} of '{shown_path(path)}' has no rating ('{text}'): fill it in, or "
                 "remove the row."
             )
-        if not np.isfinite(ratings[at]):
+        if not np.isfinite(ratings[row]):
             raise GlocalkError(
-                f"The rating '{shown(text)}' in row {number} of '{shown_path(path)}' is no finite "
-                "number: mend it, or choose another column with data.rating=…"
+                f"The rating '{shown(text)}' in row {number} of '{shown_path(path)}' is not a "
+                "finite number: fix it, or choose another column with data.rating=…"
             )
         raise GlocalkError(
-            f"The rating {ratings[at]:g} in row {number} of '{shown_path(path)}' is not on the "
-            f"scale {lowest:g} … {highest:g}: mend it, or the scale with data.scale=[…,…]."
+            f"The rating {ratings[row]:g} in row {number} of '{shown_path(path)}' is not on the "
+            f"scale {lowest:g} … {highest:g}: fix it, or the scale with data.scale=[…,…]."
         )
-    return columns, ratings
-
-
-def _is_whole(text: str) -> bool:
-    """Whether a text is a whole number, in the one way to write it, that fits 64 bits."""
-    return _WHOLE.fullmatch(text) is not None and -(2**63) <= int(text) < 2**63
+    return columns
 
 
 def _label(columns: Sequence[Column]) -> tuple[Labels, list[Indices]]:
-    """The ids that stand in any of the columns, ascending, and each column's indices into them."""
-    texts = set().union(*(column.texts for column in columns))
-    if all(map(_is_whole, texts)):
-        ordered = sorted(texts, key=int)
-        labels: Labels = np.array([int(text) for text in ordered], dtype=np.int64)
+    """The ids that occur in any of the columns, ascending, and each column's indices into them."""
+    whole = [column.values for column in columns if not isinstance(column.values, list)]
+    if len(whole) == len(columns):
+        labels: Labels = np.unique(np.concatenate(whole))
+        indices = [np.searchsorted(labels, values) for values in whole]
     else:
-        ordered = sorted(texts)
+        ordered = sorted(set().union(*(column.texts for column in columns)))
         labels = np.array(ordered, dtype=object)
-    index = {text: position for position, text in enumerate(ordered)}
-    return labels, [
-        np.array([index[text] for text in column.texts], dtype=np.int64)[column.codes]
-        for column in columns
-    ]
+        index = {text: position for position, text in enumerate(ordered)}
+        indices = [
+            np.array([index[text] for text in column.texts], dtype=np.int64) for column in columns
+        ]
+    return labels, [found[column.codes] for found, column in zip(indices, columns, strict=True)]
 
 
-def _times(columns: Columns) -> NDArray[Any] | None:
-    """[n] numbers that ascend with the timestamps; None where there is no such column."""
-    column = columns.by_role.get("timestamp")
-    if column is None:
-        return None
-    if all(map(_is_whole, column.texts)):
-        # Not as floats, which cannot tell nanoseconds apart.
-        return np.array([int(text) for text in column.texts], dtype=np.int64)[column.codes]
-    read = _number if any(map(is_number, column.texts)) else _seconds
-    times = []
-    for text in column.texts:
-        try:
-            times.append(read(text))
-        except (ValueError, OverflowError) as error:
-            number = columns.numbers[column.first(text)]
-            raise GlocalkError(
-                f"The timestamp '{shown(text)}' in row {number} of '{shown_path(columns.path)}' is "
-                "neither a number nor a date like 2021-11-01: mend it, or choose another column "
-                "with data.timestamp=…"
-            ) from error
-    return np.array(times)[column.codes]
-
-
-def _number(text: str) -> float:
-    if not is_number(text):
-        raise ValueError(text)
-    return float(text)
-
-
-def _seconds(text: str) -> float:
-    """Seconds since 1970 of an ISO 8601 date, in UTC where it names no zone."""
-    date = datetime.fromisoformat(text)
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-
-
-def _one_a_pair(rated: _Rated, ids: Ids, on_duplicate: str) -> _Rated:
+def _one_per_pair(rated: _Rated, ids: Ids, on_duplicate: str, file: Columns) -> _Rated:
     """One rating for each pair, at the place of its last row."""
+    if (np.diff(np.sort(rated.cells)) > 0).all():
+        return rated
     _, first, pair, counts = np.unique(
         rated.cells, return_index=True, return_inverse=True, return_counts=True
     )
-    if len(first) == len(rated.ratings):
-        return rated
     rows = np.arange(len(rated.ratings))
     if on_duplicate == "error":
         again = int(np.argmax(first[pair] != rows))
-        before = first[pair[again]]
+        numbers = [file.look(int(row))[0] for row in (first[pair[again]], again)]
         raise GlocalkError(
             f"User '{shown(ids.users[rated.users[again]])}' rates item "
-            f"'{shown(ids.items[rated.items[again]])}' in rows {rated.numbers[before]} and "
-            f"{rated.numbers[again]} of '{shown_path(rated.path)}': keep one, or choose "
-            "data.on_duplicate=mean or last."
+            f"'{shown(ids.items[rated.items[again]])}' in rows {numbers[0]} and {numbers[1]} of "
+            f"'{shown_path(file.path)}': keep one, or choose data.on_duplicate=mean or last."
         )
     last = np.zeros(len(first), dtype=np.int64)
     np.maximum.at(last, pair, rows)
@@ -305,34 +264,34 @@ def _one_a_pair(rated: _Rated, ids: Ids, on_duplicate: str) -> _Rated:
     if on_duplicate == "last":
         return merged
     means = np.bincount(pair, rated.ratings) / counts
-    # The mean of .1, .1 and .1 is a little more than .1, and would lie off the scale.
+    # The mean of .1, .1 and .1 is a little more than .1, and would be off the scale.
     means = np.clip(means, rated.ratings.min(), rated.ratings.max())
     return replace(merged, ratings=means[pair[kept]])
 
 
-def _refuse_shared(train: _Rated, test: _Rated, ids: Ids) -> None:
+def _refuse_shared(parts: Sequence[_Rated], ids: Ids, paths: Sequence[Path]) -> None:
+    train, test = parts
     both = np.isin(test.cells, train.cells)
     if both.any():
         at = int(np.argmax(both))
         raise GlocalkError(
             f"User '{shown(ids.users[test.users[at]])}' rates item "
-            f"'{shown(ids.items[test.items[at]])}' in '{shown_path(train.path)}' and in "
-            f"'{shown_path(test.path)}': a test rating must not be trained on."
+            f"'{shown(ids.items[test.items[at]])}' in '{shown_path(paths[0])}' and in "
+            f"'{shown_path(paths[1])}': a test rating must not be trained on."
         )
 
 
-def _draw(rated: _Rated, config: TableConfig) -> tuple[str, NDArray[np.bool_]]:
-    """The split's name, and which ratings test."""
+def _draw(rated: _Rated, config: TableConfig) -> tuple[str, Indices, NDArray[np.bool_]]:
+    """The split's name, the order of the pairs in the matrix, and which of these test."""
     count = len(rated.ratings)
     size = min(max(round(config.test_share * count), 1), count - 1)
-    if rated.times is not None:
-        name = f"latest {100 * config.test_share:g} %"
-        order = np.argsort(rated.times, kind="stable")[::-1]
-    else:
-        shares = f"{100 - 100 * config.test_share:g}:{100 * config.test_share:g}"
-        name = f"{shares} seed {config.split_seed}"
-        drawn = np.random.default_rng(config.split_seed).permutation(count)
-        order = np.argsort(rated.cells)[drawn]  # whatever the order of the rows
+    order = np.argsort(rated.cells)
     test = np.zeros(count, dtype=bool)
-    test[order[:size]] = True
-    return name, test
+    if rated.times is not None:
+        latest = np.argsort(rated.times, kind="stable")[::-1]
+        test[latest[:size]] = True
+        return f"latest {100 * config.test_share:g} %", order, test[order]
+    # Drawn from the ordered pairs, which do not depend on the order of the rows.
+    test[np.random.default_rng(config.split_seed).permutation(count)[:size]] = True
+    shares = f"{100 - 100 * config.test_share:g}:{100 * config.test_share:g}"
+    return f"{shares} seed {config.split_seed}", order, test

@@ -1,1 +1,1 @@
-"""Readers of file formats."""
+"""Readers of file formats: a module for each family, `table` for what finds the right one."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from glocalk.data.formats.delimited import check_is_file, shown, shown_path
+from glocalk.data.formats.cells import shown, shown_path
+from glocalk.data.formats.compression import check_is_file
 from glocalk.data.ratings import Indices, Values
 from glocalk.errors import GlocalkError
 

@@ -1,0 +1,36 @@
+"""The text of a table's cells: which are numbers, which are empty, how errors quote them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)  # not `007`, which is another id than `7`
+_MISSING = {"", "nan", "na", "n/a", "<na>", "null", "none"}
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number; NaN and infinity do not count."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def is_whole(text: str) -> bool:
+    """Whether a cell holds a whole number of 64 bits in its only canonical form."""
+    return _WHOLE.fullmatch(text) is not None and -(2**63) <= int(text) < 2**63
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell is empty or says that its value is missing."""
+    return text.casefold() in _MISSING
+
+
+def shown(text: object) -> str:
+    """A cell as error sentences quote it: on one line, and short."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= 40 else f"{line[:39]}…"
+
+
+def shown_path(path: Path) -> str:
+    """A path as error sentences quote it: on one line."""
+    return " ".join(str(path).split("\n"))

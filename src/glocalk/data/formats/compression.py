@@ -1,0 +1,89 @@
+"""Opening of files that may be compressed: gzip, bzip2, xz, or a zip archive of one file."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from glocalk.data.formats.cells import shown_path
+from glocalk.errors import GlocalkError, MissingDataError
+
+_BLOCK = 1 << 23
+
+
+def check_is_file(path: Path) -> None:
+    """Refuse a path that is not a file.
+
+    Raises:
+        MissingDataError: it is not.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is not there"
+        raise MissingDataError(
+            f"The file '{shown_path(path)}' {what}: give the path of your ratings, data.path=…"
+        )
+
+
+def read_blocks(path: Path) -> Iterator[bytes]:
+    """A file's content, decompressed, in blocks; compression is recognized by content.
+
+    Raises:
+        MissingDataError: there is no such file.
+        GlocalkError: it cannot be read, is damaged, or is an archive of several files.
+    """
+    check_is_file(path)
+    compressed = False
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open("rb"))
+            start = file.read(6)
+            file.seek(0)
+            compressed = start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04"))
+            opened = stack.enter_context(_decompressed(path, file, start)) if compressed else file
+            while block := opened.read(_BLOCK):
+                yield block
+        except GlocalkError:
+            raise
+        except Exception as error:  # a damaged archive makes each module raise half a dozen kinds
+            if not compressed and not isinstance(error, OSError):
+                raise
+            raise GlocalkError(_unreadable(path, error, compressed)) from error
+
+
+def _decompressed(path: Path, file: BinaryIO, start: bytes) -> IO[bytes]:
+    if start.startswith(b"\x1f\x8b"):
+        return cast(IO[bytes], gzip.open(file))
+    if start.startswith(b"BZh"):
+        return bz2.open(file)
+    if start.startswith(b"PK"):
+        return _only_member(path, file)
+    return cast(IO[bytes], lzma.open(file))
+
+
+def _only_member(path: Path, file: BinaryIO) -> IO[bytes]:
+    archive = zipfile.ZipFile(file)
+    # macOS adds a folder of its own.
+    names = [
+        name
+        for name in archive.namelist()
+        if not name.endswith("/") and not name.startswith("__MACOSX/")
+    ]
+    if len(names) != 1:
+        raise GlocalkError(
+            f"'{shown_path(path)}' is an archive of {len(names)} files: give the one that holds "
+            "the ratings."
+        )
+    return archive.open(names[0])
+
+
+def _unreadable(path: Path, error: Exception, compressed: bool) -> str:
+    if compressed:
+        return f"'{shown_path(path)}' is compressed but damaged: download or create it again."
+    reason = error.strerror if isinstance(error, OSError) else error
+    return f"'{shown_path(path)}' cannot be read: {reason}."

@@ -1,0 +1,35 @@
+"""Columns of a table in a file, whatever its format."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+
+from glocalk.data.formats.columns import Choice, Columns
+from glocalk.data.formats.compression import read_blocks
+from glocalk.data.formats.delimited import read_delimited
+from glocalk.data.formats.parquet import MAGIC, read_parquet
+
+
+def read_columns(path: Path, choices: Mapping[str, Choice]) -> Columns:
+    """The chosen columns of a file whose format is recognized by its content.
+
+    Text (see `glocalk.data.formats.delimited`) or parquet; plain, or compressed by gzip, bzip2 or
+    xz, or in a zip archive of one file. For the header, and for columns without a choice, see
+    `glocalk.data.formats.columns.Header`.
+
+    Args:
+        path: the file.
+        choices: what to read, by role: `user`, `item`, `rating`, and maybe `timestamp`.
+
+    Raises:
+        MissingDataError: there is no such file.
+        GlocalkError: it cannot be read, is damaged, has no rows, or lacks a column.
+    """
+    blocks = read_blocks(path)
+    first = next(blocks, b"")
+    blocks = itertools.chain([first], blocks)
+    if first.startswith(MAGIC):
+        return read_parquet(path, b"".join(blocks), choices)
+    return read_delimited(path, blocks, choices)

@@ -1,0 +1,139 @@
+"""Predictions under ids; expected values are computed pair by pair."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import glocalk.inference.predictor
+from glocalk.completers.baselines import Bias
+from glocalk.data.ids import Ids
+from glocalk.data.ratings import RatingMatrix
+from glocalk.errors import GlocalkError, NotFittedError
+from inference.fitted import (
+    EXPECTED,
+    MEAN,
+    NUM_ITEMS,
+    NUM_USERS,
+    NUMBER_IDS,
+    SEEN,
+    TEXT_IDS,
+    TRAIN,
+    expected_top,
+    fitted,
+)
+
+ALL_USERS, ALL_ITEMS = np.divmod(np.arange(NUM_USERS * NUM_ITEMS), NUM_ITEMS)
+
+
+@pytest.mark.parametrize("ids", [TEXT_IDS, NUMBER_IDS, None], ids=["text", "numbers", "none"])
+def test_every_pair_is_predicted_under_its_ids_and_clipped(ids):
+    model = fitted(ids=ids)
+    labels = ids or Ids(np.arange(NUM_USERS), np.arange(NUM_ITEMS))
+    assert EXPECTED.min() < 1
+    assert EXPECTED.max() > 5, "nothing to clip"
+    predicted = model.predict(labels.users[ALL_USERS], labels.items[ALL_ITEMS])
+    assert predicted == pytest.approx(np.clip(EXPECTED, 1, 5).ravel())
+
+
+def test_without_clipping_predictions_leave_the_scale():
+    model = fitted(ids=None, clip=False)
+    assert model.predict(ALL_USERS, ALL_ITEMS) == pytest.approx(EXPECTED.ravel())
+    assert model.top(None, 1)["rating"].max() > 5
+
+
+@pytest.mark.parametrize("ids", [TEXT_IDS, NUMBER_IDS], ids=["text", "numbers"])
+@pytest.mark.parametrize("cells", [1, 200, 1 << 20])
+@pytest.mark.parametrize("n", [1, 5, 1000])
+def test_the_best_unseen_items_of_every_user(ids, cells, n, monkeypatch):
+    monkeypatch.setattr(glocalk.inference.predictor, "_CELLS", cells)
+    best = fitted(ids=ids).top(n=n)
+    expected = expected_top(n, range(NUM_USERS))
+    assert list(best.columns) == ["user", "item", "rank", "rating"]
+    assert list(zip(best["user"], best["item"], best["rank"], strict=True)) == [
+        (ids.users[user], ids.items[item], rank) for user, item, rank, _ in expected
+    ]
+    assert best["rating"].tolist() == pytest.approx([row[3] for row in expected])
+
+
+def test_users_come_in_the_order_asked_for():
+    order = [14, 0, 2]
+    best = fitted().top(TEXT_IDS.users[order], 2)
+    assert list(zip(best["user"], best["item"], strict=True)) == [
+        (TEXT_IDS.users[user], TEXT_IDS.items[item]) for user, item, *_ in expected_top(2, order)
+    ]
+
+
+def test_equal_predictions_come_in_the_order_of_the_items():
+    best = fitted(MEAN, ids=None).top([0], 3)
+    assert best["item"].tolist() == [i for i in range(NUM_ITEMS) if (0, i) not in SEEN][:3]
+    assert best["rating"].tolist() == pytest.approx([TRAIN.ratings.mean()] * 3)
+
+
+def test_a_user_who_has_rated_everything_gets_no_items():
+    users, items = np.divmod(np.arange(2 * NUM_ITEMS), NUM_ITEMS)
+    train = RatingMatrix(users, items, np.full(len(users), 3.0), TRAIN.shape, (1, 5))
+    model = fitted(MEAN, None, train)
+    assert len(model.top([0, 1], 5)) == 0
+    assert model.top([1, 2, 0], 1)["user"].tolist() == [2]
+
+
+def test_what_a_completer_returns_for_a_grid_is_not_written_to(monkeypatch):
+    model = fitted(ids=None)
+    grid = np.clip(EXPECTED, 1, 5)
+    grid.flags.writeable = False
+    monkeypatch.setattr(model, "predict_grid", lambda *_: grid)
+    assert len(model.top(None, 2)) == 2 * NUM_USERS
+
+
+def test_text_and_whole_floats_name_the_same_whole_numbers():
+    model = fitted(ids=Ids(NUMBER_IDS.users, np.arange(NUM_ITEMS)))
+    expected = model.predict([595, 5], [0, 44])
+    assert model.predict(["595", "5.0"], [0.0, 44.0]).tolist() == expected.tolist()
+    assert model.predict(595, "0") == expected[:1]
+    assert model.predict([], []).shape == (0,)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series, torch.tensor])
+def test_ids_may_be_lists_arrays_series_or_tensors(kind):
+    model = fitted(ids=None)
+    assert model.predict(kind([3, 17]), kind([5, 29])) == pytest.approx(
+        np.clip(EXPECTED[[3, 17], [5, 29]], 1, 5)
+    )
+    assert model.top(kind([3]), 1)["user"].tolist() == [3]
+
+
+def test_an_unknown_id_is_named():
+    model = fitted()
+    with pytest.raises(GlocalkError, match=r"^The user id 'eve' is not in tiny\.$"):
+        model.predict(["u1", "eve"], ["item 1", "item 1"])
+    with pytest.raises(GlocalkError, match=r"^The item id 'item' is not in tiny\.$"):
+        model.predict(["u1"], ["item"])
+    with pytest.raises(GlocalkError, match=r"^The user id 'eve' is not in tiny\.$"):
+        model.top(["eve"], 3)
+    with pytest.raises(GlocalkError, match="two lists of one length, not 2 and 1"):
+        model.predict(["u1", "u2"], ["item 1"])
+    with pytest.raises(GlocalkError, match="must be 1 or more, not 0"):
+        model.top(["u1"], 0)
+
+
+@pytest.mark.parametrize("odd", ["x", "5.5", "", "inf", "1e300"])
+def test_an_id_of_another_type_is_named(odd):
+    with pytest.raises(
+        GlocalkError, match=f"user id '{odd}' is not a whole number, unlike the user ids of tiny"
+    ):
+        fitted(ids=NUMBER_IDS).predict([odd], [2**60])
+
+
+def test_unknown_ids_get_the_mean_on_request():
+    users, items = ["u1", "eve", "u1", "eve"], ["item 4", "item 4", "nothing", "nothing"]
+    predicted = fitted().predict(users, items, unknown="mean")
+    known = min(max(EXPECTED[TEXT_IDS.users.tolist().index("u1"), 4], 1), 5)
+    mean = sum(TRAIN.ratings.tolist()) / len(TRAIN)
+    assert predicted.tolist() == pytest.approx([known, mean, mean, mean])
+
+
+def test_a_completer_that_is_not_fitted_predicts_nothing():
+    for ask in (lambda m: m.predict([0], [0]), lambda m: m.top([0]), lambda m: m.top_blocks()):
+        with pytest.raises(NotFittedError, match="This Bias is not fitted: call fit first"):
+            ask(Bias())
