@@ -128,7 +128,7 @@ def test_load_split_reads_options_and_refuses_unknown_names(split):
     assert len(split.train) + len(split.test) == 300
     with pytest.raises(glocalk.GlocalkError, match="'ml_100': did you mean 'ml_100k'"):
         glocalk.load_split("ml_100")
-    with pytest.raises(glocalk.GlocalkError, match="'data.user': did you mean 'users'"):
+    with pytest.raises(glocalk.GlocalkError, match=r"'data\.user': did you mean 'users'"):
         glocalk.load_split("synthetic", user=3)
 
 
@@ -215,7 +215,7 @@ def test_the_readme_shows_the_python_api_as_it_is(split, tmp_path, monkeypatch):
     code = code.replace("glocalk.GLocalK(hidden_size=500)", "small()")
     code = code.replace("glocalk.GLocalK()", "small()").replace("rank=40", "rank=2")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(glocalk.api, "load_split", lambda name: split)
+    monkeypatch.setattr(glocalk.api, "load_split", lambda _: split)
     names = {
         "small": small_glocal_k,
         "df": FRAME,
