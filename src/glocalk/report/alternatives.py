@@ -34,8 +34,9 @@ def alternatives_text(trainings: Sequence[AlternativeTraining]) -> str:
     """Return the rule, the verdict on each piece of own code, and all trainings."""
     return (
         "The implementations took turns in short but complete trainings. Seconds are the median "
-        "CPU time of a training at one thread. Own code stays if, on one of the trainings, the "
-        f"best replacement takes at least {WORTH_KEEPING} times as long or as much memory. *Keeps "
+        "CPU time of a training at one thread. The machine may have been busy: compare the "
+        "ratios, not the seconds. Own code stays if, on one of the trainings, the best "
+        f"replacement takes at least {WORTH_KEEPING} times as long or as much memory. *Keeps "
         "freed memory* raises two thresholds of glibc, `MALLOC_MMAP_THRESHOLD_` and "
         "`MALLOC_TRIM_THRESHOLD_`, which saves page faults.\n\n"
         + _verdicts(trainings)

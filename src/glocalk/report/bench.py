@@ -177,16 +177,14 @@ def _markdown(bench: Bench) -> str:
             + _scaling_table(bench.scaling)
             + _origin(bench.origins["scaling"])
         )
+    if bench.alternatives or bench.products:
+        parts.append("## Own code against libraries\n")
     if bench.alternatives:
-        parts.append(
-            "## Own code against libraries\n\n"
-            + alternatives_text(bench.alternatives)
-            + _origin(bench.origins["alternatives"])
-        )
+        parts.append(alternatives_text(bench.alternatives) + _origin(bench.origins["alternatives"]))
     if bench.products:
         parts.append(
-            "Products with the rating matrix alone: median milliseconds of CPU time. *Width* is "
-            "the number of columns of the dense matrix.\n\n"
+            "Products of the rating matrix alone with a dense matrix of *width* columns: median "
+            "milliseconds of CPU time, again at one thread and in turns.\n\n"
             + products_table(bench.products)
             + _origin(bench.origins["products"])
         )
