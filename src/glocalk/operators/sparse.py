@@ -90,8 +90,7 @@ class _Product(torch.autograd.Function):
 class _HalfSquaredError(torch.autograd.Function):
     """½ Σ e² with e = hᵢ·wᵤ + bᵤ − r; gradients E W by hidden, Eᵀ H by weight, Σᵢ e by bias.
 
-    E holds the errors at the observed cells. Making the gradient by hidden while predicting,
-    from rows that are in the cache then, is slower: `csr.matmul` gains more from its registers.
+    E holds the errors at the observed cells. The gradients are computed in a second pass.
     """
 
     @staticmethod
