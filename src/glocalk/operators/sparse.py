@@ -93,9 +93,7 @@ class _Product(torch.autograd.Function):
 class _HalfSquaredError(torch.autograd.Function):
     """½ Σ e² with e = hᵢ·wᵤ + bᵤ − r; gradients E W by hidden, Eᵀ H by weight, Σᵢ e by bias.
 
-    E holds the errors at the observed cells. Computing the gradient by hidden together with the
-    predictions, while their rows are in the cache, is slower: `csr.matmul` gains more by keeping
-    its sums in registers.
+    E holds the errors at the observed cells. The gradients are computed in a second pass.
     """
 
     @staticmethod
