@@ -1,4 +1,4 @@
-"""Ratings of one's own, from their file to a row of this machine's table."""
+"""User-supplied ratings, from their file to a row of the table in `runs/report`."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ from command import SMALL, call
 from data.matlab import write_full, write_mat, write_sparse
 from glocalk.report.local import write_local_table
 
-# A GLocal-K of the same small size on other data; under this variant it stands in the table.
+# The small GLocal-K on other data; the table shows the variant `default`.
 OPTIONS = [option for option in SMALL if option.startswith("model.")] + ["variant=default"]
 
 
@@ -64,7 +64,7 @@ def test_a_file_of_monti_to_a_row_of_the_table(name, tmp_path):
     (path,) = tmp_path.glob("runs/*/record.json")
     record = json.loads(path.read_text())
 
-    # The test ratings of each user, counted over the formula: turned, there would be 25 users.
+    # The test ratings of each user, counted by the formula; transposed, there would be 25 users.
     tested = [
         [i for i in range(SHAPE[1]) if (u + 2 * i) % 3 == 0 and (u + i) % 7 == 0]
         for u in range(SHAPE[0])
@@ -81,8 +81,8 @@ def test_a_file_of_monti_to_a_row_of_the_table(name, tmp_path):
     assert row["published"] == ""
 
 
-def test_the_error_is_that_of_the_right_orientation(tmp_path):
-    # The mean of the training ratings is all that this model knows.
+def test_the_error_is_that_of_users_by_items(tmp_path):
+    # This model predicts the mean of the training ratings.
     made = matrices(yahoo_music, ())
     write_mat(tmp_path / "own.mat", made)
     overrides = ["data=monti", "data.path=own.mat", "model=global_mean", "variant=default"]

@@ -32,7 +32,7 @@ from glocalk.errors import GlocalkError
 
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
 _SNIFFED = 10  # lines
-_UNIT = "\x1f"  # stands for `::`, because both parsers split at one character only
+_UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
 
@@ -63,7 +63,8 @@ def read_delimited(path: Path, blocks: Iterable[bytes], choices: Mapping[str, Ch
     }
     while piece is not None:
         piece = text.one_character(piece)
-        found = parser.parse(piece)
+        # A quoted `::` has become a character that only `rows` turns back.
+        found = None if b'"' in piece and text.separator == "::" else parser.parse(piece)
         if found is None:
             try:
                 found = _parse(text, piece, line, header.width, positions)
@@ -194,7 +195,7 @@ def _first_row(
 def _parse(
     text: _Text, piece: bytes, before: int, width: int, positions: Mapping[str, int]
 ) -> Piece:
-    """The columns of a piece, by Python's csv module."""
+    """The columns of a piece, parsed by Python's csv module."""
     coded = {role: (array("i"), dict[str, int]()) for role in positions}
     for number, row in text.rows(io.StringIO(piece.decode(), newline=""), before):
         if len(row) != width:
