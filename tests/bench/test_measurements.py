@@ -19,12 +19,13 @@ from glocalk.errors import GlocalkError
 from glocalk.optim.lbfgs import make_lbfgs
 from glocalk.records.benchmark import Bench
 from glocalk.sparse.csr import CSR
-from small import network_of, settings
+from small import config as small_config
+from small import network_of
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
 def test_the_literal_loss_is_that_of_the_equations(stage):
-    network = network_of(settings(), (9, 7))
+    network = network_of(small_config(), (9, 7))
     generator = torch.Generator().manual_seed(1)
     matrix = torch.randint(0, 6, (7, 9), generator=generator).double()
     observed = (matrix > 0).double()

@@ -117,10 +117,10 @@ def changed(folder, **changes):
 
 
 def flip(folder):
-    """Change one byte of the item offsets."""
+    """Change one byte of the item biases."""
     path = folder / "model.pt"
     content = bytearray(path.read_bytes())
-    offsets = torch.load(path, weights_only=True)["state"]["item_offsets"].numpy().tobytes()
+    offsets = torch.load(path, weights_only=True)["state"]["item_biases"].numpy().tobytes()
     content[content.index(offsets) + 21] ^= 1
     path.write_bytes(content)
 
@@ -156,7 +156,7 @@ DAMAGES = {
     "a class that is not a completer": lambda f: changed(
         f, class_name="glocalk.completers.base.Path"
     ),
-    "a state of another shape": state(item_offsets=torch.zeros(3)),
+    "a state of another shape": state(item_biases=torch.zeros(3)),
     "a state that is not finite": state(mean=torch.tensor(torch.nan)),
 }
 
