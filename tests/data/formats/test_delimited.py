@@ -133,8 +133,3 @@ def test_an_unpaired_surrogate_is_not_utf_16(tmp_path):
     assert "'r.csv' is not the UTF-16 text that it begins as" in refusal(
         tmp_path / "r.csv", content
     )
-
-
-def test_a_quoted_separator_of_two_colons_stays(tmp_path):
-    made = split(tmp_path / "r.dat", '"a::b"::7::5\nc::7::4\n')
-    assert everything(made) == {("a::b", 7): 5, ("c", 7): 4}

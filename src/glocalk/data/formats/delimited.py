@@ -63,8 +63,7 @@ def read_delimited(path: Path, blocks: Iterable[bytes], choices: Mapping[str, Ch
     }
     while piece is not None:
         piece = text.one_character(piece)
-        # A quoted `::` has become a character that only `rows` turns back.
-        found = None if b'"' in piece and text.separator == "::" else parser.parse(piece)
+        found = parser.parse(piece)
         if found is None:
             try:
                 found = _parse(text, piece, line, header.width, positions)
@@ -138,8 +137,6 @@ class _Text:
         try:
             for row in reader:
                 if any(row):
-                    if self.separator == "::":
-                        row = [cell.replace(_UNIT, "::") for cell in row]  # quoted ones
                     yield before + reader.line_num, row
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
