@@ -12,6 +12,7 @@ import torch
 
 import glocalk
 from glocalk.errors import GlocalkError
+from glocalk.files import seal_zip
 from inference.fitted import (
     EXPECTED,
     NUM_ITEMS,
@@ -111,9 +112,13 @@ class Bomb:
 def changed(folder, **changes):
     """Change entries of a model file; None removes one."""
     content = torch.load(folder / "model.pt", weights_only=True) | changes
-    torch.save(
-        {key: part for key, part in content.items() if part is not None}, folder / "model.pt"
-    )
+    rewrite(folder, {key: part for key, part in content.items() if part is not None})
+
+
+def rewrite(folder, content):
+    """Write a model file that is not damaged, whatever its content."""
+    torch.save(content, folder / "model.pt")
+    seal_zip(folder / "model.pt")
 
 
 def flip(folder):
@@ -138,7 +143,7 @@ DAMAGES = {
     "empty": lambda f: os.truncate(f / "model.pt", 0),
     "one bit": flip,
     "text": lambda f: (f / "model.pt").write_text("a model"),
-    "another file of torch": lambda f: torch.save([1, 2], f / "model.pt"),
+    "another file of torch": lambda f: rewrite(f, [1, 2]),
     "an entry is missing": lambda f: changed(f, scale=None),
     "an entry too many": lambda f: changed(f, more=1),
     "another shape": lambda f: changed(f, shape=(NUM_USERS, NUM_ITEMS + 1)),

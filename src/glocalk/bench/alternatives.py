@@ -27,7 +27,7 @@ from glocalk.data.sources import build_source
 from glocalk.records.benchmark import AlternativeTraining, ProductCost
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.run.execute import quieten_lightning, train_once
+from glocalk.run.execute import train_once
 from glocalk.sparse import csr
 from glocalk.sparse.compiled import Array
 from glocalk.sparse.csr import CSR
@@ -181,7 +181,6 @@ class _Training(NamedTuple):
 
 
 def _train(config: RunConfig) -> _Training:
-    quieten_lightning()
     split = build_source(config.data).split(config.data_dir)
     provenance.reset_peak_memory()
     start = time.process_time()

@@ -12,7 +12,7 @@ from glocalk.data.splits import Split
 from glocalk.records.benchmark import ScalingPoint, StageCost, WholeTraining
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.run.execute import quieten_lightning, train_once
+from glocalk.run.execute import train_once
 
 
 def measure_training(config: RunConfig) -> WholeTraining:
@@ -60,7 +60,6 @@ def measure_scaling(config: RunConfig) -> ScalingPoint:
 
 def _train(config: RunConfig, split: Split) -> tuple[list[StepTimes], dict[str, float]]:
     """Train once; return the times of each stage's optimizer and the monitor's seconds."""
-    quieten_lightning()
     with tempfile.TemporaryDirectory() as folder, step_clock() as times:
         _, monitor = train_once(config, split, Path(folder))
     return times, monitor.seconds

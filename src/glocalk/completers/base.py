@@ -85,14 +85,9 @@ class Completer(Predictor):
 
     def __repr__(self) -> str:
         """The class with the options that differ from its defaults."""
-        defaults = self.Config.defaults()
-        options = self.config.model_dump()
-        changed = [
-            f"{name}={value!r}"
-            for name, value in options.items()
-            if name not in defaults or value != defaults[name]
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
+        changed = _changed(self.config.model_dump(), self.Config.defaults())
+        options = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        return f"{type(self).__name__}({options})"
 
     @property
     def schedule(self) -> dict[str, int]:
@@ -213,6 +208,20 @@ class Completer(Predictor):
         if part is None:
             raise NotFittedError(f"This {type(self).__name__} is not fitted: call fit first.")
         return part
+
+
+def _changed(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that differ from the defaults, nested ones likewise."""
+    changed = {}
+    for name, value in options.items():
+        default = defaults.get(name)
+        if name in defaults and value == default:
+            continue
+        if isinstance(value, Mapping) and isinstance(default, Mapping):
+            changed[name] = _changed(value, default)
+        else:
+            changed[name] = value
+    return changed
 
 
 def class_name(cls: type[Completer]) -> str:

@@ -93,8 +93,6 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
         self, module: StepwiseModule[OutputT], loader: Iterable[Any], context: FitContext
     ) -> None:
         """Train `module` on the batches of `loader` and keep its output."""
-        # Lightning would convert it only after loading a checkpoint, which would lose digits.
-        module.to(_DTYPES.get(_precision(context)))
         self._module, self._fitted = module, None
         stage = Stage(STAGE, module, self.schedule[STAGE])
         try:

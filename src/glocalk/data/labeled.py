@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -45,17 +45,26 @@ class Ratings(RatingMatrix):
     ids: Ids
 
     def __post_init__(self) -> None:
+        self._check_ids()
+        super().__post_init__()
+
+    def _check_ids(self) -> None:
         if (len(self.ids.users), len(self.ids.items)) != tuple(self.shape):
             raise GlocalkError(
                 f"{len(self.ids.users)} user ids and {len(self.ids.items)} item ids do not fit a "
                 f"matrix of shape {self.shape}."
             )
-        super().__post_init__()
 
     @classmethod
     def of(cls, matrix: RatingMatrix, ids: Ids) -> Self:
         """The ratings of `matrix` with the ids of its indices."""
-        return cls(matrix.users, matrix.items, matrix.ratings, matrix.shape, matrix.scale, ids=ids)
+        # The arrays are checked and read-only: they are shared, and not checked again.
+        labeled = object.__new__(cls)
+        for field in fields(RatingMatrix):
+            object.__setattr__(labeled, field.name, getattr(matrix, field.name))
+        object.__setattr__(labeled, "ids", ids)
+        labeled._check_ids()
+        return labeled
 
     @classmethod
     def from_frame(

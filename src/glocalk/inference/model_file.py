@@ -5,8 +5,6 @@ It holds tensors, numbers and text only; reading it executes no code.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,7 +16,7 @@ from torch import Tensor
 
 from glocalk.data.ids import Ids, Labels
 from glocalk.errors import GlocalkError
-from glocalk.files import replacing
+from glocalk.files import is_sealed_zip, replacing, seal_zip
 from glocalk.inference.predictor import Trained
 
 MODEL_FILE = "model.pt"
@@ -122,10 +120,9 @@ class ModelFile(BaseModel):
         Raises:
             GlocalkError: the folder cannot be written to.
         """
-        buffer = io.BytesIO()
-        torch.save({name: getattr(self, name) for name in type(self).model_fields}, buffer)
         with replacing(path) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+            torch.save({name: getattr(self, name) for name in type(self).model_fields}, temporary)
+            seal_zip(temporary)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -136,13 +133,7 @@ class ModelFile(BaseModel):
                 another format.
         """
         try:
-            with zipfile.ZipFile(path) as archive:
-                changed = archive.testzip()  # torch does not verify checksums
-            if changed:
-                raise GlocalkError(damaged(path, f"its part '{changed}' has changed"))
             content = torch.load(path, map_location="cpu", weights_only=True)
-        except GlocalkError:
-            raise
         except OSError as error:
             raise GlocalkError(f"The model '{path}' cannot be read: {error.strerror}.") from error
         except Exception as error:  # damaged bytes raise errors of many kinds
@@ -155,6 +146,8 @@ class ModelFile(BaseModel):
                 f"'{path}' has format {found}, but this version of glocalk reads format {_FORMAT}: "
                 "train the model again, or use the version that wrote it."
             )
+        if not is_sealed_zip(path):  # torch verifies no checksum
+            raise GlocalkError(damaged(path, "it does not hold what was written"))
         try:
             return cls.model_validate(content)
         except ValidationError as error:

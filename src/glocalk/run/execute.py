@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -94,18 +93,6 @@ def train_once(
     return completer, monitor
 
 
-def quieten_lightning() -> None:
-    """Suppress Lightning's advice on loaders and folders, which does not apply here."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for message in (
-        ".*does not have many workers.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
-        ".*Experiment logs directory .* exists.*",
-        ".*LeafSpec.*",
-    ):
-        warnings.filterwarnings("ignore", message=message)
-
-
 def _prepare(config: RunConfig) -> _Run:
     completer = build_completer(config.model)
     config.check_trainer()
@@ -150,7 +137,6 @@ class _Run:
     def train(self) -> Record:
         """Make the trainings and compute the results."""
         assert self.split is not None
-        quieten_lightning()
         provenance.reset_peak_memory()
         if self.config.threads:
             torch.set_num_threads(self.config.threads)

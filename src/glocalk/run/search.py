@@ -26,7 +26,7 @@ from glocalk.records.identity import search_identity
 from glocalk.records.search import Search, Trial
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.run.execute import quieten_lightning, train_once
+from glocalk.run.execute import train_once
 from glocalk.run.space import flat_space, value_of, with_values
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
         GlocalkError: optuna is missing, or the space names an unknown option or is not a space.
     """
     _require_optuna()
-    quieten_lightning()
     if config.threads:
         torch.set_num_threads(config.threads)
     task = _Task.of(config, space)

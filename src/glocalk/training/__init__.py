@@ -5,5 +5,6 @@
 - `callbacks.py`: seeding, evaluation and checkpoints at the ends of an epoch.
 - `checkpoints.py`: checkpoints written atomically and verified when they are read.
 - `data.py`: data modules.
+- `quiet.py`: Lightning without the messages that do not apply here.
 - `trainer_options.py`: the check of options for `lightning.Trainer`.
 """

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from glocalk.training.callbacks import EpochEnds, TimedCheckpoints
 from glocalk.training.checkpoints import AtomicCheckpoints, usable
 from glocalk.training.context import FitContext, PredictPairs
+from glocalk.training.quiet import quiet_lightning
 
 
 @dataclass
@@ -75,9 +76,12 @@ def run_stage(
         **context.trainer,
         **stage.trainer,
     }
-    trainer = lightning.Trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
     resume = checkpoint if checkpoint is not None and usable(checkpoint) else None
-    trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
+    with quiet_lightning():
+        trainer = lightning.Trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
+        # Lightning would convert the module after loading a checkpoint, which would lose digits.
+        trainer.strategy.precision_plugin.convert_module(stage.module)
+        trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
     # Lightning's objects form reference cycles, which hold the optimizer's vectors.
     stage.module.trainer = data.trainer = None
     del trainer
