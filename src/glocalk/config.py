@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from glocalk.errors import GlocalkError
 
@@ -91,6 +92,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(names)}."
 
 
+def unknown_option(name: str, known: Iterable[str]) -> PydanticCustomError:
+    """What a validator of an option that is a dict raises about a name not among `known`.
+
+    `BaseConfig.check` turns it into the same sentence as an unknown option of a config class.
+    """
+    return PydanticCustomError(
+        "unknown_option", "unknown option '{name}'", {"name": name, "known": sorted(known)}
+    )
+
+
 def _over_defaults(cls: type[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, those of nested configs laid over the nested defaults."""
     result = dict(options)
@@ -107,13 +118,16 @@ def _over_defaults(cls: type[BaseModel], options: Mapping[str, Any]) -> dict[str
 
 def _first_problem(error: ValidationError, cls: type[BaseConfig], where: str) -> str:
     # Unknown options first: a misspelled option also makes a required one look missing.
-    problems = sorted(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
-    problem = problems[0]
-    path = [str(part) for part in problem["loc"]]
-    name = ".".join([where, *path] if where else path)
+    unknown = ("extra_forbidden", "unknown_option")
+    problem = min(error.errors(), key=lambda p: p["type"] not in unknown)
+    path = [*([where] if where else []), *(str(part) for part in problem["loc"])]
+    name = ".".join(path)
     if problem["type"] == "extra_forbidden":
-        known = _fields_at(cls, path[:-1])
+        known = _fields_at(cls, [str(part) for part in problem["loc"][:-1]])
         return f"Unknown option '{name}': {did_you_mean(path[-1], known)}"
+    if problem["type"] == "unknown_option":
+        wrong, known = problem["ctx"]["name"], problem["ctx"]["known"]
+        return f"Unknown option '{name}.{wrong}': {did_you_mean(wrong, known)}"
     if problem["type"] == "missing":
         return f"Option '{name}' is missing: give it a value."
     reason = problem["msg"].removeprefix("Value error, ").rstrip(".")

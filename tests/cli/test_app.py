@@ -39,7 +39,7 @@ CASES = {
     "text for a number": (["model.lambda_2=big"], ["'model.lambda_2' cannot be 'big'"]),
     "negative seed": (["seed=-1"], ["'seed' cannot be -1"]),
     "share of nothing": (["train_share=0"], ["'train_share' cannot be 0"]),
-    "no threads": (["trainer.threads=0"], ["'trainer.threads' must be 1 or more, not 0"]),
+    "no threads": (["trainer.threads=0"], ["'trainer.threads' cannot be 0", "1"]),
     "missing data file": (
         ["data=ml_1m", "data_dir=nowhere"],
         ["nowhere/ml-1m/ratings.dat", "files.grouplens.org", "GLOCALK_DATA_DIR"],

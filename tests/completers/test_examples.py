@@ -17,8 +17,9 @@ EXAMPLES = {
 }
 
 
-def test_the_classic_completers_have_examples():
-    assert {"Bias", "BiasMF", "ItemKNN", "LLORMA", "SVDPlusPlus", "SoftImpute"} <= set(EXAMPLES)
+def test_completers_have_examples():
+    # BayesianMF's library may be missing; the others are used like Bias and ItemKNN.
+    assert set(PUBLIC) - set(EXAMPLES) == {"BayesianMF", "GlobalMean", "UserKNN"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -86,7 +86,7 @@ def options(
         value = None if OmegaConf.is_missing(config, name) else config[name]
         description = (field.description if field else None) or ""
         if isinstance(value, DictConfig) and len(value):
-            if description and nested is None:
+            if description:
                 yield f"{prefix}{name}.", description
             yield from options(value, nested, f"{prefix}{name}.")
         elif OmegaConf.is_missing(config, name):

@@ -13,7 +13,6 @@ from glocalk.completers.base import Completer
 from glocalk.config import build, find_class
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE, ModelFile, damaged
-from glocalk.training.trainer_options import check_trainer_options
 
 
 def build_completer(options: Mapping[str, Any]) -> Completer:
@@ -26,9 +25,6 @@ def build_completer(options: Mapping[str, Any]) -> Completer:
         GlocalkError: there is no such class, or an option is wrong.
     """
     completer: Completer = build(options, "model", Completer)
-    for name, option in options.items():
-        if isinstance(option, Mapping) and "trainer" in option:
-            check_trainer_options(option["trainer"], f"model.{name}.trainer")
     return completer
 
 

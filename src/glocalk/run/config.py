@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from glocalk.completers.registry import completer_class
 from glocalk.config import BaseConfig, find_class
 from glocalk.data.sources import Source
-from glocalk.errors import GlocalkError
 from glocalk.records.identity import without_target
 from glocalk.training.trainer_options import check_trainer_options
 
@@ -30,6 +29,24 @@ class ProtocolConfig(BaseConfig):
     lowest_seed: int = Field(ge=0, description="the seed of selection=lowest_seed")
 
 
+class TrainerConfig(BaseConfig):
+    """The number of threads, and any options of `lightning.Trainer`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    threads: int | None = Field(default=None, ge=1, description="null: one per core")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of `lightning.Trainer`."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _are_known(self) -> Self:
+        check_trainer_options(self.options)
+        return self
+
+
 class RunConfig(BaseConfig):
     """Everything that the composed config of one run holds."""
 
@@ -46,9 +63,8 @@ class RunConfig(BaseConfig):
     train_share: float = Field(gt=0, le=1, description="share of the training ratings kept")
     data: dict[str, Any]
     model: dict[str, Any]
-    trainer: dict[str, Any] = Field(
-        description="threads (null: one per core) and the options of lightning.Trainer; add "
-        "others as in +trainer.max_epochs=3"
+    trainer: TrainerConfig = Field(
+        description="options of lightning.Trainer; add others as in +trainer.max_epochs=3"
     )
     logger: dict[str, Any]
     protocol: ProtocolConfig
@@ -60,23 +76,6 @@ class RunConfig(BaseConfig):
     )
     save_model: bool = Field(description="keep the fitted model, for glocalk predict")
     progress: bool = Field(description="show a progress bar in a terminal")
-
-    @property
-    def threads(self) -> int | None:
-        """Number of threads; None for torch's choice, the number of cores."""
-        threads: int | None = self.trainer.get("threads")
-        return threads
-
-    @property
-    def trainer_options(self) -> dict[str, Any]:
-        """Options of `lightning.Trainer`."""
-        return {key: value for key, value in self.trainer.items() if key != "threads"}
-
-    def check_trainer(self) -> None:
-        """Refuse options that the Trainer does not have, and impossible numbers of threads."""
-        check_trainer_options(self.trainer_options, "trainer")
-        if self.threads is not None and not (isinstance(self.threads, int) and self.threads > 0):
-            raise GlocalkError(f"Option 'trainer.threads' must be 1 or more, not {self.threads}.")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -92,7 +91,7 @@ class RunConfig(BaseConfig):
             "train_share": self.train_share,
             "data": {"name": self.data_name, **self.data_options},
             "model": {"name": self.model_name, **self.model_options},
-            "trainer": self.trainer_options,
+            "trainer": self.trainer.options,
             "protocol": self.protocol.model_dump(),
         }
 

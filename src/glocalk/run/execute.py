@@ -84,7 +84,7 @@ def train_once(
         observer=monitor.observer(),
         folder=folder,
         checkpoint_seconds=config.checkpoint_seconds,
-        trainer=config.trainer_options,
+        trainer=config.trainer.options,
         loggers={stage: _loggers(config, folder, stage) for stage in completer.schedule},
     )
     completer.fit(split.train, context=context)
@@ -95,7 +95,6 @@ def train_once(
 
 def _prepare(config: RunConfig) -> _Run:
     completer = build_completer(config.model)
-    config.check_trainer()
     try:
         split = build_source(config.data).split(config.data_dir)
     except GlocalkError as error:
@@ -138,8 +137,8 @@ class _Run:
         """Make the trainings and compute the results."""
         assert self.split is not None
         provenance.reset_peak_memory()
-        if self.config.threads:
-            torch.set_num_threads(self.config.threads)
+        if self.config.trainer.threads:
+            torch.set_num_threads(self.config.trainer.threads)
         outcome = Outcome()
         chosen: int | None = None
         makes_selection = self.completer.has_epochs and self._may_hold_out()

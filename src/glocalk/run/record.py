@@ -101,7 +101,7 @@ def _record(
         dirty=commit[1],
         versions=provenance.versions(),
         threads=torch.get_num_threads(),
-        device=provenance.device(str(config.trainer.get("accelerator"))),
+        device=provenance.device(str(config.trainer.options.get("accelerator"))),
         parameters=outcome.parameters,
         seconds=_seconds(outcome.trainings),
         peak_rss_mb=provenance.peak_memory_mb(),

@@ -51,8 +51,8 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
         GlocalkError: optuna is missing, or the space names an unknown option or is not a space.
     """
     _require_optuna()
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
     task = _Task.of(config, space)
     task.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(task.folder / ".lock"):

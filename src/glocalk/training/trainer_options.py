@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import lightning
+from pydantic import AfterValidator
 
-from glocalk.config import did_you_mean
-from glocalk.errors import GlocalkError
+from glocalk.config import unknown_option
 
 
-def check_trainer_options(options: Mapping[str, Any], where: str) -> None:
-    """Refuse options that `lightning.Trainer` does not have.
-
-    Args:
-        options: values by name.
-        where: what they are an entry of, as in `trainer`.
+def check_trainer_options(options: dict[str, Any]) -> dict[str, Any]:
+    """`options`, if `lightning.Trainer` has all of them; for validators of config classes.
 
     Raises:
-        GlocalkError: an unknown option.
+        PydanticCustomError: an unknown option.
     """
     known = inspect.signature(lightning.Trainer).parameters
     for name in options:
         if name not in known:
-            raise GlocalkError(f"Unknown option '{where}.{name}': {did_you_mean(name, known)}")
+            raise unknown_option(name, known)
+    return options
+
+
+TrainerOptions = Annotated[dict[str, Any], AfterValidator(check_trainer_options)]
+"""The type of an option that holds options of `lightning.Trainer`."""

@@ -1,16 +1,12 @@
-"""What Python users see: defaults, docstrings, and errors before a fit."""
+"""What Python users see before a fit: defaults, nested options and errors."""
 
-import doctest
 import importlib
 
-import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
 import glocalk
-from glocalk.errors import NotFittedError
-
-CLASSES = ["GLocalK", "SparseFC", "AutoRec"]
+from glocalk.errors import GlocalkError
 
 
 @pytest.mark.parametrize(
@@ -33,26 +29,9 @@ def test_nested_options_may_be_incomplete():
     assert glocalk.AutoRec(lbfgs={"memory": 4}).config.lbfgs.restart is False
 
 
-@pytest.mark.parametrize("name", CLASSES)
-def test_an_unfitted_completer_says_so(name, tmp_path):
-    completer = getattr(glocalk, name)()
-    nobody = np.array([0]), np.array([0])
-    for use in (
-        lambda: completer.predict_pairs(*nobody),
-        lambda: completer.predict_grid(*nobody),
-        lambda: completer.predict([0], [0]),
-        completer.state,
-        lambda: completer.num_parameters,
-        lambda: completer.save(tmp_path / "model.pt"),
-    ):
-        with pytest.raises(NotFittedError, match=f"{name} is not fitted"):
-            use()
-
-
-@pytest.mark.parametrize("name", CLASSES)
-def test_the_example_of_the_docstring_runs(name):
-    cls = getattr(glocalk, name)
-    examples = doctest.DocTestFinder().find(cls, name, globs={})
-    results = [doctest.DocTestRunner().run(example) for example in examples]
-    assert sum(result.attempted for result in results) > 0
-    assert sum(result.failed for result in results) == 0
+def test_an_unknown_trainer_option_of_a_stage_names_the_nearest_one():
+    sentence = r"^Unknown option 'pretrain\.trainer\.max_epoch': did you mean 'max_epochs'\?$"
+    with pytest.raises(GlocalkError, match=sentence):
+        glocalk.GLocalK(pretrain={"trainer": {"max_epoch": 1}})
+    config = glocalk.GLocalK(pretrain={"trainer": {"max_epochs": 1}}).config
+    assert config.pretrain.trainer == {"max_epochs": 1}

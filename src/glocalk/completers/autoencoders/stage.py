@@ -6,7 +6,7 @@ The rating matrix enters as a `RatingOperator`, whose rows are items and whose c
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 import lightning
 import torch
@@ -18,6 +18,7 @@ from glocalk.config import BaseConfig
 from glocalk.errors import GlocalkError
 from glocalk.operators.base import RatingOperator
 from glocalk.optim.lbfgs import LineSearch, make_lbfgs
+from glocalk.training.trainer_options import TrainerOptions
 
 
 class StageConfig(BaseConfig):
@@ -25,7 +26,7 @@ class StageConfig(BaseConfig):
 
     epochs: int = Field(ge=1, description="number of epochs")
     iterations: int = Field(ge=1, description="L-BFGS iterations per epoch")
-    trainer: dict[str, Any] = Field(
+    trainer: TrainerOptions = Field(
         default={}, description="Trainer options of this stage; override those of the run"
     )
 
