@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-import glocalk.cli.reproduce
+import glocalk.reproduce.job
 from command import call
-from glocalk.cli.reproduce import Planned, ReproduceConfig, expected_time, make_plan
 from glocalk.records.run import read_records
+from glocalk.reproduce.config import ReproduceConfig
+from glocalk.reproduce.plan import Planned, expected_time, make_plan
 from glocalk.run.composed import compose_run
 from report.factory import record
 
@@ -25,7 +26,7 @@ def _in_this_process(monkeypatch):
         sys.stderr.write(process.stderr)
         return process.returncode == 0
 
-    monkeypatch.setattr(glocalk.cli.reproduce, "_train", train)
+    monkeypatch.setattr(glocalk.reproduce.job, "_train", train)
 
 
 def table(folder):
@@ -158,8 +159,8 @@ def test_a_model_without_epochs_is_quick_unless_it_takes_minutes(seconds, quick)
 @pytest.mark.data("ml-100k", "ml-1m", "douban")
 def test_the_plan_is_baselines_then_the_main_cell_then_the_rest(tmp_path, data_dir, monkeypatch):
     shown = []
-    monkeypatch.setattr(glocalk.cli.reproduce, "_show", shown.extend)
-    monkeypatch.setattr(glocalk.cli.reproduce, "_train", lambda _: True)
+    monkeypatch.setattr(glocalk.reproduce.job, "_show", shown.extend)
+    monkeypatch.setattr(glocalk.reproduce.job, "_train", lambda _: True)
     arguments = [f"data_dir='{data_dir.resolve()}'", "models=[glocal_k,bias,global_mean]"]
     assert call("reproduce", *arguments, cwd=tmp_path).returncode == 0
     titles = [planned.title for planned in shown]
