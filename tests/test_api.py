@@ -173,7 +173,7 @@ def test_compare_fits_each_completer_for_each_seed_it_depends_on(split):
     ]
     again = glocalk.BiasMF(rank=2, epochs=2).fit(split.train, seed=1)
     assert table["rmse"][2] == glocalk.evaluate(again, split)["rmse"]
-    assert given.trained is None
+    assert given.trained_on is None
     with pytest.raises(glocalk.GlocalkError, match="no seed"):
         glocalk.compare([glocalk.Bias()], split, seeds=[])
 

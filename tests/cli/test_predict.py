@@ -110,7 +110,7 @@ def test_whether_the_model_is_kept_does_not_identify_a_run(tmp_path):
         glocalk.load(path.parent)
     assert "\n" not in str(error.value)
     assert call("train", *options, "force=true", cwd=tmp_path).returncode == 0
-    assert glocalk.load(path.parent).trained.title == "synthetic"
+    assert glocalk.load(path.parent).trained_on.title == "synthetic"
 
 
 def test_the_best_unseen_items_of_some_users(tmp_path):

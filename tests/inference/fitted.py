@@ -66,7 +66,7 @@ def expected_top(n, users):
 def fitted(config=BIAS, ids=TEXT_IDS, train=TRAIN, clip=True):
     """A completer, fitted on ratings that are called tiny."""
     completer = build_completer(config).fit(train if ids is None else Ratings.of(train, ids))
-    completer.trained = replace(completer.trained, title="tiny")
+    completer.trained_on = replace(completer.trained_on, title="tiny")
     completer.clip = clip
     return completer
 

@@ -44,11 +44,11 @@ def test_a_loaded_model_predicts_as_the_saved_one(ids, clip, tmp_path):
     assert type(loaded) is type(saved)
     assert loaded.config == saved.config
     assert loaded.clip is clip
-    assert loaded.trained.title == "tiny"
-    assert loaded.trained.scale == (1, 5)
-    users, items = saved.trained.ids.users, saved.trained.ids.items
-    assert loaded.trained.ids.users.tolist() == users.tolist()
-    assert loaded.trained.ids.items.tolist() == items.tolist()
+    assert loaded.trained_on.title == "tiny"
+    assert loaded.trained_on.scale == (1, 5)
+    users, items = saved.trained_on.ids.users, saved.trained_on.ids.items
+    assert loaded.trained_on.ids.users.tolist() == users.tolist()
+    assert loaded.trained_on.ids.items.tolist() == items.tolist()
     predicted = loaded.predict(users, np.full(len(users), items[4]))
     expected = np.clip(EXPECTED[:, 4], 1, 5) if clip else EXPECTED[:, 4]
     assert predicted == pytest.approx(expected)
@@ -56,9 +56,9 @@ def test_a_loaded_model_predicts_as_the_saved_one(ids, clip, tmp_path):
 
 
 def test_a_run_is_loaded_by_its_folder_and_a_file_from_anywhere(place):
-    assert glocalk.load("runs/good").trained.title == "tiny"
+    assert glocalk.load("runs/good").trained_on.title == "tiny"
     (place / "runs" / "good" / "model.pt").rename(place / "mine.pt")
-    assert glocalk.load("mine.pt").trained.title == "tiny"
+    assert glocalk.load("mine.pt").trained_on.title == "tiny"
 
 
 @pytest.mark.usefixtures("place")
@@ -230,6 +230,6 @@ def test_no_module_is_imported_because_a_file_names_it(place, monkeypatch):
     assert not (place / "exploded").exists()
     try:
         __import__("trap")  # a user's own completer: whoever imports it trusts it
-        assert glocalk.load("runs/good").trained.title == "tiny"
+        assert glocalk.load("runs/good").trained_on.title == "tiny"
     finally:
         sys.modules.pop("trap", None)

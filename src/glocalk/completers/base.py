@@ -6,7 +6,7 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from torch import Tensor
@@ -14,9 +14,9 @@ from torch import Tensor
 from glocalk.completers import PUBLIC
 from glocalk.config import BaseConfig
 from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError, NotFittedError
+from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import ModelFile
-from glocalk.inference.predictor import Predictor, Trained
+from glocalk.inference.predictor import Predictor, TrainedOn
 from glocalk.training.context import FitContext
 
 OfficialRule = Literal["best_test", "validated", "last"]
@@ -24,8 +24,6 @@ OfficialRule = Literal["best_test", "validated", "last"]
 State: TypeAlias = Mapping[str, Tensor]
 """What a fitted completer predicts from: tensors by name, so that reading a file of them executes
 nothing."""
-
-PartT = TypeVar("PartT")
 
 
 class Completer(Predictor):
@@ -115,9 +113,9 @@ class Completer(Predictor):
         Raises:
             GlocalkError: the ratings are unfit for the model, or the training diverges.
         """
-        self.trained = None  # a fit that fails leaves no mixture of two
+        self.trained_on = None  # a fit that fails leaves no mixture of two
         self.fit_matrix(train, FitContext(seed=seed) if context is None else context)
-        self.trained = Trained.of(train)
+        self.trained_on = TrainedOn.of(train)
         return self
 
     def save(self, path: str | Path) -> None:
@@ -128,7 +126,7 @@ class Completer(Predictor):
             GlocalkError: the file cannot be written.
         """
         ModelFile.of(
-            self._trained(),
+            self._require(self.trained_on),
             self.state(),
             class_name=class_name(type(self)),
             options=self.config.model_dump(),
@@ -198,16 +196,6 @@ class Completer(Predictor):
     @abstractmethod
     def num_parameters(self) -> int:
         """Number of trained parameters."""
-
-    def _require(self, part: PartT | None) -> PartT:
-        """`part` of a fit, which is None before it.
-
-        Raises:
-            NotFittedError: it is None.
-        """
-        if part is None:
-            raise NotFittedError(f"This {type(self).__name__} is not fitted: call fit first.")
-        return part
 
 
 def _changed(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

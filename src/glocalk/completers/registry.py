@@ -58,7 +58,7 @@ def load(path: str | Path) -> Completer:
     try:
         completer = cls(cls.Config.check(file.options, "model"))
         completer.restore(file.state, file.shape)
-        completer.trained, completer.clip = file.trained(), file.clip
+        completer.trained_on, completer.clip = file.trained_on(), file.clip
     except GlocalkError as error:
         raise GlocalkError(damaged(file_path, str(error).rstrip("."))) from error
     return completer

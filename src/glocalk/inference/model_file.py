@@ -17,7 +17,7 @@ from torch import Tensor
 from glocalk.data.ids import Ids, Labels
 from glocalk.errors import GlocalkError
 from glocalk.files import is_sealed_zip, replacing, seal_zip
-from glocalk.inference.predictor import Trained
+from glocalk.inference.predictor import TrainedOn
 
 MODEL_FILE = "model.pt"
 _FORMAT: Literal[2] = 2
@@ -79,7 +79,7 @@ class ModelFile(BaseModel):
     @classmethod
     def of(
         cls,
-        trained: Trained,
+        trained_on: TrainedOn,
         state: Mapping[str, Tensor],
         *,
         class_name: str,
@@ -90,7 +90,7 @@ class ModelFile(BaseModel):
         """The model file of a fitted completer.
 
         Args:
-            trained: what the completer knows about its training ratings.
+            trained_on: what the completer knows about its training ratings.
             state: its `state()`.
             class_name: its class, as `package.Class`.
             options: every option of its config.
@@ -98,18 +98,18 @@ class ModelFile(BaseModel):
             clip: whether its predictions are clipped to the rating scale.
         """
         return cls(
-            data=trained.title,
+            data=trained_on.title,
             class_name=class_name,
             options=dict(options),
             model_version=model_version,
-            shape=(len(trained.ids.users), len(trained.ids.items)),
-            scale=trained.scale,
+            shape=(len(trained_on.ids.users), len(trained_on.ids.items)),
+            scale=trained_on.scale,
             clip=clip,
-            mean=trained.mean,
-            users=_plain(trained.ids.users),
-            items=_plain(trained.ids.items),
-            trained_counts=torch.from_numpy(np.asarray(trained.counts)),
-            trained_items=torch.from_numpy(np.asarray(trained.items)),
+            mean=trained_on.mean,
+            users=_plain(trained_on.ids.users),
+            items=_plain(trained_on.ids.items),
+            trained_counts=torch.from_numpy(np.asarray(trained_on.counts)),
+            trained_items=torch.from_numpy(np.asarray(trained_on.items)),
             # Clones, because of a view torch saves the whole storage.
             state={name: part.detach().cpu().clone() for name, part in state.items()},
         )
@@ -153,13 +153,13 @@ class ModelFile(BaseModel):
         except ValidationError as error:
             raise GlocalkError(damaged(path)) from error
 
-    def trained(self) -> Trained:
+    def trained_on(self) -> TrainedOn:
         """What the completer knows about its training ratings.
 
         Raises:
             GlocalkError: two users or two items have the same label.
         """
-        return Trained(
+        return TrainedOn(
             ids=Ids(_labels(self.users), _labels(self.items)),
             scale=self.scale,
             mean=self.mean,

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,11 +24,13 @@ Unknown: TypeAlias = Literal["refuse", "mean"]
 """What an id does that is not in the training ratings: it raises an error, or its pairs get the
 mean of the training ratings."""
 
+PartT = TypeVar("PartT")
+
 _CELLS = 1 << 20  # predictions in one block
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainedOn:
     """What predictions need to know about the training ratings.
 
     Attributes:
@@ -70,11 +72,11 @@ class Predictor(ABC):
     """Predictions for ids, from a subclass's predictions for indices.
 
     Attributes:
-        trained: what is known about the training ratings; None before `fit`.
+        trained_on: what is known about the training ratings; None before `fit`.
         clip: whether predictions are clipped to the rating scale.
     """
 
-    trained: Trained | None = None
+    trained_on: TrainedOn | None = None
     clip: bool = True
 
     @abstractmethod
@@ -101,7 +103,7 @@ class Predictor(ABC):
             NotFittedError: the completer is not fitted.
             GlocalkError: an id is unknown, or the lists differ in length.
         """
-        known = self._trained()
+        known = self._require(self.trained_on)
         users, items = self.known_labels(users, "user"), self.known_labels(items, "item")
         if len(users) != len(items):
             raise GlocalkError(
@@ -138,7 +140,7 @@ class Predictor(ABC):
 
     def top_blocks(self, users: ArrayLike | None = None, n: int = 10) -> Iterator[pd.DataFrame]:
         """Do the same as `top`, one block of users at a time; a block may be empty."""
-        known = self._trained()
+        known = self._require(self.trained_on)
         if n < 1:
             raise GlocalkError(f"The number of items per user must be 1 or more, not {n}.")
         if users is None:
@@ -153,7 +155,7 @@ class Predictor(ABC):
             for start in range(0, max(len(indices), 1), size)
         )
 
-    def _top_of(self, known: Trained, users: Indices, n: int) -> pd.DataFrame:
+    def _top_of(self, known: TrainedOn, users: Indices, n: int) -> pd.DataFrame:
         items = np.arange(len(known.ids.items))
         grid = np.array(self.predict_grid(users, items))  # a copy: it is written to
         rated = [known.items[known.starts[u] : known.starts[u + 1]] for u in users]
@@ -185,9 +187,9 @@ class Predictor(ABC):
             GlocalkError: the training ratings have whole numbers for ids, and one of `wanted` is
                 not a whole number.
         """
-        trained = self._trained()
+        trained_on = self._require(self.trained_on)
         array = np.atleast_1d(np.asarray(wanted))
-        known = trained.ids.users if kind == "user" else trained.ids.items
+        known = trained_on.ids.users if kind == "user" else trained_on.ids.items
         if known.dtype.kind not in "iu":
             return array.astype(str).astype(object)
         if array.dtype.kind in "iu" or not len(array):
@@ -197,18 +199,23 @@ class Predictor(ABC):
         if not whole.all():
             raise GlocalkError(
                 f"The {kind} id '{array[np.argmin(whole)]}' is not a whole number, unlike the "
-                f"{kind} ids of {trained.title}."
+                f"{kind} ids of {trained_on.title}."
             )
         labels: Labels = numbers.astype(np.int64)
         return labels
 
     def _clipped(self, predicted: Values) -> Values:
-        return np.clip(predicted, *self._trained().scale) if self.clip else predicted
+        return np.clip(predicted, *self._require(self.trained_on).scale) if self.clip else predicted
 
-    def _trained(self) -> Trained:
-        if self.trained is None:
+    def _require(self, part: PartT | None) -> PartT:
+        """`part` of a fit, which is None before it.
+
+        Raises:
+            NotFittedError: it is None.
+        """
+        if part is None:
             raise NotFittedError(f"This {type(self).__name__} is not fitted: call fit first.")
-        return self.trained
+        return part
 
 
 def _refuse_unknown(

@@ -186,8 +186,8 @@ class _Run:
         if not self.config.save_model:
             self.folder.model_file.unlink(missing_ok=True)
             return
-        assert completer.trained is not None
-        completer.trained = replace(completer.trained, title=self.config.data_name)
+        assert completer.trained_on is not None
+        completer.trained_on = replace(completer.trained_on, title=self.config.data_name)
         completer.clip = self.config.protocol.clip
         completer.save(self.folder.model_file)
 
