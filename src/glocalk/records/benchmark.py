@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from glocalk.errors import GlocalkError
 from glocalk.files import write_atomically
+from glocalk.records.schema import Part
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Origin(_Part):
+class Origin(Part):
     """The code and the machine that a part was measured with."""
 
     commit: str | None  # None outside a checkout
@@ -25,7 +22,7 @@ class Origin(_Part):
     cpu: str
 
 
-class Evaluation(_Part):
+class Evaluation(Part):
     """One loss and gradient of a stage on the whole rating matrix, by one formulation."""
 
     data: str
@@ -37,7 +34,7 @@ class Evaluation(_Part):
     live_share: float | None  # of the convolved matrix, as measured; None in pre-training
 
 
-class StageCost(_Part):
+class StageCost(Part):
     """How one stage of a whole training spent its time."""
 
     stage: str
@@ -48,7 +45,7 @@ class StageCost(_Part):
     optimizer_seconds: float  # the rest of the optimizer's steps
 
 
-class WholeTraining(_Part):
+class WholeTraining(Part):
     """One training on all training ratings, as `glocalk train` makes it."""
 
     data: str
@@ -57,7 +54,7 @@ class WholeTraining(_Part):
     peak_mb: float  # of its process
 
 
-class ScalingPoint(_Part):
+class ScalingPoint(Part):
     """One stage on planted ratings: an epoch of 5 iterations."""
 
     stage: str
@@ -70,7 +67,7 @@ class ScalingPoint(_Part):
     peak_mb: float  # of its process
 
 
-class ProductCost(_Part):
+class ProductCost(Part):
     """A product of a sparse matrix and a dense one, by one implementation."""
 
     data: str
@@ -81,7 +78,7 @@ class ProductCost(_Part):
     same_bits: bool  # as the implementation in use
 
 
-class AlternativeTraining(_Part):
+class AlternativeTraining(Part):
     """A short training with one implementation of a component."""
 
     component: str  # product, allocator
@@ -94,15 +91,15 @@ class AlternativeTraining(_Part):
     same_bits: bool  # whether the predictions are those of the component's first implementation
 
 
-class Bench(_Part):
+class Bench(Part):
     """All measured parts, each with its origin."""
 
-    origins: dict[str, Origin] = {}  # by part: the names of the fields below
-    evaluations: list[Evaluation] = []
-    trainings: list[WholeTraining] = []
-    scaling: list[ScalingPoint] = []
-    products: list[ProductCost] = []
-    alternatives: list[AlternativeTraining] = []
+    origins: dict[str, Origin] = Field(default={})  # by part: the names of the fields below
+    evaluations: list[Evaluation] = Field(default=[])
+    trainings: list[WholeTraining] = Field(default=[])
+    scaling: list[ScalingPoint] = Field(default=[])
+    products: list[ProductCost] = Field(default=[])
+    alternatives: list[AlternativeTraining] = Field(default=[])
 
     def write(self, path: Path) -> None:
         """Replace the file at `path` in one step."""
@@ -118,6 +115,6 @@ class Bench(_Part):
         if not path.exists():
             return cls()
         try:
-            return cls.model_validate_json(path.read_text())
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             raise GlocalkError(f"'{path}' is damaged: remove it and run `make bench`.") from error

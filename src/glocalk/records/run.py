@@ -9,25 +9,19 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from glocalk.errors import GlocalkError
 from glocalk.files import write_atomically
-from glocalk.records.schema import SCHEMA_VERSION, refuse_other_schema
+from glocalk.records.schema import Part, RecordFile
 
 PROTOCOLS = ("best_test", "validated", "held_out", "last", "official")
-METRICS = ("rmse", "mae", "ndcg")
 
 RunName = Literal["selection", "final"]
 
 Seconds = Annotated[float, Field(ge=0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Curves(_Part):
+class Curves(Part):
     """Errors after each epoch of one training, as columns of one length.
 
     A completer without epochs has one row, its `epoch` None. `valid_*` are None where no
@@ -43,7 +37,7 @@ class Curves(_Part):
     test_ndcg: list[float | None]
 
 
-class ProtocolResult(_Part):
+class ProtocolResult(Part):
     """Test errors that one protocol reports, each with the epoch of the last stage it is taken at.
 
     `training` is `selection`, with a part of the training ratings held out, or `final`, on all of
@@ -61,21 +55,23 @@ class ProtocolResult(_Part):
     user_errors: str
 
 
-class Failure(_Part):
+class Failure(Part):
     """Why a run ended early."""
 
     message: str
     traceback: str
 
 
-class Record(_Part):
+class Record(RecordFile):
     """Everything about one run; comments describe the attributes.
 
     Per-user sums allow confidence intervals and paired tests from records alone: the pooled RMSE
     is sqrt(sum(user_errors[key]) / sum(user_counts)).
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    kind = "record"
+    remedy = "remove it and run its training again"
+
     status: Literal["done", "failed"]
     failure: Failure | None = None
 
@@ -109,33 +105,17 @@ class Record(_Part):
     peak_rss_mb: float
 
     # Results; empty in a failed record
-    curves: dict[str, Curves] = {}  # by RunName
-    protocols: dict[str, ProtocolResult] = {}  # by PROTOCOLS; `held_out` needs a selection run
+    curves: dict[str, Curves] = Field(default={})  # by RunName
+    protocols: dict[str, ProtocolResult] = Field(
+        default={}
+    )  # by PROTOCOLS; `held_out` needs a selection run
     validated_epoch_from_seed: int | None = None  # where another seed's selection run chose it
-    user_counts: list[int] = []  # [users] test ratings of each user
-    user_errors: dict[str, list[float]] = {}  # [users] sums of squared test errors
+    user_counts: list[int] = Field(default=[])  # [users] test ratings of each user
+    user_errors: dict[str, list[float]] = Field(default={})  # [users] sums of squared test errors
 
     def write(self, path: Path) -> None:
         """Write the record atomically: `path` holds the old text or the new, never a part."""
         write_atomically(path, json.dumps(self.model_dump(), allow_nan=False) + "\n")
-
-    @classmethod
-    def read(cls, path: Path) -> Record:
-        """The record at `path`.
-
-        Raises:
-            GlocalkError: the file cannot be read or is incomplete.
-        """
-        try:
-            text = path.read_text()
-            refuse_other_schema(path, text)
-            return cls.model_validate_json(text)
-        except OSError as error:
-            raise GlocalkError(f"The record '{path}' cannot be read: {error.strerror}.") from error
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise GlocalkError(
-                f"'{path}' is not a complete record: remove it and run its training again."
-            ) from error
 
 
 def read_records(folder: Path) -> list[Record]:

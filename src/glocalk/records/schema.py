@@ -1,4 +1,4 @@
-"""The version of the records' schema."""
+"""What records and searches share: the version of their schema, and how their files are read."""
 
 from __future__ import annotations
 
@@ -6,11 +6,45 @@ import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glocalk.errors import GlocalkError
 
 SCHEMA_VERSION: Final[Literal[2]] = 2
+
+
+class Part(BaseModel):
+    """A part of a record: frozen, and closed to unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecordFile(Part):
+    """What is written to a JSON file of its own, under the version of the schema."""
+
+    kind: ClassVar[str]  # what it is called in errors
+    remedy: ClassVar[str]  # what to do with an incomplete one
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the file at `path`.
+
+        Raises:
+            GlocalkError: the file cannot be read, is incomplete, or has another schema version.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+            refuse_other_schema(path, text)
+            return cls.model_validate_json(text)
+        except OSError as error:
+            reason = error.strerror
+            raise GlocalkError(f"The {cls.kind} '{path}' cannot be read: {reason}.") from error
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise GlocalkError(f"'{path}' is not a complete {cls.kind}: {cls.remedy}.") from error
 
 
 def refuse_other_schema(path: Path, text: str) -> None:

@@ -5,18 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from glocalk.errors import GlocalkError
 from glocalk.files import write_atomically
-from glocalk.records.schema import SCHEMA_VERSION, refuse_other_schema
+from glocalk.records.schema import Part, RecordFile
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Trial(_Part):
+class Trial(Part):
     """One training of a search."""
 
     options: dict[str, Any]  # dotted names under `model`, and the values tried
@@ -34,10 +27,12 @@ class Trial(_Part):
         )
 
 
-class Search(_Part):
+class Search(RecordFile):
     """A search over one model's options on the held-out training ratings of one data set."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    kind = "record of a search"
+    remedy = "remove it and search again"
+
     data: str
     model: str
     seed: int
@@ -61,21 +56,3 @@ class Search(_Part):
     def write(self, path: Path) -> None:
         """Write the record atomically."""
         write_atomically(path, self.model_dump_json(indent=1) + "\n")
-
-    @classmethod
-    def read(cls, path: Path) -> Search:
-        """The record at `path`.
-
-        Raises:
-            GlocalkError: the file cannot be read or is incomplete.
-        """
-        try:
-            text = path.read_text()
-            refuse_other_schema(path, text)
-            return cls.model_validate_json(text)
-        except OSError as error:
-            raise GlocalkError(f"The search '{path}' cannot be read: {error.strerror}.") from error
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise GlocalkError(
-                f"'{path}' is not a complete record of a search: remove it and search again."
-            ) from error
