@@ -5,14 +5,12 @@ import multiprocessing
 import os
 import sys
 import time
-from pathlib import Path
 
 from glocalk.cli.main import main
 from glocalk.completers.baselines import Bias
 from glocalk.config import BaseConfig
 from glocalk.data.sources import Source
 from glocalk.errors import MissingDataError
-from glocalk.records.run import Record
 from glocalk.run.config import RunConfig
 from glocalk.run.execute import execute
 
@@ -88,17 +86,6 @@ class NoData(Source):
 
     def split(self, data_dir):
         raise MissingDataError(f"There is no data in '{data_dir}'.")
-
-
-def only_record(runs_dir):
-    """The record of the one run in a runs folder."""
-    (path,) = Path(runs_dir).glob("*/record.json")
-    return Record.read(path)
-
-
-def comparable(record):
-    """The record without what depends on time and memory."""
-    return record.model_dump(exclude={"seconds", "peak_rss_mb"})
 
 
 # Children of a server process that has imported everything and started no thread.

@@ -3,8 +3,9 @@ import logging
 import numpy as np
 import pytest
 from lightning.pytorch.loggers import TensorBoardLogger
-from small_run import BIAS, MODEL, comparable, config, only_record, run_in
+from small_run import BIAS, MODEL, config, run_in
 
+from command import comparable, only_record
 from glocalk.errors import GlocalkError, MissingDataError
 from glocalk.records.run import Record
 from glocalk.run.execute import execute, held_record

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_run import comparable, config, forked, only_record, run_in, train_command, wait_for
+from small_run import config, forked, run_in, train_command, wait_for
 
-from command import SMALL
+from command import SMALL, comparable, only_record
 from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
 from glocalk.run.execute import execute

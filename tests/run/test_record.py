@@ -2,8 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from small_run import config, only_record
+from small_run import config
 
+from command import only_record
 from glocalk.records.run import PROTOCOLS
 from glocalk.run.execute import execute
 

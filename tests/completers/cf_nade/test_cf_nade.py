@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import glocalk.completers.cf_nade.cf_nade as room
+from completers.kept import fit_kept
 from glocalk.completers.cf_nade.batches import LeveledRatings
 from glocalk.completers.cf_nade.cf_nade import CFNADE, CFNADEConfig, CFNADEModule
 from glocalk.completers.cf_nade.entries import (
@@ -20,8 +21,6 @@ from glocalk.completers.cf_nade.entries import (
 from glocalk.completers.cf_nade.network import CFNADENetwork
 from glocalk.data.ratings import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
-from glocalk.run.monitor import Monitor
-from glocalk.training.context import FitContext
 from planted import planted
 
 TRAIN, TEST = planted(num_users=12, num_items=9, density=0.6)  # the last of both has no rating
@@ -53,22 +52,9 @@ def network_of(train=TRAIN, seed=0, **options):
     return network
 
 
-class Kept(CFNADE):
-    """Keeps the module that it trained."""
-
-    def _train(self, module, loader, context):
-        super()._train(module, loader, context)
-        self.module = module
-
-
 def fit(train=TRAIN, seed=0, trainer=None, folder=None, **options):
-    completer = Kept(config_of(**options))
-    monitor = Monitor(TEST)
-    training = FitContext(
-        seed=seed, observer=monitor.observer(), folder=folder, trainer=trainer or {}
-    )
-    completer.fit(train, context=training)
-    return completer, monitor
+    config = config_of(**options)
+    return fit_kept(CFNADE, config, train, TEST, seed=seed, trainer=trainer, folder=folder)
 
 
 def entries_of(triples, num_items):

@@ -6,13 +6,12 @@ import pytest
 import torch
 
 import glocalk.completers.gc_mc.gc_mc as room
+from completers.kept import fit_kept
 from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig, GCMCModule
 from glocalk.completers.gc_mc.graph import RatingGraph
 from glocalk.completers.gc_mc.layers import BilinearMixture, GraphConvolution, expected_pairs
 from glocalk.data.ratings import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
-from glocalk.run.monitor import Monitor
-from glocalk.training.context import FitContext
 from planted import planted
 
 TRAIN, TEST = planted(num_users=12, num_items=9, density=0.6)  # the last of both has no rating
@@ -51,22 +50,9 @@ def graph_on(users, items, labels, shape, *options):
     return RatingGraph(train, *options, torch.float64)
 
 
-class Kept(GCMC):
-    """Keeps the module that it trained."""
-
-    def _train(self, module, loader, context):
-        super()._train(module, loader, context)
-        self.module = module
-
-
 def fit(train=TRAIN, seed=0, trainer=None, folder=None, **options):
-    completer = Kept(config_of(**options))
-    monitor = Monitor(TEST)
-    training = FitContext(
-        seed=seed, observer=monitor.observer(), folder=folder, trainer=trainer or {}
-    )
-    completer.fit(train, context=training)
-    return completer, monitor
+    config = config_of(**options)
+    return fit_kept(GCMC, config, train, TEST, seed=seed, trainer=trainer, folder=folder)
 
 
 class Literal:

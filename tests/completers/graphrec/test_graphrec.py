@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import glocalk.completers.graphrec.graphrec as room
+from completers.kept import fit_kept
 from glocalk.completers.graphrec.features import GraphFeatures, transposed_matmul
 from glocalk.completers.graphrec.graphrec import (
     Batch,
@@ -46,22 +47,9 @@ def module_of(train=TRAIN, seed=0, spread=30, **options):
     return module
 
 
-class Kept(GraphRec):
-    """Keeps the module that it trained."""
-
-    def _train(self, module, loader, context):
-        super()._train(module, loader, context)
-        self.module = module
-
-
 def fit(train=TRAIN, seed=0, trainer=None, folder=None, **options):
-    completer = Kept(config_of(**options))
-    monitor = Monitor(TEST)
-    training = FitContext(
-        seed=seed, observer=monitor.observer(), folder=folder, trainer=trainer or {}
-    )
-    completer.fit(train, context=training)
-    return completer, monitor
+    config = config_of(**options)
+    return fit_kept(GraphRec, config, train, TEST, seed=seed, trainer=trainer, folder=folder)
 
 
 def everyone(completer, shape=TRAIN.shape):
