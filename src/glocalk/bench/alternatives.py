@@ -234,13 +234,13 @@ def _segments_by(product: Product) -> Callable[..., None]:
 
     def sum_segments(
         starts: Array, stops: Array, ends: Array, weights: Array, weighted: bool, x: Array,
-        own: Array, heard: Array,
+        own: Array, in_edges: Array,
     ) -> None:  # fmt: skip
         values = weights if weighted else np.ones(len(ends), x.dtype)
-        summed = heard.shape[1] - x.shape[1]
+        summed = in_edges.shape[1] - x.shape[1]
         edges = CSR(starts, stops, ends, values, (len(starts), len(x)))
-        heard[:, :summed] = product(edges, x).reshape(len(heard), summed)
-        heard[:, summed:] = own
+        in_edges[:, :summed] = product(edges, x).reshape(len(in_edges), summed)
+        in_edges[:, summed:] = own
 
     return sum_segments
 

@@ -173,7 +173,7 @@ def test_sgd_does_not_move_from_the_minimum_that_als_finds():
 
 
 def test_a_diverging_descent_raises_one_sentence():
-    with pytest.raises(GlocalkError, match="diverged, so lower its learning_rate"):
+    with pytest.raises(GlocalkError, match=r"diverged, so lower model\.sgd\.learning_rate"):
         fit(config_of(solver="sgd", sgd={"learning_rate": 50.0, "decay": 1.0}))
 
 

@@ -157,7 +157,7 @@ def test_each_epoch_draws_a_new_order_of_users_and_of_their_ratings():
 
 
 def test_a_diverging_descent_raises_one_sentence():
-    with pytest.raises(GlocalkError, match="diverged, so lower its learning_rate"):
+    with pytest.raises(GlocalkError, match=r"diverged, so lower model\.learning_rate"):
         fit(config_of(learning_rate=50.0, decay=1.0))
 
 

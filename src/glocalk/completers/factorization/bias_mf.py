@@ -31,7 +31,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from glocalk.completers.factorization.factors import FactorCompleter, Factors, refuse_divergence
+from glocalk.completers.divergence import refuse_divergence
+from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.completers.factorization.loops import Step, normal_equations, sgd_steps
 from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.config import BaseConfig
@@ -245,5 +246,5 @@ class SGD:
         step = Step(self._learning_rate, config.regularization, config.bias_regularization)
         self._learning_rate *= config.sgd.decay
         loss = sgd_steps(self._ratings, order, self._mean, self._weights, step)
-        refuse_divergence(loss)
+        refuse_divergence(loss, "model.sgd.learning_rate")
         return loss

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from dataclasses import dataclass, fields
 from typing import Self
@@ -13,7 +12,6 @@ import torch
 from glocalk.completers.base import Completer, State, take
 from glocalk.completers.factorization.loops import Weights
 from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError
 
 _CHUNK = 1 << 16  # pairs whose factors are gathered at a time, which bounds the memory
 
@@ -119,19 +117,6 @@ class Factors:
     def size(self) -> int:
         """Number of values in all attributes together."""
         return sum(np.size(getattr(self, field.name)) for field in fields(self))
-
-
-def refuse_divergence(loss: float) -> None:
-    """Stop a gradient descent whose errors have overflowed.
-
-    Raises:
-        GlocalkError: the loss is not finite.
-    """
-    if not math.isfinite(loss):
-        raise GlocalkError(
-            f"The squared errors of an epoch sum to {loss:g}: the gradient descent has diverged, "
-            "so lower its learning_rate."
-        )
 
 
 class FactorCompleter(Completer):

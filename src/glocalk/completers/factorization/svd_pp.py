@@ -22,7 +22,8 @@ import numpy as np
 from pydantic import Field
 from scipy import sparse
 
-from glocalk.completers.factorization.factors import FactorCompleter, Factors, refuse_divergence
+from glocalk.completers.divergence import refuse_divergence
+from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.completers.factorization.loops import Step, svd_pp_steps
 from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.config import BaseConfig
@@ -100,7 +101,7 @@ class SVDPlusPlus(FactorCompleter):
                 implicit_factors,
                 step,
             )
-            refuse_divergence(loss)
+            refuse_divergence(loss, "model.learning_rate")
             self.factors = replace(
                 explicit, user_factors=explicit.user_factors + rated @ implicit_factors
             )

@@ -42,6 +42,7 @@ import torch
 from pydantic import Field
 
 from glocalk.completers.base import Completer, State, take
+from glocalk.completers.divergence import refuse_divergence
 from glocalk.completers.llorma.loops import (
     Factors,
     Kernels,
@@ -53,7 +54,6 @@ from glocalk.completers.llorma.loops import (
 from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.config import BaseConfig
 from glocalk.data.ratings import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError
 from glocalk.sparse.compiled import Array
 from glocalk.training.context import FitContext
 
@@ -157,7 +157,7 @@ class LLORMA(Completer):
             loss = separate_steps(
                 ratings, everywhere, base, Step(config.learning_rate, config.regularization)
             )
-            _refuse_divergence(loss, "base")
+            refuse_divergence(loss, "model.base.learning_rate")
             for side, known in zip(base, rated, strict=True):
                 side[~known] = side[known].mean(axis=0)
             context.observer.epoch_ended("base", epoch, self.predict_pairs, loss)
@@ -187,7 +187,7 @@ class LLORMA(Completer):
         step = Step(config.learning_rate, config.regularization)
         for epoch in range(1, config.epochs + 1):
             loss = steps(ratings, kernels, local, step)
-            _refuse_divergence(loss, "local")
+            refuse_divergence(loss, "model.local.learning_rate")
             context.observer.epoch_ended("local", epoch, self.predict_pairs, loss)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
@@ -293,11 +293,3 @@ def _no_models(shape: tuple[int, int]) -> tuple[Kernels, Factors]:
         Kernels(np.empty((users, 0)), np.empty((items, 0))),
         Factors(np.empty((users, 0, 1)), np.empty((items, 0, 1))),
     )
-
-
-def _refuse_divergence(loss: float, stage: str) -> None:
-    if not math.isfinite(loss):
-        raise GlocalkError(
-            f"The squared errors of an epoch sum to {loss:g}: the gradient descent has diverged, "
-            f"so lower model.{stage}.learning_rate."
-        )

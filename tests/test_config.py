@@ -1,0 +1,70 @@
+"""Config classes of the test's own: what `BaseConfig.check` accepts, and what its errors say."""
+
+from typing import Annotated, Any
+
+import pytest
+from pydantic import AfterValidator, Field
+
+from glocalk.config import BaseConfig, did_you_mean, unknown_option
+from glocalk.errors import GlocalkError
+
+
+def _known(options):
+    for name in options:
+        if name not in ("red", "green"):
+            raise unknown_option(name, ["red", "green"])
+    return options
+
+
+class Inner(BaseConfig):
+    size: int = Field(default=1, ge=1)
+    share: float = 0.5
+    colors: Annotated[dict[str, Any], AfterValidator(_known)] = Field(default={})
+
+
+class Outer(BaseConfig):
+    length: int
+    inner: Inner = Inner(share=0.25)
+
+
+def test_an_incomplete_nested_config_keeps_the_defaults_of_the_outer_one():
+    config = Outer.check({"length": 2, "inner": {"size": 3}}, "")
+    assert config == Outer(length=2, inner=Inner(size=3, share=0.25))
+    assert Outer.defaults() == {"inner": {"size": 1, "share": 0.25, "colors": {}}}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "Option 'model.length' is missing: give it a value."),
+        # Not that `length` is missing.
+        ({"lenght": 2}, "Unknown option 'model.lenght': did you mean 'length'?"),
+        (
+            {"length": 2, "inner": {"sizes": 3}},
+            "Unknown option 'model.inner.sizes': did you mean 'size'?",
+        ),
+        (
+            {"length": 2, "inner": {"zzz": 3}},
+            "Unknown option 'model.inner.zzz': choose from colors, share, size.",
+        ),
+        (
+            {"inner": {"colors": {"gren": 1}}},
+            "Unknown option 'model.inner.colors.gren': did you mean 'green'?",
+        ),
+        (
+            {"length": 2, "inner": {"size": 0}},
+            "Option 'model.inner.size' cannot be 0: input should be greater than or equal to 1.",
+        ),
+    ],
+)
+def test_an_error_is_one_sentence_that_names_the_option(options, sentence):
+    with pytest.raises(GlocalkError) as error:
+        Outer.check(options, "model")
+    assert str(error.value) == sentence
+    with pytest.raises(GlocalkError) as error:
+        Outer.check(options, "")
+    assert str(error.value) == sentence.replace("'model.", "'")
+
+
+def test_where_nothing_is_known_nothing_is_suggested():
+    assert did_you_mean("name", []) == "there are none."
