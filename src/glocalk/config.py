@@ -66,7 +66,16 @@ def build(options: Mapping[str, Any], where: str, kind: type[Any]) -> Any:
 
 
 def find_class(target: Any, where: str, kind: type[Any]) -> Any:
-    """The class that `target`, an option `<where>._target_`, names; see `build`."""
+    """The class that `target` names.
+
+    Args:
+        target: value of the option `<where>._target_`: the class as `package.Class`.
+        where: as in `BaseConfig.check`.
+        kind: what the class must be a subclass of.
+
+    Raises:
+        GlocalkError: there is no such class.
+    """
     if not isinstance(target, str) or not target:
         raise GlocalkError(f"The config group '{where}' names no class: give it a '_target_'.")
     module_name, _, name = target.replace(":", ".").rpartition(".")

@@ -93,7 +93,9 @@ def known_file_sets() -> dict[str, tuple[FileSet, ...]]:
         name, _, suffix = config.name.rpartition(".")
         if suffix == "yaml":
             # The class alone: its options may have no value before a command line gives one.
-            target = OmegaConf.select(OmegaConf.create(config.read_text()), "_target_")
+            target = OmegaConf.select(
+                OmegaConf.create(config.read_text(encoding="utf-8")), "_target_"
+            )
             known[name] = pkgutil.resolve_name(target).file_sets()
     return known
 

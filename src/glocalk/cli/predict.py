@@ -55,7 +55,11 @@ class PredictConfig(BaseConfig):
     )
 
     def check_choice(self) -> None:
-        """Refuse options that do not go together."""
+        """Refuse options that do not go together.
+
+        Raises:
+            GlocalkError: two of them do not.
+        """
         if (self.pairs is None) == (self.top is None):
             raise GlocalkError(
                 "Give one of pairs=FILE (rate these pairs) and top=N (the best unseen items)."

@@ -103,7 +103,7 @@ def _local(config: ReportConfig, words: Sequence[str]) -> list[str]:
         raise GlocalkError(f"There is no folder '{config.runs}': name one with runs=FOLDER.")
     out = config.runs / "report"
     write_local_table(config.runs, config.records, out, {})
-    return [(out / "table1.md").read_text().rstrip()]
+    return [(out / "table1.md").read_text(encoding="utf-8").rstrip()]
 
 
 def _migrate(config: ReportConfig, words: Sequence[str]) -> list[str]:

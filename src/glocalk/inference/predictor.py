@@ -126,7 +126,7 @@ class Predictor(ABC):
         in the data set. A user with fewer than `n` unrated items gets all of them.
 
         Args:
-            users: user ids; None for every user.
+            users: [u] user ids; None for every user.
             n: number of items for each user, at least 1.
 
         Returns:
@@ -139,7 +139,11 @@ class Predictor(ABC):
         return pd.concat(self.top_blocks(users, n), ignore_index=True)
 
     def top_blocks(self, users: ArrayLike | None = None, n: int = 10) -> Iterator[pd.DataFrame]:
-        """Do the same as `top`, one block of users at a time; a block may be empty."""
+        """Do the same as `top`, one block of users at a time; a block may be empty.
+
+        Raises:
+            NotFittedError, GlocalkError: as `top` does, before the first block.
+        """
         known = self._require(self.trained_on)
         if n < 1:
             raise GlocalkError(f"The number of items per user must be 1 or more, not {n}.")

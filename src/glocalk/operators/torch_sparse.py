@@ -41,7 +41,7 @@ class TorchSparseRatings(RatingOperator):
         self.user_starts = _starts(self.users, shape[1])
 
     def by_item(self, values: Tensor) -> Tensor:
-        """Sparse [items, users] with `values` at the observed cells."""
+        """Sparse [items, users] with `values` [ratings] at the observed cells."""
         return _csr(self.item_starts, self.users, values, self.shape)
 
     def by_user(self, values: Tensor) -> Tensor:

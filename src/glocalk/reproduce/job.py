@@ -42,7 +42,7 @@ def reproduce(config: ReproduceConfig) -> None:
                 failed.append(planned.title)
         write_local_table(config.runs_dir, config.reports_dir / "records", table, gaps)
     write_local_table(config.runs_dir, config.reports_dir / "records", table, gaps)
-    _log.info("\n%s", (table / "table1.md").read_text())
+    _log.info("\n%s", (table / "table1.md").read_text(encoding="utf-8"))
     if failed:
         raise GlocalkError(f"Failed: {'; '.join(failed)}: see above, then start again.")
 

@@ -60,7 +60,17 @@ def kernel_gradient(matrix: CSR, convolved: CSR, gradient: Array, size: int) -> 
 
 
 def entry_gradient(matrix: CSR, convolved: CSR, gradient: Array, kernel: Array) -> Array:
-    """Gradient by the entries of S, given that by the entries of `convolved` = ReLU(S ⊗ K)."""
+    """Gradient by the entries of S, given that by the entries of the convolved matrix.
+
+    Args:
+        matrix: [rows, columns] S.
+        convolved: ReLU(S ⊗ K), from `convolve`.
+        gradient: [room of `convolved`] by its entries.
+        kernel: [t, t] K.
+
+    Returns:
+        [room of `matrix`] by its entries.
+    """
     by_entry = np.empty_like(matrix.values)
     use_threads()
     _entry_gradient(

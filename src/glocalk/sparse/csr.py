@@ -52,7 +52,10 @@ class CSR:
     def from_triples(
         cls, rows: Array, columns: Array, values: Array, shape: tuple[int, int]
     ) -> CSR:
-        """Build the matrix with `values` at the cells (rows, columns), given in any order."""
+        """Build the matrix of `shape` with `values` at the cells (rows, columns).
+
+        The three are [entries], in any order; no cell occurs twice.
+        """
         order = np.lexsort((columns, rows))
         bounds = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
         return cls(bounds[:-1], bounds[1:], columns[order].astype(np.int32), values[order], shape)
@@ -68,7 +71,7 @@ class CSR:
         return self.entries / max(self.shape[0] * self.shape[1], 1)
 
     def with_values(self, values: Array) -> CSR:
-        """Return a matrix with other values at the same cells."""
+        """Return a matrix with other values [room] at the same cells."""
         return CSR(self.starts, self.stops, self.columns, values, self.shape)
 
     def parts(self, count: int) -> Array:

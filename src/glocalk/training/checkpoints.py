@@ -25,6 +25,9 @@ class AtomicCheckpoints(TorchCheckpointIO):
     Lightning writes to the system's temporary folder and moves the file, which is a copy, and not
     atomic, where that folder lies on another file system. torch reads a file with flipped bits
     without complaint: `load_checkpoint` compares the checksum that `seal_zip` stored.
+
+    Does not use `files.replacing`, whose error would hide the OSError that a run waits for to say
+    how it continues.
     """
 
     def save_checkpoint(

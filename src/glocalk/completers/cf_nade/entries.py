@@ -40,7 +40,7 @@ class Entries(NamedTuple):
 
     @classmethod
     def from_arrays(cls, users: Array, items: Array, levels: Array, num_items: int) -> Entries:
-        """The entries on the CPU."""
+        """The entries on the CPU; `users`, `items` and `levels` are [n]."""
         return cls(torch.tensor(users), torch.tensor(items), torch.tensor(levels), num_items)
 
     def to(self, device: torch.device) -> Entries:

@@ -64,7 +64,8 @@ def input_gradients(
     bounds: Array, starts: Array, items: Array, levels: Array, by_sum: Array, by_weight: Array,
     by_shared: Array,
 ) -> None:  # fmt: skip
-    """Gradients of `input_sums`.
+    """Gradients of `input_sums`: by_sum [items, hidden] gives by_weight [users, levels, hidden]
+    and by_shared [users, hidden], which are written.
 
     A level's weights act on all entries of that level and above: `row` accumulates a user's
     entries, highest level first.
@@ -102,7 +103,11 @@ def score_gradients(
     bounds: Array, starts: Array, items: Array, hidden: Array, weight: Array, by_score: Array,
     by_hidden: Array, by_weight: Array, by_bias: Array,
 ) -> None:  # fmt: skip
-    """Gradients of `level_scores`; that of `hidden` separately for each part."""
+    """Gradients of `level_scores`, from by_score [levels, entries].
+
+    Written are by_hidden [parts, items, hidden], separately for each part, by_weight [users,
+    levels, hidden] and by_bias [users, levels].
+    """
     for part in prange(len(bounds) - 1):
         for user in range(bounds[part], bounds[part + 1]):
             start, stop = starts[user], starts[user + 1]

@@ -47,7 +47,7 @@ class Adjacency:
         return _Product.apply(self, dense)  # type: ignore[no-any-return]
 
     def of_sources(self, kept: Tensor) -> Adjacency:
-        """Only the columns of these sources, given in ascending order."""
+        """Only the columns of the sources `kept` [n], in ascending order."""
         columns = _columns(kept, self.levels).numpy()
         number = np.full(self.by_target.shape[1], -1, np.int32)
         number[columns] = np.arange(len(columns))
@@ -101,7 +101,7 @@ class GatheredAdjacency:
         return _GatheredProduct.apply(self, dense)  # type: ignore[no-any-return]
 
     def of_sources(self, kept: Tensor) -> GatheredAdjacency:
-        """Only the columns of these sources, given in ascending order."""
+        """Only the columns of the sources `kept` [n], in ascending order."""
         return replace(self, columns=_columns(kept, self.levels))
 
 

@@ -48,7 +48,23 @@ def choose_nodes(
     item_users: Array, relations: int, seed: Any, sizes: Array, firsts: Array, nodes: Array,
     rooms: Array, states: Array,
 ) -> None:  # fmt: skip
-    """Draw the nodes of each pair, and find the most room that its lists can need."""
+    """Draw the nodes of each pair, and find the most room that its lists can need.
+
+    Args:
+        users: [pairs] user of each pair.
+        items: [pairs] its item.
+        user_bounds: [users · relations + 1] bounds of `user_items`, by user and relation.
+        user_items: [ratings] rated items.
+        item_bounds: [items + 1] bounds of `item_users`.
+        item_users: [ratings] raters.
+        relations: number of rating levels.
+        seed: of the draws.
+        sizes: [pairs, 2] number of user and item nodes, from `count_nodes`.
+        firsts: [pairs + 1] bounds of each pair's nodes.
+        nodes: [nodes] written: the users, then the items of each pair.
+        rooms: [pairs] written: places that the lists of edges can need.
+        states: [pairs] written: state of the generator after the draws.
+    """
     for p in prange(len(users)):
         user, item = users[p], items[p]
         state = _mix(seed ^ _mix((np.uint64(user) << np.uint64(32)) ^ np.uint64(item)))
@@ -216,8 +232,14 @@ def share_edges(
 ) -> None:
     """Set the weight of each edge to 1 / (in-edges of its target with the same relation).
 
-    The target is the owner of the list if these are lists of in-edges (`incoming`), and otherwise
-    the node listed.
+    Args:
+        starts: [nodes, relations] position of each list's first edge.
+        stops: [nodes, relations] position after its last edge.
+        ends: [edges] the node listed.
+        sizes: [nodes, relations] number of in-edges.
+        incoming: whether these are lists of in-edges, whose target is the owner of the list;
+            otherwise it is the node listed.
+        weights: [edges] written.
     """
     for n in prange(len(starts)):
         for r in range(starts.shape[1]):

@@ -261,7 +261,7 @@ def arc_distances(vectors: Array, anchors: Indices) -> Array:
 
 
 def epanechnikov(distances: Array, width: float) -> Array:
-    """¾ max(0, 1 − (d/h)²) of each distance d, with h the width."""
+    """¾ max(0, 1 − (d/h)²) of each distance d [rows, anchors], with h the width."""
     kernel: Array = 0.75 * np.maximum(0, 1 - np.square(distances / width))
     return kernel
 

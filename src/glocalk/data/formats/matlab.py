@@ -64,7 +64,12 @@ class MatlabFile:
         return stored.shape[1], stored.shape[0]
 
     def entries(self, name: str) -> Entries:
-        """The entries of a full or sparse matrix. Check `shape` first: it may be very large."""
+        """The entries of a full or sparse matrix. Check `shape` first: it may be very large.
+
+        Raises:
+            GlocalkError: it is not a matrix of numbers.
+            ValueError: its parts contradict each other; `open_matlab` says it of the file.
+        """
         stored, (rows, columns) = self._file[name], self.shape(name)
         if isinstance(stored, h5py.Dataset):
             full = np.asarray(stored, dtype=np.float64).T.ravel()
