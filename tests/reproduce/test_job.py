@@ -156,6 +156,36 @@ def test_a_model_without_epochs_is_quick_unless_it_takes_minutes(seconds, quick)
     assert made.quick is quick
 
 
+def test_the_main_cell_comes_before_cheaper_ones_and_those_by_time():
+    names = [("synthetic", "svd_pp"), ("synthetic", "glocal_k"), ("ml_100k", "glocal_k")]
+    runs = [(compose_run([f"data={data}", f"model={model}"]), 10) for data, model in names]
+    runs += [(compose_run(["data=synthetic", "model=bias"]), 10)]
+    committed = [
+        record(data=data, model=model, seconds={"total": seconds})
+        for (data, model), seconds in zip(names, (200.0, 100.0, 300.0), strict=True)
+    ]
+    assert [planned.title for planned in make_plan(runs, committed)] == [
+        "synthetic bias seed 0",
+        "ml_100k glocal_k seed 0",
+        "synthetic glocal_k seed 0",
+        "synthetic svd_pp seed 0",
+    ]
+
+
+def test_a_deterministic_model_is_run_for_the_first_seed_alone(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(glocalk.reproduce.job, "_show", shown.extend)
+    monkeypatch.setattr(glocalk.reproduce.job, "_train", lambda _: True)
+    arguments = ["data_sets=[synthetic]", "models=[bias,svd_pp]", "seeds=[3,1]"]
+    assert call("reproduce", *arguments, cwd=tmp_path).returncode == 0
+    titles = {planned.title for planned in shown}
+    assert titles == {
+        "synthetic bias seed 3",
+        "synthetic svd_pp seed 3",
+        "synthetic svd_pp seed 1",
+    }
+
+
 @pytest.mark.data("ml-100k", "ml-1m", "douban")
 def test_the_plan_is_baselines_then_the_main_cell_then_the_rest(tmp_path, data_dir, monkeypatch):
     shown = []

@@ -71,7 +71,7 @@ class GraphFeatures:
         return self.product_by_torch(nodes, weight)
 
     def product_by_torch(self, nodes: Tensor, weight: Tensor) -> Tensor:
-        """`product` by torch's operations on any device: multiplies all, then selects `nodes` [n]."""
+        """`product` by torch's operations on any device: of all nodes, then of `nodes` [n]."""
         if self._gathered is None or self._gathered.ratings.device != weight.device:
             matrix = self.matrix
             rows = np.repeat(np.arange(matrix.shape[0]), matrix.stops - matrix.starts)
