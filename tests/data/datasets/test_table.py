@@ -1,6 +1,9 @@
 """User-supplied tables of ratings; expected triples are written out by hand, or taken by loops."""
 
+import os
 import random
+import time
+from unittest import mock
 
 import pytest
 
@@ -85,6 +88,24 @@ def test_the_latest_ratings_test_and_of_equally_late_ones_the_later_rows(stamps,
     assert by_ids(made.test, made.ids) == {("ann", "x1"): 5, ("cid", "x3"): 5}
     more = split(tmp_path / "r.csv", split="time", test_share=0.5)
     assert by_ids(more.test, more.ids).keys() == {("ann", "x1"), ("cid", "x3"), ("ann", "x2")}
+
+
+@pytest.fixture
+def far_east():
+    """A machine whose clock is nine hours ahead."""
+    with mock.patch.dict(os.environ, TZ="JST-9"):
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_a_date_without_a_zone_is_in_utc_wherever_the_machine_stands(tmp_path):
+    dates = "2021-11-01 12:00:00", "2021-11-01T12:30:00+01:00", "2021-11-01T11:45:00Z"
+    rows = "".join(f"{user},7,3,{date}\n" for user, date in enumerate(dates))
+    content = "user,item,rating,timestamp\n" + rows
+    made = split(tmp_path / "r.csv", content, split="time", test_share=0.34)
+    assert by_ids(made.test, made.ids).keys() == {(0, 7)}
 
 
 def test_a_given_test_file_may_bring_users_and_items_of_its_own(tmp_path):
