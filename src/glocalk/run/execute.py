@@ -77,15 +77,16 @@ def train_once(
     config: RunConfig, split: Split, folder: Path, listeners: Sequence[Listener] = ()
 ) -> tuple[Completer, Monitor]:
     """One training on `split`, with checkpoints and logs in `folder`."""
-    monitor = Monitor(split.test, split.valid, config.protocol.clip, listeners)
     completer = build_completer(config.model)
+    loggers = {stage: _loggers(config, folder, stage) for stage in completer.schedule}
+    monitor = Monitor(split.test, split.valid, config.protocol.clip, listeners, loggers)
     context = FitContext(
         seed=config.seed,
         observer=monitor.observer(),
         folder=folder,
         checkpoint_seconds=config.checkpoint_seconds,
         trainer=config.trainer_options,
-        loggers={stage: _loggers(config, folder, stage) for stage in completer.schedule},
+        loggers=loggers,
     )
     completer.fit(split.train, context=context)
     if not completer.has_epochs:

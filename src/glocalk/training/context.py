@@ -16,11 +16,16 @@ PredictPairs = Callable[[Indices, Indices], Values]
 
 
 class Observer(Protocol):
-    """Watches a training from outside; what it measures is not shown to the completer."""
+    """Watches a training from outside, and tells the completer nothing."""
 
     def epoch_ended(
-        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None
-    ) -> Mapping[str, float]:
+        self,
+        stage: str,
+        epoch: int | None,
+        predict: PredictPairs,
+        loss: float | None,
+        step: int | None = None,
+    ) -> None:
         """Evaluate the completer as trained so far.
 
         Args:
@@ -28,9 +33,8 @@ class Observer(Protocol):
             epoch: 1, 2, … within the stage; None for a completer without epochs.
             predict: the completer's `predict_pairs`.
             loss: what the training minimizes, in its own units; None where it has no loss.
-
-        Returns:
-            Metrics by name, for the loggers of the stage.
+            step: the last update of the epoch, under which loggers show the errors; None logs
+                nothing.
         """
 
     def state_dict(self) -> dict[str, Any]:
@@ -44,11 +48,14 @@ class NoObserver:
     """Evaluates nothing."""
 
     def epoch_ended(
-        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None
-    ) -> Mapping[str, float]:
-        """Return no metrics."""
-        del stage, epoch, predict, loss
-        return {}
+        self,
+        stage: str,
+        epoch: int | None,
+        predict: PredictPairs,
+        loss: float | None,
+        step: int | None = None,
+    ) -> None:
+        """Do nothing."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return an empty state."""
@@ -56,7 +63,6 @@ class NoObserver:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Ignore the state."""
-        del state
 
 
 @dataclass
@@ -78,5 +84,5 @@ class FitContext:
     observer: Observer = field(default_factory=NoObserver)
     folder: Path | None = None
     trainer: dict[str, Any] = field(default_factory=dict)
-    loggers: dict[str, Sequence[Logger]] = field(default_factory=dict)
+    loggers: Mapping[str, Sequence[Logger]] = field(default_factory=dict)
     checkpoint_seconds: float = 0
