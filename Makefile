@@ -58,7 +58,7 @@ lint: $(READY) ## check style, types, and which package imports which
 report: $(READY) ## make reports/ and the README's tables from reports/records/
 	$(BIN)/glocalk report
 
-check: $(READY) ## check that reports/ is what the committed records give
+check: $(READY) ## check that reports/ match the committed records
 	$(BIN)/glocalk report check
 
 promote: $(READY) ## copy this machine's records from runs/ to reports/records/
