@@ -1,4 +1,4 @@
-"""Command lines on Hydra: one sentence for an error that the user can fix, exit code not 0."""
+"""Command lines on Hydra: one sentence for an error that the user can fix, nonzero exit code."""
 
 from __future__ import annotations
 
@@ -112,5 +112,5 @@ def sentence(error: GlocalkError | HydraException) -> str:
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the way out
+    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
     raise StoppedError(number)

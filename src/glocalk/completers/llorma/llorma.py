@@ -238,7 +238,7 @@ class LLORMA(Completer):
 def draw_anchors(
     train: RatingMatrix, count: int, generator: np.random.Generator
 ) -> tuple[Indices, Indices]:
-    """Draw users uniformly and one of each user's rated items: [count] of either.
+    """Draw users uniformly and one of each user's rated items: [count] each.
 
     Users without ratings are not drawn; a pair may be drawn more than once.
     """
