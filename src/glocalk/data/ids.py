@@ -73,8 +73,8 @@ class Ids:
 def as_labels(values: ArrayLike | Sequence[Any], kind: Kind) -> Labels:
     """[n] ids as whole numbers if all of them are, else as text.
 
-    Floats are accepted if they are whole numbers: pandas reads integer columns with
-    missing values as floats.
+    Floats are accepted if they are whole numbers: pandas reads integer columns with missing values
+    as floats.
 
     Args:
         values: [n] a list, NumPy array, Series or tensor.

@@ -23,7 +23,7 @@ _IMPLEMENTATIONS = {
     "default": "as it is",
     "thresholds": "keeps freed memory",
 }
-# Custom implementations, and what could replace it.
+# Custom implementations, and what could replace each.
 _REPLACEMENTS = {
     "llvm": ("numba",),
     "numba": ("scipy", "torch"),

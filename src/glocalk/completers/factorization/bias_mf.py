@@ -92,7 +92,7 @@ class BiasMF(FactorCompleter):
     The module documents the objective and both solvers. Source: Koren, Bell, Volinsky, "Matrix
     factorization techniques for recommender systems", IEEE Computer 2009.
 
-    A user without training ratings has bᵤ = 0 and pᵤ = 0: the prediction for it is μ + bᵢ. The
+    A user without training ratings has bᵤ = 0 and pᵤ = 0, so the prediction is μ + bᵢ. The
     prediction for an item without training ratings is μ + bᵤ. An interrupted training restarts from
     the beginning.
 

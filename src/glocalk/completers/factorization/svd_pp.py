@@ -54,7 +54,7 @@ class SVDPlusPlus(FactorCompleter):
     The module documents the symbols and the training. Source: Koren, "Factorization meets the
     neighborhood: a multifaceted collaborative filtering model", KDD 2008.
 
-    A user without training ratings has bias and factors 0: the prediction for it is μ + bᵢ. The
+    A user without training ratings has bias and factors 0, so the prediction is μ + bᵢ. The
     prediction for an item without training ratings is μ + bᵤ. An interrupted training restarts from
     the beginning.
 

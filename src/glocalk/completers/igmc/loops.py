@@ -133,7 +133,7 @@ def _find_edges(
             segments[a * relations + r] = edges
             segment = nodes[a] * relations + r
             for k in range(user_bounds[segment], user_bounds[segment + 1]):
-                # Always written, kept only if the item is in the subgraph: no mispredicted branches.
+                # Always written, kept if the item is in the subgraph: avoids mispredicted branches.
                 found[edges] = position[user_items[k]]
                 edges += found[edges] >= 0
         position[nodes[users]] = 0  # only after user 0, to leave out the rating of the pair itself

@@ -28,7 +28,7 @@ class SyntheticConfig(BaseConfig):
         description="number of ratings, training and test together",
     )
     noise: float = Field(
-        default=0.5, ge=0, description="standard deviation of the noise, in ratings"
+        default=0.5, ge=0, description="standard deviation of the noise, on the rating scale"
     )
     scale: tuple[int, int] = Field(default=(1, 5), description="lowest and highest rating")
     test_share: float = Field(default=0.1, gt=0, lt=1, description="share of the test ratings")
