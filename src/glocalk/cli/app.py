@@ -30,7 +30,7 @@ from glocalk.run.compose import VERSION_BASE, compose, install
 
 
 class StoppedError(BaseException):
-    """SIGINT or SIGTERM came; not an `Exception`, so that no handler takes it for a failure."""
+    """SIGINT or SIGTERM arrived; not an `Exception`, so that no handler treats it as a failure."""
 
 
 def run_app(

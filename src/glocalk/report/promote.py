@@ -74,7 +74,7 @@ def promote(
 
 
 def place_of(record: Record) -> Path:
-    """Where a record lies among the committed ones."""
+    """Path of a record among the committed ones."""
     name = record.model
     if record.variant != "default":
         name += "-" + re.sub(r"[^\w.,=+-]", "_", record.variant)

@@ -126,7 +126,7 @@ class _Task:
         """The record of this search, if it has so many trials already.
 
         Raises:
-            GlocalkError: the record that is there is damaged or of another schema.
+            GlocalkError: the existing record is damaged or of another schema.
         """
         if self.config.force or not self.path.exists():
             return None

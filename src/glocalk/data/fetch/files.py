@@ -1,4 +1,4 @@
-"""The files of a data set: where they belong, what they must contain, where they come from."""
+"""The files of a data set: location, expected content and sources."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class FileSet:
         return path
 
     def path(self, data_dir: Path, name: str) -> Path:
-        """Where a file is, or belongs."""
+        """The path of a file, whether it exists or not."""
         return data_dir / self.folder / name
 
     def missing(self, data_dir: Path) -> list[str]:

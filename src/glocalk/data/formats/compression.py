@@ -68,7 +68,7 @@ def _decompressed(path: Path, file: BinaryIO, start: bytes) -> IO[bytes]:
 
 def _only_member(path: Path, file: BinaryIO) -> IO[bytes]:
     archive = zipfile.ZipFile(file)
-    # macOS adds a folder of its own.
+    # macOS adds a folder with metadata.
     names = [
         name
         for name in archive.namelist()
