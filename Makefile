@@ -55,7 +55,7 @@ lint: $(READY) ## check style, types, and which package imports which
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-report: $(READY) ## make reports/ and the README's tables from reports/records/
+report: $(READY) ## make reports/, the README's table and docs/costs.md from reports/records/
 	$(BIN)/glocalk report
 
 check: $(READY) ## check that reports/ match the committed records

@@ -56,7 +56,7 @@ def _train(planned: Planned) -> bool:
 def _find_data(
     config: ReproduceConfig,
 ) -> tuple[list[tuple[RunConfig, int]], dict[str, str]]:
-    """The runs whose data exists, with their numbers of test ratings; why the others are left out."""
+    """The runs whose data exists, with numbers of test ratings; why the others are left out."""
     chosen = {
         data: [
             _run_config(config, data, model, seed)
