@@ -110,7 +110,7 @@ class ModelFile(BaseModel):
             items=_plain(trained.ids.items),
             trained_counts=torch.from_numpy(np.asarray(trained.counts)),
             trained_items=torch.from_numpy(np.asarray(trained.items)),
-            # Clones, because of a view torch saves the whole storage.
+            # Clones, because torch saves the whole storage of a view.
             state={name: part.detach().cpu().clone() for name, part in state.items()},
         )
 

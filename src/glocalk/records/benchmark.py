@@ -58,7 +58,7 @@ class WholeTraining(_Part):
 
 
 class ScalingPoint(_Part):
-    """One stage on planted ratings: an epoch of 5 iterations."""
+    """One stage on synthetic ratings: an epoch of 5 iterations."""
 
     stage: str
     ratings: int

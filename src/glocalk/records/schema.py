@@ -14,7 +14,7 @@ SCHEMA_VERSION: Final[Literal[2]] = 2
 
 
 def refuse_other_schema(path: Path, text: str) -> None:
-    """Refuse a record of another schema version; damaged text is left to whoever parses it.
+    """Refuse a record of another schema version; damaged text is left to the parser.
 
     Raises:
         GlocalkError: the record is older, or newer.

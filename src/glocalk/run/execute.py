@@ -56,7 +56,7 @@ def execute(config: RunConfig) -> Record:
             where = f" at '{error.filename}'" if error.filename else ""
             stopped = GlocalkError(
                 f"{run.folder.title} stopped, because it cannot write ({error.strerror}{where}): "
-                "make room or choose another folder with runs_dir=…, then start it again; it "
+                "free disk space or choose another folder with runs_dir=…, then start it again; it "
                 "continues from its last checkpoint."
             )
             run.write_failure(stopped)

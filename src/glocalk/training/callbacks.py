@@ -18,7 +18,7 @@ class TimedCheckpoints(ModelCheckpoint):
     The last epoch is always saved.
 
     Args:
-        seconds: least time between two checkpoints.
+        seconds: minimum time between two checkpoints.
         **options: options of `ModelCheckpoint`.
     """
 

@@ -1,4 +1,4 @@
-"""What a completer is given besides its training ratings."""
+"""Inputs of a fit other than the training ratings."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class NoObserver:
 
 @dataclass
 class FitContext:
-    """What surrounds one training. Nothing in it leads to a test or validation rating.
+    """Context of one training. Nothing in it leads to a test or validation rating.
 
     Attributes:
         seed: seed of every random choice.
@@ -76,7 +76,7 @@ class FitContext:
             checkpoints.
         trainer: options of `lightning.Trainer`, for completers that use one.
         loggers: Lightning loggers of each stage.
-        checkpoint_seconds: least time between two checkpoints of a stage. The last epoch of a
+        checkpoint_seconds: minimum time between two checkpoints of a stage. The last epoch of a
             stage is always saved.
     """
 

@@ -491,7 +491,7 @@ def test_a_precision_without_compiled_loops_is_refused():
 
 
 def test_an_ensemble_longer_than_the_training_is_refused():
-    with pytest.raises(GlocalkError, match="must come after the training's start"):
+    with pytest.raises(GlocalkError, match="must be taken after the training starts"):
         config_of(epochs=3, ensemble={"members": 4, "interval": 1})
 
 

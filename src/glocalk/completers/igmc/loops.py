@@ -48,7 +48,7 @@ def choose_nodes(
     item_users: Array, relations: int, seed: Any, sizes: Array, firsts: Array, nodes: Array,
     rooms: Array, states: Array,
 ) -> None:  # fmt: skip
-    """Draw the nodes of each pair, and find the most room that its lists can need."""
+    """Draw the nodes of each pair, and compute the maximum size of its lists."""
     for p in prange(len(users)):
         user, item = users[p], items[p]
         state = _mix(seed ^ _mix((np.uint64(user) << np.uint64(32)) ^ np.uint64(item)))
@@ -133,7 +133,7 @@ def _find_edges(
             segments[a * relations + r] = edges
             segment = nodes[a] * relations + r
             for k in range(user_bounds[segment], user_bounds[segment + 1]):
-                # Always written, kept only if the item is in the subgraph: no branch to mispredict.
+                # Always written, kept if the item is in the subgraph: avoids mispredicted branches.
                 found[edges] = position[user_items[k]]
                 edges += found[edges] >= 0
         position[nodes[users]] = 0  # only after user 0, to leave out the rating of the pair itself
