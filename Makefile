@@ -55,10 +55,10 @@ lint: $(READY) ## check style, types, and which package imports which
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-report: $(READY) ## make reports/ and the README's tables from reports/records/
+report: $(READY) ## make reports/, the README's table and docs/costs.md from reports/records/
 	$(BIN)/glocalk report
 
-check: $(READY) ## check that reports/ is what the committed records give
+check: $(READY) ## check that reports/ match the committed records
 	$(BIN)/glocalk report check
 
 promote: $(READY) ## copy this machine's records from runs/ to reports/records/

@@ -1,4 +1,4 @@
-"""GLocal-K and the baselines of its paper, on the paper's splits, under honest protocols.
+"""GLocal-K and the baselines of its paper, on its splits, under several evaluation protocols.
 
     import glocalk
 

@@ -14,7 +14,7 @@ from glocalk.errors import GlocalkError
 
 
 class BaseConfig(BaseModel):
-    """Base of every config class: frozen, typed, and closed to unknown options.
+    """Base of every config class: frozen and typed; it rejects unknown options.
 
     Build one from options with `check`, whose errors are one sentence.
     """

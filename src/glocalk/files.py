@@ -17,8 +17,8 @@ from glocalk.errors import GlocalkError
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside `path`, which replaces it once the body has filled it.
 
-    The replacement is atomic: `path` holds the old content or the new, never a part, whatever is
-    killed and whoever else writes. If the body raises, `path` stays as it is.
+    The replacement is atomic: `path` holds the old content or the new, never a part, even if the
+    process is killed or another one writes. If the body raises, `path` stays as it is.
 
     Raises:
         GlocalkError: the folder cannot be written to (before the body runs), or the disk is full.

@@ -49,7 +49,8 @@ def evaluate(predicted: Values, observed: RatingMatrix) -> Errors:
         at = int(np.argmin(np.isfinite(predicted)))
         raise GlocalkError(
             f"The prediction for user {observed.users[at]}, item {observed.items[at]} is "
-            f"{predicted[at]}: the training has diverged."
+            f"{predicted[at]}: the training has diverged; lower the learning "
+            "rate or raise the regularization."
         )
     pair = torch.from_numpy(predicted), torch.tensor(observed.ratings)
     ndcg = None

@@ -113,7 +113,7 @@ def test_whether_the_model_is_kept_does_not_identify_a_run(tmp_path):
     assert glocalk.load(path.parent).trained_on.title == "synthetic"
 
 
-def test_the_best_unseen_items_of_some_users(tmp_path):
+def test_the_best_unrated_items_of_some_users(tmp_path):
     keep(tmp_path / "run")
     write_csv(tmp_path / "users.csv", ["user"], [["u4"], ["007"], ["NA"], ["u4"]])
     out = tmp_path / "out.csv"

@@ -103,7 +103,7 @@ class _Walker:
     def __init__(self, completer, found):
         self.completer, self.found = completer, found
 
-    def epoch_ended(self, stage, epoch, *_):
+    def epoch_ended(self, stage, epoch, *_, **__):
         if (stage, epoch) == (list(self.completer.schedule)[-1], 1):
             self.found += leaks(self.completer, secrets=(TEST, VALID))
 

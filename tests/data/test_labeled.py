@@ -234,8 +234,8 @@ def test_lengths_that_differ(users, items, ratings, shapes):
 
 
 def test_no_ratings():
-    assert refusal([], [], []) == "There are no ratings."
-    with pytest.raises(GlocalkError, match=r"^There are no ratings\.$"):
+    assert refusal([], [], []) == "There are no ratings: pass at least one."
+    with pytest.raises(GlocalkError, match=r"^There are no ratings: pass at least one\.$"):
         Ratings.from_frame(frame().head(0))
 
 

@@ -86,7 +86,7 @@ def test_the_command(stats, tmp_path):
     [
         (["data=csv"], "Option 'data.path' cannot be None: give the path of your ratings"),
         (["data=csv", "data.paths=r.csv"], "Unknown option 'data.paths': did you mean 'path'?"),
-        (["data=monti", "data.path=r.mat"], "The file 'r.mat' is not there"),
+        (["data=monti", "data.path=r.mat"], "The file 'r.mat' does not exist"),
         (["data=nothing"], "Unknown data 'nothing'"),
         (["+model=bias"], "'model'"),
     ],

@@ -53,7 +53,7 @@ SEEN = set(zip(TRAIN.users.tolist(), TRAIN.items.tolist(), strict=True))
 
 
 def expected_top(n, users):
-    """(user, item, rank, rating) of the n best unseen items, by sorting all items of each user."""
+    """(user, item, rank, rating) of the n best unrated items, by sorting all items of each user."""
     rows = []
     for user in users:
         unseen = [item for item in range(NUM_ITEMS) if (user, item) not in SEEN]

@@ -45,7 +45,7 @@ def test_without_clipping_predictions_leave_the_scale():
 @pytest.mark.parametrize("ids", [TEXT_IDS, NUMBER_IDS], ids=["text", "numbers"])
 @pytest.mark.parametrize("cells", [1, 200, 1 << 20])
 @pytest.mark.parametrize("n", [1, 5, 1000])
-def test_the_best_unseen_items_of_every_user(ids, cells, n, monkeypatch):
+def test_the_best_unrated_items_of_every_user(ids, cells, n, monkeypatch):
     monkeypatch.setattr(glocalk.inference.predictor, "_CELLS", cells)
     best = fitted(ids=ids).top(n=n)
     expected = expected_top(n, range(NUM_USERS))
@@ -111,7 +111,7 @@ def test_an_unknown_id_is_named():
         model.predict(["u1"], ["item"])
     with pytest.raises(GlocalkError, match=r"^The user id 'eve' is not in tiny\.$"):
         model.top(["eve"], 3)
-    with pytest.raises(GlocalkError, match="two lists of one length, not 2 and 1"):
+    with pytest.raises(GlocalkError, match="two lists of the same length, not 2 and 1"):
         model.predict(["u1", "u2"], ["item 1"])
     with pytest.raises(GlocalkError, match="must be 1 or more, not 0"):
         model.top(["u1"], 0)

@@ -62,7 +62,7 @@ def test_a_stale_seed_is_an_error_naming_its_file(tmp_path, change, told):
         load_committed(tmp_path)
     assert f"'{paths[1]}' does not fit '{paths[0]}'" in str(error.value)
     assert told in str(error.value)
-    assert "remove or remake" in str(error.value)
+    assert "remove the one that is out of date" in str(error.value)
 
 
 def test_cells_need_not_agree_with_one_another(tmp_path):

@@ -38,10 +38,10 @@ def test_a_promoted_record_replaces_the_older_one(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"dirty": True}, {"commit": None}])
-def test_refuses_uncommitted_code_and_copies_nothing(tmp_path, change):
+def test_refuses_a_dirty_working_tree_and_copies_nothing(tmp_path, change):
     runs, committed = tmp_path / "runs", tmp_path / "records"
     write_runs(runs, a=record(seed=0), b=record(seed=1, **change))
-    with pytest.raises(GlocalkError, match=r"ml_100k glocal_k seed 1 .* uncommitted code"):
+    with pytest.raises(GlocalkError, match=r"ml_100k glocal_k seed 1 .* dirty working tree"):
         promote(runs, committed)
     assert not committed.exists()
 

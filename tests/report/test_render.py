@@ -86,7 +86,9 @@ def test_the_readme_links_to_the_full_table(project):
 def test_a_document_without_its_one_place_is_an_error(tmp_path, text):
     readme = tmp_path / "README.md"
     readme.write_text(text)
-    with pytest.raises(GlocalkError, match="needs one place for its table table1"):
+    with pytest.raises(
+        GlocalkError, match="needs exactly one pair of markers for its table table1"
+    ):
         with_embedded([Embedded(readme, "table1", "table\n")])
 
 
@@ -169,7 +171,7 @@ def test_check_names_a_file_that_differs(project, capsys, name, damage):
     if (name, damage) == ("README.md", "removed"):
         assert said.startswith("'README.md' cannot be read")
     else:
-        assert said == f"Not what the records give: '{name}'; run `make report`.\n"
+        assert said == f"These files do not match the records: '{name}'; run `make report`.\n"
 
 
 def test_check_names_a_figure_that_is_too_many(project, capsys):

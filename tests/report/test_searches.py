@@ -38,7 +38,7 @@ def test_a_search_of_a_committed_tree_is_promoted(tmp_path):
     (search,) = read_searches(tmp_path / "reports" / "searches")
     assert search == made()
     made(dirty=True).write(place)
-    with pytest.raises(Exception, match="uncommitted code"):
+    with pytest.raises(Exception, match="dirty working tree"):
         promote_searches(tmp_path / "runs", tmp_path / "reports")
     place.write_text(json.dumps({"data": "ml_100k"}))
     with pytest.raises(Exception, match="is not a complete record of a search"):

@@ -142,7 +142,7 @@ def test_notes():
     )
     (search,) = [note for note in notes if "by a search" in note]
     assert search.endswith(": SparseFC on ML-100K.")
-    (epochs,) = [note for note in notes if "Without epochs" in note]
+    (epochs,) = [note for note in notes if "No epochs" in note]
     assert epochs.endswith(": User + item bias on ML-100K.")
     assert any(note.startswith("- SparseFC, published figure on ML-100K and on") for note in notes)
 
@@ -153,9 +153,9 @@ def test_notes_say_who_was_trained_under_a_budget():
     halves = [record(model="igmc", data="ml_1m", budget=0.5)]
     notes = table1_markdown(cells(*quarter, *others, *halves)).splitlines()
     assert [note for note in notes if "budget" in note] == [
-        "- Trained on a budget, 25 % of the official updates: GraphRec on ML-1M; "
+        "- Trained under a budget, 25 % of the official updates: GraphRec on ML-1M; "
         "IGMC on ML-100K and Douban.",
-        "- Trained on a budget, 50 % of the official updates: IGMC on ML-1M.",
+        "- Trained under a budget, 50 % of the official updates: IGMC on ML-1M.",
     ]
 
 
@@ -174,7 +174,7 @@ def test_notes_name_models_on_the_same_sets_together():
 
 def test_notes_say_nothing_of_what_is_not_there():
     text = table1_markdown(cells())
-    for word in ("Seed", "Deterministic", "Hyperparameters", "Without epochs", "from seed"):
+    for word in ("Seed", "Deterministic", "Hyperparameters", "No epochs", "from seed"):
         assert f"- {word}" not in text
 
 

@@ -72,7 +72,7 @@ def test_a_machine_without_a_network_says_so_and_continues(tmp_path):
     process = call("reproduce", *overrides, cwd=tmp_path, GLOCALK_OFFLINE="0", **proxies)
     assert process.returncode == 0, process.stderr
     before = process.stdout.split("Plan:")[0].strip().splitlines()
-    assert before[0] == "Not in 'nowhere': MovieLens 1M, Douban. Asking where to get it from."
+    assert before[0] == "Not in 'nowhere': MovieLens 1M, Douban. Checking download sources."
     for line, title, host in zip(
         before[1:],
         ("MovieLens 1M", "Douban"),

@@ -113,7 +113,10 @@ def test_a_completer_whose_official_rule_is_validated_needs_a_selection_run(tmp_
 
 def test_a_failed_run_leaves_a_failed_record(tmp_path):
     model = {**MODEL, "lambda_2": 1e308}  # beyond float64
-    with pytest.raises(GlocalkError, match=r"epoch 1 of pretrain: the training has diverged\.$"):
+    with pytest.raises(
+        GlocalkError,
+        match=r"epoch 1 of pretrain: the training has diverged; raise the regularization\.$",
+    ):
         execute(config(tmp_path, model=model))
     record = only_record(tmp_path)
     assert record.status == "failed"

@@ -82,9 +82,8 @@ def test_the_observer_does_not_lead_to_any_rating():
 def test_the_observer_evaluates_and_keeps_its_state_through_the_monitor():
     monitor, other = Monitor(TEST), Monitor(TEST)
     observer = monitor.observer()
-    metrics = observer.epoch_ended("fit", 1, constant(3.0), 7.0)
-    assert metrics["test_rmse"] == monitor.curves.test_rmse[0]
-    assert "valid_rmse" not in metrics
+    assert observer.epoch_ended("fit", 1, constant(3.0), 7.0) is None
+    assert monitor.curves.loss == [7.0]
     other.observer().load_state_dict(observer.state_dict())
     assert other.curves == monitor.curves
 
@@ -92,7 +91,26 @@ def test_the_observer_evaluates_and_keeps_its_state_through_the_monitor():
 def test_the_observer_lives_as_long_as_it_is_held():
     observer = Monitor(TEST).observer()
     gc.collect()
-    assert "test_rmse" in observer.epoch_ended("fit", 1, constant(3.0), None)
+    observer.epoch_ended("fit", 1, constant(3.0), None)
+    assert observer.state_dict()["columns"]["epoch"] == [1]
+
+
+def test_errors_go_to_the_loggers_of_the_stage_under_the_given_step():
+    logged = []
+
+    class Logger:
+        def log_metrics(self, metrics, step):
+            logged.append((step, metrics))
+
+    monitor = Monitor(TEST, loggers={"fit": [Logger()], "other": []})
+    monitor.observe("fit", 2, constant(3.0), step=7)
+    monitor.observe("other", 1, constant(3.0), step=8)
+    monitor.observe("fit", 3, constant(3.0))
+    curves = monitor.curves
+    expected = {"epoch": 1, "test_rmse": curves.test_rmse[0], "test_mae": curves.test_mae[0]}
+    if curves.test_ndcg[0] is not None:
+        expected["test_ndcg"] = curves.test_ndcg[0]
+    assert logged == [(7, expected)]
 
 
 def test_listeners_are_told_of_each_epoch():
@@ -109,7 +127,7 @@ def test_listeners_are_told_of_each_epoch():
 
 def test_without_test_ratings_nothing_is_evaluated():
     monitor = Monitor()
-    assert monitor.observe("fit", 1, None) == {}
+    monitor.observe("fit", 1, None)
     assert monitor.curves.stage == []
 
 

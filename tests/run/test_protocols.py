@@ -34,7 +34,7 @@ SELECTION = trained(
     rmse=[0.1, 0.2, 0.95, 0.94, 0.93, 0.96],
     mae=[0.1, 0.2, 0.75, 0.74, 0.73, 0.76],
     ndcg=[0.9, 0.9, 0.85, 0.84, 0.83, 0.86],
-    valid=[0.5, 0.5, 0.97, 0.91, 0.91, 0.92],  # least in the last stage: epochs 2 and 3
+    valid=[0.5, 0.5, 0.97, 0.91, 0.91, 0.92],  # lowest in the last stage: epochs 2 and 3
 )
 FINAL = trained(
     "final",

@@ -33,7 +33,7 @@ def outcomes(record):
     return [trial.model_dump(exclude={"seconds"}) for trial in record.trials]
 
 
-def test_the_best_trial_has_the_least_validation_error(tmp_path):
+def test_the_best_trial_has_the_lowest_validation_error(tmp_path):
     record = search(config(tmp_path, **BIAS_RUN), BIAS_SPACE, trials=4)
     assert Search.read(path_of(tmp_path)) == record
     assert [trial.state for trial in record.trials] == ["done"] * 4

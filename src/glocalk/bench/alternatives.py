@@ -1,7 +1,7 @@
-"""Own code against libraries: sparse × dense products, and thresholds of the C library.
+"""Custom implementations against libraries: sparse × dense products, thresholds of the C library.
 
 The implementations take turns in short but complete trainings. Times are CPU times at one thread,
-because other programs on the machine disturb those least.
+because other programs on the machine affect them less than wall-clock times.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ PRODUCTS: dict[str, Product] = {
 def measure_products(config: RunConfig, widths: Sequence[int], repeats: int) -> list[ProductCost]:
     """Measure products of the training ratings, by item and by user, with random dense matrices.
 
-    Call it in a process of its own, because it sets torch's number of threads.
+    Call it in a separate process, because it sets torch's number of threads.
     """
     torch.set_num_threads(1)
     train = build_source(config.data).split(config.data_dir).train
@@ -137,11 +137,11 @@ def measure_products(config: RunConfig, widths: Sequence[int], repeats: int) -> 
 def measure_product_trainings(
     config: RunConfig, warm_up: RunConfig, options: Sequence[str], repeats: int
 ) -> list[AlternativeTraining]:
-    """Measure trainings with each of `PRODUCTS`. Call it in a process of its own.
+    """Measure trainings with each of `PRODUCTS`. Call it in a separate process.
 
     Args:
-        config: of the training.
-        warm_up: of a small training, which compiles the same loops.
+        config: config of the training.
+        warm_up: config of a small training, which compiles the same loops.
         options: the options that make the training short.
         repeats: number of trainings with each implementation.
     """
@@ -160,9 +160,9 @@ def measure_product_trainings(
 def measure_allocator_trainings(
     config: RunConfig, options: Sequence[str], repeats: int
 ) -> list[AlternativeTraining]:
-    """Measure trainings with each of `ALLOCATORS`, every one in a process of its own.
+    """Measure trainings with each of `ALLOCATORS`, each in a separate process.
 
-    Where the C library is not glibc, nothing is measured.
+    Does nothing if the C library is not glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         return []

@@ -44,7 +44,7 @@ def measure_evaluations(config: RunConfig, repeats: int) -> list[Evaluation]:
     process for each.
 
     Args:
-        config: of a run of GLocal-K.
+        config: config of a run of GLocal-K.
         repeats: number of evaluations by each formulation.
     """
     train = build_source(config.data).split(config.data_dir).train
@@ -129,7 +129,7 @@ def _loss(
 
 
 def _gradients(network: GLocalKNetwork, loss: Loss) -> list[Tensor]:
-    """Gradients by every parameter, zeros where the loss does not use one."""
+    """Gradients with respect to every parameter, zeros where the loss does not use one."""
     network.zero_grad()
     torch.autograd.backward(loss())
     return [torch.zeros_like(p) if p.grad is None else p.grad for p in network.parameters()]

@@ -16,7 +16,7 @@ from glocalk.run.execute import train_once
 
 
 def measure_training(config: RunConfig) -> WholeTraining:
-    """Measure one training on all training ratings. Call it in a process of its own."""
+    """Measure one training on all training ratings. Call it in a separate process."""
     split = build_source(config.data).split(config.data_dir)
     times, seconds = _train(config, split)
     schedule = build_completer(config.model).schedule
@@ -39,9 +39,9 @@ def measure_training(config: RunConfig) -> WholeTraining:
 
 
 def measure_scaling(config: RunConfig) -> ScalingPoint:
-    """Measure the one stage that `config` trains on planted ratings.
+    """Measure the one stage that `config` trains on synthetic ratings.
 
-    Call it in a process of its own.
+    Call it in a separate process.
     """
     split = build_source(config.data).split(config.data_dir)
     (stage,) = build_completer(config.model).schedule

@@ -1,4 +1,4 @@
-"""Command lines on Hydra: one sentence for an error that the user can fix, exit code not 0."""
+"""Command lines on Hydra: one sentence for an error that the user can fix, nonzero exit code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from glocalk.run.compose import VERSION_BASE, compose, install
 
 
 class StoppedError(BaseException):
-    """SIGINT or SIGTERM came; not an `Exception`, so that no handler takes it for a failure."""
+    """SIGINT or SIGTERM arrived; not an `Exception`, so that no handler treats it as a failure."""
 
 
 def run_app(
@@ -112,5 +112,5 @@ def sentence(error: GlocalkError | HydraException) -> str:
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the way out
+    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
     raise StoppedError(number)

@@ -73,7 +73,7 @@ def options(
     Args:
         config: the config.
         config_class: the class that checks it and describes the options.
-        prefix: of the names, as in `model.`.
+        prefix: prefix of the names, as in `model.`.
     """
     known: Mapping[str, FieldInfo] = config_class.model_fields if config_class else {}
     for key in config:
@@ -101,7 +101,7 @@ def groups(config: DictConfig, names: Iterable[str]) -> list[tuple[str, str]]:
 
     Args:
         config: a config with Hydra's own options under `hydra`.
-        names: of the groups.
+        names: names of the groups.
     """
     path = ConfigSearchPathImpl()
     for source in config.hydra.runtime.config_sources:

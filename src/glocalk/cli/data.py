@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from glocalk.data.fetch.files import FileSet
 
 _VERBS = {
-    "status": "show what is there, whether it is whole, where it comes from, its license",
+    "status": "show which files exist, whether they are intact, their origin and license",
     "fetch": "download what is missing",
     "verify": "exit with 1 if a file is damaged, or if one of the named sets is missing",
 }
@@ -31,7 +31,7 @@ _VERBS = {
 _HELP = Help(
     command="data",
     does="show, fetch or verify the files of data sets. NAME is the config name of a data set, "
-    "as in data=NAME; without one, all are meant.",
+    "as in data=NAME; without one, all data sets.",
     usage=["data status|fetch|verify [NAME ...] [data_dir=FOLDER]"],
     examples={
         "data fetch ml_100k douban": "download two data sets",
@@ -42,7 +42,7 @@ _HELP = Help(
 
 
 class DataConfig(BaseConfig):
-    """Where the files lie."""
+    """Location of the files."""
 
     data_dir: Path = Field(
         default_factory=lambda: Path(os.environ.get("GLOCALK_DATA_DIR", "data")),
@@ -145,14 +145,14 @@ def _fetch(chosen: Mapping[str, tuple[FileSet, ...]], data_dir: Path) -> list[st
                 if damage := file_set.damage(data_dir, file):
                     problems.append(damage)
                 else:
-                    print(f"'{file_set.path(data_dir, file)}' is there and whole.")
+                    print(f"'{file_set.path(data_dir, file)}' exists and is intact.")
     return problems
 
 
 def _verify(
     chosen: Mapping[str, tuple[FileSet, ...]], data_dir: Path, missing_too: bool
 ) -> list[str]:
-    """Check what is there; returns a sentence for each damaged file.
+    """Check the existing files; returns a sentence for each damaged file.
 
     Args:
         chosen: the data sets.
@@ -168,9 +168,9 @@ def _verify(
                     if damage := file_set.damage(data_dir, file):
                         problems.append(damage)
                     else:
-                        print(f"'{path}' is whole.")
+                        print(f"'{path}' is intact.")
                 elif missing_too:
                     problems.append(f"There is no '{path}': get it with glocalk data fetch {name}.")
                 else:
-                    print(f"'{path}' is not there.")
+                    print(f"'{path}' does not exist.")
     return problems

@@ -11,7 +11,7 @@ from typing import Any
 from glocalk.config import BaseConfig
 
 _MOST_COLUMNS = 100
-_NAME_COLUMN = 32  # a longer name=value has a line of its own
+_NAME_COLUMN = 32  # a longer name=value gets a separate line
 
 HYDRA_FLAGS = {
     "-m, --multirun": "run every combination of lists, as in model=bias,bias_mf seed=0,1,2",
@@ -25,11 +25,11 @@ HYDRA_FLAGS = {
 
 @dataclass(frozen=True)
 class Help:
-    """What a command's help text says beside its options.
+    """The parts of a command's help text other than its options.
 
     Attributes:
         command: name of the command.
-        does: one sentence, and what else is to be known.
+        does: one sentence, and further notes.
         usage: command lines, placeholders in capitals.
         examples: what each does, by command line.
         flags: what each does, by name.
@@ -45,7 +45,7 @@ class Help:
         """The text.
 
         Args:
-            sections: of options; title, and (name=value, description) of each.
+            sections: sections of options: a title, and (name=value, description) of each option.
         """
         flags = {**self.flags, "-h, --help": "this text"}
         blocks = [

@@ -11,8 +11,8 @@ from pathlib import Path
 COMMANDS = {
     "train": "Train a completer on a data set and write the record of its test errors.",
     "tune": "Search a completer's hyperparameters on held-out training ratings.",
-    "predict": "Predict ratings, or the best unseen items, with the model of a run.",
-    "stats": "Show what a data set looks like.",
+    "predict": "Predict ratings, or the best unrated items, with the model of a run.",
+    "stats": "Describe a data set.",
     "data": "Show, fetch or verify the files of data sets.",
     "reproduce": "Train the rows of the paper's table and compare them with its figures.",
     "report": "Make tables and figures from records; promote or migrate records.",

@@ -31,16 +31,14 @@ _HELP = Help(
 
 
 class PredictConfig(BaseConfig):
-    """What to predict with, for whom, and where to."""
+    """The model, the users or pairs, and the output file."""
 
     run: Path = Field(description="folder of the run whose model predicts, or a model file")
     out: Path = Field(description="file to write, .csv or .parquet")
     pairs: Path | None = Field(
         default=None, description="CSV file with the columns user and item: rate these pairs"
     )
-    top: int | None = Field(
-        default=None, ge=1, description="number of best unseen items of every user"
-    )
+    top: int | None = Field(default=None, ge=1, description="number of items per user")
     users: Path | None = Field(
         default=None, description="with top: only for the users in this CSV file's column user"
     )
@@ -50,8 +48,8 @@ class PredictConfig(BaseConfig):
     )
     module: str | None = Field(
         default=None,
-        description="import this module first: needed for a completer outside glocalk, since a "
-        "model file may not choose what is executed",
+        description="import this module first: needed for a completer outside glocalk, "
+        "because a model file must not trigger imports",
     )
 
     def check_choice(self) -> None:
@@ -62,7 +60,7 @@ class PredictConfig(BaseConfig):
         """
         if (self.pairs is None) == (self.top is None):
             raise GlocalkError(
-                "Give one of pairs=FILE (rate these pairs) and top=N (the best unseen items)."
+                "Give one of pairs=FILE (rate these pairs) and top=N (the best unrated items)."
             )
         if self.pairs is not None and self.users is not None:
             raise GlocalkError("Option 'users' goes with top=N, not with pairs=FILE.")

@@ -16,7 +16,8 @@ from glocalk.errors import GlocalkError
 _HELP = Help(
     command="report",
     does="make tables and figures from records. Without a command, those of the committed "
-    "records; the figures are written to `out`, and the tables of the README renewed.",
+    "records; the figures are written to `out`, and the README's table and "
+    "docs/costs.md updated.",
     usage=["report [check|promote|local|migrate FOLDER] [name=value ...]"],
     examples={
         "report promote model=bias_mf data=ml_100k": "copy this machine's records of a model",
@@ -27,7 +28,7 @@ _HELP = Help(
 
 
 class ReportConfig(BaseConfig):
-    """Where records lie, where reports are written, and what is promoted."""
+    """Folders of the records and reports, and what is promoted."""
 
     records: Path = Field(default=Path("reports/records"), description="the committed records")
     out: Path = Field(default=Path("reports"), description="folder of the reports")
@@ -82,7 +83,7 @@ def _check(config: ReportConfig, words: Sequence[str]) -> list[str]:
 
     refuse_words(words)
     check(config.records, config.out, config.readme)
-    return [f"'{config.out}' and '{config.readme}' are what the records give."]
+    return [f"'{config.out}' and '{config.readme}' match the records."]
 
 
 def _promote(config: ReportConfig, words: Sequence[str]) -> list[str]:
@@ -115,7 +116,7 @@ def _migrate(config: ReportConfig, words: Sequence[str]) -> list[str]:
 
 
 _COMMANDS: dict[str, tuple[str, Callable[[ReportConfig, Sequence[str]], list[str]]]] = {
-    "check": ("write nothing; exit with 1 if a report is not what the records give", _check),
+    "check": ("write nothing; exit with 1 if a report does not match the records", _check),
     "promote": ("copy this machine's done records to the committed ones", _promote),
     "local": ("print this machine's table, which is written to runs/report/", _local),
     "migrate": ("bring the records below FOLDER to the current schema, in place", _migrate),

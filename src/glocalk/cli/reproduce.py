@@ -20,7 +20,7 @@ _HELP = Help(
     usage=["reproduce [name=value ...] [flags]"],
     examples={
         "reproduce data_sets=[ml_100k] seeds=[0,1,2,3,4]": "one data set, five seeds",
-        "reproduce models=[my_model] --config-dir conf": "a completer of your own, which "
+        "reproduce models=[my_model] --config-dir conf": "a user-defined completer, which "
         "conf/model/my_model.yaml names",
     },
     flags={name: says for name, says in HYDRA_FLAGS.items() if not name.startswith("-m")},

@@ -1,4 +1,4 @@
-"""`glocalk stats data=ml_100k`: what a data set looks like."""
+"""`glocalk stats data=ml_100k`: describe a data set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
 
 _HELP = Help(
     command="stats",
-    does="show what a data set looks like: users, items, ratings, density, the rating scale, "
+    does="describe a data set: users, items, ratings, density, the rating scale, "
     "and how its split divides them.",
     usage=["stats [name=value ...] [flags]"],
     examples={
@@ -32,7 +32,7 @@ _HELP = Help(
 
 
 class StatsConfig(BaseConfig):
-    """Which data set, and where the files of data sets lie."""
+    """Which data set, and the folder with the files of data sets."""
 
     data: dict[str, Any]
     data_dir: Path = Field(description="folder with the files of data sets")

@@ -30,8 +30,8 @@ _HELP = Help(
     examples={
         "train model=bias_mf data=ml_100k model.rank=40 seed=0": "one run with another rank",
         "train -m model=bias,bias_mf data=ml_100k seed=0,1,2": "a sweep of six runs",
-        "train model._target_=mypackage.MyModel model.shrinkage=5 data=ml_100k": "a completer "
-        "of your own, from the working directory or an installed package",
+        "train model._target_=mypackage.MyModel model.shrinkage=5 data=ml_100k": "a user-defined "
+        "completer, from the working directory or an installed package",
     },
     flags=HYDRA_FLAGS,
 )

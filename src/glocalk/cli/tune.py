@@ -39,7 +39,7 @@ class TuneConfig(BaseConfig):
     """What a search has beyond the run that it varies."""
 
     trials: int = Field(ge=1, description="number of trials")
-    search: dict[str, Any] = Field(description="what is tried: lists, or ranges {low,high,log}")
+    search: dict[str, Any] = Field(description="search space: lists, or ranges {low,high,log}")
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="tune")

@@ -46,13 +46,13 @@ class Completer(Predictor):
     """The options, their bounds and their defaults."""
 
     model_version: ClassVar[int] = 1
-    """Raised when a change may alter the numbers, so that old records are not mixed with new."""
+    """Raised if a change may alter the numbers, so that old records are not mixed with new ones."""
 
     official: ClassVar[OfficialRule] = "last"
     """The protocol by which the model's own code picks the figure it reports."""
 
     has_epochs: ClassVar[bool] = True
-    """Whether there is an epoch to choose; without one, all protocols give the same result."""
+    """Whether the training has epochs; without them, all protocols give the same result."""
 
     deterministic: ClassVar[bool] = False
     """Whether the result does not depend on the seed."""
@@ -113,7 +113,7 @@ class Completer(Predictor):
         Raises:
             GlocalkError: the ratings are unfit for the model, or the training diverges.
         """
-        self.trained_on = None  # a fit that fails leaves no mixture of two
+        self.trained_on = None  # a failed fit must not leave a mixed state
         self.fit_matrix(train, FitContext(seed=seed) if context is None else context)
         self.trained_on = TrainedOn.of(train)
         return self
@@ -213,7 +213,7 @@ def _changed(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
 
 
 def class_name(cls: type[Completer]) -> str:
-    """The name that a class is found under again: `glocalk.GLocalK`, `package.Class`."""
+    """The importable name of a class: `glocalk.GLocalK`, `package.Class`."""
     if PUBLIC.get(cls.__name__) == cls.__module__:
         return f"glocalk.{cls.__name__}"
     return f"{cls.__module__}.{cls.__qualname__}"

@@ -57,8 +57,12 @@ class GlobalMean(Completer):
 class BiasConfig(BaseConfig):
     """Regularization of the biases: each is shrunk as if by that many ratings without deviation."""
 
-    item_damping: float = Field(default=25.0, ge=0, description="of item biases, in ratings")
-    user_damping: float = Field(default=10.0, ge=0, description="of user biases, in ratings")
+    item_damping: float = Field(
+        default=25.0, ge=0, description="damping of item biases, in ratings"
+    )
+    user_damping: float = Field(
+        default=10.0, ge=0, description="damping of user biases, in ratings"
+    )
 
 
 class Biases(NamedTuple):

@@ -20,7 +20,7 @@ from glocalk.training.stage import Stage, run_stage
 STAGE = "train"
 
 MOST_LEVELS = 100
-"""Continuous ratings would have a level each, and weights for all of them would fill the memory."""
+"""Continuous ratings would have a level each, and weights for all of them would exhaust memory."""
 
 # The precisions of a Trainer that compiled loops exist for.
 _DTYPES = {"32-true": torch.float32, "64-true": torch.float64}
@@ -80,7 +80,7 @@ class StepwiseModule(lightning.LightningModule, Generic[OutputT]):
 
 
 class StepwiseCompleter(Completer, Generic[OutputT]):
-    """Trains one stage, and predicts from the output of its network without training ratings."""
+    """Trains one stage; predictions need the network's output but not the training ratings."""
 
     _module: StepwiseModule[OutputT] | None = None  # while it is trained
     _fitted: tuple[OutputT, int] | None = None  # output and number of parameters
@@ -157,7 +157,7 @@ def dtype_of(context: FitContext, model: str) -> torch.dtype:
     """The floating-point type that the precision of the run's Trainer stands for.
 
     Args:
-        context: of the training.
+        context: context of the training.
         model: the model's name.
 
     Raises:

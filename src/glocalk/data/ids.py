@@ -52,7 +52,7 @@ class Ids:
 
     @classmethod
     def numbered(cls, shape: tuple[int, int]) -> Ids:
-        """Ids equal to the indices, for data without ids of its own."""
+        """Ids equal to the indices, for data without ids."""
         return cls(np.arange(shape[0]), np.arange(shape[1]))
 
     def equals(self, other: Ids) -> bool:
@@ -73,7 +73,8 @@ class Ids:
 def as_labels(values: ArrayLike | Sequence[Any], kind: Kind) -> Labels:
     """[n] ids as whole numbers if all of them are, else as text.
 
-    Floats are accepted if they are whole numbers: pandas reads a column with a gap so.
+    Floats are accepted if they are whole numbers: pandas reads integer columns with missing values
+    as floats.
 
     Args:
         values: [n] a list, NumPy array, Series or tensor.

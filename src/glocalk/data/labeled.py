@@ -130,7 +130,7 @@ class Ratings(RatingMatrix):
                 f"{user_labels.shape}, {item_labels.shape} and {values.shape}."
             )
         if not len(values):
-            raise GlocalkError("There are no ratings.")
+            raise GlocalkError("There are no ratings: pass at least one.")
         user_indices, user_ids = pd.factorize(user_labels, sort=True)
         item_indices, item_ids = pd.factorize(item_labels, sort=True)
         if scale is None:

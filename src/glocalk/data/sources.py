@@ -59,7 +59,7 @@ def divide(
     """Split ratings by a mask into test ratings and training ratings.
 
     Args:
-        name: of the split.
+        name: name of the split.
         triples: user indices, item indices and ratings, [n] each.
         test: [n] whether a rating is a test rating.
         shape: (number of users, number of items).

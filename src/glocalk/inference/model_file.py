@@ -110,7 +110,7 @@ class ModelFile(BaseModel):
             items=_plain(trained_on.ids.items),
             trained_counts=torch.from_numpy(np.asarray(trained_on.counts)),
             trained_items=torch.from_numpy(np.asarray(trained_on.items)),
-            # Clones, because of a view torch saves the whole storage.
+            # Clones, because torch saves the whole storage of a view.
             state={name: part.detach().cpu().clone() for name, part in state.items()},
         )
 

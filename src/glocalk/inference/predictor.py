@@ -1,4 +1,4 @@
-"""Predictions under the ids of the data: ratings of pairs, and the best unseen items of users.
+"""Predictions under the ids of the data: ratings of pairs, and the best unrated items of users.
 
 Predictions are computed in blocks, so that nothing of size users × items is held in memory.
 """
@@ -21,8 +21,8 @@ from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError, NotFittedError
 
 Unknown: TypeAlias = Literal["refuse", "mean"]
-"""What an id does that is not in the training ratings: it raises an error, or its pairs get the
-mean of the training ratings."""
+"""Handling of ids that are not in the training ratings: raise an error, or predict the mean of the
+training ratings for their pairs."""
 
 PartT = TypeVar("PartT")
 
@@ -107,7 +107,7 @@ class Predictor(ABC):
         users, items = self.known_labels(users, "user"), self.known_labels(items, "item")
         if len(users) != len(items):
             raise GlocalkError(
-                f"Users and items must be two lists of one length, not {len(users)} and "
+                f"Users and items must be two lists of the same length, not {len(users)} and "
                 f"{len(items)}."
             )
         u, i = known.ids.find_users(users), known.ids.find_items(items)

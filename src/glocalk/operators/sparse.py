@@ -91,9 +91,10 @@ class _Product(torch.autograd.Function):
 
 
 class _HalfSquaredError(torch.autograd.Function):
-    """½ Σ e² with e = hᵢ·wᵤ + bᵤ − r; gradients E W by hidden, Eᵀ H by weight, Σᵢ e by bias.
+    """½ Σ e² with e = hᵢ·wᵤ + bᵤ − r; gradients E W, Eᵀ H, Σᵢ e.
 
-    E holds the errors at the observed cells. The gradients are computed in a second pass.
+    The gradients are those with respect to hidden, weight and bias. E holds the errors at the
+    observed cells. The gradients are computed in a second pass.
     """
 
     @staticmethod
@@ -135,7 +136,10 @@ class _Outputs(torch.autograd.Function):
 
 
 def _output_gradients(ctx: Any, by_output: Array) -> tuple[None, Tensor, Tensor, Tensor]:
-    """Gradients by hidden, weight and bias, given those by the outputs at the observed cells."""
+    """Gradients with respect to hidden, weight and bias.
+
+    `by_output` holds those with respect to the outputs at the observed cells.
+    """
     hidden, weight = ctx.saved_tensors
     ratings: SparseRatings = ctx.ratings
     by_item = ratings.by_item.with_values(by_output)
@@ -155,9 +159,9 @@ def _output_gradients(ctx: Any, by_output: Array) -> tuple[None, Tensor, Tensor,
 class _ConvolvedProduct(torch.autograd.Function):
     """R⁽ᴸ⁾ W on the live (positive) cells of R⁽ˡ⁾ = ReLU(R⁽ˡ⁻¹⁾ ⊗ GK⁽ˡ⁾).
 
-    Given the gradient G by the product, the gradient by W is R⁽ᴸ⁾ᵀ G and the one by a live cell
-    (i, u) of R⁽ᴸ⁾ is Gᵢ·Wᵤ; it is propagated back layer by layer. The derivative of the ReLU is 1
-    on live cells, and all other cells have gradient 0.
+    Given the gradient G with respect to the product, the gradient with respect to W is R⁽ᴸ⁾ᵀ G, and
+    that with respect to a live cell (i, u) of R⁽ᴸ⁾ is Gᵢ·Wᵤ; it is propagated back layer by layer.
+    The derivative of the ReLU is 1 on live cells, and all other cells have gradient 0.
     """
 
     @staticmethod

@@ -98,9 +98,9 @@ class _Product(torch.autograd.Function):
 
 
 class _Outputs(torch.autograd.Function):
-    """hᵢ·wᵤ + bᵤ; gradients G Wᵀ by hidden, (Gᵀ H)ᵀ by weight, Σᵢ g by bias.
+    """hᵢ·wᵤ + bᵤ; gradients G Wᵀ, (Gᵀ H)ᵀ, Σᵢ g with respect to hidden, weight and bias.
 
-    G [items, users] holds the gradients by the outputs at the observed cells.
+    G [items, users] holds the gradients with respect to the outputs at the observed cells.
     """
 
     @staticmethod

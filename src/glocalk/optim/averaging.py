@@ -23,10 +23,10 @@ class AveragedNetwork(AveragedModel, Generic[NetworkT]):
     Call `update_parameters` after each update of the optimizer. As a submodule of the trained
     LightningModule it follows that module's device and precision, and is saved in its checkpoints.
 
-    Lightning's `WeightAveraging` callback does not fit here, even with another start: it copies
-    the module before Lightning sets its precision, shows the averages only to a validation loop
-    and not to the observer, and leaves the weights themselves in a module whose finished training
-    is loaded from a checkpoint.
+    Lightning's `WeightAveraging` callback cannot be used here: it copies the module before
+    Lightning sets its precision, shows the averages only to a validation loop and not to the
+    observer, and leaves the weights themselves in a module whose finished training is loaded from a
+    checkpoint.
 
     Args:
         network: the network before its first update.

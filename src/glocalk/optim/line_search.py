@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-_DECREASE = 1e-3  # sufficient decrease: least share of the decrease that the first slope predicts
+_DECREASE = 1e-3  # sufficient decrease: minimum share of the decrease that the first slope predicts
 _CURVATURE = 0.9  # curvature condition: largest remaining share of the first slope
 _NARROWEST = 0.1  # relative width at which an interval is not divided further
 _MOST_EVALUATIONS = 20

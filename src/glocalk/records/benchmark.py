@@ -55,7 +55,7 @@ class WholeTraining(Part):
 
 
 class ScalingPoint(Part):
-    """One stage on planted ratings: an epoch of 5 iterations."""
+    """One stage on synthetic ratings: an epoch of 5 iterations."""
 
     stage: str
     ratings: int

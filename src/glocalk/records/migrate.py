@@ -7,7 +7,7 @@ Schema 1 → 2:
 - `format` becomes `schema_version`.
 - The trainings `training_1` (with ratings held out) and `training_2` become `selection` and
   `final`, wherever they are named.
-- Class paths (`_target_`) leave the config, and with it the hash.
+- Class paths (`_target_`) are removed from the config, and with it from the hash.
 - Options follow American spelling and the project's vocabulary, see `_OPTIONS`.
 - Options that were added under schema 1 get the value that the code had before, see `_ADDED`.
 - The config hash is taken anew over the result, in which 20 and 20.0 are the same number.
@@ -96,7 +96,7 @@ def migrate_folder(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         raise GlocalkError(f"There is no folder '{folder}' to migrate.")
-    said: list[str] = []
+    messages: list[str] = []
     for path in sorted(folder.glob("**/*.json")):
         content = _content(path)
         if content is None or version_of(content) != 1:
@@ -105,13 +105,13 @@ def migrate_folder(folder: Path) -> list[str]:
             record = _migrated(content)
         except (KeyError, TypeError, ValueError) as error:
             kind_of_error = type(error).__name__
-            said.append(f"Left alone: '{path}' is not a complete record ({kind_of_error}).")
+            messages.append(f"Left alone: '{path}' is not a complete record ({kind_of_error}).")
             continue
         record.write(path)
-        said.append(f"Migrated: '{path}' to schema {SCHEMA_VERSION}.")
+        messages.append(f"Migrated: '{path}' to schema {SCHEMA_VERSION}.")
         if isinstance(record, Record) and path.name == "record.json":
-            said += _rename_run(path.parent, record)
-    return said
+            messages += _rename_run(path.parent, record)
+    return messages
 
 
 def _migrated(content: Mapping[str, Any]) -> Record | Search:
@@ -169,7 +169,7 @@ def _dotted(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _variant(variant: str) -> str:
     """A sorted list of overrides, `default` where there are none; its options renamed."""
-    overrides = re.split(r",(?=[+~]*[\w.@]+=)", variant)  # a value may hold commas of its own
+    overrides = re.split(r",(?=[+~]*[\w.@]+=)", variant)  # a value may contain commas
     return ",".join(sorted(re.sub(r"[^=]*", _renamed_override, o, count=1) for o in overrides))
 
 

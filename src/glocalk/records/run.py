@@ -22,10 +22,11 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Curves(Part):
-    """Errors after each epoch of one training, as columns of one length.
+    """Errors after each epoch of one training, as columns of the same length.
 
     A completer without epochs has one row, its `epoch` None. `valid_*` are None where no
-    ratings were held out. `loss` is what the training minimized, in its own units.
+    ratings were held out. `loss` is what the training minimizes, in its own units, as the
+    completer reports it.
     """
 
     stage: list[str]
@@ -94,7 +95,7 @@ class Record(RecordFile):
     data_checksum: str
     model_version: int
     commit: str | None  # None outside a checkout
-    dirty: bool  # made by uncommitted code
+    dirty: bool  # made from a dirty working tree
 
     # Where and at what cost
     versions: dict[str, str]

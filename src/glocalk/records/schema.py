@@ -48,7 +48,7 @@ class RecordFile(Part):
 
 
 def refuse_other_schema(path: Path, text: str) -> None:
-    """Refuse a record of another schema version; damaged text is left to whoever parses it.
+    """Refuse a record of another schema version; damaged text is left to the parser.
 
     Raises:
         GlocalkError: the record is older, or newer.

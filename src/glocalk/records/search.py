@@ -14,7 +14,7 @@ class Trial(Part):
 
     options: dict[str, Any]  # dotted names under `model`, and the values tried
     state: Literal["done", "pruned", "failed"]
-    valid_rmse: float | None  # least over the epochs of the last stage; None if it failed
+    valid_rmse: float | None  # lowest over the epochs of the last stage; None if it failed
     epoch: int | None  # of the last stage; None without epochs
     seconds: float
 
@@ -42,14 +42,14 @@ class Search(RecordFile):
     data_checksum: str
     model_version: int
     commit: str | None  # None outside a checkout
-    dirty: bool  # made by uncommitted code
+    dirty: bool  # made from a dirty working tree
     versions: dict[str, str]
     threads: int
     trials: list[Trial]  # in order of time
 
     @property
     def best(self) -> Trial | None:
-        """The completed trial with the least validation error; the earliest on ties."""
+        """The completed trial with the lowest validation error; the earliest on ties."""
         done = [(t.valid_rmse, n) for n, t in enumerate(self.trials) if t.state == "done"]
         return self.trials[min(done)[1]] if done else None
 

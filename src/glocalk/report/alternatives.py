@@ -1,4 +1,4 @@
-"""The table of own code against libraries, and which own code stays."""
+"""The table of custom implementations against libraries, and which are kept."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from glocalk.records.benchmark import AlternativeTraining, ProductCost
 from glocalk.report.cells import data_title
 from glocalk.report.layout import NOTHING, markdown_table
 
-# Own code stays if a training without it takes this many times as long or as much memory.
+# A custom implementation is kept if a training without it takes this many times as long or as much
+# memory.
 WORTH_KEEPING = 1.3
 
 _MODELS = {"glocal_k": "GLocal-K", "gc_mc": "GC-MC", "igmc": "IGMC"}
 _COMPONENTS = {"product": "sparse × dense", "allocator": "C library"}
 _IMPLEMENTATIONS = {
     "numba": "numba loop",
-    "llvm": "LLVM by hand",
+    "llvm": "hand-written LLVM IR",
     "scipy": "scipy.sparse",
     "torch": "torch.sparse (MKL)",
     "default": "as it is",
     "thresholds": "keeps freed memory",
 }
-# Own code, and what could replace it.
+# Custom implementations, and what could replace each.
 _REPLACEMENTS = {
     "llvm": ("numba",),
     "numba": ("scipy", "torch"),
@@ -31,13 +32,13 @@ _REPLACEMENTS = {
 
 
 def alternatives_text(trainings: Sequence[AlternativeTraining]) -> str:
-    """Return the rule, the verdict on each piece of own code, and all trainings."""
+    """Return the rule, the verdict on each custom implementation, and all trainings."""
     return (
         "The implementations took turns in short but complete trainings. Seconds are the median "
         "CPU time of a training at one thread. The machine may have been busy: compare the "
-        "ratios, not the seconds. Own code stays if, on one of the trainings, the best "
-        f"replacement takes at least {WORTH_KEEPING} times as long or as much memory. *Keeps "
-        "freed memory* raises two thresholds of glibc, `MALLOC_MMAP_THRESHOLD_` and "
+        "ratios, not the seconds. A custom implementation is kept if, on one of the "
+        f"trainings, the best replacement takes at least {WORTH_KEEPING} times as long or as much "
+        "memory. *Keeps freed memory* raises two thresholds of glibc, `MALLOC_MMAP_THRESHOLD_` and "
         "`MALLOC_TRIM_THRESHOLD_`, which saves page faults.\n\n"
         + _verdicts(trainings)
         + "\n"
@@ -48,7 +49,7 @@ def alternatives_text(trainings: Sequence[AlternativeTraining]) -> str:
 def gain(
     trainings: Sequence[AlternativeTraining], own: str, replacements: Sequence[str], what: str
 ) -> float | None:
-    """Return the best replacement's cost over that of own code, on the case that favors it most.
+    """Return the best replacement's cost over that of custom code, on the case that favors it most.
 
     Args:
         trainings: every training.
@@ -108,7 +109,7 @@ def _verdicts(trainings: Sequence[AlternativeTraining]) -> str:
                 "kept" if max(time, memory) >= WORTH_KEEPING else "deleted",
             ]
         )
-    header = ["Own code", "Replaced by", "× time", "× memory", "Verdict"]
+    header = ["Custom implementation", "Replaced by", "× time", "× memory", "Verdict"]
     return markdown_table(header, rows, left=2)
 
 

@@ -178,7 +178,7 @@ def _markdown(bench: Bench) -> str:
             + _origin(bench.origins["scaling"])
         )
     if bench.alternatives or bench.products:
-        parts.append("## Own code against libraries\n")
+        parts.append("## Custom implementations against libraries\n")
     if bench.alternatives:
         parts.append(alternatives_text(bench.alternatives) + _origin(bench.origins["alternatives"]))
     if bench.products:

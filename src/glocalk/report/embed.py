@@ -11,7 +11,7 @@ from glocalk.errors import GlocalkError
 
 @dataclass(frozen=True)
 class Embedded:
-    """A text that belongs into a document.
+    """A text that belongs in a document.
 
     Attributes:
         document: the Markdown file.
@@ -50,7 +50,7 @@ def _replace(text: str, part: Embedded) -> str:
     _, closed, after = rest.partition(end)
     if not (found and closed) or text.count(begin) > 1 or text.count(end) > 1:
         raise GlocalkError(
-            f"'{part.document}' needs one place for its table {part.mark}: put {begin} and {end} "
-            "there, each on a line of its own."
+            f"'{part.document}' needs exactly one pair of markers for its table {part.mark}: put "
+            f"{begin} and {end} there, each on a separate line."
         )
     return f"{before}{begin}\n{part.content}{end}{after}"

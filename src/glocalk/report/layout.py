@@ -27,7 +27,7 @@ _TEX = {
 
 
 def rmse(value: float | None, digits: int = 4) -> str:
-    """As the paper prints it, without a leading zero: `.8905`, `1.1537`; `–` for None."""
+    """Format an RMSE as in the paper, without a leading zero: `.8905`, `1.1537`; `–` for None."""
     return NOTHING if value is None else f"{value:.{digits}f}".removeprefix("0")
 
 

@@ -150,8 +150,8 @@ def _refuse_stale(records: Mapping[Path, Record]) -> None:
             if values[odd] != values[other]:
                 raise GlocalkError(
                     f"'{paths[odd]}' does not fit '{paths[other]}', a seed of the same cell: its "
-                    f"{name} is {values[odd]}, not {values[other]}; remove or remake the one that "
-                    "is out of date."
+                    f"{name} is {values[odd]}, not {values[other]}; remove the one that is "
+                    "out of date or run it again."
                 )
 
 

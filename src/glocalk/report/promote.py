@@ -29,8 +29,8 @@ def promote(
         A sentence for each record copied or left out.
 
     Raises:
-        GlocalkError: nothing to promote, a damaged record, a record made by uncommitted code, or
-            two records for one place.
+        GlocalkError: nothing to promote, a damaged record, a record made from a dirty working
+            tree, or two records for one place.
     """
 
     def selected(record: Record) -> bool:
@@ -39,22 +39,24 @@ def promote(
     local = load_local(runs)
     if local.unreadable:
         raise GlocalkError(local.unreadable[0])
-    chosen, said = [], []
+    chosen, messages = [], []
     for record in filter(selected, local.done):
         if record.data == SYNTHETIC and data is None:
-            said.append(f"Left out: {name_of(record)}: not real data (data={SYNTHETIC}).")
+            messages.append(f"Left out: {name_of(record)}: not real data (data={SYNTHETIC}).")
         else:
             chosen.append(record)
     for reason, others in (("failed", local.failed), ("an older config", local.outdated)):
-        said += [f"Left out: {name_of(record)}: {reason}." for record in filter(selected, others)]
+        messages += [
+            f"Left out: {name_of(record)}: {reason}." for record in filter(selected, others)
+        ]
     if not chosen:
-        raise GlocalkError(" ".join([f"'{runs}' holds no record to promote.", *said]))
+        raise GlocalkError(" ".join([f"'{runs}' holds no record to promote.", *messages]))
     places: dict[Path, Record] = {}
     for record in chosen:
         if record.dirty or record.commit is None:
             raise GlocalkError(
-                f"The record of {name_of(record)} was made by uncommitted code: commit it and run "
-                "again; nothing was promoted."
+                f"The record of {name_of(record)} was made from a dirty working tree: commit "
+                "the code and run again; nothing was promoted."
             )
         place = records_dir / place_of(record)
         if place in places:
@@ -67,12 +69,12 @@ def promote(
         record.write(place)
     return [
         *(f"Promoted: {name_of(record)} to '{place}'." for place, record in places.items()),
-        *said,
+        *messages,
     ]
 
 
 def place_of(record: Record) -> Path:
-    """Where a record lies among the committed ones."""
+    """Path of a record among the committed ones."""
     name = record.model
     if record.variant != "default":
         name += "-" + re.sub(r"[^\w.,=+-]", "_", record.variant)

@@ -100,7 +100,7 @@ def render(records_dir: Path, out_dir: Path, readme: Path) -> Report:
 
 
 def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
-    """Compare the existing files with what the records give, byte for byte.
+    """Compare the existing files with the report that the records give, byte for byte.
 
     Raises:
         GlocalkError: files differ; the message names them.
@@ -113,7 +113,7 @@ def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
     ]
     if different or report.superfluous:
         names = ", ".join(f"'{path}'" for path in [*different, *report.superfluous])
-        raise GlocalkError(f"Not what the records give: {names}; run `make report`.")
+        raise GlocalkError(f"These files do not match the records: {names}; run `make report`.")
 
 
 def _count(number: int, name: str) -> str:

@@ -41,17 +41,17 @@ def promote_searches(runs: Path, out_dir: Path) -> list[str]:
     """Copy this machine's searches to the committed ones.
 
     Raises:
-        GlocalkError: a damaged search, or one made by uncommitted code.
+        GlocalkError: a damaged search, or one made from a dirty working tree.
     """
-    said = []
+    messages = []
     for path in sorted((runs / "searches").glob("*/search.json")):
         search = Search.read(path)
         if search.dirty or search.commit is None:
             raise GlocalkError(
-                f"The search '{path}' was made by uncommitted code: commit it and search again "
-                "with force=true."
+                f"The search '{path}' was made from a dirty working tree: commit the code and "
+                "search again with force=true."
             )
         place = out_dir / "searches" / search.data / f"{search.model}.json"
         search.write(place)
-        said.append(f"Promoted: search over {search.model} on {search.data} to '{place}'.")
-    return said
+        messages.append(f"Promoted: search over {search.model} on {search.data} to '{place}'.")
+    return messages

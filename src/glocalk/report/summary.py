@@ -16,7 +16,7 @@ def summary_markdown(cells: Sequence[Cell], full_table: str) -> str:
     """A row per model, two columns per data set, and a few notes.
 
     Args:
-        cells: of Table 1.
+        cells: the cells of Table 1.
         full_table: link to the table with every protocol.
     """
     header = ["Model", "Side inf."]
@@ -51,8 +51,8 @@ def _notes(cells: Sequence[Cell], full_table: str) -> list[str]:
         "Test RMSE; lower is better. *Published*: Table 1 of Han et al., CIKM 2021 "
         "(arXiv 2108.12184), whose figures for GLocal-K are those of the epoch that is best on "
         "the test set.",
-        "*Ours*: the `validated` protocol. A part of the training ratings, held out in a run of "
-        "its own, chooses the epoch; the test set chooses nothing.",
+        "*Ours*: the `validated` protocol. A part of the training ratings, held out in a "
+        "separate run, chooses the epoch; the test set chooses nothing.",
         f"±: sample standard deviation over seeds. Without it: one run. {NOTHING}: no figure.",
         *budget_notes(cells),
         f"Every protocol, the rule of the published figures among them, the seeds and where "

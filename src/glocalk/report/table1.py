@@ -24,10 +24,10 @@ COLUMNS = (
 )
 
 PROTOCOL_NOTES = {
-    "best_test": "the least test error over the epochs. It selects on the test set, as does the "
+    "best_test": "the lowest test error over the epochs. It selects on the test set, as does the "
     "official code behind GLocal-K's published figures.",
     "validated": "the test error of the final run, on all training ratings, at the epoch with the "
-    "least error of the selection run on the 5 % held out from it. The test set selects nothing.",
+    "lowest error of the selection run on the 5 % held out from it. The test set selects nothing.",
     "last": "the test error of the final run after its last epoch.",
     "held_out": "the test error of the selection run itself, at the same epoch as `validated` (in "
     "`table1.csv`).",
@@ -182,7 +182,7 @@ def _without_epochs(cells: Sequence[Cell]) -> list[str]:
     made = [
         cell for cell in cells if all(run.protocols["last"].rmse_epoch is None for run in cell.runs)
     ]
-    return [f"Without epochs, so that all protocols agree: {_names(made)}."] * bool(made)
+    return [f"No epochs; all protocols agree: {_names(made)}."] * bool(made)
 
 
 def _seeds(cells: Sequence[Cell]) -> list[str]:
@@ -225,7 +225,7 @@ def budget_notes(cells: Sequence[Cell]) -> list[str]:
         for budget in sorted({run.budget for run in cell.runs} - {1.0}):
             made.setdefault(f"{100 * budget:.0f} %", []).append(cell)
     return [
-        f"Trained on a budget, {budget} of the official updates: {_names(where)}."
+        f"Trained under a budget, {budget} of the official updates: {_names(where)}."
         for budget, where in made.items()
     ]
 

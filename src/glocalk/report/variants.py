@@ -14,7 +14,7 @@ _HEADER = (
     *("`best_test`", "`validated`", "Published"),
 )
 
-_LEAD = """# Changed options
+_LEAD = """# Variants
 
 Test RMSE of runs with other options than those of Table 1. *Unchanged* is the `official` figure of
 Table 1's run of the same data, model and seed, *Published* the paper's figure.

@@ -11,7 +11,7 @@ from glocalk.config import BaseConfig
 
 
 class Rows(BaseConfig):
-    """Models by what they are to the paper's table."""
+    """Models grouped by their place in the paper's table."""
 
     paper: list[str] = Field(description="models of the paper's table")
     classics: list[str] = Field(description="models that the paper leaves out")
@@ -34,7 +34,7 @@ class ReproduceConfig(BaseConfig):
     )
     seeds: list[int] = Field(min_length=1, description="seeds of each row")
     strict: bool = Field(description="fail if a data set is missing, instead of leaving a gap")
-    force: bool = Field(description="train again what runs_dir already holds")
+    force: bool = Field(description="train again even if a record exists")
     data_dir: Path = Field(description="folder with the files of data sets")
     runs_dir: Path = Field(description="folder of the runs")
     reports_dir: Path = Field(

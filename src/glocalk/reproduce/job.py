@@ -48,7 +48,7 @@ def reproduce(config: ReproduceConfig) -> None:
 
 
 def _train(planned: Planned) -> bool:
-    """Make a run in a process of its own; returns whether it succeeded."""
+    """Make a run in a separate process; returns whether it succeeded."""
     command = [sys.executable, "-m", "glocalk", "train", *planned.arguments]
     return subprocess.run(command, check=False).returncode == 0
 
@@ -56,7 +56,7 @@ def _train(planned: Planned) -> bool:
 def _find_data(
     config: ReproduceConfig,
 ) -> tuple[list[tuple[RunConfig, int]], dict[str, str]]:
-    """The runs whose data is there with their numbers of test ratings; why the others are not."""
+    """The runs whose data exists, with numbers of test ratings; why the others are left out."""
     chosen = {
         data: [
             _run_config(config, data, model, seed)
@@ -96,7 +96,7 @@ def _fetch(sources: Iterable[Source], config: ReproduceConfig) -> Mapping[str, M
     missing = [files for files in file_sets.values() if files.missing(config.data_dir)]
     if missing and not offline():
         titles = ", ".join(files.title for files in missing)
-        _log.info("Not in '%s': %s. Asking where to get it from.", config.data_dir, titles)
+        _log.info("Not in '%s': %s. Checking download sources.", config.data_dir, titles)
     return fetch_missing(missing, config.data_dir)
 
 

@@ -19,8 +19,8 @@ class Planned:
     """A run of the plan.
 
     Attributes:
-        config: of the run.
-        seconds: the time it is expected to take; None if no committed record tells.
+        config: config of the run.
+        seconds: the time it is expected to take; None if unknown.
         bound: whether `seconds` are those of a larger data set, without a record of this one.
         quick: whether its model has no epochs, and no record says that it takes a minute.
         held: whether the runs folder has its record already.
@@ -112,7 +112,7 @@ def make_plan(
 
 
 def expected_time(plan: Iterable[Planned]) -> str:
-    """The time that the runs still to be made take together, as far as records tell, in words."""
+    """The time that the runs still to be made take together, as far as it is known, in words."""
     runs = [planned for planned in plan if not planned.held]
     if not runs:
         return "nothing to do"

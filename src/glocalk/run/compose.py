@@ -61,8 +61,8 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
     ) -> DictConfig:
         parsed = OverridesParser.create().parse_overrides(overrides)
         if run_mode == RunMode.MULTIRUN:
-            # The config of a whole sweep is only a frame, but an override of model.rank must find
-            # its option there: take the first of the models that are swept over.
+            # The config of a whole sweep is only a template, but an override of model.rank must
+            # find its option there: take the first of the models that are swept over.
             parsed = OverridesParser.create().parse_overrides([_first(given) for given in parsed])
         self._targets = {
             group: str(given.value())

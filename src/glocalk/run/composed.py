@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from glocalk.run.compose import as_dict, compose
 from glocalk.run.config import RunConfig
 
-# Options that do not make another variant of a model: labels with a column of their own, and
+# Options that do not make another variant of a model: labels with a separate column, and
 # what cannot change a result.
 _NOT_A_VARIANT = {
     "data",

@@ -16,12 +16,12 @@ from glocalk.training.trainer_options import check_trainer_options
 
 
 class ProtocolConfig(BaseConfig):
-    """How test errors are taken."""
+    """How test errors are measured."""
 
     valid_share: float = Field(
         gt=0, lt=1, description="share of the training ratings held out in the selection run"
     )
-    clip: bool = Field(description="clip predictions to the rating scale before they are judged")
+    clip: bool = Field(description="clip predictions to the rating scale before they are evaluated")
     selection: Literal["each_seed", "lowest_seed", "never"] = Field(
         description="which seeds make a selection run: each_seed; lowest_seed, whose epoch the "
         "other seeds use; never, without `validated` and `held_out`"
@@ -70,9 +70,9 @@ class RunConfig(BaseConfig):
     protocol: ProtocolConfig
     data_dir: Path = Field(description="folder with the files of data sets")
     runs_dir: Path = Field(description="folder of the runs")
-    force: bool = Field(description="train again what runs_dir already holds")
+    force: bool = Field(description="train again even if a record exists")
     checkpoint_seconds: float = Field(
-        ge=0, description="least time between two checkpoints; 0: one after each epoch"
+        ge=0, description="minimum time between two checkpoints; 0: one after each epoch"
     )
     save_model: bool = Field(description="keep the fitted model, for glocalk predict")
     progress: bool = Field(description="show a progress bar in a terminal")

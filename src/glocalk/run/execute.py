@@ -56,7 +56,7 @@ def execute(config: RunConfig) -> Record:
             where = f" at '{error.filename}'" if error.filename else ""
             stopped = GlocalkError(
                 f"{run.folder.title} stopped, because it cannot write ({error.strerror}{where}): "
-                "make room or choose another folder with runs_dir=…, then start it again; it "
+                "free disk space or choose another folder with runs_dir=…, then start it again; it "
                 "continues from its last checkpoint."
             )
             run.write_failure(stopped)
@@ -77,15 +77,16 @@ def train_once(
     config: RunConfig, split: Split, folder: Path, listeners: Sequence[Listener] = ()
 ) -> tuple[Completer, Monitor]:
     """One training on `split`, with checkpoints and logs in `folder`."""
-    monitor = Monitor(split.test, split.valid, config.protocol.clip, listeners)
     completer = build_completer(config.model)
+    loggers = {stage: _loggers(config, folder, stage) for stage in completer.schedule}
+    monitor = Monitor(split.test, split.valid, config.protocol.clip, listeners, loggers)
     context = FitContext(
         seed=config.seed,
         observer=monitor.observer(),
         folder=folder,
         checkpoint_seconds=config.checkpoint_seconds,
         trainer=config.trainer.options,
-        loggers={stage: _loggers(config, folder, stage) for stage in completer.schedule},
+        loggers=loggers,
     )
     completer.fit(split.train, context=context)
     if not completer.has_epochs:

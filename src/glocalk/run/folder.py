@@ -96,7 +96,7 @@ class RunFolder:
         return record if record.status == "done" else None
 
     def _warn_of_older_records(self) -> None:
-        """Warn of records of an older schema, which lie in folders of other names.
+        """Warn of records of an older schema, which are in folders with other names.
 
         One of them may be this run's, which is trained again unless it is migrated first.
         """
@@ -128,6 +128,6 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def remove_checkpoints(self) -> None:
-        """Remove the checkpoints: once the record is there, nothing is left to resume."""
+        """Remove the checkpoints: once the record exists, nothing is left to resume."""
         for checkpoint in self.path.glob("*/*.ckpt*"):
             checkpoint.unlink()

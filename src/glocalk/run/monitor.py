@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from lightning.pytorch.loggers import Logger
 
 from glocalk.data.ratings import RatingMatrix, Values
 from glocalk.metrics import Errors, evaluate
@@ -35,6 +36,7 @@ class Monitor:
         valid: the held-out training ratings, if there are any.
         clip: whether predictions are clipped to the rating scale first.
         listeners: called after each epoch.
+        loggers: Lightning loggers of each stage, which the errors of an epoch are logged to.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class Monitor:
         valid: RatingMatrix | None = None,
         clip: bool = True,
         listeners: Sequence[Listener] = (),
+        loggers: Mapping[str, Sequence[Logger]] | None = None,
     ) -> None:
         self.test, self.valid, self.clip, self.listeners = test, valid, clip, listeners
+        self.loggers = loggers or {}
         self._columns: dict[str, list[Any]] = {name: [] for name in Curves.model_fields}
         self._user_errors: list[Values] = []
         self.seconds: dict[str, float] = {}
@@ -66,8 +70,13 @@ class Monitor:
         return handle
 
     def observe(
-        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None = None
-    ) -> Mapping[str, float]:
+        self,
+        stage: str,
+        epoch: int | None,
+        predict: PredictPairs,
+        loss: float | None = None,
+        step: int | None = None,
+    ) -> None:
         """Evaluate at the end of an epoch.
 
         Args:
@@ -75,16 +84,14 @@ class Monitor:
             epoch: 1, 2, … within the stage; None for a completer without epochs.
             predict: the completer's `predict_pairs`, as trained so far.
             loss: what the training minimizes, where it has one.
-
-        Returns:
-            The metrics measured, by the names of the curves' columns.
+            step: the last update of the epoch, for the loggers; None logs nothing.
 
         Raises:
             GlocalkError: a prediction is not finite.
         """
         self._charge(stage)
         if self.test is None:
-            return {}
+            return
         test = self._evaluate(predict, self.test)
         valid = self._evaluate(predict, self.valid) if self.valid else None
         row: dict[str, Any] = {
@@ -102,8 +109,11 @@ class Monitor:
         self._charge("evaluation")
         for listener in self.listeners:
             listener.epoch_ended(stage, epoch, test, valid)
-        measured = ("valid_rmse", "test_rmse", "test_mae", "test_ndcg")
-        return {name: row[name] for name in measured if row[name] is not None}
+        if epoch is not None and step is not None:
+            measured = ("valid_rmse", "test_rmse", "test_mae", "test_ndcg")
+            metrics = {name: row[name] for name in measured if row[name] is not None}
+            for logger in self.loggers.get(stage, ()):
+                logger.log_metrics({"epoch": epoch - 1, **metrics}, step=step)
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values and one tensor, which `torch.load` reads with `weights_only=True`."""
@@ -143,9 +153,14 @@ class _Handle:
     __slots__ = ("__weakref__",)
 
     def epoch_ended(
-        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None
-    ) -> Mapping[str, float]:
-        return _monitors[self].observe(stage, epoch, predict, loss)
+        self,
+        stage: str,
+        epoch: int | None,
+        predict: PredictPairs,
+        loss: float | None,
+        step: int | None = None,
+    ) -> None:
+        _monitors[self].observe(stage, epoch, predict, loss, step)
 
     def state_dict(self) -> dict[str, Any]:
         return _monitors[self].state_dict()

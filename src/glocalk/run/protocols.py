@@ -67,20 +67,20 @@ class FinishedTraining:
 
 
 def best_test(training: FinishedTraining) -> ProtocolResult:
-    """The least test error, the highest NDCG, each at its own (earliest) epoch."""
+    """The lowest test error, the highest NDCG, each at its own (earliest) epoch."""
     curves, rows = training.curves, training.last_stage
 
-    def first_least(column: list[float]) -> int:
+    def first_lowest(column: list[float]) -> int:
         return rows[int(np.argmin(column[rows.start :]))]
 
     gains = [-gain if gain is not None else 0.0 for gain in curves.test_ndcg]
     return training.at(
-        first_least(curves.test_rmse), first_least(curves.test_mae), first_least(gains)
+        first_lowest(curves.test_rmse), first_lowest(curves.test_mae), first_lowest(gains)
     )
 
 
 def validated_epoch(selection: FinishedTraining) -> int | None:
-    """The (earliest) epoch of least validation RMSE."""
+    """The (earliest) epoch of lowest validation RMSE."""
     rows = selection.last_stage
     column = selection.curves.valid_rmse[rows.start :]
     row = rows[int(np.argmin([np.inf if rmse is None else rmse for rmse in column]))]

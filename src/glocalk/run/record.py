@@ -45,12 +45,12 @@ def done_record(
     """The record of a finished run.
 
     Args:
-        config: of the run.
-        completer: of the class and config of the run, fitted or not.
+        config: config of the run.
+        completer: a completer with the class and config of the run, fitted or not.
         split: the data.
         commit: what `provenance.commit` returned before the run, because the checkout may change
             meanwhile.
-        outcome: of the trainings.
+        outcome: outcome of the trainings.
     """
     return _record(config, completer, split, commit, outcome, None)
 

@@ -43,7 +43,7 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
     A search that was killed continues: it proposes and prunes as it would have uninterrupted.
 
     Args:
-        config: of the run that the trials vary.
+        config: config of the run that the trials vary.
         space: choices for options under `model`, nested as the options are; see `Space`.
         trials: number of trials in all.
 
@@ -126,7 +126,7 @@ class _Task:
         """The record of this search, if it has so many trials already.
 
         Raises:
-            GlocalkError: the record that is there is damaged or of another schema.
+            GlocalkError: the existing record is damaged or of another schema.
         """
         if self.config.force or not self.path.exists():
             return None
@@ -155,7 +155,7 @@ class _Task:
         return self.blank.model_copy(update={"trials": study.trials})
 
     def try_(self, options: dict[str, Any], asked: optuna.Trial) -> Trial:
-        """Train with `options`, on the training ratings less the held-out ones that judge."""
+        """Train with `options` on the ratings not held out; evaluate on the held-out ones."""
         model = {
             "_target_": self.config.model["_target_"],
             **with_values(self.config.model_options, options),
@@ -164,14 +164,14 @@ class _Task:
         split = self.split.keep(config.train_share, config.seed)
         held_out = split.hold_out(config.protocol.valid_share, config.seed)
         assert held_out.valid is not None
-        judged = replace(held_out, test=held_out.valid, valid=None)
+        evaluated = replace(held_out, test=held_out.valid, valid=None)
         watch = _Watch(asked)
         folder = self.folder / "training"
         shutil.rmtree(folder, ignore_errors=True)
         started = time.perf_counter()
         state: Literal["done", "pruned", "failed"] = "done"
         try:
-            train_once(config, judged, folder, [watch])
+            train_once(config, evaluated, folder, [watch])
         except _PrunedError:
             state = "pruned"
         except GlocalkError as error:
@@ -188,11 +188,11 @@ class _Task:
 
 
 class _PrunedError(Exception):
-    """Ends a training that the pruner gives up."""
+    """Ends a training that the pruner stops."""
 
 
 class _Watch:
-    """A listener that keeps the least error of the last stage and ends a pruned training."""
+    """A listener that keeps the lowest error of the last stage and ends a pruned training."""
 
     def __init__(self, asked: optuna.Trial) -> None:
         self.asked = asked

@@ -3,9 +3,9 @@
 optuna's tree-structured Parzen estimator proposes, and its median pruner ends a training that is
 worse than the median of the earlier ones at the same epoch. The journal holds every proposal,
 every error reported and every result. A trial's sampler is seeded by its position in the search,
-so that proposals do not depend on how often the process was started; a trial that was running
-when the process was killed is marked as failed, which neither sampler nor pruner looks at, and
-its position is tried again.
+so that proposals do not depend on how often the process was started. A trial that was running
+when the process was killed is marked as failed, and its position is tried again. Neither sampler
+nor pruner uses failed trials.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Study:
     Args:
         journal: the journal file; made if there is none. No other process may write to it.
         name: identifies the search within the file.
-        space: what is tried.
+        space: the search space.
         start: the options of the first trial.
-        seed: of all proposals.
+        seed: seed of all proposals.
         warmup_epochs: epochs before which no training is pruned.
     """
 

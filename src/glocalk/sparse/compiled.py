@@ -31,7 +31,7 @@ summing = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
 
 
 def use_threads() -> int:
-    """Set numba's number of threads to torch's, as far as numba has them; return it."""
+    """Set numba's number of threads to torch's, up to numba's maximum; return it."""
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     wanted = torch.get_num_threads()
     threads = min(wanted, most)

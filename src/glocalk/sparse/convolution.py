@@ -47,7 +47,10 @@ def convolve(matrix: CSR, kernel: Array, cells: CSR) -> CSR:
 
 
 def kernel_gradient(matrix: CSR, convolved: CSR, gradient: Array, size: int) -> Array:
-    """Gradient by K [size, size], given that by the entries of `convolved` = ReLU(S ⊗ K)."""
+    """Gradient with respect to K [size, size].
+
+    `gradient` is that with respect to the entries of `convolved` = ReLU(S ⊗ K).
+    """
     parts = np.zeros((PARTS, size, size))
     use_threads()
     _kernel_gradient(
@@ -60,16 +63,16 @@ def kernel_gradient(matrix: CSR, convolved: CSR, gradient: Array, size: int) -> 
 
 
 def entry_gradient(matrix: CSR, convolved: CSR, gradient: Array, kernel: Array) -> Array:
-    """Gradient by the entries of S, given that by the entries of the convolved matrix.
+    """Gradient with respect to the entries of S.
 
     Args:
         matrix: [rows, columns] S.
         convolved: ReLU(S ⊗ K), from `convolve`.
-        gradient: [room of `convolved`] by its entries.
+        gradient: [room of `convolved`] with respect to its entries.
         kernel: [t, t] K.
 
     Returns:
-        [room of `matrix`] by its entries.
+        [room of `matrix`].
     """
     by_entry = np.empty_like(matrix.values)
     use_threads()

@@ -36,9 +36,9 @@ class CSR:
 
     Attributes:
         starts: [rows] position of each row's first entry.
-        stops: [rows] position after each row's last entry; unused room may follow.
-        columns: [room] int32, ascending within a row.
-        values: [room] float32 or float64.
+        stops: [rows] position after each row's last entry; unused capacity may follow.
+        columns: [capacity] int32, ascending within a row.
+        values: [capacity] float32 or float64.
         shape: (rows, columns).
     """
 
@@ -85,8 +85,8 @@ class CSR:
 def matmul(matrix: CSR, dense: Array) -> Array:
     """Compute S D: [rows, columns] × [columns, width] → [rows, width].
 
-    Each number is summed over the entries of its row in their order, whatever the number of
-    threads.
+    Each number is summed over the entries of its row in their order, regardless of the number
+    of threads.
     """
     parts = matrix.parts(use_threads())
     # torch aligns its memory to cache lines, NumPy does not.
@@ -120,7 +120,7 @@ def add_rows(
 
 
 def sampled_product(pattern: CSR, left: Array, right: Array) -> Array:
-    """Compute L Rᵀ at the entries of `pattern`: [rows, width], [columns, width] → [room]."""
+    """Compute L Rᵀ at the entries of `pattern`: [rows, width], [columns, width] → [capacity]."""
     samples = np.empty(len(pattern.values), left.dtype)
     _sampled_product(
         pattern.starts,
@@ -145,7 +145,7 @@ def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Arr
 
 
 def errors(ratings: CSR, samples: Array, bias: Array) -> tuple[float, Array]:
-    """Return ½ Σ e² and e [room], where e is `samples` + bias [columns] − rating."""
+    """Return ½ Σ e² and e [capacity], where e is `samples` + bias [columns] − rating."""
     bounds = ratings.parts(PARTS)
     squares, off = np.zeros(PARTS), np.empty_like(samples)
     use_threads()
@@ -173,13 +173,13 @@ def fill_rows(matrix: CSR, first: int, last: int) -> Array:
 
 
 def take_entries(matrix: CSR, first: int, block: Array, values: Array) -> None:
-    """Set values [room] at the entries of rows `first` … to the numbers in `block`.
+    """Set values [capacity] at the entries of rows `first` … to the numbers in `block`.
 
     Args:
         matrix: the entries.
         first: the row that `block` begins with.
         block: [rows, columns] full rows.
-        values: [room], changed in place.
+        values: [capacity], changed in place.
     """
     use_threads()
     _take_entries(matrix.starts, matrix.stops, matrix.columns, first, block, values)

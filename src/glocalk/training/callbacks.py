@@ -18,7 +18,7 @@ class TimedCheckpoints(ModelCheckpoint):
     The last epoch is always saved.
 
     Args:
-        seconds: least time between two checkpoints.
+        seconds: minimum time between two checkpoints.
         **options: options of `ModelCheckpoint`.
     """
 
@@ -65,17 +65,13 @@ class EpochEnds(Callback):
     ) -> None:
         del pl_module
         loss = trainer.callback_metrics.get("loss")
-        metrics = self.context.observer.epoch_ended(
+        self.context.observer.epoch_ended(
             self.stage,
             trainer.current_epoch + 1,
             self.predict,
             None if loss is None else float(loss),
+            step=trainer.global_step - 1,  # under which Lightning logs the loss
         )
-        for logger in trainer.loggers if metrics else ():
-            # The step of the epoch's last update, under which Lightning logs the loss.
-            logger.log_metrics(
-                {"epoch": trainer.current_epoch, **metrics}, step=trainer.global_step - 1
-            )
 
     def state_dict(self) -> dict[str, Any]:
         return self.context.observer.state_dict()

@@ -23,7 +23,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints in torch's own format, written atomically and verified when they are read.
 
     Lightning writes to the system's temporary folder and moves the file, which is a copy, and not
-    atomic, where that folder lies on another file system. torch reads a file with flipped bits
+    atomic, where that folder is on another file system. torch reads a file with flipped bits
     without complaint: `load_checkpoint` compares the checksum that `seal_zip` stored.
 
     Does not use `files.replacing`, whose error would hide the OSError that a run waits for to say

@@ -1,4 +1,4 @@
-"""What a completer is given besides its training ratings."""
+"""Inputs of a fit other than the training ratings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ PredictPairs = Callable[[Indices, Indices], Values]
 
 
 class Observer(Protocol):
-    """Watches a training from outside; what it measures is not shown to the completer."""
+    """Watches a training from outside, and tells the completer nothing."""
 
     def epoch_ended(
-        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None
-    ) -> Mapping[str, float]:
+        self,
+        stage: str,
+        epoch: int | None,
+        predict: PredictPairs,
+        loss: float | None,
+        step: int | None = None,
+    ) -> None:
         """Evaluate the completer as trained so far.
 
         Args:
@@ -28,9 +33,8 @@ class Observer(Protocol):
             epoch: 1, 2, … within the stage; None for a completer without epochs.
             predict: the completer's `predict_pairs`.
             loss: what the training minimizes, in its own units; None where it has no loss.
-
-        Returns:
-            Metrics by name, for the loggers of the stage.
+            step: the last update of the epoch, under which loggers show the errors; None logs
+                nothing.
         """
 
     def state_dict(self) -> dict[str, Any]:
@@ -44,11 +48,14 @@ class NoObserver:
     """Evaluates nothing."""
 
     def epoch_ended(
-        self, stage: str, epoch: int | None, predict: PredictPairs, loss: float | None
-    ) -> Mapping[str, float]:
-        """Return no metrics."""
-        del stage, epoch, predict, loss
-        return {}
+        self,
+        stage: str,
+        epoch: int | None,
+        predict: PredictPairs,
+        loss: float | None,
+        step: int | None = None,
+    ) -> None:
+        """Do nothing."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return an empty state."""
@@ -56,12 +63,11 @@ class NoObserver:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Ignore the state."""
-        del state
 
 
 @dataclass
 class FitContext:
-    """What surrounds one training. Nothing in it leads to a test or validation rating.
+    """Context of one training. Nothing in it leads to a test or validation rating.
 
     Attributes:
         seed: seed of every random choice.
@@ -70,7 +76,7 @@ class FitContext:
             checkpoints.
         trainer: options of `lightning.Trainer`, for completers that use one.
         loggers: Lightning loggers of each stage.
-        checkpoint_seconds: least time between two checkpoints of a stage. The last epoch of a
+        checkpoint_seconds: minimum time between two checkpoints of a stage. The last epoch of a
             stage is always saved.
     """
 
@@ -78,5 +84,5 @@ class FitContext:
     observer: Observer = field(default_factory=NoObserver)
     folder: Path | None = None
     trainer: dict[str, Any] = field(default_factory=dict)
-    loggers: dict[str, Sequence[Logger]] = field(default_factory=dict)
+    loggers: Mapping[str, Sequence[Logger]] = field(default_factory=dict)
     checkpoint_seconds: float = 0

@@ -381,13 +381,13 @@ class Watching:
     def curves(self):
         return self.monitor.curves
 
-    def epoch_ended(self, stage, epoch, predict, loss):
+    def epoch_ended(self, stage, epoch, predict, loss, step=None):
         if epoch == self.stop:
             raise InterruptedError
         module = predict.__self__._module
         self.networks.append({k: v.clone() for k, v in module.network.state_dict().items()})
         self.rates.append(module.optimizers(use_pl_optimizer=False).param_groups[0]["lr"])
-        return self.monitor.observe(stage, epoch, predict, loss)
+        return self.monitor.observe(stage, epoch, predict, loss, step)
 
     def state_dict(self):
         return self.monitor.state_dict()
@@ -491,7 +491,7 @@ def test_a_precision_without_compiled_loops_is_refused():
 
 
 def test_an_ensemble_longer_than_the_training_is_refused():
-    with pytest.raises(GlocalkError, match="must come after the training's start"):
+    with pytest.raises(GlocalkError, match="must be taken after the training starts"):
         config_of(epochs=3, ensemble={"members": 4, "interval": 1})
 
 

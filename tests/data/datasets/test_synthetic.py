@@ -107,7 +107,7 @@ def test_popularity_is_skewed(tmp_path):
         ({"users": 20, "items": 20}, "'data.ratings' cannot be 9000: 20 users × 20 items allow"),
         ({"noise": -0.1}, "Option 'data.noise' cannot be -0.1: "),
         ({"noise": float("nan")}, "Option 'data.noise' cannot be nan: "),
-        ({"scale": [5, 1]}, "the lowest star must be below the highest."),
+        ({"scale": [5, 1]}, "the lowest rating must be below the highest."),
         ({"scale": [1, 2, 3]}, "Option 'data.scale' cannot be "),
         ({"test_share": 0}, "Option 'data.test_share' cannot be 0: "),
         ({"test_share": 1}, "Option 'data.test_share' cannot be 1: "),

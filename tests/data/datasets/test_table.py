@@ -202,12 +202,12 @@ def test_what_is_wrong_with_a_value_is_one_sentence(content, options, sentence, 
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(MissingDataError, match=r"r\.csv' is not there: give the path of your"):
+    with pytest.raises(MissingDataError, match=r"r\.csv' does not exist: give the path of your"):
         split(tmp_path / "r.csv")
     with pytest.raises(MissingDataError, match=r"' is a folder: give the path"):
         split(tmp_path)
     (tmp_path / "r.csv").write_text(lines(","))
-    with pytest.raises(MissingDataError, match=r"test\.csv' is not there"):
+    with pytest.raises(MissingDataError, match=r"test\.csv' does not exist"):
         split(tmp_path / "r.csv", test_path=str(tmp_path / "test.csv"))
 
 
@@ -235,7 +235,7 @@ def test_what_is_wrong_in_the_test_file(test, sentence, tmp_path):
         ({"split_seed": -1}, "Option 'data.split_seed' cannot be -1: "),
         ({"split": "random"}, "Option 'data.split' cannot be 'random': "),
         ({"on_duplicate": "first"}, "Option 'data.on_duplicate' cannot be 'first': "),
-        ({"scale": [5, 5]}, "the lowest rating lies below the highest."),
+        ({"scale": [5, 5]}, "the lowest rating must be below the highest."),
         ({"scale": [1, float("nan")]}, "Option 'data.scale.1' cannot be nan: "),
         ({"user": 1.5}, "Option 'data.user' cannot be 1.5: give a column's name, or its position"),
         ({"rating": True}, "Option 'data.rating' cannot be True: give a column's name"),

@@ -590,7 +590,7 @@ def test_the_command_line(server, tmp_path, capsys):
     assert row.split("  ")[0] == "tiny"
     for part in (str(path), "missing", "the server", "for tests"):
         assert part in row
-    assert call("verify")[:2] == (0, f"'{path}' is not there.\n")
+    assert call("verify")[:2] == (0, f"'{path}' does not exist.\n")
     code, _, error = call("verify", "tiny")
     assert code == 1
     assert error == f"There is no '{path}': get it with glocalk data fetch tiny.\n"
@@ -598,7 +598,7 @@ def test_the_command_line(server, tmp_path, capsys):
     assert call("fetch")[0] == 0
     assert path.read_bytes() == CONTENT
     assert "  ok  " in call("status")[1]
-    assert call("verify", "tiny") == (0, f"'{path}' is whole.\n", "")
+    assert call("verify", "tiny") == (0, f"'{path}' is intact.\n", "")
 
     path.write_bytes(b"x")
     wrong = hashlib.sha256(b"x").hexdigest()

@@ -46,7 +46,7 @@ def table(request, tmp_path_factory):
 
 
 def cost(task):
-    """(least CPU seconds of some calls, MB by which the first raised the peak of memory)."""
+    """(lowest CPU seconds of some calls, MB by which the first raised the peak of memory)."""
     before, seconds, peak = peak_memory_mb(), [], None
     for _ in range(REPEATS):
         start = time.process_time()

@@ -23,8 +23,8 @@ Differences from the official code:
 - Its option `binary`, which is on in both configurations and not in the paper's equation, rounds
   hidden units to 0 and 1 in the forward pass and ignores the rounding in the backward pass, so
   that it does not follow the gradient of any loss; it is left out here.
-- Its evaluation predicts 3 for a user or an item without training ratings; here the middle of the
-  scale is predicted.
+- Its evaluation predicts 3 for a user or an item without training ratings; here the prediction is
+  the middle of the scale.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class AutoRec(AutoEncoderCompleter):
 
     The module's docstring has the equations; `AutoRecConfig` has the options.
 
-    For users and for items without training ratings, the middle of the rating scale is predicted.
+    The prediction for users and items without training ratings is the middle of the rating scale.
 
     Example:
         >>> import glocalk

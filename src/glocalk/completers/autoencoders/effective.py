@@ -50,11 +50,12 @@ def effective_weight(weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tens
 class _EffectiveWeight(torch.autograd.Function):
     """The forward and the backward pass.
 
-    Given the gradients G, g₂ and g_s by W ⊙ Ŵ, ½ Σ W² and ½ Σ Ŵ², the backward pass returns
+    Given the gradients G, g₂ and g_s with respect to W ⊙ Ŵ, ½ Σ W² and ½ Σ Ŵ², the backward pass
+    returns those with respect to W, uᵢ and vⱼ:
 
-        by W   G ⊙ Ŵ + g₂ W
-        by uᵢ  2 Σⱼ Dᵢⱼ (vⱼ − uᵢ),   D = G ⊙ W + g_s Ŵ where Ŵ > 0, else 0
-        by vⱼ  2 Σᵢ Dᵢⱼ (uᵢ − vⱼ)
+        W:   G ⊙ Ŵ + g₂ W
+        uᵢ:  2 Σⱼ Dᵢⱼ (vⱼ − uᵢ),   D = G ⊙ W + g_s Ŵ where Ŵ > 0, else 0
+        vⱼ:  2 Σᵢ Dᵢⱼ (uᵢ − vⱼ)
 
     It computes Ŵ again: a few products per entry cost less than reading Ŵ from memory.
     """

@@ -39,12 +39,12 @@ class SparseFCTraining(KernelStage):
 
 
 class SparseFC(AutoEncoderCompleter):
-    """SparseFC: an auto-encoder over items' rating rows whose weights are damped by kernels.
+    """SparseFC: an auto-encoder over items' rating rows whose weights are multiplied by kernels.
 
     The module's docstring has the equations; `SparseFCConfig` has the options.
 
     An item without training ratings is a row of zeros like any other row. For a user without
-    training ratings, the mean of the training ratings is predicted: nothing but the penalty
+    training ratings, the prediction is the mean of the training ratings: nothing but the penalty
     changes the output weights of that user, and the bias stays at its initial value near 0.
 
     Example:

@@ -124,7 +124,7 @@ class AutoEncoderStage(lightning.LightningModule):
             if not torch.isfinite(loss):
                 raise GlocalkError(
                     f"The loss is {loss:g} in epoch {self.current_epoch + 1} of {self.stage}: the "
-                    "training has diverged."
+                    "training has diverged; raise the regularization."
                 )
             self.manual_backward(loss)
             return loss

@@ -1,4 +1,4 @@
-"""The batches of CF-NADE: items whose ratings are split at random into given and asked."""
+"""The batches of CF-NADE: items whose ratings are split at random into input and target."""
 
 from __future__ import annotations
 

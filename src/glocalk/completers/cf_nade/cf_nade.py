@@ -25,16 +25,16 @@ official code:
 - Q, which the paper does not have; it is added once for each level up to the rating's.
 - Initial W, Q, V uniform within √(6 / (users + hidden)), c = 0, and b such that p is each user's
   share of levels among the training ratings: bᵤᵏ = log(nᵤᵏ + ε) − log(nᵤᵏ⁻¹ + ε), ε = 1e-8.
-- Adam with β = (.9, .999), whose bias correction 1 − βᵗ has 1 − β in the place of β, and so hardly
-  corrects: steps are up to 6.5 times as long at first, and twice as long after 290 updates.
+- Adam with β = (.9, .999), whose bias correction 1 − βᵗ uses 1 − β instead of β and therefore
+  barely corrects: steps are up to 6.5 times as long at first, and twice as long after 290 updates.
 - Predictions are also made with averaged weights w̄ ← .995 w̄ + .005 w that start at the initial
   weights; here always.
-- A user without training ratings is predicted the middle of the scale. Here V and b of such a user
-  are 0, so that all levels are equally likely: the prediction is the mean of the levels, which is
-  the middle where the levels fill the scale.
-- The epoch is chosen by .5 % held-out ratings. The official code divides the learning rate by 4
-  when 60 epochs bring no better validation error. Here it is constant, because a final run holds
-  nothing out, and the protocols choose the epoch.
+- The prediction for a user without training ratings is the middle of the scale. Here V and b of
+  such a user are 0, so that all levels are equally likely: the prediction is the mean of the
+  levels, which is the middle where the levels fill the scale.
+- The epoch is chosen by 0.5 % of the ratings, held out. The official code divides the learning rate
+  by 4 when 60 epochs bring no better validation error. Here it is constant, because a final run
+  holds nothing out, and the protocols choose the epoch.
 
 Random numbers are drawn on the CPU, so that they are the same on every device.
 """
@@ -181,8 +181,8 @@ def adam_options(learning_rate: float, update: int) -> tuple[float, float]:
 class CFNADE(StepwiseCompleter[Output]):
     """CF-NADE; predictions are those of the averaged weights.
 
-    A user without training ratings is predicted the mean of the levels for every item. An item
-    without training ratings has no input: its prediction depends on the user and the biases.
+    The prediction for a user without training ratings is the mean of the levels for every item. An
+    item without training ratings has no input: its prediction depends on the user and the biases.
 
     Example:
         >>> import glocalk

@@ -17,10 +17,11 @@ The prediction is the posterior mean, over samples s = 1 … S,
 The first three summands are averaged separately. The last one is a matrix of rank ≤ S·rank, and
 only about `rank` of its singular values stand out from the sampling noise. It is kept as the
 product of two matrices of `kept_rank` columns, truncated again as samples arrive, so that no sample
-is stored: 512 samples of ML-1M at rank 32 take 650 MB in float32, the product with 128 columns
-10 MB in float64. The truncation costs little, by the RMSE on held-out training ratings: on ML-100K
-at rank 10, the exact mean has .90293, 80 columns have .90298, and the 8 samples that take the same
-memory .91173; on Douban at rank 16, the exact mean has .73764, 64 columns .73759, 4 samples .77266.
+is stored. 512 samples of ML-1M at rank 32 would take 650 MB in float32; the product with 128
+columns takes 10 MB in float64. The truncation costs little, by the RMSE on held-out training
+ratings: on ML-100K at rank 10, the exact mean has .90293, 80 columns have .90298, and the 8 samples
+that take the same memory .91173; on Douban at rank 16, the exact mean has .73764, 64 columns
+.73759, 4 samples .77266.
 """
 
 from __future__ import annotations

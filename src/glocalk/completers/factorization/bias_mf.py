@@ -78,11 +78,11 @@ class BiasMFConfig(BaseConfig):
     init_std: float = Field(
         default=0.005,
         gt=0,
-        description="standard deviation of the initial factors; in SGD, the smaller it is, the "
-        "later the weaker factors grow",
+        description="standard deviation of the initial factors; in SGD, smaller "
+        "values delay the growth of weak factors",
     )
-    als: ALSConfig = Field(default=ALSConfig(), description="without effect on sgd")
-    sgd: SGDConfig = Field(default=SGDConfig(), description="without effect on als")
+    als: ALSConfig = Field(default=ALSConfig(), description="ignored by sgd")
+    sgd: SGDConfig = Field(default=SGDConfig(), description="ignored by als")
 
 
 class BiasMF(FactorCompleter):
@@ -93,8 +93,9 @@ class BiasMF(FactorCompleter):
     The module documents the objective and both solvers. Source: Koren, Bell, Volinsky, "Matrix
     factorization techniques for recommender systems", IEEE Computer 2009.
 
-    A user without training ratings has bᵤ = 0 and pᵤ = 0 and is predicted μ + bᵢ; an item without
-    training ratings is predicted μ + bᵤ. An interrupted training restarts from the beginning.
+    A user without training ratings has bᵤ = 0 and pᵤ = 0, so the prediction is μ + bᵢ. The
+    prediction for an item without training ratings is μ + bᵤ. An interrupted training restarts from
+    the beginning.
 
     Example:
         >>> import glocalk
@@ -186,7 +187,7 @@ class ALS:
         """The factors [rows, rank] and biases [rows] of the rows, with those of the columns fixed.
 
         Args:
-            ratings: of one side by the other, [rows, columns].
+            ratings: ratings of one side by the other, [rows, columns].
             vectors: [columns, rank] factors of the columns.
             biases: [columns] biases of the columns.
         """

@@ -13,8 +13,8 @@ squares", JMLR 2015 (R package `softImpute`). With Z = A Bᵀ, A [users, rank] a
       = (P(d − A Bᵀ)ᵀ A + B AᵀA) (AᵀA + λ)⁻¹
 
 and likewise for A, where P keeps the observed entries. X is sparse plus low-rank: nothing of size
-users × items is held. ‖Z‖_* is the least ½ (‖A‖² + ‖B‖²) over all A Bᵀ = Z, so the minimum is that
-of the convex problem if its rank is below the number of columns of A. Each step starts from
+users × items is held. ‖Z‖_* is the smallest ½ (‖A‖² + ‖B‖²) over all A Bᵀ = Z, so the minimum is
+that of the convex problem if its rank is below the number of columns of A. Each step starts from
 extrapolated A and B, as in Nesterov's method, which restarts when it points uphill (O'Donoghue and
 Candès, 2015).
 
@@ -80,7 +80,7 @@ class SoftImpute(Completer):
     The module documents the algorithm. Source: Mazumder, Hastie, Tibshirani, "Spectral
     regularization algorithms for learning large incomplete matrices", JMLR 2010.
 
-    Users and items without training ratings have z = 0 and are predicted the baseline, see `Bias`.
+    Users and items without training ratings have z = 0: the prediction is the baseline, see `Bias`.
 
     Example:
         >>> import glocalk

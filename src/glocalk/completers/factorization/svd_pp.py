@@ -1,4 +1,4 @@
-"""SVD++: matrix factorization in which the fact that a user rated an item counts, too.
+"""SVD++: matrix factorization with implicit feedback, the set of items that a user rated.
 
     r̂ᵤᵢ = μ + bᵤ + bᵢ + qᵢ·(pᵤ + |N(u)|^−½ Σ_{j ∈ N(u)} yⱼ)
 
@@ -55,8 +55,9 @@ class SVDPlusPlus(FactorCompleter):
     The module documents the symbols and the training. Source: Koren, "Factorization meets the
     neighborhood: a multifaceted collaborative filtering model", KDD 2008.
 
-    A user without training ratings has bias and factors 0 and is predicted μ + bᵢ; an item without
-    training ratings is predicted μ + bᵤ. An interrupted training restarts from the beginning.
+    A user without training ratings has bias and factors 0, so the prediction is μ + bᵢ. The
+    prediction for an item without training ratings is μ + bᵤ. An interrupted training restarts from
+    the beginning.
 
     Example:
         >>> import glocalk

@@ -16,8 +16,8 @@ vectors, embeddings W [nodes, R, width] and N(·) the neighbors by ratings of an
 trained full-batch by Adam. Details of the official code, without which a port is far off
 (`tanimutomo/gcmc` stops at .98 on ML-100K):
 
-- Dropout, .7, acts twice: on whole nodes, with the same choice for all levels, and on the entries
-  of h. Both scale up the rest by 1 / .3 and are off in prediction.
+- Dropout (0.7) is applied twice: to whole nodes, with the same choice for all levels, and to the
+  entries of h. Both scale up the rest by 1 / 0.3 and are off in prediction.
 - D is shared by users and items and has neither bias nor activation. No other part has a bias
   either, and there is no batch normalization. Only `sum` shares weights between levels.
 - c counts the neighbors over all levels, not those of one.

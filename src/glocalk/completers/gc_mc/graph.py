@@ -27,7 +27,7 @@ Normalization = Literal["left", "symmetric"]
 
 @dataclass(frozen=True, eq=False)
 class Adjacency:
-    """The normalized ratings M along which the nodes of one side receive messages of the other.
+    """The normalized ratings M that pass messages from one side to the other.
 
     One column for each source and level, source by source. One row for each target where levels
     are summed; where they are stacked, one for each target and level, target by target.

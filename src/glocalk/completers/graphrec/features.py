@@ -30,7 +30,7 @@ class GraphFeatures:
         others: [n] its node of the other side.
         strengths: [n] the adjacency matrix's value there.
         shape: (nodes, others), how many there are.
-        dtype: of the features.
+        dtype: dtype of the features.
     """
 
     def __init__(

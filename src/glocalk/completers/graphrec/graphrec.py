@@ -23,8 +23,9 @@ random, and only its README has a figure for u1.
 
 Differences from the official code:
 
-- Pairs with a user or an item without training ratings are predicted the mean of the training
-  ratings. There, their prediction comes from little more than the biases and initial weights.
+- The prediction for pairs with a user or an item without training ratings is the mean of the
+  training ratings. There, their prediction comes from little more than the biases and initial
+  weights.
 - Ratings are counted from 0, as there, but from the lowest rating where a scale goes below 0: a
   scalar product of vectors without negative entries cannot predict below 0.
 - It evaluates after the last update of an epoch, not after the first, and computes in the
@@ -233,8 +234,8 @@ class GraphRecModule(StepwiseModule[Output]):
 class GraphRec(StepwiseCompleter[Output]):
     """GraphRec on the graph of the training ratings.
 
-    Pairs with a user or an item without training ratings are predicted the mean of the training
-    ratings.
+    The prediction for pairs with a user or an item without training ratings is the mean of the
+    training ratings.
 
     Example:
         >>> import glocalk

@@ -20,7 +20,7 @@ class Draw(NamedTuple):
 
     Attributes:
         positions: [pairs] positions among the training ratings.
-        seed: of the subgraphs; the same for all batches of an epoch.
+        seed: seed of the subgraphs; the same for all batches of an epoch.
     """
 
     positions: Indices
@@ -34,7 +34,7 @@ class RatedPairs(NamedTuple):
         users: [pairs] user indices.
         items: [pairs] item indices.
         ratings: [pairs] their ratings.
-        seed: of the subgraphs.
+        seed: seed of the subgraphs.
     """
 
     users: Indices

@@ -95,7 +95,10 @@ class IGMCConfig(BudgetConfig):
     @model_validator(mode="after")
     def _ensemble_fits(self) -> IGMCConfig:
         if (self.ensemble.members - 1) * self.ensemble.interval >= self.epochs:
-            raise ValueError("the ensemble's first network must come after the training's start")
+            raise ValueError(
+                "the ensemble's first network must be taken after the training starts: lower "
+                "ensemble.members or ensemble.interval"
+            )
         return self
 
 

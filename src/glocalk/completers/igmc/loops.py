@@ -48,7 +48,7 @@ def choose_nodes(
     item_users: Array, relations: int, seed: Any, sizes: Array, firsts: Array, nodes: Array,
     rooms: Array, states: Array,
 ) -> None:  # fmt: skip
-    """Draw the nodes of each pair, and find the most room that its lists can need.
+    """Draw the nodes of each pair, and compute the maximum size of its lists.
 
     Args:
         users: [pairs] user of each pair.
@@ -62,7 +62,7 @@ def choose_nodes(
         sizes: [pairs, 2] number of user and item nodes, from `count_nodes`.
         firsts: [pairs + 1] bounds of each pair's nodes.
         nodes: [nodes] written: the users, then the items of each pair.
-        rooms: [pairs] written: places that the lists of edges can need.
+        rooms: [pairs] written: maximum size of the lists of edges.
         states: [pairs] written: state of the generator after the draws.
     """
     for p in prange(len(users)):
@@ -149,7 +149,7 @@ def _find_edges(
             segments[a * relations + r] = edges
             segment = nodes[a] * relations + r
             for k in range(user_bounds[segment], user_bounds[segment + 1]):
-                # Always written, kept only if the item is in the subgraph: no branch to mispredict.
+                # Always written, kept if the item is in the subgraph: avoids mispredicted branches.
                 found[edges] = position[user_items[k]]
                 edges += found[edges] >= 0
         position[nodes[users]] = 0  # only after user 0, to leave out the rating of the pair itself

@@ -1,7 +1,7 @@
 """Enclosing subgraphs of (user, item) pairs in the graph of ratings, many pairs at a time.
 
 The subgraph of a pair (u, i) consists of u, i, the users that rated i and the items that u rated,
-up to a given number of either, and all ratings among them except that of the pair itself. A rating
+up to a given number of each, and all ratings among them except that of the pair itself. A rating
 is two edges, one in each direction. Pairs are independent of each other: the draws for a pair
 depend only on the seed and the pair.
 """
@@ -138,7 +138,7 @@ def enclose(
         max_neighbors: most users, and most items, besides the pair; they are drawn if there are
             more.
         edge_dropout: probability that an edge is left out, independently of its reverse.
-        seed: of the random draws, from 0 to 2⁶³ − 1.
+        seed: seed of the random draws, from 0 to 2⁶³ − 1.
         average: whether the weight of an edge is 1 / (in-edges of its target with the same
             relation), so that sums are means; otherwise it is 1.
     """

@@ -20,7 +20,7 @@ itself; with `global`, as in that of 2016, their weighted mean does:
     parallel: Σ_t Σ_observed K_t(u) K_t(i) (r − p_t·q_t)² + λ (‖p_tᵤ‖² + ‖q_tᵢ‖²)
     global:        Σ_observed (r − r̂)² + λ Σ_t (‖p_tᵤ‖² + ‖q_tᵢ‖²)
 
-λ counts once per rating, however small a model's weight is there: in `global`, where T models share
+λ counts once per rating, regardless of the model's weight there: in `global`, where T models share
 an error, it shrinks them about T times as much as in a single factorization.
 
 The authors' code differs in three ways. It stops both stages when the errors stop falling, by
@@ -238,7 +238,7 @@ class LLORMA(Completer):
 def draw_anchors(
     train: RatingMatrix, count: int, generator: np.random.Generator
 ) -> tuple[Indices, Indices]:
-    """Draw users uniformly and one of each user's rated items: [count] of either.
+    """Draw users uniformly and one of each user's rated items: [count] each.
 
     Users without ratings are not drawn; a pair may be drawn more than once.
     """

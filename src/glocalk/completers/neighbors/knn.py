@@ -56,17 +56,19 @@ class NeighborhoodConfig(BaseConfig):
 
     neighbors: Neighbors
     similarity: Similarity = Field(
-        default="cosine", description="of the deviations over common ratings"
+        default="cosine", description="similarity of the deviations over common ratings"
     )
-    shrinkage: float = Field(default=100.0, ge=0, description="of similarities, in common ratings")
+    shrinkage: float = Field(
+        default=100.0, ge=0, description="shrinkage of similarities, in common ratings"
+    )
     min_similarity: float = Field(
-        default=0.0, ge=-1, le=1, description="least similarity of a neighbor, after shrinkage"
+        default=0.0, ge=-1, le=1, description="minimum similarity of a neighbor, after shrinkage"
     )
     damping: float = Field(
         default=0.2,
         ge=0,
-        description="of the predicted deviation, like a neighbor of this similarity without "
-        "deviation",
+        description="damping of the predicted deviation: acts like one more neighbor with this "
+        "similarity and zero deviation",
     )
     baseline: BiasConfig
 
@@ -107,7 +109,7 @@ class _Deviations:
         """Similarity [rows, all rows] of the given rows to all rows, in float32.
 
         Correlations are rounded to float32 before they are shrunk, so that equal ones have equal
-        bits whatever the order of their sums.
+        bits regardless of the order of their sums.
         """
         sums = shared_sums(self.by_row, self.by_column, rows)
         n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
@@ -219,8 +221,8 @@ class UserKNN(_Neighborhood):
     b is the baseline, see `Bias`, d = r − b and N the users most similar to u among those who rated
     i; the module has the similarity s. Sources: Bell and Koren, KDD Cup 2007; Koren, TKDD 2010.
 
-    Users and items without training ratings, and pairs without a neighbor, are predicted the
-    baseline.
+    The prediction for users and items without training ratings, and for pairs without a neighbor,
+    is the baseline.
     """
 
     Config = UserKNNConfig
@@ -236,8 +238,8 @@ class ItemKNN(_Neighborhood):
     b is the baseline, see `Bias`, d = r − b and N the items most similar to i among those that u
     rated; the module has the similarity s. Sources: Bell and Koren, KDD Cup 2007; Koren, TKDD 2010.
 
-    Users and items without training ratings, and pairs without a neighbor, are predicted the
-    baseline.
+    The prediction for users and items without training ratings, and for pairs without a neighbor,
+    is the baseline.
 
     Example:
         >>> import glocalk

@@ -52,7 +52,7 @@ def near_sums(
         rows: [pairs] row of `similarities`.
         columns: [pairs] column of S.
         count: number of rows, at least 1; fewer are used if fewer have an entry.
-        least: least similarity of a row that is used.
+        least: minimum similarity of a row that is used.
 
     Returns:
         [pairs] Σ s y and [pairs] Σ |s|; both are 0 if no row is used.
@@ -115,7 +115,7 @@ def _border(
     similar: Array, column_rows: Array, begin: int, end: int, least: Any, room: Array
 ) -> Any:
     """The len(room)-th largest similarity in a column, or `least` if fewer reach it."""
-    # Once `room` is full it holds the largest similarities so far, the least of them at `lowest`.
+    # Once `room` is full it holds the largest similarities so far, the lowest of them at `lowest`.
     found, lowest = 0, np.int64(0)
     for j in range(begin, end):
         s = similar[column_rows[j]]

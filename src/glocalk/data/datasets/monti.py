@@ -30,8 +30,8 @@ class MontiConfig(UserFileConfig):
 class Monti(Source):
     """A data set in the format of Monti et al., with the split that its file contains.
 
-    Rows of MATLAB's matrices are users, columns are items. Users and items have no ids but their
-    positions, counted from 0.
+    Rows of MATLAB's matrices are users, columns are items. Users and items are identified by
+    position, counted from 0.
 
     Source: Monti et al. 2017; `fmonti/mgcnn`.
     """

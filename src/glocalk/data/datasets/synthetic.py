@@ -19,7 +19,7 @@ class SyntheticConfig(BaseConfig):
     users: int = Field(default=300, ge=1, description="number of users")
     items: int = Field(default=200, ge=1, description="number of items")
     rank: int = Field(
-        default=5, ge=1, validate_default=True, description="rank of the planted matrix"
+        default=5, ge=1, validate_default=True, description="rank of the underlying matrix"
     )
     ratings: int = Field(
         default=9000,
@@ -27,8 +27,10 @@ class SyntheticConfig(BaseConfig):
         validate_default=True,
         description="number of ratings, training and test together",
     )
-    noise: float = Field(default=0.5, ge=0, description="standard deviation of the noise, in stars")
-    scale: tuple[int, int] = Field(default=(1, 5), description="lowest and highest star")
+    noise: float = Field(
+        default=0.5, ge=0, description="standard deviation of the noise, on the rating scale"
+    )
+    scale: tuple[int, int] = Field(default=(1, 5), description="lowest and highest rating")
     test_share: float = Field(default=0.1, gt=0, lt=1, description="share of the test ratings")
     seed: int = Field(default=0, ge=0, description="seed of all random draws")
 
@@ -47,12 +49,12 @@ class SyntheticConfig(BaseConfig):
     @classmethod
     def _ascends(cls, value: tuple[int, int]) -> tuple[int, int]:
         if not value[0] < value[1]:
-            raise ValueError("the lowest star must be below the highest")
+            raise ValueError("the lowest rating must be below the highest")
         return value
 
 
 class Synthetic(Source):
-    """Whole-star ratings around a planted low-rank matrix.
+    """Integer ratings around a random low-rank matrix.
 
         rᵤᵢ = round(c + s zᵤᵢ + ε) clipped to the scale
         zᵤᵢ = (pᵤ·qᵢ − k) / √(3k),   ε ~ N(0, noise²)

@@ -44,7 +44,7 @@ class UserFileConfig(BaseConfig):
     @classmethod
     def _ascends(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value is not None and not value[0] < value[1]:
-            raise ValueError("the lowest rating lies below the highest")
+            raise ValueError("the lowest rating must be below the highest")
         return value
 
 
@@ -99,7 +99,8 @@ class RatingTable(Source):
 
     Ids are whole numbers if all of a column's are, else text; indices are in ascending order of
     the ids of the training and the test ratings. The split does not depend on the order of the
-    rows, except that with split=time the later of two rows with one timestamp tests first.
+    rows, except that with split=time the later of two rows with the same timestamp goes to the test
+    set first.
     """
 
     Config = TableConfig
@@ -282,7 +283,7 @@ def _refuse_shared(parts: Sequence[_Rated], ids: Ids, paths: Sequence[Path]) -> 
 
 
 def _draw(rated: _Rated, config: TableConfig) -> tuple[str, Indices, NDArray[np.bool_]]:
-    """The split's name, the order of the pairs in the matrix, and which of these test."""
+    """The split's name, the order of the pairs in the matrix, and which are test ratings."""
     count = len(rated.ratings)
     size = min(max(round(config.test_share * count), 1), count - 1)
     order = np.argsort(rated.cells)

@@ -2,8 +2,8 @@
 
 pooch (https://www.fatiando.org/pooch/) transfers the bytes with requests: redirects, proxies
 (`https_proxy`), certificates, timeouts, progress bar. Around it, this module adds what pooch does
-not offer: limits on the size and on the total time, an end to waiting where name resolution hangs,
-further attempts only after errors that may pass, and a clause that says why there is no file.
+not offer: limits on the size and on the total time, a timeout for name resolution, retries only
+after transient errors, and a clause that says why there is no file.
 
 A transfer that breaks off starts again from the beginning: the files have a few MB.
 """
@@ -62,7 +62,7 @@ class Download(Place):
 
     Attributes:
         name: see `Place`.
-        address: of the file, or of the zip archive that contains it.
+        address: address of the file, or of the zip archive that contains it.
         limit: maximum number of bytes to accept from the address.
         member: exact name in the archive; None if the address provides the file itself.
         member_limit: maximum number of bytes that the member may unpack to.
@@ -104,12 +104,12 @@ class Download(Place):
                 raise UnavailableError(_explain(error, self)[0]) from error
 
     def check_name(self, file: str) -> None:
-        """Refuse another file than the one this place has."""
+        """Reject any file that this place does not provide."""
         if file != PurePosixPath(self.member or urlsplit(self.address).path).name:
             raise UnavailableError(f"it has no '{file}'")
 
     def _download(self, target: Path) -> None:
-        """Write what the address sends to `target`, in several attempts if need be."""
+        """Write what the address sends to `target`, in several attempts if necessary."""
         deadline = time.monotonic() + self.patience.whole
         pauses = iter(self.patience.pauses)
         while True:

@@ -1,4 +1,4 @@
-"""The files of a data set: where they belong, what they must contain, where they come from."""
+"""The files of a data set: location, expected content and sources."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class FileSet:
 
         Args:
             data_dir: the data folder.
-            name: of the file.
+            name: name of the file.
             unreached: by name, places that are known not to provide it, and why.
 
         Raises:
@@ -130,7 +130,7 @@ class FileSet:
         return path
 
     def path(self, data_dir: Path, name: str) -> Path:
-        """Where a file is, or belongs."""
+        """The path of a file, whether it exists or not."""
         return data_dir / self.folder / name
 
     def missing(self, data_dir: Path) -> list[str]:
@@ -154,8 +154,8 @@ class FileSet:
     def _lock(self, path: Path, unreached: Mapping[str, str]) -> AbstractContextManager[object]:
         """Keep other processes from downloading the same file; wait for one that already does.
 
-        Where the file system offers no lock, there is none: the file is put in its place
-        atomically all the same.
+        If the file system does not support locks, none is taken; the file is still moved into
+        place atomically.
         """
         if offline() or all(place.name in unreached for place in self.places):
             return nullcontext()

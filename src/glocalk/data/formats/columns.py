@@ -167,7 +167,7 @@ class Columns:
     """The chosen columns of a file.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         by_role: the columns of users, items and, where chosen, timestamps.
         ratings: [rows] the ratings, NaN where a cell does not hold a number.
         look: the number in the file and the cells by role of one row (counted from 0), for error
@@ -185,7 +185,7 @@ class Header:
     """The names of a file's columns.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         names: the names; None if the file has no header.
         width: number of columns.
     """
@@ -196,10 +196,10 @@ class Header:
 
     @classmethod
     def of(cls, path: Path, row: Sequence[str], choices: Mapping[str, Choice]) -> Header:
-        """The header that the first row is, if it is one.
+        """Parse the header from the first row, if there is one.
 
-        It is where it holds a chosen name; also where it holds no number and either a usual name
-        or no empty cell.
+        The first row is a header if it contains a chosen name, or if it contains no number and
+        either a usual name or no empty cell.
         """
         cells = [cell.strip() for cell in row]
         chosen = any(choice in cells for choice in choices.values() if isinstance(choice, str))

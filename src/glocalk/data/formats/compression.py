@@ -24,7 +24,7 @@ def check_is_file(path: Path) -> None:
         MissingDataError: it is not.
     """
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "is not there"
+        what = "is a folder" if path.is_dir() else "does not exist"
         raise MissingDataError(
             f"The file '{shown_path(path)}' {what}: give the path of your ratings, data.path=…"
         )
@@ -68,7 +68,7 @@ def _decompressed(path: Path, file: BinaryIO, start: bytes) -> IO[bytes]:
 
 def _only_member(path: Path, file: BinaryIO) -> IO[bytes]:
     archive = zipfile.ZipFile(file)
-    # macOS adds a folder of its own.
+    # macOS adds a folder with metadata.
     names = [
         name
         for name in archive.namelist()

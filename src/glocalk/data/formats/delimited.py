@@ -67,7 +67,7 @@ def read_delimited(path: Path, blocks: Iterable[bytes], choices: Mapping[str, Ch
         if found is None:
             try:
                 found = _parse(text, piece, line, header.width, positions)
-            except _UnfinishedError:  # the piece ends inside of a quoted cell, or the file does
+            except _UnfinishedError:  # the piece ends inside a quoted cell, or the file does
                 if (more := next(pieces, None)) is None:
                     raise
                 piece += more
@@ -94,8 +94,8 @@ class _Text:
     """How the rows of a file are separated into cells.
 
     Attributes:
-        path: of the file.
-        separator: of its cells.
+        path: path of the file.
+        separator: separator of its cells.
     """
 
     path: Path
@@ -125,7 +125,7 @@ class _Text:
         """The number and the cells of each row that is not blank.
 
         Args:
-            lines: of pieces after `one_character`, with their ends.
+            lines: lines of pieces after `one_character`, with their ends.
             before: number of lines before these.
         """
         reader = csv.reader(
@@ -147,7 +147,7 @@ class _Text:
 
 
 class _UnfinishedError(GlocalkError):
-    """The text ends inside of a quoted cell."""
+    """The text ends inside a quoted cell."""
 
 
 def _start(pieces: Iterator[bytes]) -> tuple[bytes, list[str]]:

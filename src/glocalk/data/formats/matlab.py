@@ -95,7 +95,7 @@ class MatlabFile:
 
 @contextmanager
 def open_matlab(path: Path) -> Iterator[MatlabFile]:
-    """Open a MATLAB file; whatever the body fails to read is an error of the file.
+    """Open a MATLAB file; anything that the body cannot read is an error of the file.
 
     Raises:
         MissingDataError: there is no such file.

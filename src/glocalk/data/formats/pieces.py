@@ -14,7 +14,7 @@ from glocalk.errors import GlocalkError
 def read_pieces(path: Path, blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Pieces of a text, as UTF-8 without a byte order mark.
 
-    Each piece ends at the end of a line; a quoted cell may go on in the next piece.
+    Each piece ends at the end of a line; a quoted cell may continue in the next piece.
 
     Args:
         path: the file, for error messages.

@@ -1,4 +1,4 @@
-"""Columns of a table in a file, whatever its format."""
+"""Columns of a table in a file of any format."""
 
 from __future__ import annotations
 
