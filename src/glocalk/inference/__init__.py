@@ -1,1 +1,1 @@
-"""Predictions under the ids of the data, and the model file."""
+"""Predictions under the ids of the data, the model file, and tables of predictions."""
