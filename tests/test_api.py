@@ -225,3 +225,74 @@ def test_the_readme_shows_the_python_api_as_it_is(split, tmp_path, monkeypatch):
     exec(compile(code, "README.md", "exec"), names)
     assert (tmp_path / "model.pt").is_file()
     assert names["table"]["seed"].tolist() == [0, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("use", "sentence"),
+    [
+        (lambda _: glocalk.Bias().fit(FRAME), "make them with glocalk.Ratings.from_frame"),
+        (lambda split: glocalk.Bias().fit(split), "on ratings, not on Split"),
+        (lambda split: glocalk.Bias().fit(split.train, seed=-1), "seed must be a whole number"),
+        (lambda split: glocalk.BiasMF().fit(split.train, seed=1.5), "not 1.5"),
+        (lambda _: glocalk.BiasMF(40), "takes its options as keywords, not 40"),
+        (lambda _: glocalk.GLocalK(glocalk.Bias().config), "takes its options as keywords"),
+        (lambda _: glocalk.IGMC(epochs=1), "^IGMCConfig: the ensemble's first network"),
+        (lambda split: glocalk.evaluate(glocalk.Bias, split), "a fitted completer or predictions"),
+        (lambda split: glocalk.evaluate(["a"] * 30, split), "predictions must be numbers"),
+        (lambda split: glocalk.evaluate([3.0] * 30, split.train), "a Split, not Ratings"),
+        (lambda split: glocalk.compare(glocalk.Bias(), split), "a list of completers"),
+        (lambda split: glocalk.compare([glocalk.Bias], split), "a list of completers"),
+        (lambda split: glocalk.compare([glocalk.Bias()], split, seeds=3), "a list of seeds"),
+        (lambda _: glocalk.load_split(3), "Unknown data '3'"),
+        (lambda _: glocalk.Ratings.from_frame(None), "takes a DataFrame, not NoneType"),
+        (lambda _: glocalk.Ratings.from_arrays([1], [1], [3j]), "must be numbers"),
+        (lambda _: glocalk.Ratings.from_arrays([1], [1], [3], scale=5), "lowest, highest"),
+        (lambda _: glocalk.Ratings.from_arrays([1], [1], [3], scale=(5, 1)), "must ascend"),
+    ],
+)
+def test_what_a_user_gets_wrong_ends_in_one_sentence(use, sentence, split):
+    with pytest.raises(glocalk.GlocalkError, match=sentence) as error:
+        use(split)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("use", "sentence"),
+    [
+        (lambda model: model.predict([0], [0], unknown="maen"), "did you mean 'mean'"),
+        (lambda model: model.predict([[0]], [[0]]), "must be one-dimensional"),
+        (lambda model: model.top([0], n=1.5), "a whole number from 1, not 1.5"),
+        (lambda model: model.top([0], n="3"), "a whole number from 1, not '3'"),
+    ],
+)
+def test_a_wrong_question_to_a_fitted_completer_ends_in_one_sentence(use, sentence, split):
+    with pytest.raises(glocalk.GlocalkError, match=sentence):
+        use(glocalk.Bias().fit(split.train))
+
+
+@pytest.mark.parametrize("returned", [np.zeros(1), np.full(3, np.nan)])
+def test_a_completer_s_wrong_predictions_are_refused(returned, split, monkeypatch):
+    model = glocalk.Bias().fit(split.train)
+    monkeypatch.setattr(model, "predict_pairs", lambda *_: returned)
+    with pytest.raises(glocalk.GlocalkError, match="The completer returned"):
+        model.predict([0, 1, 2], [0, 1, 2])
+
+
+def test_the_parts_of_every_split_have_ids(split):
+    assert isinstance(split.train, glocalk.Ratings)
+    assert split.test.ids is split.train.ids
+
+
+def test_a_completer_has_the_hyperparameters_of_the_command_line():
+    model = glocalk.make_completer("svd_pp", data="ml_100k", epochs=2)
+    assert isinstance(model, glocalk.SVDPlusPlus)
+    # conf/settings/svd_pp/ml_100k.yaml, not the defaults of the class.
+    file = Path(__file__).parents[1] / "conf" / "settings" / "svd_pp" / "ml_100k.yaml"
+    chosen = float(re.search(r"learning_rate: (\S+)", file.read_text()).group(1))
+    assert model.config.learning_rate == chosen != glocalk.SVDPlusPlus().config.learning_rate
+    assert model.config.epochs == 2
+    assert glocalk.make_completer("u_autorec").config.rows == "users"
+    with pytest.raises(glocalk.GlocalkError, match="'svd': did you mean 'svd_pp'"):
+        glocalk.make_completer("svd")
+    with pytest.raises(glocalk.GlocalkError, match="did you mean 'epochs'"):
+        glocalk.make_completer("svd_pp", epoch=2)

@@ -10,6 +10,7 @@
     glocalk.load("model.pt")
 
     split = glocalk.load_split("ml_100k")
+    model = glocalk.make_completer("glocal_k", data="ml_100k").fit(split.train)
     glocalk.evaluate(model, split)
     glocalk.compare([glocalk.Bias(), glocalk.GLocalK()], split, seeds=[0, 1])
 
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from glocalk.completers import PUBLIC as _COMPLETERS
 
 if TYPE_CHECKING:
-    from glocalk.api import compare, evaluate, load_split
+    from glocalk.api import compare, evaluate, load_split, make_completer
     from glocalk.completers.autoencoders.autorec import AutoRec
     from glocalk.completers.autoencoders.glocal_k import GLocalK
     from glocalk.completers.autoencoders.sparse_fc import SparseFC
@@ -58,6 +59,7 @@ _PUBLIC = {
     "evaluate": "glocalk.api",
     "load": "glocalk.completers.registry",
     "load_split": "glocalk.api",
+    "make_completer": "glocalk.api",
 }
 
 __all__ = [
@@ -87,6 +89,7 @@ __all__ = [
     "evaluate",
     "load",
     "load_split",
+    "make_completer",
 ]
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from glocalk.completers.base import Completer
+from glocalk.completers.registry import build_completer
 from glocalk.config import did_you_mean
+from glocalk.data.ids import as_array
 from glocalk.data.labeled import Ratings
 from glocalk.data.ratings import RatingMatrix, Values
 from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.metrics import evaluate as _errors
+from glocalk.run.compose import as_dict, compose
 
 
 def load_split(name: str, *, data_dir: str | Path | None = None, **options: Any) -> Split:
@@ -48,17 +50,43 @@ def load_split(name: str, *, data_dir: str | Path | None = None, **options: Any)
         >>> len(split.train), len(split.test)
         (270, 30)
     """
-    folder = resources.files("glocalk.conf") / "data"
-    known = [entry.name.removesuffix(".yaml") for entry in folder.iterdir()]
-    if name not in known:
-        raise GlocalkError(f"Unknown data '{name}': {did_you_mean(name, known)}")
-    config = OmegaConf.create((folder / f"{name}.yaml").read_text(encoding="utf-8"))
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    named = {str(option): value for option, value in plain.items()}
-    if data_dir is None:
-        data_dir = os.environ.get("GLOCALK_DATA_DIR", "data")
-    return build_source({**named, **options}).split(Path(data_dir))
+    _check_name("data", name)
+    config = compose("stats", [f"data={name}"])
+    chosen = _over(config.data, options)
+    folder = config.data_dir if data_dir is None else data_dir
+    return build_source(chosen).split(Path(folder))
+
+
+def make_completer(model: str, *, data: str | None = None, **options: Any) -> Completer:
+    """A completer with the hyperparameters that the command line uses.
+
+    The defaults of a class are those of one data set. This function finds the published or
+    searched hyperparameters of another, in `conf/settings/<model>/<data>.yaml`.
+
+    Args:
+        model: name of the model, as in `model=`: `glocal_k`, `svd_pp`, `u_autorec`, …
+        data: name of the data set, as in `data=`; None takes the defaults of the model.
+        **options: options that replace those found.
+
+    Returns:
+        A completer that is not fitted.
+
+    Raises:
+        GlocalkError: an unknown name or option, or an invalid value.
+
+    Example:
+        >>> import glocalk
+        >>> glocalk.make_completer("glocal_k", data="douban").config.dot_scale
+        2.0
+    """
+    _check_name("model", model)
+    overrides = [f"model={model}"]
+    if data is None:
+        overrides.append("~settings")
+    else:
+        _check_name("data", data)
+        overrides.append(f"data={data}")
+    return build_completer(_over(compose("train", overrides).model, options))
 
 
 def evaluate(model: Completer | ArrayLike, split: Split, *, clip: bool = True) -> dict[str, float]:
@@ -79,10 +107,12 @@ def evaluate(model: Completer | ArrayLike, split: Split, *, clip: bool = True) -
         GlocalkError: a test user or item is unknown to the completer, or the predictions are not
             one finite number for each test rating.
     """
+    if not isinstance(split, Split):
+        raise GlocalkError(f"The split must be a Split, not {type(split).__name__}.")
     if isinstance(model, Completer):
         predicted = _predictions(model, split.test)
     else:
-        predicted = np.asarray(model, dtype=np.float64)
+        predicted = _as_numbers(model)
     if clip:
         predicted = np.clip(predicted, *split.test.scale)
     errors = _errors(predicted, split.test)
@@ -91,7 +121,7 @@ def evaluate(model: Completer | ArrayLike, split: Split, *, clip: bool = True) -
 
 
 def compare(
-    completers: Iterable[Completer], split: Split, *, seeds: Sequence[int] = (0,)
+    completers: Iterable[Completer], split: Split, *, seeds: Iterable[int] = (0,)
 ) -> pd.DataFrame:
     """Fit completers on one split and compare their test errors after the last epoch.
 
@@ -118,11 +148,13 @@ def compare(
         >>> list(table["completer"])
         ['GlobalMean()', 'Bias()']
     """
-    if not seeds:
+    given = _as_list(completers, Completer, "completers, as in [glocalk.Bias()]")
+    wanted = _as_list(seeds, (int, np.integer), "seeds, as in [0, 1]")
+    if not wanted:
         raise GlocalkError("There is no seed to compare with: give at least one, as in seeds=[0].")
     rows = []
-    for completer in completers:
-        for seed in seeds[:1] if completer.deterministic else seeds:
+    for completer in given:
+        for seed in wanted[:1] if completer.deterministic else wanted:
             fresh = type(completer)(completer.config)
             started = time.perf_counter()
             fresh.fit(split.train, seed=seed)
@@ -138,6 +170,37 @@ def compare(
             )
     columns = ["completer", "seed", "rmse", "mae", "ndcg", "parameters", "seconds"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _check_name(group: str, name: str) -> None:
+    """Refuse a name that `conf/<group>/` has no file for."""
+    folder = resources.files("glocalk.conf") / group
+    known = [entry.name.removesuffix(".yaml") for entry in folder.iterdir()]
+    if name not in known:
+        raise GlocalkError(f"Unknown {group} '{name}': {did_you_mean(str(name), known)}")
+
+
+def _over(config: DictConfig, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a composed config, with others in place of some."""
+    merged = OmegaConf.merge(OmegaConf.create(as_dict(config)), dict(options))
+    assert isinstance(merged, DictConfig)
+    return as_dict(merged)
+
+
+def _as_list(given: Any, kind: Any, what: str) -> list[Any]:
+    listed = list(given) if isinstance(given, Iterable) else [None]
+    if not all(isinstance(entry, kind) for entry in listed):
+        raise GlocalkError(f"compare takes a list of {what}, not {given!r}.")
+    return listed
+
+
+def _as_numbers(predictions: ArrayLike) -> Values:
+    if isinstance(predictions, type):
+        raise GlocalkError("evaluate takes a fitted completer or predictions, not a class.")
+    array = as_array(predictions, "predictions")
+    if array.dtype.kind not in "iuf":
+        raise GlocalkError(f"The predictions must be numbers, not {array.dtype}.")
+    return array.astype(np.float64)
 
 
 def _predictions(model: Completer, test: RatingMatrix) -> Values:

@@ -131,6 +131,8 @@ def _first_problem(error: ValidationError, cls: type[BaseConfig], where: str) ->
     problem = min(error.errors(), key=lambda p: p["type"] not in unknown)
     path = [*([where] if where else []), *(str(part) for part in problem["loc"])]
     name = ".".join(path)
+    if not name:  # options that do not fit together
+        return f"{cls.__name__}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}."
     if problem["type"] == "extra_forbidden":
         known = _fields_at(cls, [str(part) for part in problem["loc"][:-1]])
         return f"Unknown option '{name}': {did_you_mean(path[-1], known)}"

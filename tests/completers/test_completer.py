@@ -25,11 +25,13 @@ class Failing(Bias):
             raise RuntimeError("half way")
 
 
-def test_a_fit_that_fails_leaves_it_unfitted():
+def test_a_fit_that_fails_leaves_it_unfitted(monkeypatch):
     completer = Failing().fit(TRAIN)
     assert completer.predict([0], [0]).shape == (1,)
-    completer.fails = True
+    monkeypatch.setattr(Failing, "fails", True)
     with pytest.raises(RuntimeError, match="half way"):
         completer.fit(TRAIN)
     with pytest.raises(glocalk.NotFittedError):
         completer.predict([0], [0])
+    with pytest.raises(glocalk.NotFittedError):
+        completer.state()

@@ -35,7 +35,7 @@ def split(ids):
 
 
 def test_a_split_without_ids_is_numbered():
-    assert split(None).labels.items.tolist() == [0, 1, 2]
+    assert split(None).ids.items.tolist() == [0, 1, 2]
 
 
 def test_ids_fit_the_shape():
@@ -47,7 +47,7 @@ def test_ids_fit_the_shape():
 
 def test_a_split_keeps_its_ids():
     ids = Ids(text("a", "b"), text("x", "y", "z"))
-    assert split(ids).labels is ids
+    assert split(ids).ids is ids
 
 
 def test_ids_are_equal_if_they_label_the_same_indices():
@@ -63,7 +63,7 @@ def test_ml_100k_has_the_ids_of_its_file(data_dir):
     split = MovieLens100K(MovieLens100K.Config()).split(data_dir)
     lines = (data_dir / "ml-100k" / "u1.test").read_text().splitlines()
     wanted = {tuple(map(int, line.split("\t")[:2])) for line in lines}
-    labels = split.labels
+    labels = split.ids
     users, items = labels.users[split.test.users], labels.items[split.test.items]
     assert set(zip(users.tolist(), items.tolist(), strict=True)) == wanted
 
@@ -73,7 +73,7 @@ def test_ml_1m_has_the_ids_of_its_file(data_dir):
     split = MovieLens1M(MovieLens1M.Config()).split(data_dir)
     first = (data_dir / "ml-1m" / "ratings.dat").read_text().split("\n", 1)[0].split("::")
     user, item = (int(number) for number in first[:2])
-    at = split.labels.find_users([user])[0], split.labels.find_items([item])[0]
+    at = split.ids.find_users([user])[0], split.ids.find_items([item])[0]
     cells = [(part.users == at[0]) & (part.items == at[1]) for part in (split.train, split.test)]
     ratings = [*split.train.ratings[cells[0]], *split.test.ratings[cells[1]]]
     assert ratings == [float(first[2])]

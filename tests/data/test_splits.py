@@ -96,11 +96,11 @@ def test_parts_are_ratings_with_the_ids_of_the_split():
     assert labeled.keep(0.5, 0).train.ids is labeled.ids
 
 
-def test_parts_of_a_split_without_ids_have_none():
+def test_the_ids_of_a_split_without_ids_are_the_indices():
     plain = split().hold_out(0.1, 0)
-    assert plain.ids is None
-    assert not any(isinstance(piece, Ratings) for piece in (plain.train, plain.valid, plain.test))
-    assert plain.labels.users.tolist() == list(range(10))
+    assert plain.ids.users.tolist() == list(range(10))
+    assert plain.ids.items.tolist() == list(range(20))
+    assert all(piece.ids is plain.ids for piece in (plain.train, plain.valid, plain.test))
 
 
 def test_the_split_of_labeled_ratings_has_their_ids():
@@ -108,14 +108,14 @@ def test_the_split_of_labeled_ratings_has_their_ids():
     chosen = np.arange(100) < 30
     made = Split("mine", train=ratings.select(~chosen), test=ratings.select(chosen))
     assert made.ids is ratings.ids
-    assert made.labels.users.tolist() == list(range(5, 15))
+    assert made.ids.users.tolist() == list(range(5, 15))
     mixed = Split("mine", train=ratings, test=part(100, 120))
     assert mixed.test.ids is ratings.ids
 
 
 def test_equal_ids_need_not_be_one_object():
     train, test = Ratings.of(part(0, 9), ids()), Ratings.of(part(9, 12), ids())
-    assert Split("mine", train=train, test=test, ids=ids()).labels.equals(ids())
+    assert Split("mine", train=train, test=test, ids=ids()).ids.equals(ids())
 
 
 @pytest.mark.parametrize("own", [None, ids(5)])

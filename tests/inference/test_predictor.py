@@ -113,7 +113,7 @@ def test_an_unknown_id_is_named():
         model.top(["eve"], 3)
     with pytest.raises(GlocalkError, match="two lists of the same length, not 2 and 1"):
         model.predict(["u1", "u2"], ["item 1"])
-    with pytest.raises(GlocalkError, match="must be 1 or more, not 0"):
+    with pytest.raises(GlocalkError, match="must be a whole number from 1, not 0"):
         model.top(["u1"], 0)
 
 

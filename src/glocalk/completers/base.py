@@ -61,6 +61,11 @@ class Completer(Predictor):
     """Whether anything but ratings is used."""
 
     def __init__(self, config: BaseConfig | None = None, /, **options: Any) -> None:
+        if config is not None and not isinstance(config, self.Config):
+            raise GlocalkError(
+                f"{type(self).__name__} takes its options as keywords, not {config!r}: see "
+                f"help(glocalk.{type(self).__name__})."
+            )
         self.config: Any = config if config is not None else self.Config.check(options, "")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -113,10 +118,27 @@ class Completer(Predictor):
         Raises:
             GlocalkError: the ratings are unfit for the model, or the training diverges.
         """
-        self.trained_on = None  # a failed fit must not leave a mixed state
-        self.fit_matrix(train, FitContext(seed=seed) if context is None else context)
+        if not isinstance(train, RatingMatrix):
+            raise GlocalkError(
+                f"A completer is fitted on ratings, not on {type(train).__name__}: make them with "
+                "glocalk.Ratings.from_frame or from_arrays, or take split.train."
+            )
+        context = FitContext(seed=seed) if context is None else context
+        _check_seed(context.seed)
+        self._forget()
+        try:
+            self.fit_matrix(train, context)
+        except BaseException:
+            self._forget()  # a failed fit must not leave a mixed state
+            raise
         self.trained_on = TrainedOn.of(train)
         return self
+
+    def _forget(self) -> None:
+        """Become unfitted: lose what a fit or a restored file has set."""
+        unfitted = type(self)(self.config)
+        unfitted.clip = self.clip
+        self.__dict__ = unfitted.__dict__
 
     def save(self, path: str | Path) -> None:
         """Write the fitted completer to a file that `glocalk.load` reads.
@@ -210,6 +232,11 @@ def _changed(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
         else:
             changed[name] = value
     return changed
+
+
+def _check_seed(seed: Any) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise GlocalkError(f"The seed must be a whole number from 0 to 2³² − 1, not {seed!r}.")
 
 
 def class_name(cls: type[Completer]) -> str:

@@ -92,6 +92,10 @@ class Ratings(RatingMatrix):
                 neither a whole number nor text, a rating is not a finite number on the scale, or a
                 (user, item) pair occurs more than once.
         """
+        if not isinstance(frame, pd.DataFrame):
+            raise GlocalkError(
+                f"from_frame takes a DataFrame, not {type(frame).__name__}: use from_arrays."
+            )
         for name in (user, item, rating):
             if name not in frame:
                 raise GlocalkError(
@@ -122,6 +126,7 @@ class Ratings(RatingMatrix):
         Raises:
             GlocalkError: the lengths differ, or as `from_frame` does.
         """
+        scale = _as_scale(scale)
         values = _as_values(ratings)
         user_labels, item_labels = as_labels(users, "user"), as_labels(items, "item")
         if not values.shape == user_labels.shape == item_labels.shape:
@@ -144,8 +149,22 @@ class Ratings(RatingMatrix):
         return f"user {self.ids.users[user]}, item {self.ids.items[item]}"
 
 
+def _as_scale(scale: Any) -> tuple[float, float] | None:
+    if scale is None:
+        return None
+    try:
+        lowest, highest = (float(bound) for bound in scale)
+    except (TypeError, ValueError) as error:
+        raise GlocalkError(f"The scale must be (lowest, highest), not {scale!r}.") from error
+    if not lowest <= highest:
+        raise GlocalkError(f"The scale must ascend, not be {lowest:g} … {highest:g}.")
+    return lowest, highest
+
+
 def _as_values(ratings: ArrayLike) -> Values:
     array = as_array(ratings, "ratings")
+    if array.dtype.kind not in "iufbOUS":
+        raise GlocalkError(f"The ratings must be numbers, not {array.dtype}: convert them.")
     if array.dtype.kind == "O":
         array = np.where(pd.isna(array), np.nan, array)  # pandas' NA cannot be converted
     try:

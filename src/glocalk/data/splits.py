@@ -19,15 +19,15 @@ from glocalk.errors import GlocalkError
 class Split:
     """A data set divided into training ratings, test ratings and optional validation ratings.
 
-    Parts of a split with ids are `Ratings` with the same ids.
+    The parts are `Ratings` with the same ids, or become so.
 
     Attributes:
         name: how the ratings are divided, as shown in tables: `u1`, `90:10 seed 1234`, `monti`.
         train: the ratings that a completer is fitted on.
         test: the ratings that it is evaluated on.
         valid: training ratings held out to choose an epoch; None if there are none.
-        ids: ids of users and items, those of the parts by default; None if there are none, see
-            `labels`.
+        ids: ids of users and items. None takes those of the parts, or the indices if these have
+            none.
 
     Raises:
         GlocalkError: a part is empty, the parts differ in shape, scale or ids, or two of them have
@@ -71,9 +71,7 @@ class Split:
     def _share_ids(self, parts: Mapping[str, RatingMatrix]) -> None:
         """Give all parts the ids of the split, and the split those of its parts."""
         own = [part.ids for part in parts.values() if isinstance(part, Ratings)]
-        ids = self.ids if self.ids is not None or not own else own[0]
-        if ids is None:
-            return
+        ids = self.ids or (own[0] if own else Ids.numbered(self.train.shape))
         if not all(ids.equals(other) for other in own):
             raise GlocalkError(
                 f"The parts of split '{self.name}' have different ids: create them by dividing one "
@@ -83,11 +81,6 @@ class Split:
         for field, part in parts.items():
             if not isinstance(part, Ratings):
                 object.__setattr__(self, field, Ratings.of(part, ids))
-
-    @property
-    def labels(self) -> Ids:
-        """The ids, or the indices if the data set has none."""
-        return self.ids or Ids.numbered(self.train.shape)
 
     @cached_property
     def checksum(self) -> str:

@@ -9,13 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from glocalk.data.ids import Ids, Labels
+from glocalk.config import did_you_mean
+from glocalk.data.ids import Ids, Labels, as_array
 from glocalk.data.labeled import Ratings
 from glocalk.data.ratings import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError, NotFittedError
@@ -104,6 +105,9 @@ class Predictor(ABC):
             GlocalkError: an id is unknown, or the lists differ in length.
         """
         known = self._require(self.trained_on)
+        if unknown not in get_args(Unknown):
+            nearest = did_you_mean(str(unknown), get_args(Unknown))
+            raise GlocalkError(f"Unknown option unknown={unknown!r}: {nearest}")
         users, items = self.known_labels(users, "user"), self.known_labels(items, "item")
         if len(users) != len(items):
             raise GlocalkError(
@@ -116,7 +120,8 @@ class Predictor(ABC):
             _refuse_unknown(i, items, "item", known.title)
         found = (u >= 0) & (i >= 0)
         predicted = np.full(len(u), known.mean)
-        predicted[found] = self._clipped(self.predict_pairs(u[found], i[found]))
+        u, i = u[found], i[found]
+        predicted[found] = self._clipped(_checked(self.predict_pairs(u, i), (len(u),)))
         return predicted
 
     def top(self, users: ArrayLike | None = None, n: int = 10) -> pd.DataFrame:
@@ -145,8 +150,10 @@ class Predictor(ABC):
             NotFittedError, GlocalkError: as `top` does, before the first block.
         """
         known = self._require(self.trained_on)
-        if n < 1:
-            raise GlocalkError(f"The number of items per user must be 1 or more, not {n}.")
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise GlocalkError(
+                f"The number of items per user must be a whole number from 1, not {n!r}."
+            )
         if users is None:
             indices = np.arange(len(known.ids.users))
         else:
@@ -161,7 +168,8 @@ class Predictor(ABC):
 
     def _top_of(self, known: TrainedOn, users: Indices, n: int) -> pd.DataFrame:
         items = np.arange(len(known.ids.items))
-        grid = np.array(self.predict_grid(users, items))  # a copy: it is written to
+        grid = _checked(self.predict_grid(users, items), (len(users), len(items)))
+        grid = np.array(grid)  # a copy: it is written to
         rated = [known.items[known.starts[u] : known.starts[u + 1]] for u in users]
         for row, seen in zip(grid, rated, strict=True):
             row[seen] = -np.inf
@@ -192,7 +200,11 @@ class Predictor(ABC):
                 not a whole number.
         """
         trained_on = self._require(self.trained_on)
-        array = np.atleast_1d(np.asarray(wanted))
+        array = np.atleast_1d(as_array(wanted, f"{kind} ids"))
+        if array.ndim != 1:
+            raise GlocalkError(
+                f"The {kind} ids must be one-dimensional, not of shape {array.shape}."
+            )
         known = trained_on.ids.users if kind == "user" else trained_on.ids.items
         if known.dtype.kind not in "iu":
             return array.astype(str).astype(object)
@@ -220,6 +232,25 @@ class Predictor(ABC):
         if part is None:
             raise NotFittedError(f"This {type(self).__name__} is not fitted: call fit first.")
         return part
+
+
+def _checked(predicted: Values, shape: tuple[int, ...]) -> Values:
+    """What a completer predicted.
+
+    Raises:
+        GlocalkError: it is not of this shape, or not finite.
+    """
+    if np.shape(predicted) != shape:
+        raise GlocalkError(
+            f"The completer returned predictions of shape {np.shape(predicted)}, not {shape}: fix "
+            "its predict_pairs or predict_grid."
+        )
+    if not np.isfinite(predicted).all():
+        raise GlocalkError(
+            "The completer returned a prediction that is not a finite number: its training has "
+            "diverged, or its predict_pairs has a fault."
+        )
+    return predicted
 
 
 def _refuse_unknown(

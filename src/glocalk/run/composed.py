@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from glocalk.errors import GlocalkError
 from glocalk.run.compose import as_dict, compose
 from glocalk.run.config import RunConfig
 
@@ -64,7 +65,12 @@ def run_config(config: DictConfig, hydra: Any, without: Iterable[str] = ()) -> R
         GlocalkError: an unknown option or an invalid value.
     """
     options = as_dict(config)
-    for name in ("settings", *without):
+    if options.pop("settings", None):
+        raise GlocalkError(
+            f"The file 'settings/{hydra.runtime.choices['settings']}.yaml' would have no effect: "
+            "begin it with the line '# @package _global_'."
+        )
+    for name in without:
         options.pop(name, None)
     options["variant"] = options["variant"] or _variant(hydra.overrides.task)
     choices = hydra.runtime.choices

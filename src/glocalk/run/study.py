@@ -52,7 +52,14 @@ class Study:
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         _drop_partial_line(journal)
-        self.space, self.start, self.seed = space, dict(start), seed
+        self.start, self.seed = dict(start), seed
+        # The present value is tried first, and so must be among the choices.
+        self.space = {
+            name: [self.start[name], *choice]
+            if isinstance(choice, list) and self.start[name] not in choice
+            else choice
+            for name, choice in space.items()
+        }
         backend = JournalFileBackend(str(journal), lock_obj=_NoLock())  # type: ignore[arg-type]
         self._study = optuna.create_study(
             storage=JournalStorage(backend),
