@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 
 
 def planted(num_users=60, num_items=45, rank=2, density=0.4, seed=0, noise=0.3):

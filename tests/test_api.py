@@ -14,7 +14,7 @@ import torch
 import glocalk
 import glocalk.api
 import glocalk.completers.baselines
-import glocalk.data.labeled
+import glocalk.data.ratings
 from command import only_record, run
 
 FRAME = pd.DataFrame(
@@ -202,7 +202,7 @@ def test_a_fit_from_python_gives_the_figure_of_the_command_line(split, tmp_path)
 
 
 @pytest.mark.parametrize(
-    "module", [glocalk.api, glocalk.data.labeled, glocalk.completers.baselines]
+    "module", [glocalk.api, glocalk.data.ratings, glocalk.completers.baselines]
 )
 def test_the_examples_in_docstrings_are_right(module):
     assert doctest.testmod(module).failed == 0

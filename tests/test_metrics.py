@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.metrics import evaluate, user_ndcg
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from glocalk.completers.llorma.llorma import LLORMA
     from glocalk.completers.neighbors.knn import ItemKNN, UserKNN
     from glocalk.completers.registry import load
-    from glocalk.data.labeled import Ratings
+    from glocalk.data.ratings import Ratings
     from glocalk.data.splits import Split
     from glocalk.errors import GlocalkError, MissingDataError, NotFittedError
 
@@ -53,7 +53,7 @@ _PUBLIC = {
     "GlocalkError": "glocalk.errors",
     "MissingDataError": "glocalk.errors",
     "NotFittedError": "glocalk.errors",
-    "Ratings": "glocalk.data.labeled",
+    "Ratings": "glocalk.data.ratings",
     "Split": "glocalk.data.splits",
     "compare": "glocalk.api",
     "evaluate": "glocalk.api",

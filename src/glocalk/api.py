@@ -18,8 +18,8 @@ from glocalk.completers.base import Completer
 from glocalk.completers.registry import build_completer
 from glocalk.config import did_you_mean
 from glocalk.data.ids import as_array
-from glocalk.data.labeled import Ratings
-from glocalk.data.ratings import RatingMatrix, Values
+from glocalk.data.rating_matrix import RatingMatrix, Values
+from glocalk.data.ratings import Ratings
 from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError

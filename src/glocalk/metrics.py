@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional import mean_absolute_error, mean_squared_error
 
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 
 # The gain 2^r − 1 outgrows every other term on scales above this (1 … 100, say).

@@ -25,7 +25,7 @@ from glocalk.completers.base import Completer
 from glocalk.completers.registry import build_completer, completer_class
 from glocalk.config import BaseConfig
 from glocalk.data.ids import Ids
-from glocalk.data.labeled import Ratings
+from glocalk.data.ratings import Ratings
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
 from planted import planted

@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 import torch
 
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 
 _ATOMS = (str, bytes, int, float, complex, type(None), types.ModuleType, types.CodeType)
 

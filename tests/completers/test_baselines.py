@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from glocalk.completers.baselines import Bias, GlobalMean
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 
 USERS, ITEMS, RATINGS = [0, 0, 1, 2], [0, 1, 0, 1], [5.0, 3.0, 4.0, 2.0]  # mean 3.5
 TRAIN = RatingMatrix(np.array(USERS), np.array(ITEMS), np.array(RATINGS), (4, 3), (1, 5))

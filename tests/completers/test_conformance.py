@@ -25,7 +25,7 @@ from cases import (
 )
 
 import glocalk
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
 
 

@@ -10,7 +10,7 @@ from cases import NAMES, TEST, TRAIN, VALID, watched
 from lightning.pytorch.loggers import CSVLogger
 from reach import leaks
 
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
 

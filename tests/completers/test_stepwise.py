@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from glocalk.completers.stepwise import refuse_levels
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 
 

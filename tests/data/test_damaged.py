@@ -24,7 +24,8 @@ from glocalk.data.datasets import movielens
 from glocalk.data.datasets.monti import read_monti
 from glocalk.data.datasets.movielens import MovieLens1M
 from glocalk.data.datasets.table import RatingTable
-from glocalk.data.fetch.files import Checksum, FileSet
+from glocalk.data.fetch.checksum import Checksum
+from glocalk.data.fetch.files import FileSet
 from glocalk.errors import GlocalkError
 
 pytestmark = pytest.mark.slow

@@ -3,7 +3,7 @@ import pytest
 
 from glocalk.data.datasets.movielens import MovieLens1M, MovieLens100K
 from glocalk.data.ids import Ids
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 

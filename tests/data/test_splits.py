@@ -3,7 +3,7 @@ import pytest
 
 from glocalk.data import RatingMatrix, Split
 from glocalk.data.ids import Ids
-from glocalk.data.labeled import Ratings
+from glocalk.data.ratings import Ratings
 from glocalk.errors import GlocalkError
 
 SHAPE = (10, 20)

@@ -6,7 +6,7 @@ import numpy as np
 
 from glocalk.completers.registry import build_completer
 from glocalk.data.ids import Ids
-from glocalk.data.labeled import Ratings
+from glocalk.data.ratings import Ratings
 from planted import planted
 
 TRAIN, TEST = planted()

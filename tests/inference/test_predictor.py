@@ -8,7 +8,7 @@ import torch
 import glocalk.inference.predictor
 from glocalk.completers.baselines import Bias
 from glocalk.data.ids import Ids
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
 from inference.fitted import (
     EXPECTED,

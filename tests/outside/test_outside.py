@@ -135,3 +135,17 @@ def test_the_kept_model_predicts_once_its_module_is_named(folder):
     header, *rows = csv.reader((folder / "out.csv").read_text().splitlines())
     assert header == ["user", "item", "rank", "rating"]
     assert len(rows) == 40
+
+
+def test_a_settings_file_without_its_header_is_refused(tmp_path):
+    settings = tmp_path / "my_conf" / "settings" / "bias" / "synthetic.yaml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("model:\n  item_damping: 3.0\n")
+    arguments = ["--config-dir", "my_conf", "model=bias", "data=synthetic"]
+    refused = call("train", *arguments, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "'settings/bias/synthetic.yaml' would have no effect" in refused.stderr
+    settings.write_text("# @package _global_\nmodel:\n  item_damping: 3.0\n")
+    assert call("train", *arguments, cwd=tmp_path).returncode == 0
+    (record,) = (tmp_path / "runs").glob("*/record.json")
+    assert '"item_damping": 3.0' in record.read_text()

@@ -10,6 +10,7 @@ from glocalk.data.sources import build_source
 from glocalk.errors import GlocalkError
 from glocalk.records.search import Search
 from glocalk.run.search import describe, search
+from glocalk.run.study import Study
 
 BIAS_SPACE = {
     "item_damping": {"low": 1.0, "high": 100.0, "log": True},
@@ -215,3 +216,10 @@ def test_a_damaged_or_older_record_is_an_error(tmp_path):
     path.write_text("{")
     with pytest.raises(GlocalkError, match="is not a complete record of a search"):
         search(made, BIAS_SPACE, trials=1)
+
+
+def test_the_present_value_is_tried_first_even_if_the_list_lacks_it(tmp_path):
+    space = {"item_damping": [1.0, 5.0]}
+    study = Study(tmp_path / "journal", "s", space, {"item_damping": 25.0}, 0, 0)
+    assert study.ask()[1] == {"item_damping": 25.0}
+    assert study.ask()[1]["item_damping"] in (1.0, 5.0, 25.0)

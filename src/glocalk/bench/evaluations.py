@@ -19,7 +19,7 @@ from glocalk.completers.autoencoders.glocal_k import (
     PreTraining,
 )
 from glocalk.completers.registry import build_completer
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.sources import build_source
 from glocalk.operators.base import RatingOperator
 from glocalk.operators.dense import DenseRatings

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from glocalk.completers import PUBLIC
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import ModelFile
 from glocalk.inference.predictor import Predictor, TrainedOn

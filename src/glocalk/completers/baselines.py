@@ -10,7 +10,7 @@ from pydantic import Field
 
 from glocalk.completers.base import Completer, State, take
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.training.context import FitContext
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from glocalk.completers.base import Completer, State, take
-from glocalk.data.ratings import Indices, RatingMatrix
+from glocalk.data.rating_matrix import Indices, RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage

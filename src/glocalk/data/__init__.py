@@ -4,7 +4,7 @@ Sources are imported from their modules (`glocalk.data.datasets.movielens.MovieL
 a run imports only the readers that it needs.
 """
 
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.sources import Source
 from glocalk.data.splits import Split
 

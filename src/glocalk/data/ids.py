@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from glocalk.data.ratings import Indices
+from glocalk.data.rating_matrix import Indices
 from glocalk.errors import GlocalkError
 
 Labels: TypeAlias = NDArray[Any]

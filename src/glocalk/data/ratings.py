@@ -1,144 +1,174 @@
-"""The rating matrix: which user gave which item which rating."""
+"""Ratings with ids: a rating matrix that knows what its indices stand for."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Self, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import pandas as pd
+from numpy.typing import ArrayLike
 
+from glocalk.data.ids import Ids, as_array, as_labels
+from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.errors import GlocalkError
-
-Indices: TypeAlias = NDArray[np.int64]
-Values: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class RatingMatrix:
-    """Observed ratings as coordinate triples; pairs that are not listed are missing, not 0.
+class Ratings(RatingMatrix):
+    """Observed ratings with the ids of their users and items.
 
-    The triples are sorted by user and item, so that results do not depend on the order of a file.
-    The arrays are copies and read-only.
+    Use `from_frame` or `from_arrays` to create ratings from ids; the constructor takes indices, as
+    that of `RatingMatrix` does.
 
     Attributes:
-        users: [n] user index of each rating, 0 ≤ user < shape[0].
-        items: [n] item index of each rating, 0 ≤ item < shape[1].
-        ratings: [n] values, within `scale`.
-        shape: (number of users, number of items), users and items without ratings included.
+        users: [n] user index of each rating.
+        items: [n] item index of each rating.
+        ratings: [n] values.
+        shape: (number of users, number of items).
         scale: (lowest, highest) possible rating.
+        ids: id of each user index and of each item index.
 
     Raises:
-        GlocalkError: an index is outside the shape, a (user, item) pair occurs more than once, or
-            a rating is not finite or not on the scale.
+        GlocalkError: the ids do not fit the shape, or as `RatingMatrix` does.
 
     Example:
-        >>> import numpy as np
-        >>> from glocalk.data import RatingMatrix
-        >>> matrix = RatingMatrix(
-        ...     np.array([1, 0]), np.array([2, 0]), np.array([4.0, 3.5]), shape=(2, 3), scale=(1, 5)
-        ... )
-        >>> matrix.users.tolist(), matrix.ratings.tolist(), round(matrix.density, 2)
-        ([0, 1], [3.5, 4.0], 0.33)
+        >>> import glocalk
+        >>> ratings = glocalk.Ratings.from_arrays(["ann", "ann", "bob"], [7, 9, 7], [4, 5, 3])
+        >>> ratings.shape, ratings.scale
+        ((2, 2), (3.0, 5.0))
+        >>> ratings.ids.users.tolist(), ratings.ids.items.tolist()
+        (['ann', 'bob'], [7, 9])
     """
 
-    users: Indices
-    items: Indices
-    ratings: Values
-    shape: tuple[int, int]
-    scale: tuple[float, float]
+    ids: Ids
 
     def __post_init__(self) -> None:
-        users, items = _indices(self.users, "user"), _indices(self.items, "item")
-        ratings = np.array(self.ratings, dtype=np.float64)
-        if not (users.ndim == items.ndim == ratings.ndim == 1) or not (
-            len(users) == len(items) == len(ratings)
-        ):
+        self._check_ids()
+        super().__post_init__()
+
+    def _check_ids(self) -> None:
+        if (len(self.ids.users), len(self.ids.items)) != tuple(self.shape):
             raise GlocalkError(
-                "Users, items and ratings must be one-dimensional and have the same length, not "
-                f"the shapes {users.shape}, {items.shape} and {ratings.shape}."
+                f"{len(self.ids.users)} user ids and {len(self.ids.items)} item ids do not fit a "
+                f"matrix of shape {self.shape}."
             )
-        for name, index, size in zip(("user", "item"), (users, items), self.shape, strict=True):
-            if len(index) and not (index.min() >= 0 and index.max() < size):
-                worst = index.min() if index.min() < 0 else index.max()
-                raise GlocalkError(f"The {name} index {worst} is outside 0 … {size - 1}.")
-        lowest, highest = self.scale
-        for wrong, what in (
-            (~np.isfinite(ratings), "a finite number"),
-            (
-                ~((ratings >= lowest) & (ratings <= highest)),
-                f"on the scale {lowest:g} … {highest:g}",
-            ),
-        ):
-            if wrong.any():
-                at = int(np.argmax(wrong))
-                pair = self._pair(users[at], items[at])
-                raise GlocalkError(f"The rating {ratings[at]:g} of {pair} is not {what}.")
-        cells = users * self.shape[1] + items
-        if not (np.diff(cells) > 0).all():  # sorting is slow, and most parts are sorted
-            order = np.argsort(cells, kind="stable")
-            users, items, ratings = users[order], items[order], ratings[order]
-            cells = cells[order]
-        repeated = np.diff(cells) == 0
-        if repeated.any():
-            at = int(np.argmax(repeated))
-            raise GlocalkError(
-                f"There is more than one rating of {self._pair(users[at], items[at])}: keep one "
-                "rating per pair."
-            )
-        for name, array in (("users", users), ("items", items), ("ratings", ratings)):
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
 
-    def __len__(self) -> int:
-        return len(self.ratings)
+    @classmethod
+    def of(cls, matrix: RatingMatrix, ids: Ids) -> Self:
+        """The ratings of `matrix` with the ids of its indices."""
+        # The arrays are checked and read-only: they are shared, and not checked again.
+        labeled = object.__new__(cls)
+        for field in fields(RatingMatrix):
+            object.__setattr__(labeled, field.name, getattr(matrix, field.name))
+        object.__setattr__(labeled, "ids", ids)
+        labeled._check_ids()
+        return labeled
 
-    @property
-    def num_users(self) -> int:
-        return self.shape[0]
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        user: str = "user",
+        item: str = "item",
+        rating: str = "rating",
+        scale: tuple[float, float] | None = None,
+    ) -> Self:
+        """Create ratings from a table with one row for each rating.
 
-    @property
-    def num_items(self) -> int:
-        return self.shape[1]
-
-    @property
-    def density(self) -> float:
-        """Fraction of all (user, item) pairs that have a rating."""
-        return len(self) / (self.num_users * self.num_items)
-
-    @cached_property
-    def checksum(self) -> str:
-        """SHA-256 over shape, scale and sorted triples: equal for equal ratings."""
-        digest = hashlib.sha256(f"{self.shape} {tuple(map(float, self.scale))}\n".encode())
-        for array, kind in ((self.users, "<i8"), (self.items, "<i8"), (self.ratings, "<f8")):
-            digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
-        return digest.hexdigest()
-
-    def select(self, chosen: ArrayLike) -> Self:
-        """The ratings at `chosen`, with the same shape and scale.
+        Users and items are numbered in ascending order of their ids.
 
         Args:
-            chosen: a mask [n], or positions.
+            frame: the table; columns other than the three are ignored.
+            user: name of the column of user ids: whole numbers or text.
+            item: name of the column of item ids.
+            rating: name of the column of ratings.
+            scale: (lowest, highest) possible rating; None takes those of the column.
+
+        Raises:
+            GlocalkError: a column does not exist, there are no rows, an id is missing or is
+                neither a whole number nor text, a rating is not a finite number on the scale, or a
+                (user, item) pair occurs more than once.
         """
-        chosen = np.asarray(chosen)
-        if not chosen.size:
-            chosen = chosen.astype(np.int64)  # NumPy makes an empty list an array of floats
-        return replace(
-            self,
-            users=self.users[chosen],
-            items=self.items[chosen],
-            ratings=self.ratings[chosen],
-        )
+        if not isinstance(frame, pd.DataFrame):
+            raise GlocalkError(
+                f"from_frame takes a DataFrame, not {type(frame).__name__}: use from_arrays."
+            )
+        for name in (user, item, rating):
+            if name not in frame:
+                raise GlocalkError(
+                    f"The table has no column '{name}' (it has {', '.join(map(str, frame))}): "
+                    "name the columns with user=, item= and rating=."
+                )
+        return cls.from_arrays(frame[user], frame[item], frame[rating], scale=scale)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        users: ArrayLike | Sequence[Any],
+        items: ArrayLike | Sequence[Any],
+        ratings: ArrayLike,
+        *,
+        scale: tuple[float, float] | None = None,
+    ) -> Self:
+        """Create ratings from three lists, NumPy arrays, Series or tensors of the same length.
+
+        Users and items are numbered in ascending order of their ids.
+
+        Args:
+            users: [n] id of each rating's user: whole numbers or text.
+            items: [n] id of each rating's item.
+            ratings: [n] values.
+            scale: (lowest, highest) possible rating; None takes those of `ratings`.
+
+        Raises:
+            GlocalkError: the lengths differ, or as `from_frame` does.
+        """
+        scale = _as_scale(scale)
+        values = _as_values(ratings)
+        user_labels, item_labels = as_labels(users, "user"), as_labels(items, "item")
+        if not values.shape == user_labels.shape == item_labels.shape:
+            raise GlocalkError(
+                "Users, items and ratings must have the same length, not the shapes "
+                f"{user_labels.shape}, {item_labels.shape} and {values.shape}."
+            )
+        if not len(values):
+            raise GlocalkError("There are no ratings: pass at least one.")
+        user_indices, user_ids = pd.factorize(user_labels, sort=True)
+        item_indices, item_ids = pd.factorize(item_labels, sort=True)
+        if scale is None:
+            finite = values[np.isfinite(values)]  # what is not finite is refused below
+            scale = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+        shape = len(user_ids), len(item_ids)
+        ids = Ids(user_ids, item_ids)
+        return cls(user_indices, item_indices, values, shape, scale, ids=ids)
 
     def _pair(self, user: int, item: int) -> str:
-        """A (user, item) pair in an error message."""
-        return f"user {user}, item {item}"
+        return f"user {self.ids.users[user]}, item {self.ids.items[item]}"
 
 
-def _indices(values: ArrayLike, name: str) -> Indices:
-    array = np.asarray(values)
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise GlocalkError(f"The {name} indices must be whole numbers, not {array.dtype}.")
-    return array.astype(np.int64)
+def _as_scale(scale: Any) -> tuple[float, float] | None:
+    if scale is None:
+        return None
+    try:
+        lowest, highest = (float(bound) for bound in scale)
+    except (TypeError, ValueError) as error:
+        raise GlocalkError(f"The scale must be (lowest, highest), not {scale!r}.") from error
+    if not lowest <= highest:
+        raise GlocalkError(f"The scale must ascend, not be {lowest:g} … {highest:g}.")
+    return lowest, highest
+
+
+def _as_values(ratings: ArrayLike) -> Values:
+    array = as_array(ratings, "ratings")
+    if array.dtype.kind not in "iufbOUS":
+        raise GlocalkError(f"The ratings must be numbers, not {array.dtype}: convert them.")
+    if array.dtype.kind == "O":
+        array = np.where(pd.isna(array), np.nan, array)  # pandas' NA cannot be converted
+    try:
+        values: Values = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise GlocalkError(f"A rating is not a number ({error}).") from error
+    return values

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glocalk.config import BaseConfig, build
 from glocalk.data.fetch.files import FileSet
 from glocalk.data.ids import Ids
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.splits import Split
 
 

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from glocalk.data.ids import Ids
-from glocalk.data.labeled import Ratings
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
+from glocalk.data.ratings import Ratings
 from glocalk.errors import GlocalkError
 
 

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from glocalk.data.ratings import Indices, Values
+from glocalk.data.rating_matrix import Indices, Values
 from glocalk.data.splits import Split
 
 _MOST_VALUES = 20  # with more, the histogram has a line for each bin

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from glocalk.config import did_you_mean
 from glocalk.data.ids import Ids, Labels, as_array
-from glocalk.data.labeled import Ratings
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.data.ratings import Ratings
 from glocalk.errors import GlocalkError, NotFittedError
 
 Unknown: TypeAlias = Literal["refuse", "mean"]

@@ -16,9 +16,9 @@ from glocalk.report.embed import Embedded, with_embedded
 from glocalk.report.figures import MODEL, curves_svg, has_curves
 from glocalk.report.load import load_committed
 from glocalk.report.published import read_published
+from glocalk.report.readme_table import readme_table
 from glocalk.report.results import results_csv
 from glocalk.report.searches import read_searches, searches_csv
-from glocalk.report.summary import summary_markdown
 from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
 from glocalk.report.variants import variants_markdown
 
@@ -63,7 +63,7 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     cells = table1_cells(committed.done, published)
     costs = costs_markdown(cells)
     link = Path(os.path.relpath(out_dir, readme.parent), "table1.md").as_posix()
-    embedded = [Embedded(readme, "table1", summary_markdown(cells, link))]
+    embedded = [Embedded(readme, "table1", readme_table(cells, link))]
     costs_page = readme.parent / "docs" / "costs.md"
     if costs_page.exists():
         embedded.append(Embedded(costs_page, "costs", costs))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger
 
-from glocalk.data.ratings import RatingMatrix, Values
+from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.metrics import Errors, evaluate
 from glocalk.records.run import Curves
 from glocalk.training.context import Observer, PredictPairs

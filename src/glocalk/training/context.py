@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from lightning.pytorch.loggers import Logger
 
-from glocalk.data.ratings import Indices, Values
+from glocalk.data.rating_matrix import Indices, Values
 
 PredictPairs = Callable[[Indices, Indices], Values]
 """`Completer.predict_pairs`: the prediction of each (user index, item index)."""

@@ -10,7 +10,7 @@ from glocalk.completers.autoencoders.autorec import (
     AutoRecNetwork,
     AutoRecTraining,
 )
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.operators.formulation import make_operator
 from glocalk.run.monitor import Monitor

@@ -19,7 +19,7 @@ from glocalk.completers.cf_nade.entries import (
     ordinal_cost,
 )
 from glocalk.completers.cf_nade.network import CFNADENetwork
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
 from planted import planted
 

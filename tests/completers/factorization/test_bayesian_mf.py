@@ -9,7 +9,7 @@ from glocalk.completers.factorization.bayesian_mf import (
     PosteriorMean,
     one_hot,
 )
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from planted import planted
 

@@ -6,7 +6,7 @@ from glocalk.completers.factorization.bias_mf import ALS, BiasMF, BiasMFConfig
 from glocalk.completers.factorization.factors import Factors
 from glocalk.completers.factorization.loops import Step, Weights, sgd_steps
 from glocalk.completers.rating_arrays import RatingArrays
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext

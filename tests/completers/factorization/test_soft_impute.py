@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from glocalk.completers.factorization.soft_impute import SoftImpute, _Factors, _Observed
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from planted import planted
 
 NO_BIASES = {"item_damping": 1e15, "user_damping": 1e15}  # the baseline is the mean

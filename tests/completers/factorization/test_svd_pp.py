@@ -9,7 +9,7 @@ from glocalk.completers.factorization.svd_pp import (
     normalized_ratings,
 )
 from glocalk.completers.rating_arrays import RatingArrays
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext

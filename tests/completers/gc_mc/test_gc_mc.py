@@ -10,7 +10,7 @@ from completers.kept import fit_kept
 from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig, GCMCModule
 from glocalk.completers.gc_mc.graph import RatingGraph
 from glocalk.completers.gc_mc.layers import BilinearMixture, GraphConvolution, expected_pairs
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
 from planted import planted
 

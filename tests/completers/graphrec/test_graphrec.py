@@ -13,7 +13,7 @@ from glocalk.completers.graphrec.graphrec import (
     GraphRecConfig,
     GraphRecModule,
 )
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext

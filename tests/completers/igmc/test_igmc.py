@@ -10,7 +10,7 @@ from glocalk.completers.igmc.batches import RatingDataset, ShuffledBatches
 from glocalk.completers.igmc.convolution import RelationalConvolution
 from glocalk.completers.igmc.igmc import IGMC, IGMCConfig, IGMCModule
 from glocalk.completers.igmc.subgraphs import LABELS, RatingGraph, enclose
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext

@@ -20,7 +20,7 @@ from glocalk.completers.llorma.loops import (
     weighted_means,
 )
 from glocalk.completers.rating_arrays import RatingArrays
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext

@@ -10,7 +10,7 @@ import torch
 from glocalk.completers.neighbors import knn
 from glocalk.completers.neighbors.knn import ItemKNN, UserKNN
 from glocalk.completers.neighbors.loops import near_sums
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.sparse.csr import CSR
 

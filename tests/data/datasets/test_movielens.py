@@ -15,7 +15,8 @@ from glocalk.data.datasets.movielens import (
     content_sha256,
     rebuild_u_data,
 )
-from glocalk.data.fetch.files import Checksum, FileSet, sha256
+from glocalk.data.fetch.checksum import Checksum, sha256
+from glocalk.data.fetch.files import FileSet
 from glocalk.errors import GlocalkError
 
 # Ratings per star 1 … 5, counted over the official files.

@@ -31,8 +31,9 @@ from data.fetch.server import (
 )
 from glocalk.cli.data import known_file_sets, main
 from glocalk.data.datasets import douban, movielens
+from glocalk.data.fetch.checksum import Checksum
 from glocalk.data.fetch.download import Download, Patience, fetch_missing, probe, unpack
-from glocalk.data.fetch.files import Checksum, FileSet, Place, UnavailableError
+from glocalk.data.fetch.files import FileSet, Place, UnavailableError
 from glocalk.errors import GlocalkError, MissingDataError
 
 QUICK = Patience(silence=5, pauses=(0.01, 0.01, 0.01), whole=60)
@@ -423,7 +424,8 @@ def test_two_processes_at_once_fetch_once(server, tmp_path):
     program = (
         "import sys; from pathlib import Path\n"
         "from glocalk.data.fetch.download import Download\n"
-        "from glocalk.data.fetch.files import Checksum, FileSet\n"
+        "from glocalk.data.fetch.checksum import Checksum\n"
+        "from glocalk.data.fetch.files import FileSet\n"
         f"place = Download('the server', {server.address()!r}, {SIZE})\n"
         f"files = FileSet('Tiny', 'tiny', '', {{'r.txt': Checksum({SHA!r})}}, (place,))\n"
         "files.locate(Path(sys.argv[1]), 'r.txt')\n"

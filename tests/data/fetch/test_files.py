@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from glocalk.data.fetch.files import Checksum, FileSet, Place, UnavailableError
+from glocalk.data.fetch.checksum import Checksum
+from glocalk.data.fetch.files import FileSet, Place, UnavailableError
 from glocalk.errors import GlocalkError, MissingDataError
 
 CONTENT = b"1\t2\t3\n"

@@ -45,7 +45,7 @@ from glocalk.completers.autoencoders.stage import (
     StageConfig,
 )
 from glocalk.completers.base import State, take
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.operators.base import RatingOperator
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch

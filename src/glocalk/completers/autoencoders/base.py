@@ -13,7 +13,7 @@ from glocalk.completers.autoencoders.stage import (
 )
 from glocalk.completers.base import Completer, State, take
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices, Values
+from glocalk.data.rating_matrix import Indices, Values
 from glocalk.operators.base import predict_pairs
 from glocalk.operators.formulation import Formulation
 from glocalk.training.context import FitContext

@@ -26,7 +26,7 @@ from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNet
 from glocalk.completers.autoencoders.kernels import average_global_kernel, global_kernel
 from glocalk.completers.autoencoders.layers import EffectiveLayer, encode, truncated_normal_
 from glocalk.completers.autoencoders.stage import StageConfig
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.operators.base import RatingOperator, mean_prediction
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch

@@ -21,7 +21,7 @@ import torch
 from glocalk.completers.autoencoders.base import AutoEncoderCompleter
 from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNetwork, KernelStage
 from glocalk.completers.autoencoders.stage import Output, StageConfig
-from glocalk.data.ratings import RatingMatrix
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
 

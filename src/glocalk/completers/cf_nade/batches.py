@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from glocalk.completers.cf_nade.entries import Entries
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 
 
 class Batch(NamedTuple):

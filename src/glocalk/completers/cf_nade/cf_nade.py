@@ -60,7 +60,7 @@ from glocalk.completers.stepwise import (
     take_levels,
 )
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.optim.averaging import AveragedNetwork
 from glocalk.training.context import FitContext
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from glocalk.completers.cf_nade.batches import Batch
 from glocalk.completers.cf_nade.entries import Entries, input_sums, level_scores, ordinal_cost
-from glocalk.data.ratings import Values
+from glocalk.data.rating_matrix import Values
 from glocalk.operators.base import predict_pairs
 
 _PAIRS = 1 << 16  # pairs predicted at a time

@@ -38,7 +38,7 @@ from scipy import sparse
 
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import RatingMatrix, Values
+from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
 

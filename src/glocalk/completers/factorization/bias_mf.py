@@ -36,7 +36,7 @@ from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.completers.factorization.loops import Step, normal_equations, sgd_steps
 from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import RatingMatrix, Values
+from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.sparse.compiled import Array
 from glocalk.sparse.csr import CSR

@@ -11,7 +11,7 @@ import torch
 
 from glocalk.completers.base import Completer, State, take
 from glocalk.completers.factorization.loops import Weights
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 
 _CHUNK = 1 << 16  # pairs whose factors are gathered at a time, which bounds the memory
 

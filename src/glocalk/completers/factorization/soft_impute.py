@@ -38,7 +38,7 @@ from torch import Tensor
 from glocalk.completers.base import Completer, State, take
 from glocalk.completers.baselines import Bias, BiasConfig
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.operators.base import predict_pairs
 from glocalk.sparse import csr
 from glocalk.sparse.csr import CSR

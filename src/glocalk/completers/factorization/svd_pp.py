@@ -27,7 +27,7 @@ from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.completers.factorization.loops import Step, svd_pp_steps
 from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices, RatingMatrix
+from glocalk.data.rating_matrix import Indices, RatingMatrix
 from glocalk.training.context import FitContext
 
 

@@ -57,7 +57,7 @@ from glocalk.completers.stepwise import (
     StepwiseModule,
     dtype_of,
 )
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.operators.base import predict_pairs
 from glocalk.training.context import FitContext
 

@@ -49,7 +49,7 @@ from glocalk.completers.igmc.network import IGMCNetwork
 from glocalk.completers.igmc.subgraphs import RatingGraph, Subgraphs, enclose
 from glocalk.completers.stepwise import STAGE, TrainingData, dtype_of, refuse_levels
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from glocalk.completers.igmc import loops
-from glocalk.data.ratings import Indices, RatingMatrix
+from glocalk.data.rating_matrix import Indices, RatingMatrix
 from glocalk.sparse.compiled import Array, use_threads
 
 LABELS = 4  # of nodes: 0 the target user, 1 the target item, 2 other users, 3 other items

@@ -53,7 +53,7 @@ from glocalk.completers.llorma.loops import (
 )
 from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.sparse.compiled import Array
 from glocalk.training.context import FitContext
 

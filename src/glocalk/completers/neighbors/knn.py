@@ -33,7 +33,7 @@ from glocalk.completers.base import Completer, State, take
 from glocalk.completers.baselines import Bias, BiasConfig
 from glocalk.completers.neighbors.loops import near_sums, shared_sums
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.sparse.compiled import Array
 from glocalk.sparse.csr import CSR

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from glocalk.config import BaseConfig
 from glocalk.data.datasets.monti import read_monti
+from glocalk.data.fetch.checksum import Checksum
 from glocalk.data.fetch.download import Download
-from glocalk.data.fetch.files import Checksum, FileSet
+from glocalk.data.fetch.files import FileSet
 from glocalk.data.sources import Source
 from glocalk.data.splits import Split
 

@@ -13,7 +13,7 @@ import numpy as np
 from glocalk.data.datasets.table import UserFileConfig
 from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.matlab import Entries, MatlabFile, open_matlab
-from glocalk.data.ratings import RatingMatrix, Values
+from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.data.sources import Source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError

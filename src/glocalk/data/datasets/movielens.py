@@ -17,11 +17,12 @@ import pandas as pd
 from pydantic import Field
 
 from glocalk.config import BaseConfig
+from glocalk.data.fetch.checksum import Checksum
 from glocalk.data.fetch.download import Download
-from glocalk.data.fetch.files import Checksum, FileSet
+from glocalk.data.fetch.files import FileSet
 from glocalk.data.fetch.package_index import PackageIndex
 from glocalk.data.ids import Ids
-from glocalk.data.ratings import Indices, Values
+from glocalk.data.rating_matrix import Indices, Values
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError

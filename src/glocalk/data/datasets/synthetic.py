@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from glocalk.config import BaseConfig
-from glocalk.data.ratings import Indices
+from glocalk.data.rating_matrix import Indices
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
 

@@ -17,7 +17,7 @@ from glocalk.data.formats.columns import Choice, Column, Columns
 from glocalk.data.formats.table import read_columns
 from glocalk.data.formats.timestamps import read_times
 from glocalk.data.ids import Ids, Labels
-from glocalk.data.ratings import Indices, Values
+from glocalk.data.rating_matrix import Indices, Values
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from glocalk.data.fetch.checksum import Checksum
 from glocalk.errors import GlocalkError, MissingDataError
 from glocalk.files import replacing
 
@@ -52,38 +52,6 @@ class Place(ABC):
 def offline() -> bool:
     """Whether GLOCALK_OFFLINE in the environment forbids downloads."""
     return os.environ.get("GLOCALK_OFFLINE", "0") not in ("", "0")
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@dataclass(frozen=True)
-class Checksum:
-    """What a file must contain.
-
-    Attributes:
-        expected: hexadecimal digest.
-        of: computes the digest of a file. It need not cover all bytes: copies may differ in what
-            the project does not read.
-    """
-
-    expected: str
-    of: Callable[[Path], str] = sha256
-
-    def mismatch(self, path: Path) -> str | None:
-        """Both digests, as part of a sentence; None if the file has the expected content.
-
-        Raises:
-            GlocalkError: the file cannot be read.
-        """
-        try:
-            found = self.of(path)
-        except OSError as error:
-            raise GlocalkError(f"'{path}' cannot be read: {error.strerror}.") from error
-        return None if found == self.expected else f"SHA-256 {found}, expected {self.expected}"
 
 
 @dataclass(frozen=True)

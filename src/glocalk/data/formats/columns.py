@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glocalk.data.formats.cells import is_missing, is_number, is_whole, shown, shown_path
-from glocalk.data.ratings import Indices, Values
+from glocalk.data.rating_matrix import Indices, Values
 from glocalk.errors import GlocalkError
 
 Choice: TypeAlias = int | str | None

@@ -27,7 +27,7 @@ from glocalk.data.formats.columns import Choice, ColumnBuilder, Columns, Header,
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.pieces import read_pieces
 from glocalk.data.formats.plain import PlainParser
-from glocalk.data.ratings import Values
+from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError
 
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")

@@ -12,7 +12,7 @@ import numpy as np
 
 from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.compression import check_is_file
-from glocalk.data.ratings import Indices, Values
+from glocalk.data.rating_matrix import Indices, Values
 from glocalk.errors import GlocalkError
 
 

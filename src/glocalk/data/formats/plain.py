@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from glocalk.data.formats.cells import is_number
 from glocalk.data.formats.columns import Piece, Texts
-from glocalk.data.ratings import Indices, Values
+from glocalk.data.rating_matrix import Indices, Values
 
 _NEWLINE, _QUOTE = ord("\n"), ord('"')
 _POWERS = [10**exponent for exponent in range(1, 19)]

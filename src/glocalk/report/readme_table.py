@@ -12,7 +12,7 @@ from glocalk.report.table1 import budget_notes, group_label
 PROTOCOL = "validated"
 
 
-def summary_markdown(cells: Sequence[Cell], full_table: str) -> str:
+def readme_table(cells: Sequence[Cell], full_table: str) -> str:
     """A row per model, two columns per data set, and a few notes.
 
     Args:

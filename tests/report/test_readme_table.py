@@ -2,11 +2,11 @@ from factory import baseline, record
 
 from glocalk.report.cells import table1_cells
 from glocalk.report.published import read_published
-from glocalk.report.summary import summary_markdown
+from glocalk.report.readme_table import readme_table
 
 
 def summary(*records):
-    text = summary_markdown(table1_cells(records, read_published()), "reports/table1.md")
+    text = readme_table(table1_cells(records, read_published()), "reports/table1.md")
     table, notes = text.split("\n\n")
     return table.splitlines(), notes.splitlines()
 
