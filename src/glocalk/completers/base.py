@@ -235,8 +235,8 @@ def _changed(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
 
 
 def _check_seed(seed: Any) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise GlocalkError(f"The seed must be a whole number from 0 to 2³² − 1, not {seed!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise GlocalkError(f"The seed must be a whole number from 0 to 2⁶³ − 1, not {seed!r}.")
 
 
 def class_name(cls: type[Completer]) -> str:

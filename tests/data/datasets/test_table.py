@@ -202,9 +202,9 @@ def test_what_is_wrong_with_a_value_is_one_sentence(content, options, sentence, 
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(MissingDataError, match=r"r\.csv' does not exist: fix the path"):
+    with pytest.raises(MissingDataError, match=r"r\.csv' does not exist: fix data\.path or data\.test_path"):
         split(tmp_path / "r.csv")
-    with pytest.raises(MissingDataError, match=r"' is a folder: give the path"):
+    with pytest.raises(MissingDataError, match=r"' is a folder: fix data\.path"):
         split(tmp_path)
     (tmp_path / "r.csv").write_text(lines(","))
     with pytest.raises(MissingDataError, match=r"test\.csv' does not exist"):
