@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import glocalk.reproduce.job
+import glocalk.reproduce.plan
 from command import call
 from glocalk.records.run import read_records
 from glocalk.reproduce.config import ReproduceConfig
@@ -156,7 +157,8 @@ def test_a_model_without_epochs_is_quick_unless_it_takes_minutes(seconds, quick)
     assert made.quick is quick
 
 
-def test_the_main_cell_comes_before_cheaper_ones_and_those_by_time():
+def test_the_main_cell_comes_before_cheaper_ones_and_those_by_time(monkeypatch):
+    monkeypatch.setattr(glocalk.reproduce.plan, "held_record", lambda _: None)  # reads no data
     names = [("synthetic", "svd_pp"), ("synthetic", "glocal_k"), ("ml_100k", "glocal_k")]
     runs = [(compose_run([f"data={data}", f"model={model}"]), 10) for data, model in names]
     runs += [(compose_run(["data=synthetic", "model=bias"]), 10)]
