@@ -4,6 +4,7 @@ import lightning
 import pytest
 import torch
 
+import glocalk
 from glocalk.completers.stepwise import EpochLoader, TrainingData
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage
@@ -46,3 +47,13 @@ def test_a_checkpoint_in_double_precision_is_continued_without_loss_of_digits(tm
     whole = trained(3, folder=None)
     trained(done, tmp_path)
     assert torch.equal(trained(3, tmp_path), whole)
+
+
+def test_an_accelerator_that_the_machine_lacks_ends_in_one_sentence():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    split = glocalk.load_split("synthetic", users=40, items=30, ratings=300)
+    context = FitContext(trainer={"accelerator": "gpu", "devices": 1})
+    with pytest.raises(glocalk.GlocalkError, match="The Trainer cannot be made") as error:
+        glocalk.GLocalK(hidden_size=8).fit(split.train, context=context)
+    assert "\n" not in str(error.value)

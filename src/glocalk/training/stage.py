@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import lightning
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 
+from glocalk.errors import GlocalkError
 from glocalk.training.callbacks import EpochEnds, TimedCheckpoints
 from glocalk.training.checkpoints import AtomicCheckpoints, usable
 from glocalk.training.context import FitContext, PredictPairs
@@ -78,7 +80,7 @@ def run_stage(
     }
     resume = checkpoint if checkpoint is not None and usable(checkpoint) else None
     with quiet_lightning():
-        trainer = lightning.Trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
+        trainer = _make_trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
         # Lightning would convert the module after loading a checkpoint, which would lose digits.
         trainer.strategy.precision_plugin.convert_module(stage.module)
         trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
@@ -87,3 +89,18 @@ def run_stage(
     del trainer
     gc.collect()
     gc.unfreeze()
+
+
+def _make_trainer(**options: Any) -> lightning.Trainer:
+    """A Trainer.
+
+    Raises:
+        GlocalkError: the options do not fit this machine, for example an accelerator it lacks.
+    """
+    try:
+        return lightning.Trainer(**options)
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise GlocalkError(
+            f"The Trainer cannot be made ({reason}): change the options of trainer."
+        ) from error

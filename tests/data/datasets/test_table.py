@@ -202,7 +202,7 @@ def test_what_is_wrong_with_a_value_is_one_sentence(content, options, sentence, 
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(MissingDataError, match=r"r\.csv' does not exist: fix data\.path or data\.test_path"):
+    with pytest.raises(MissingDataError, match=r"r\.csv' does not exist: fix data\.path or"):
         split(tmp_path / "r.csv")
     with pytest.raises(MissingDataError, match=r"' is a folder: fix data\.path"):
         split(tmp_path)

@@ -25,7 +25,9 @@ def check_is_file(path: Path) -> None:
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise MissingDataError(f"The file '{shown_path(path)}' {what}: fix data.path or data.test_path.")
+        raise MissingDataError(
+            f"The file '{shown_path(path)}' {what}: fix data.path or data.test_path."
+        )
 
 
 def read_blocks(path: Path) -> Iterator[bytes]:
