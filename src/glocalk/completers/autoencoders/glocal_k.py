@@ -10,6 +10,13 @@ It is then fine-tuned, with the same loss, on R convolved with a global kernel, 
 trained item kernels kᵢ and the network's own predictions:
 
     μ = mean over users of p(R),   GK = dot_scale · Σᵢ μᵢ kᵢ,   p = p(ReLU(R ⊗ GK))
+
+`kernels.py` has both kernels, `operators/convolution.py` the convolution.
+
+Differences from the official code: item kernels whose global kernel starts with fewer than two
+positive entries are drawn again (`redraw_kernels`); the loss is summed in float64; and the variants
+of the paper's Table 2, which the code does not have, are our reading: several convolution layers, and
+aggregation by the average.
 """
 
 from __future__ import annotations
