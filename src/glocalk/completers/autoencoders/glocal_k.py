@@ -14,9 +14,9 @@ trained item kernels kᵢ and the network's own predictions:
 `kernels.py` has both kernels, `operators/convolution.py` the convolution.
 
 Differences from the official code: item kernels whose global kernel starts with fewer than two
-positive entries are drawn again (`redraw_kernels`); the loss is summed in float64; and the variants
-of the paper's Table 2, which the code does not have, are our reading: several convolution layers, and
-aggregation by the average.
+positive entries are drawn again (`redraw_kernels`), and the loss is summed in float64. The variants
+of the paper's Table 2, which the official code does not have, are our reading: several convolution
+layers, and aggregation by the average.
 """
 
 from __future__ import annotations
