@@ -18,8 +18,7 @@ from glocalk.completers.base import Completer
 from glocalk.completers.registry import build_completer
 from glocalk.config import did_you_mean
 from glocalk.data.ids import as_array
-from glocalk.data.rating_matrix import RatingMatrix, Values
-from glocalk.data.ratings import Ratings
+from glocalk.data.rating_matrix import Values
 from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
@@ -109,10 +108,7 @@ def evaluate(model: Completer | ArrayLike, split: Split, *, clip: bool = True) -
     """
     if not isinstance(split, Split):
         raise GlocalkError(f"The split must be a Split, not {type(split).__name__}.")
-    if isinstance(model, Completer):
-        predicted = _predictions(model, split.test)
-    else:
-        predicted = _as_numbers(model)
+    predicted = _predictions(model, split) if isinstance(model, Completer) else _as_numbers(model)
     if clip:
         predicted = np.clip(predicted, *split.test.scale)
     errors = _errors(predicted, split.test)
@@ -203,10 +199,10 @@ def _as_numbers(predictions: ArrayLike) -> Values:
     return array.astype(np.float64)
 
 
-def _predictions(model: Completer, test: RatingMatrix) -> Values:
-    """Unclipped predictions of the test pairs, under the ids of the data if there are some."""
+def _predictions(model: Completer, split: Split) -> Values:
+    """Unclipped predictions of the test pairs, under the ids of the split."""
     unclipped = copy.copy(model)
     unclipped.clip = False
-    if isinstance(test, Ratings):
-        return unclipped.predict(test.ids.users[test.users], test.ids.items[test.items])
-    return unclipped.predict(test.users, test.items)
+    test, ids = split.test, split.ids
+    assert ids is not None  # a split without ids takes the indices
+    return unclipped.predict(ids.users[test.users], ids.items[test.items])

@@ -28,7 +28,7 @@ class AutoEncoderConfig(BaseConfig):
     lbfgs: LBFGSConfig = LBFGSConfig()
     formulation: Formulation = Field(
         default="auto",
-        description="how products with the rating matrix are computed; the result is the same",
+        description="how products with the rating matrix are computed; equal up to rounding",
     )
 
 
