@@ -11,7 +11,7 @@ os.environ["GLOCALK_OFFLINE"] = "1"
 
 import pytest
 
-DATA_DIR = Path(os.environ.get("GLOCALK_DATA_DIR", "data"))
+DATA_DIR = Path(os.environ.get("GLOCALK_DATA_DIR", "data")).absolute()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,12 @@ from report.factory import record
 
 
 @pytest.fixture(autouse=True)
+def _no_runs_of_the_user(tmp_path, monkeypatch):
+    """A plan looks for finished runs in runs/: not in those of the checkout."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch):
     """Runs are made in this process: it has imported everything."""
 
