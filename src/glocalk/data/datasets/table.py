@@ -14,6 +14,8 @@ from pydantic import Field, field_validator
 from glocalk.config import BaseConfig
 from glocalk.data.formats.cells import is_missing, shown, shown_path
 from glocalk.data.formats.columns import Choice, Column, Columns
+from glocalk.data.formats.encodings import check_encoding
+from glocalk.data.formats.sizes import MAX_BYTES
 from glocalk.data.formats.table import read_columns
 from glocalk.data.formats.timestamps import read_times
 from glocalk.data.ids import Ids, Labels
@@ -31,6 +33,11 @@ class UserFileConfig(BaseConfig):
     )
     scale: tuple[float, float] | None = Field(
         default=None, description="[lowest, highest] rating; null reads it from the ratings"
+    )
+    max_bytes: int = Field(
+        default=MAX_BYTES,
+        gt=0,
+        description="bytes that a compressed, parquet or MATLAB file may take unpacked",
     )
 
     @field_validator("path", mode="before")
@@ -63,6 +70,10 @@ class TableConfig(UserFileConfig):
     item: Choice = _column("items")
     rating: Choice = _column("ratings")
     timestamp: Choice = _column("timestamps, read only with split=time")
+    encoding: str | None = Field(
+        default=None,
+        description="encoding of text, like cp1252; null: as a byte order mark says, else UTF-8",
+    )
     split: Literal["ratio", "time"] = Field(
         default="ratio", description="test ratings: a random share, or the latest ones"
     )
@@ -85,6 +96,11 @@ class TableConfig(UserFileConfig):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
             raise ValueError("give a column's name, or its position counted from 0")
         return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, value: str | None) -> str | None:
+        return value if value is None else check_encoding(value)
 
     @field_validator("test_path")
     @classmethod
@@ -193,7 +209,7 @@ def _read(path: Path, config: TableConfig) -> Columns:
     choices = {"user": config.user, "item": config.item, "rating": config.rating}
     if config.split == "time":
         choices["timestamp"] = config.timestamp
-    columns = read_columns(path, choices)
+    columns = read_columns(path, choices, encoding=config.encoding, max_bytes=config.max_bytes)
     for role in ("user", "item"):
         empty = columns.by_role[role].first("")
         if empty is not None:

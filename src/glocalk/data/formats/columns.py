@@ -256,6 +256,11 @@ class Header:
         return ", ".join(shown(name) for name in self.names[:20]) + more
 
 
+def is_usual_name(name: str) -> bool:
+    """Whether a column of this name is found without a choice."""
+    return any(_plain(name) in names for names in _USUAL.values())
+
+
 def _plain(name: str) -> str:
     """Make `User ID`, `user_id` and RecBole's `user_id:token` one name."""
     return re.sub("[^a-z0-9]", "", name.casefold().split(":")[0])

@@ -1,6 +1,7 @@
 """Delimited text, whose separator and header are found automatically.
 
-- Encodings: UTF-8, with or without a byte order mark, and UTF-16 with one.
+- Encodings: see `glocalk.data.formats.encodings`.
+- Comments at the top, and a line `sep=;`: see `glocalk.data.formats.preamble`.
 - The separator is the first of `::`, tab, `,`, `;`, `|` and space that occurs twice or more in
   each of the first rows; several spaces count as one.
 - Rows of nothing but separators are blank and skipped.
@@ -25,32 +26,38 @@ import numpy as np
 from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.columns import Choice, ColumnBuilder, Columns, Header, Piece, Texts
 from glocalk.data.formats.compression import read_blocks
-from glocalk.data.formats.pieces import read_pieces
+from glocalk.data.formats.pieces import LONGEST, read_pieces
 from glocalk.data.formats.plain import PlainParser
+from glocalk.data.formats.preamble import SEPARATORS, without_preamble
 from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError
 
-_SEPARATORS = ("::", "\t", ",", ";", "|", " ")
 _SNIFFED = 10  # lines
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
 
 
-def read_delimited(path: Path, blocks: Iterable[bytes], choices: Mapping[str, Choice]) -> Columns:
+def read_delimited(
+    path: Path,
+    blocks: Iterable[bytes],
+    choices: Mapping[str, Choice],
+    encoding: str | None = None,
+) -> Columns:
     """The chosen columns of a text file.
 
     Args:
         path: the file, to name it in errors and to look at a row again.
         blocks: its content, decompressed.
         choices: see `glocalk.data.formats.table.read_columns`.
+        encoding: see `glocalk.data.formats.encodings.as_utf_8`.
 
     Raises:
         GlocalkError: it is not such text, has no rows, or lacks a column.
     """
-    pieces = read_pieces(path, blocks)
+    separator, pieces = without_preamble(path, read_pieces(path, blocks, encoding), choices)
     start, lines = _start(pieces)
-    text = _Text(path, _separator(lines))
+    text = _Text(path, separator or _separator(lines))
     row, number, start, rest = _first_row(text, start, pieces)
     header = Header.of(path, row, choices)
     positions = header.positions(choices)
@@ -63,12 +70,14 @@ def read_delimited(path: Path, blocks: Iterable[bytes], choices: Mapping[str, Ch
     }
     while piece is not None:
         piece = text.one_character(piece)
-        found = parser.parse(piece)
+        # Only the slower parser restores `::` between quotes.
+        quoted = text.separator == "::" and b'"' in piece
+        found = None if quoted else parser.parse(piece)
         if found is None:
             try:
                 found = _parse(text, piece, line, header.width, positions)
             except _UnfinishedError:  # the piece ends inside a quoted cell, or the file does
-                if (more := next(pieces, None)) is None:
+                if len(piece) > LONGEST or (more := next(pieces, None)) is None:
                     raise
                 piece += more
                 continue
@@ -85,7 +94,7 @@ def read_delimited(path: Path, blocks: Iterable[bytes], choices: Mapping[str, Ch
         path,
         by_role,
         np.concatenate(ratings),
-        lambda row: _look(text, row + skipped, positions),
+        lambda row: _look(text, row + skipped, positions, choices, encoding),
     )
 
 
@@ -137,13 +146,19 @@ class _Text:
         try:
             for row in reader:
                 if any(row):
-                    yield before + reader.line_num, row
+                    # Between quotes, what `one_character` has replaced is not a separator.
+                    cells = row if self.separator != "::" else [_restored(cell) for cell in row]
+                    yield before + reader.line_num, cells
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
             raise (_UnfinishedError if unfinished else GlocalkError)(
                 f"Row {before + reader.line_num} of '{shown_path(self.path)}' cannot be read "
                 f"({shown(error)}): fix the row."
             ) from error
+
+
+def _restored(cell: str) -> str:
+    return cell.replace(_UNIT, "::")
 
 
 class _UnfinishedError(GlocalkError):
@@ -165,7 +180,7 @@ def _start(pieces: Iterator[bytes]) -> tuple[bytes, list[str]]:
 def _separator(lines: Sequence[str]) -> str:
     bare = [re.sub('"[^"]*"', "", line.strip(" \n")) for line in lines]
     for least in (2, 1):
-        for separator in _SEPARATORS:
+        for separator in SEPARATORS:
             if bare and all(line.count(separator) >= least for line in bare):
                 return separator
     return ","
@@ -181,7 +196,7 @@ def _first_row(
             number, row = next(text.rows(lines))
             return row, number, piece, lines.read().encode()
         except _UnfinishedError:
-            if (more := next(pieces, None)) is None:
+            if len(piece) > LONGEST or (more := next(pieces, None)) is None:
                 raise
         except StopIteration:  # blank rows only
             if (more := next(pieces, None)) is None:
@@ -210,11 +225,18 @@ def _parse(
     return Piece(dict(columns), ratings)
 
 
-def _look(text: _Text, index: int, positions: Mapping[str, int]) -> tuple[int, dict[str, str]]:
+def _look(
+    text: _Text,
+    index: int,
+    positions: Mapping[str, int],
+    choices: Mapping[str, Choice],
+    encoding: str | None,
+) -> tuple[int, dict[str, str]]:
     """The number and the cells by role of a row, the first that is not blank being row 0."""
+    pieces = read_pieces(text.path, read_blocks(text.path), encoding)
     lines = (
         line
-        for piece in read_pieces(text.path, read_blocks(text.path))
+        for piece in without_preamble(text.path, pieces, choices)[1]
         for line in io.StringIO(text.one_character(piece).decode(), newline="")
     )
     number, row = next(itertools.islice(text.rows(lines), index, None))
