@@ -53,11 +53,15 @@ def read_blocks(path: Path, max_bytes: int = MAX_BYTES) -> Iterator[bytes]:
             start = file.read(6)
             file.seek(0)
             compressed = start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04"))
-            opened = stack.enter_context(_decompressed(path, file, start)) if compressed else file
+            opened = (
+                stack.enter_context(_decompressed(path, file, start, max_bytes))
+                if compressed
+                else file
+            )
             while block := opened.read(_BLOCK):
                 if compressed:
                     size += len(block)
-                    check_unpacked(path, size, max_bytes)
+                    check_unpacked(path, size, max_bytes, packed=file.tell())
                 yield block
         except GlocalkError:
             raise
@@ -67,17 +71,17 @@ def read_blocks(path: Path, max_bytes: int = MAX_BYTES) -> Iterator[bytes]:
             raise GlocalkError(_unreadable(path, error, compressed)) from error
 
 
-def _decompressed(path: Path, file: BinaryIO, start: bytes) -> IO[bytes]:
+def _decompressed(path: Path, file: BinaryIO, start: bytes, max_bytes: int) -> IO[bytes]:
     if start.startswith(b"\x1f\x8b"):
         return cast(IO[bytes], gzip.open(file))
     if start.startswith(b"BZh"):
         return bz2.open(file)
     if start.startswith(b"PK"):
-        return _only_member(path, file)
+        return _only_member(path, file, max_bytes)
     return cast(IO[bytes], lzma.open(file))
 
 
-def _only_member(path: Path, file: BinaryIO) -> IO[bytes]:
+def _only_member(path: Path, file: BinaryIO, max_bytes: int) -> IO[bytes]:
     archive = zipfile.ZipFile(file)
     # macOS adds a folder with metadata.
     members = [
@@ -92,6 +96,7 @@ def _only_member(path: Path, file: BinaryIO) -> IO[bytes]:
             "contains the ratings."
         )
     (member,) = members
+    check_unpacked(path, member.file_size, max_bytes, member.compress_size)
     if member.flag_bits & _ENCRYPTED:
         raise GlocalkError(f"'{shown_path(path)}' is protected by a password: unpack it.")
     try:

@@ -78,10 +78,13 @@ def _recoded(path: Path, blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
             text = decoder.decode(block, final=not block)
             recoded = text.encode()  # an unpaired surrogate fails only here
         except UnicodeError as error:
-            raise GlocalkError(
-                f"'{shown_path(path)}' is not {name} text: save it as UTF-8, or choose another "
-                "data.encoding."
-            ) from error
+            marked = name in _MARKS.values()
+            reason = (
+                f"the {name.upper()} text that it begins as: save it as UTF-8"
+                if marked
+                else f"{name} text: save it as UTF-8, or choose another data.encoding"
+            )
+            raise GlocalkError(f"'{shown_path(path)}' is not {reason}.") from error
         if name == "iso8859-1" and (control := _CONTROL.search(text)):
             raise GlocalkError(
                 f"'{shown_path(path)}' is not Latin-1 text, because it contains the control "

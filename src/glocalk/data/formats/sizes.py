@@ -37,11 +37,11 @@ def check_unpacked(
     """
     if size > max_bytes:
         raise GlocalkError(
-            f"'{shown_path(path)}' unpacks to more than {max_bytes:,} bytes: raise data.max_bytes "
-            "if you trust it."
+            f"'{shown_path(path)}' takes more than {max_bytes:,} bytes when it is read: raise "
+            "data.max_bytes if you trust it."
         )
     if size > _SMALL and size > ratio * (path.stat().st_size if packed is None else packed):
         raise GlocalkError(
-            f"'{shown_path(path)}' unpacks to more than {ratio:,} times its size, which ratings do "
-            "not: if you trust it, unpack it and give the unpacked file."
+            f"'{shown_path(path)}' grows more than {ratio:,} times when it is read, which ratings "
+            "do not: check it, and save it without compression if you trust it."
         )

@@ -25,8 +25,8 @@ def read_columns(
     """The chosen columns of a file whose format is recognized by its content.
 
     Text (see `glocalk.data.formats.delimited`), JSON or parquet; plain, or compressed by gzip,
-    bzip2 or xz, or in a zip archive of one file. For the header, and for columns without a choice, see
-    `glocalk.data.formats.columns.Header`.
+    bzip2 or xz, or in a zip archive of one file. For the header, and for columns without a
+    choice, see `glocalk.data.formats.columns.Header`.
 
     Args:
         path: the file.
