@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from glocalk.data.formats.cells import shown, shown_path
-from glocalk.data.formats.columns import Choice, ColumnBuilder, Columns, Header, Texts
+from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.encodings import as_utf_8, not_utf_8
+from glocalk.data.formats.header import Header
+from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError
 
@@ -39,7 +41,7 @@ def read_json(
     path: Path,
     blocks: Iterable[bytes],
     choices: Mapping[str, Choice],
-    encoding: str | None = None,
+    options: ReadOptions = DEFAULTS,
 ) -> Columns:
     """The chosen columns of JSON objects; rows are numbered from 1.
 
@@ -48,18 +50,19 @@ def read_json(
         blocks: its content, decompressed.
         choices: see `glocalk.data.formats.table.read_columns`. Columns are the names in the first
             object.
-        encoding: see `glocalk.data.formats.encodings.as_utf_8`.
+        options: see `ReadOptions`.
 
     Raises:
         GlocalkError: it is not such JSON, has no objects or lacks a column, or a chosen column
             contains an object or a list.
     """
-    rows = _objects(path, blocks, encoding)
+    rows = _objects(path, blocks, options.encoding)
     first = next(rows, None)
     if first is None:
         raise GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
     header = Header(path, list(first), len(first))
-    names = {role: list(first)[at] for role, at in header.positions(choices).items()}
+    positions = header.positions(choices, options.optional)
+    names = header.taken(positions)
     rows = itertools.chain([first], rows)
     numbers = itertools.count(1)
     builders = {
@@ -68,12 +71,13 @@ def read_json(
     ratings: list[Values] = []
     while part := list(itertools.islice(rows, _ROWS)):
         texts = _texts(path, part, names, numbers)
-        ratings.append(texts["rating"].values())
+        if "rating" in texts:
+            ratings.append(texts["rating"].values())
         for role, builder in builders.items():
             builder.add(texts[role])
 
     def look(row: int) -> tuple[int, dict[str, str]]:
-        again = _objects(path, read_blocks(path), encoding)
+        again = _objects(path, read_blocks(path), options.encoding)
         found = next(itertools.islice(again, row, None))
         return row + 1, {
             role: _cell(path, role, row + 1, found.get(name)).strip()
@@ -81,7 +85,7 @@ def read_json(
         }
 
     by_role = {role: builder.column() for role, builder in builders.items()}
-    return Columns(path, by_role, np.concatenate(ratings), look)
+    return Columns(path, by_role, np.concatenate([*ratings, np.empty(0)]), look, names)
 
 
 def _texts(

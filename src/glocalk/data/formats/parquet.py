@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from glocalk.data.formats.cells import shown_path
-from glocalk.data.formats.columns import Choice, ColumnBuilder, Columns, Header, Texts
-from glocalk.data.formats.sizes import MAX_BYTES, check_unpacked
+from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
+from glocalk.data.formats.header import Header
+from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
+from glocalk.data.formats.sizes import check_unpacked
 from glocalk.errors import GlocalkError
 
 MAGIC = b"PAR1"
@@ -26,7 +28,7 @@ def read_parquet(
     path: Path,
     blocks: Iterable[bytes],
     choices: Mapping[str, Choice],
-    max_bytes: int = MAX_BYTES,
+    options: ReadOptions = DEFAULTS,
 ) -> Columns:
     """The chosen columns of a parquet file; rows are numbered from 1.
 
@@ -36,7 +38,7 @@ def read_parquet(
         path: the file, for error messages.
         blocks: its content, decompressed.
         choices: see `glocalk.data.formats.table.read_columns`.
-        max_bytes: the largest unpacked size; see `glocalk.data.formats.sizes`.
+        options: see `ReadOptions`.
 
     Raises:
         GlocalkError: pyarrow is not installed, the file is damaged or too large, or a column is
@@ -52,9 +54,10 @@ def read_parquet(
     try:
         file = pyarrow.parquet.ParquetFile(io.BytesIO(content))
         stored = [name for name in file.schema_arrow.names if not _UNNAMED_INDEX.fullmatch(name)]
-        positions = Header(path, stored, len(stored)).positions(choices)
-        names = {role: stored[position] for role, position in positions.items()}
-        _check_size(path, file, names, len(content), max_bytes)
+        header = Header(path, stored, len(stored))
+        positions = header.positions(choices, options.optional)
+        names = header.taken(positions)
+        _check_size(path, file, names, len(content), options.max_bytes)
         # One text that fills many rows is held once.
         texts = [name for name in names.values() if _is_text(file.schema_arrow.field(name))]
         file = pyarrow.parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts)
@@ -77,8 +80,9 @@ def read_parquet(
     return Columns(
         path,
         by_role,
-        cells["rating"].values(),
+        cells["rating"].values() if "rating" in cells else np.empty(0),
         lambda row: (row + 1, {role: c.texts[c.codes[row]] for role, c in cells.items()}),
+        names,
     )
 
 

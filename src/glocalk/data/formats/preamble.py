@@ -15,11 +15,12 @@ from itertools import chain
 from pathlib import Path
 
 from glocalk.data.formats.cells import is_number, shown, shown_path
-from glocalk.data.formats.columns import Choice, is_usual_name
+from glocalk.data.formats.options import Choice
 from glocalk.data.formats.pieces import LONGEST
+from glocalk.data.formats.roles import named_roles
 from glocalk.errors import GlocalkError
 
-SEPARATORS = ("::", "\t", ",", ";", "|", " ")
+SEPARATORS = ("::", "\t", ";", "|", ",", " ")
 
 _SEP = re.compile(r'"?sep=(.*?)"?[\r\n]*', re.IGNORECASE)
 _KONECT = re.compile(r"%\s*(bip|sym|asym)\s")
@@ -113,6 +114,7 @@ def _checked(
     """Blank lines in place of the comments, or the header that the last comment is."""
     separator = separator or next((s for s in SEPARATORS if len(_cells(row, s)) > 1), ",")
     cells = _cells(row, separator)
+    chosen = {choice for choice in choices.values() if isinstance(choice, str)}
     result = [_blank(line) for line in top]
     if not any(map(is_number, cells)):  # the header: what precedes it is not a rating
         return result
@@ -121,9 +123,7 @@ def _checked(
         found = _cells(bare, separator)
         if not _is_marked(line) or len(found) != len(cells):
             continue
-        if not any(map(is_number, found)) and any(
-            is_usual_name(cell) or cell in choices.values() for cell in found
-        ):
+        if not any(map(is_number, found)) and (named_roles(found) or {*found} & chosen):
             if not any(line.strip() for line in top[number + 1 :]):
                 result[number] = bare
         elif all(
