@@ -42,6 +42,8 @@ def without_preamble(
     """
     pieces = iter(pieces)
     start = next(pieces, b"")
+    while not start.strip() and (more := next(pieces, b"")):
+        start += more
     if not _begins(start):
         return None, chain([start], pieces)
     while True:
