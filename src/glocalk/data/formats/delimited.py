@@ -64,7 +64,7 @@ def read_delimited(
     text = _Text(path, _separator(lines))
     if options.layout == "matrix":
         whole = text.one_character(b"".join([start, *pieces]))
-        rows = text.rows(io.StringIO(whole.decode(), newline=""))
+        rows = text.rows(io.StringIO(whole.decode(), newline=""), with_blank=True)
         return read_matrix(path, rows, choices, options)
     number, start, rest = _first_row(text, start, pieces)
     header = Header.of(path, _head(text, start), choices, options)
@@ -137,12 +137,16 @@ class _Text:
             piece = piece.replace(b"  ", b" ")
         return piece.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
 
-    def rows(self, lines: Iterable[str], before: int = 0) -> Iterator[tuple[int, list[str]]]:
+    def rows(
+        self, lines: Iterable[str], before: int = 0, *, with_blank: bool = False
+    ) -> Iterator[tuple[int, list[str]]]:
         """The number and the cells of each row that is not blank.
 
         Args:
             lines: lines of pieces after `one_character`, with their ends.
             before: number of lines before these.
+            with_blank: whether to include rows whose cells are all empty; lines without cells are
+                left out.
         """
         reader = csv.reader(
             lines,
@@ -152,7 +156,7 @@ class _Text:
         )
         try:
             for row in reader:
-                if any(row):
+                if any(row) or (with_blank and row):
                     yield before + reader.line_num, row
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
