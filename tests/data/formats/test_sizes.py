@@ -53,10 +53,10 @@ def test_a_zip_archive_that_declares_a_large_file_is_not_unpacked(tmp_path, monk
     assert GROWS in refusal(tmp_path / "r")
 
 
-@pytest.mark.parametrize("pack", [gz, bz, xz])
+@pytest.mark.parametrize("pack", [gz, xz])
 def test_a_compressed_file_may_not_grow_too_much(pack, tmp_path, monkeypatch):
-    monkeypatch.setattr("glocalk.data.formats.sizes._SMALL", 9 * MB)
-    pack(tmp_path / "r", ROW * MB, 2)
+    monkeypatch.setattr("glocalk.data.formats.sizes._SMALL", MB)
+    pack(tmp_path / "r", ROW * (MB // 4), 1)
     assert GROWS in refusal(tmp_path / "r")
 
 

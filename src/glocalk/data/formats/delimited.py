@@ -65,7 +65,7 @@ def read_delimited(
     text = _Text(path, separator or _separator(lines))
     if options.layout == "matrix":
         whole = text.one_character(b"".join([start, *pieces]))
-        rows = text.rows(io.StringIO(whole.decode(), newline=""))
+        rows = text.rows(io.StringIO(whole.decode(), newline=""), with_blank=True)
         return read_matrix(path, rows, choices, options)
     number, start, rest = _first_row(text, start, pieces)
     header = Header.of(path, _head(text, start), choices, options)
@@ -140,12 +140,16 @@ class _Text:
             piece = piece.replace(b"  ", b" ")
         return piece.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
 
-    def rows(self, lines: Iterable[str], before: int = 0) -> Iterator[tuple[int, list[str]]]:
+    def rows(
+        self, lines: Iterable[str], before: int = 0, *, with_blank: bool = False
+    ) -> Iterator[tuple[int, list[str]]]:
         """The number and the cells of each row that is not blank.
 
         Args:
             lines: lines of pieces after `one_character`, with their ends.
             before: number of lines before these.
+            with_blank: whether to include rows whose cells are all empty; lines without cells are
+                left out.
         """
         reader = csv.reader(
             lines,
@@ -155,10 +159,15 @@ class _Text:
         )
         try:
             for row in reader:
+<<<<<<< HEAD
                 if any(row):
                     # Between quotes, what `one_character` has replaced is not a separator.
                     cells = row if self.separator != "::" else [_restored(cell) for cell in row]
                     yield before + reader.line_num, cells
+=======
+                if any(row) or (with_blank and row):
+                    yield before + reader.line_num, row
+>>>>>>> tables
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
             raise (_UnfinishedError if unfinished else GlocalkError)(

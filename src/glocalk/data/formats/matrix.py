@@ -15,6 +15,7 @@ from glocalk.data.formats.roles import plain, usual
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.errors import GlocalkError
 
+_CERTAIN = 5  # so many items from which 1, 2, 3, ... are their names and no ratings
 NO_IDS = "none"
 """Value of `data.user` for a matrix without a column of ids."""
 
@@ -119,12 +120,18 @@ def _is_header(path: Path, first: Sequence[str], under: Sequence[Sequence[str]])
     names = first[1:]
     if not all(map(is_whole, names)) or len({*names}) < len(names):
         return False
-    known = {to_number(cell) for row in under for cell in row[1:]}
-    strangers = [to_number(name) not in known for name in names]
-    if not any(strangers):
-        return False
-    if np.mean(strangers) > 0.5:
+    numbers = [int(name) for name in names]
+    known = [to_number(cell) for row in under for cell in row[1:]]
+    ratings = [value for value in known if value is not None]
+    outside = [not ratings or not min(ratings) <= name <= max(ratings) for name in numbers]
+    if all(outside):
         return True
+    ascends = numbers == sorted(numbers)
+    if ascends and numbers[-1] - numbers[0] == len(numbers) - 1 and numbers[0] in (0, 1, 2):
+        if len(numbers) >= _CERTAIN:
+            return True
+    elif not ascends and not any(outside):
+        return False
     raise GlocalkError(
         f"The first row of '{shown_path(path)}' may name the items or hold ratings: say "
         "data.header=true or data.header=false."
@@ -156,13 +163,13 @@ def _user_column(
         or plain(header[0]) in ("id", "index", "unnamed0")
     ):
         return 0
-    known = {to_number(cell) for row in cells for cell in row[1:]}
-    strangers = np.mean([to_number(cell) not in known for cell in column])
-    if header is None and len({*column}) < len(column):
-        return None  # ids do not repeat
-    if strangers == 0:
-        return None
-    if len({*column}) == len(column) and strangers > 0.5 and all(map(is_whole, column)):
+    numbers = [to_number(cell) for cell in column]
+    if len({*column}) < len(column) or any(n is None or n != int(n) for n in numbers):
+        return None  # ids occur once, and are whole
+    known = [to_number(cell) for row in cells for cell in row[1:]]
+    ratings = [value for value in known if value is not None]
+    outside = [not min(ratings) <= n <= max(ratings) for n in numbers if n is not None and ratings]
+    if all(outside) or (np.diff(np.array(numbers, dtype=float)) == 1).all():
         return 0
     raise GlocalkError(
         f"The first column of '{shown_path(path)}' may hold the ids of the users or ratings: say "
