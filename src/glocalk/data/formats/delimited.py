@@ -103,7 +103,7 @@ def read_delimited(
         path,
         by_role,
         np.concatenate([*ratings, np.empty(0)]),
-        lambda row: _look(text, row + header.in_row, positions, choices, options.encoding),
+        lambda row: _look(text, row + header.in_row, positions, choices, options),
         header.taken(positions),
     )
 
@@ -159,15 +159,10 @@ class _Text:
         )
         try:
             for row in reader:
-<<<<<<< HEAD
-                if any(row):
+                if any(row) or (with_blank and row):
                     # Between quotes, what `one_character` has replaced is not a separator.
                     cells = row if self.separator != "::" else [_restored(cell) for cell in row]
                     yield before + reader.line_num, cells
-=======
-                if any(row) or (with_blank and row):
-                    yield before + reader.line_num, row
->>>>>>> tables
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
             raise (_UnfinishedError if unfinished else GlocalkError)(
@@ -235,7 +230,7 @@ def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int,
             if len(piece) > LONGEST or (more := next(pieces, None)) is None:
                 raise
         except StopIteration:  # blank rows only
-            if (more := next(pieces, None)) is None:
+            if len(piece) > LONGEST or (more := next(pieces, None)) is None:
                 raise GlocalkError(_no_rows(text.path)) from None
         piece += more
 
@@ -271,10 +266,11 @@ def _look(
     index: int,
     positions: Mapping[str, int],
     choices: Mapping[str, Choice],
-    encoding: str | None,
+    options: ReadOptions,
 ) -> tuple[int, dict[str, str]]:
     """The number and the cells by role of a row, the first that is not blank being row 0."""
-    pieces = read_pieces(text.path, read_blocks(text.path), encoding)
+    blocks = read_blocks(text.path, options.max_bytes)
+    pieces = read_pieces(text.path, blocks, options.encoding)
     lines = (
         line
         for piece in without_preamble(text.path, pieces, choices)[1]

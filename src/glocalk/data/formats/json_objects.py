@@ -77,7 +77,7 @@ def read_json(
             builder.add(texts[role])
 
     def look(row: int) -> tuple[int, dict[str, str]]:
-        again = _objects(path, read_blocks(path), options.encoding)
+        again = _objects(path, read_blocks(path, options.max_bytes), options.encoding)
         found = next(itertools.islice(again, row, None))
         return row + 1, {
             role: _cell(path, role, row + 1, found.get(name)).strip()
