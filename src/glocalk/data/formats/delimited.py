@@ -38,6 +38,7 @@ from glocalk.errors import GlocalkError
 
 _SNIFFED = 10  # lines that show the separator
 _HEAD = 1000  # lines that show what the columns hold
+_WIDEST = 10_000  # columns of a table
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
@@ -68,7 +69,13 @@ def read_delimited(
         rows = text.rows(io.StringIO(whole.decode(), newline=""), with_blank=True)
         return read_matrix(path, rows, choices, options)
     number, start, rest = _first_row(text, start, pieces)
-    header = Header.of(path, _head(text, start), choices, options)
+    head = _head(text, start)
+    if len(head[0]) > _WIDEST:
+        raise GlocalkError(
+            f"'{shown_path(path)}' has {len(head[0]):,} columns, as no table of ratings has: read "
+            "it with data.layout=matrix if it is a matrix of users and items."
+        )
+    header = Header.of(path, head, choices, options)
     positions = header.positions(choices, options.optional)
     piece: bytes | None = rest if header.in_row else start
     line = number if header.in_row else 0
@@ -86,7 +93,7 @@ def read_delimited(
             try:
                 found = _parse(text, piece, line, header.width, positions, options.decimal)
             except _UnfinishedError:  # the piece ends inside a quoted cell, or the file does
-                if len(piece) > LONGEST or (more := next(pieces, None)) is None:
+                if (more := next(pieces, None)) is None:
                     raise
                 piece += more
                 continue
@@ -184,7 +191,7 @@ def _start(pieces: Iterator[bytes]) -> tuple[bytes, list[str]]:
     start = b""
     for piece in pieces:
         start += piece
-        if _count_lines(start) > _HEAD:
+        if _count_lines(start) > _HEAD or len(start) > LONGEST:
             break
     filled = (line for line in io.StringIO(start.decode(), newline=None) if line.strip())
     return start, list(itertools.islice(filled, _SNIFFED))
@@ -227,7 +234,7 @@ def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int,
             number, _ = next(text.rows(lines))
             return number, piece, lines.read().encode()
         except _UnfinishedError:
-            if len(piece) > LONGEST or (more := next(pieces, None)) is None:
+            if (more := next(pieces, None)) is None:
                 raise
         except StopIteration:  # blank rows only
             if len(piece) > LONGEST or (more := next(pieces, None)) is None:
