@@ -20,22 +20,19 @@ GROWS = "grows more than 100 times when it is read, which ratings do not: check 
 ROW = b"1,1,3\n"
 
 
+# Several compressed streams one after the other are those of a whole file.
+
+
 def gz(path, block, count):
-    with gzip.open(path, "wb") as file:
-        for _ in range(count):
-            file.write(block)
+    path.write_bytes(gzip.compress(block) * count)
 
 
 def bz(path, block, count):
-    with bz2.open(path, "wb") as file:
-        for _ in range(count):
-            file.write(block)
+    path.write_bytes(bz2.compress(block, 1) * count)
 
 
 def xz(path, block, count):
-    with lzma.open(path, "wb", preset=0) as file:
-        for _ in range(count):
-            file.write(block)
+    path.write_bytes(lzma.compress(block, preset=0) * count)
 
 
 def zipped(path, block, count):
@@ -203,11 +200,11 @@ except GlocalkError:
 
 BOMBS = {
     "rows.gz": lambda path: gz(path, ROW * MB, 480),
-    "rows.zip": lambda path: zipped(path, ROW * MB, 480),
-    "rows.xz": lambda path: xz(path, ROW * MB, 200),
-    "rows.bz2": lambda path: bz(path, ROW * MB, 20),
+    "rows.zip": lambda path: zipped(path, ROW * MB, 80),
+    "rows.xz": lambda path: xz(path, ROW * MB, 480),
+    "rows.bz2": lambda path: bz(path, ROW * (MB // 4), 2000),
     "line.gz": lambda path: gz(path, b"1" * (6 * MB), 480),
-    "quote.gz": lambda path: gz(path, b'1,"2,' + b"\n" * MB, 200),
+    "quote.gz": lambda path: gz(path, b'1,"2,' + b"\n" * MB, 201),
     "header.gz": lambda path: gz(path, b"a," * MB, 15),
     "comments.gz": lambda path: gz(path, b"#\n" * MB, 60),
     "object.gz": lambda path: gz(path, b'{"user":"' + b"1" * MB, 300),
