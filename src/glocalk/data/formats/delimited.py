@@ -19,6 +19,7 @@ import itertools
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,9 @@ from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError
 
 _SNIFFED = 10  # lines that show the separator
-_HEAD = 1000  # lines that show what the columns hold
+_HEAD = 1000  # lines that show what the columns hold,
+_CELLS = 100_000  # or fewer of many columns, but
+_LEAST = 20
 _WIDEST = 10_000  # columns of a table
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
@@ -218,12 +221,9 @@ def _head(text: _Text, start: bytes) -> list[list[str]]:
     """The first rows, up to one that cannot be read."""
     lines = io.StringIO(text.one_character(start).decode(), newline="")
     rows: list[list[str]] = []
-    try:
-        for _, row in itertools.islice(text.rows(lines), _HEAD):
-            rows.append(row)
-    except GlocalkError:
-        return rows  # reading the row says what is wrong with it, or that it continues
-    return rows
+    with suppress(GlocalkError):  # reading the row says what is wrong with it, or that it goes on
+        rows.extend(row for _, row in itertools.islice(text.rows(lines), _HEAD))
+    return rows[: max(_LEAST, _CELLS // len(rows[0]))]
 
 
 def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int, bytes, bytes]:

@@ -50,7 +50,7 @@ class Head:
     def holds_ids(self, position: int) -> bool:
         """Whether a column may hold ids: whole numbers or text."""
         values = self._numbers[position]
-        return values is None or not (values != np.floor(values)).any()
+        return values is None or not (values != np.floor(values))[~np.isnan(values)].any()
 
     def holds_times(self, position: int) -> bool:
         """Whether a column holds numbers as large as seconds since 1970."""
@@ -83,7 +83,7 @@ class Head:
             return False
         if len(columns) == 3 and (columns[0] is None or not _lies_in(columns[0], others[0])):
             return False
-        if (items != np.floor(items))[~np.isnan(items)].any():
+        if not self.holds_ids(first + 1) or (len(columns) > 3 and not self.holds_ids(first)):
             return True  # ratings, because no id is fractional
         if np.mean([_lies_in(items, other) for other in others]) < 0.5:
             return False

@@ -238,7 +238,7 @@ class Header:
         if self.names is None:
             return f"{', '.join(map(str, range(self.width)))} (it has no header)"
         more = ", …" if len(self.names) > 20 else ""
-        return ", ".join(shown(name) for name in self.names[:20]) + more
+        return ", ".join(shown(name) or "''" for name in self.names[:20]) + more
 
 
 _OR_MATRIX = (
