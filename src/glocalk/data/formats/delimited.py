@@ -2,9 +2,7 @@
 
 - Encodings: see `glocalk.data.formats.encodings`.
 - Comments at the top, and a line `sep=;`: see `glocalk.data.formats.preamble`.
-- The separator is the first of `::`, tab, `;`, `|`, `,` and space that occurs twice or more, and
-  equally often, in each of the first rows; several spaces count as one. A `;` or `|` between cells
-  that hold commas separates only if these are decimal commas.
+- The separator: see `glocalk.data.formats.separators`; several spaces count as one.
 - Rows of nothing but separators are blank and skipped.
 
 The text is read piece by piece. pandas parses a piece if it is plain (see
@@ -16,16 +14,15 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.formats.cells import is_decimal_comma, shown, shown_path
+from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Piece, Texts
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.header import Header
@@ -33,7 +30,8 @@ from glocalk.data.formats.matrix import read_matrix
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.pieces import LONGEST, read_pieces
 from glocalk.data.formats.plain import PlainParser
-from glocalk.data.formats.preamble import SEPARATORS, without_preamble
+from glocalk.data.formats.preamble import without_preamble
+from glocalk.data.formats.separators import find_separator
 from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError
 
@@ -66,7 +64,7 @@ def read_delimited(
     """
     separator, pieces = without_preamble(path, read_pieces(path, blocks, options.encoding), choices)
     start, lines = _start(pieces)
-    text = _Text(path, separator or _separator(lines))
+    text = _Text(path, separator or find_separator(lines))
     if options.layout == "matrix":
         whole = text.one_character(b"".join([start, *pieces]))
         rows = text.rows(io.StringIO(whole.decode(), newline=""), with_blank=True)
@@ -198,23 +196,6 @@ def _start(pieces: Iterator[bytes]) -> tuple[bytes, list[str]]:
             break
     filled = (line for line in io.StringIO(start.decode(), newline=None) if line.strip())
     return start, list(itertools.islice(filled, _SNIFFED))
-
-
-def _separator(lines: Sequence[str]) -> str:
-    bare = [re.sub('"[^"]*"', "", line.strip(" \n")) for line in lines]
-    for least in (2, 1):
-        occurs = [s for s in SEPARATORS if bare and all(line.count(s) >= least for line in bare)]
-        constant = [s for s in occurs if len({line.count(s) for line in bare}) == 1]
-        for separator in constant or occurs:
-            if separator not in (";", "|") or "," not in constant or _holds_commas(separator, bare):
-                return separator
-    return ","
-
-
-def _holds_commas(separator: str, lines: Sequence[str]) -> bool:
-    """Whether all commas between separators are decimal commas."""
-    cells = [cell.strip() for line in lines for cell in line.split(separator)]
-    return all(is_decimal_comma(cell) for cell in cells if "," in cell)
 
 
 def _head(text: _Text, start: bytes) -> list[list[str]]:

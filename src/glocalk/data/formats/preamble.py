@@ -18,9 +18,8 @@ from glocalk.data.formats.cells import is_number, shown, shown_path
 from glocalk.data.formats.options import Choice
 from glocalk.data.formats.pieces import LONGEST
 from glocalk.data.formats.roles import named_roles
+from glocalk.data.formats.separators import SEPARATORS
 from glocalk.errors import GlocalkError
-
-SEPARATORS = ("::", "\t", ";", "|", ",", " ")
 
 _LONGEST_TOP = 1 << 20  # bytes of all comments
 _SEP = re.compile(r'"?sep=(.*?)"?[\r\n]*', re.IGNORECASE)
