@@ -55,6 +55,7 @@ def divide(
     shape: tuple[int, int],
     scale: tuple[float, float],
     ids: Ids | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Split:
     """Split ratings by a mask into test ratings and training ratings.
 
@@ -65,13 +66,14 @@ def divide(
         shape: (number of users, number of items).
         scale: (lowest, highest) possible rating.
         ids: ids of users and items, if the data set has any.
+        notes: how the files were read.
     """
     users, items, ratings = triples
 
     def part(chosen: NDArray[np.bool_]) -> RatingMatrix:
         return RatingMatrix(users[chosen], items[chosen], ratings[chosen], shape, scale)
 
-    return Split(name, part(~test), part(test), ids=ids)
+    return Split(name, part(~test), part(test), ids=ids, notes=notes)
 
 
 def build_source(options: Mapping[str, Any]) -> Source:

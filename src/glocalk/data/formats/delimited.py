@@ -1,8 +1,8 @@
 """Delimited text, whose separator and header are found automatically.
 
-- Encodings: UTF-8, with or without a byte order mark, and UTF-16 with one.
-- The separator is the first of `::`, tab, `,`, `;`, `|` and space that occurs twice or more in
-  each of the first rows; several spaces count as one.
+- Encodings: see `glocalk.data.formats.encodings`.
+- Comments at the top, and a line `sep=;`: see `glocalk.data.formats.preamble`.
+- The separator: see `glocalk.data.formats.separators`; several spaces count as one.
 - Rows of nothing but separators are blank and skipped.
 
 The text is read piece by piece. pandas parses a piece if it is plain (see
@@ -14,78 +14,105 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from glocalk.data.formats.cells import shown, shown_path
-from glocalk.data.formats.columns import Choice, ColumnBuilder, Columns, Header, Piece, Texts
+from glocalk.data.formats.columns import ColumnBuilder, Columns, Piece, Texts
 from glocalk.data.formats.compression import read_blocks
-from glocalk.data.formats.pieces import read_pieces
+from glocalk.data.formats.header import Header
+from glocalk.data.formats.matrix import read_matrix
+from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
+from glocalk.data.formats.pieces import LONGEST, read_pieces
 from glocalk.data.formats.plain import PlainParser
+from glocalk.data.formats.preamble import without_preamble
+from glocalk.data.formats.separators import find_separator
 from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError
 
-_SEPARATORS = ("::", "\t", ",", ";", "|", " ")
-_SNIFFED = 10  # lines
+_SNIFFED = 10  # lines that show the separator
+_HEAD = 1000  # lines that show what the columns hold,
+_CELLS = 100_000  # or fewer of many columns, but
+_LEAST = 20
+_WIDEST = 10_000  # columns of a table
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
 
 
-def read_delimited(path: Path, blocks: Iterable[bytes], choices: Mapping[str, Choice]) -> Columns:
+def read_delimited(
+    path: Path,
+    blocks: Iterable[bytes],
+    choices: Mapping[str, Choice],
+    options: ReadOptions = DEFAULTS,
+) -> Columns:
     """The chosen columns of a text file.
 
     Args:
         path: the file, to name it in errors and to look at a row again.
         blocks: its content, decompressed.
         choices: see `glocalk.data.formats.table.read_columns`.
+        options: see `ReadOptions`.
 
     Raises:
         GlocalkError: it is not such text, has no rows, or lacks a column.
     """
-    pieces = read_pieces(path, blocks)
+    separator, pieces = without_preamble(path, read_pieces(path, blocks, options.encoding), choices)
     start, lines = _start(pieces)
-    text = _Text(path, _separator(lines))
-    row, number, start, rest = _first_row(text, start, pieces)
-    header = Header.of(path, row, choices)
-    positions = header.positions(choices)
-    piece: bytes | None = start if header.names is None else rest
-    line = 0 if header.names is None else number
-    parser = PlainParser(text.character, header.width, positions)
+    text = _Text(path, separator or find_separator(lines))
+    if options.layout == "matrix":
+        whole = text.one_character(b"".join([start, *pieces]))
+        rows = text.rows(io.StringIO(whole.decode(), newline=""), with_blank=True)
+        return read_matrix(path, rows, choices, options)
+    number, start, rest = _first_row(text, start, pieces)
+    head = _head(text, start)
+    if len(head[0]) > _WIDEST:
+        raise GlocalkError(
+            f"'{shown_path(path)}' has {len(head[0]):,} columns, as no table of ratings has: read "
+            "it with data.layout=matrix if it is a matrix of users and items."
+        )
+    header = Header.of(path, head, choices, options)
+    positions = header.positions(choices, options.optional)
+    piece: bytes | None = rest if header.in_row else start
+    line = number if header.in_row else 0
+    parser = PlainParser(text.character, header.width, positions, options.decimal)
     ratings: list[Values] = []
     builders = {
         role: ColumnBuilder(distinct=role != "timestamp") for role in positions if role != "rating"
     }
     while piece is not None:
         piece = text.one_character(piece)
-        found = parser.parse(piece)
+        # Only the slower parser restores `::` between quotes.
+        quoted = text.separator == "::" and b'"' in piece
+        found = None if quoted else parser.parse(piece)
         if found is None:
             try:
-                found = _parse(text, piece, line, header.width, positions)
+                found = _parse(text, piece, line, header.width, positions, options.decimal)
             except _UnfinishedError:  # the piece ends inside a quoted cell, or the file does
                 if (more := next(pieces, None)) is None:
                     raise
                 piece += more
                 continue
-        ratings.append(found.ratings)
+        if "rating" in positions:
+            ratings.append(found.ratings)
         for role, builder in builders.items():
             builder.add(found.by_role[role])
         line += _count_lines(piece)
         piece = next(pieces, None)
-    if not sum(map(len, ratings)):
-        raise GlocalkError(_no_rows(path))
     by_role = {role: builder.column() for role, builder in builders.items()}
-    skipped = 0 if header.names is None else 1
+    if not any(len(column.codes) for column in by_role.values()):
+        raise GlocalkError(_no_rows(path))
     return Columns(
         path,
         by_role,
-        np.concatenate(ratings),
-        lambda row: _look(text, row + skipped, positions),
+        np.concatenate([*ratings, np.empty(0)]),
+        lambda row: _look(text, row + header.in_row, positions, choices, options),
+        header.taken(positions),
     )
 
 
@@ -121,12 +148,16 @@ class _Text:
             piece = piece.replace(b"  ", b" ")
         return piece.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
 
-    def rows(self, lines: Iterable[str], before: int = 0) -> Iterator[tuple[int, list[str]]]:
+    def rows(
+        self, lines: Iterable[str], before: int = 0, *, with_blank: bool = False
+    ) -> Iterator[tuple[int, list[str]]]:
         """The number and the cells of each row that is not blank.
 
         Args:
             lines: lines of pieces after `one_character`, with their ends.
             before: number of lines before these.
+            with_blank: whether to include rows whose cells are all empty; lines without cells are
+                left out.
         """
         reader = csv.reader(
             lines,
@@ -136,8 +167,10 @@ class _Text:
         )
         try:
             for row in reader:
-                if any(row):
-                    yield before + reader.line_num, row
+                if any(row) or (with_blank and row):
+                    # Between quotes, what `one_character` has replaced is not a separator.
+                    cells = row if self.separator != "::" else [_restored(cell) for cell in row]
+                    yield before + reader.line_num, cells
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
             raise (_UnfinishedError if unfinished else GlocalkError)(
@@ -146,51 +179,57 @@ class _Text:
             ) from error
 
 
+def _restored(cell: str) -> str:
+    return cell.replace(_UNIT, "::")
+
+
 class _UnfinishedError(GlocalkError):
     """The text ends inside a quoted cell."""
 
 
 def _start(pieces: Iterator[bytes]) -> tuple[bytes, list[str]]:
     """The first pieces, and the lines in them that show the separator."""
-    start, lines = b"", list[str]()
+    start = b""
     for piece in pieces:
         start += piece
-        filled = (line for line in io.StringIO(start.decode(), newline=None) if line.strip())
-        lines = list(itertools.islice(filled, _SNIFFED))
-        if len(lines) == _SNIFFED:
+        if _count_lines(start) > _HEAD or len(start) > LONGEST:
             break
-    return start, lines
+    filled = (line for line in io.StringIO(start.decode(), newline=None) if line.strip())
+    return start, list(itertools.islice(filled, _SNIFFED))
 
 
-def _separator(lines: Sequence[str]) -> str:
-    bare = [re.sub('"[^"]*"', "", line.strip(" \n")) for line in lines]
-    for least in (2, 1):
-        for separator in _SEPARATORS:
-            if bare and all(line.count(separator) >= least for line in bare):
-                return separator
-    return ","
+def _head(text: _Text, start: bytes) -> list[list[str]]:
+    """The first rows, up to one that cannot be read."""
+    lines = io.StringIO(text.one_character(start).decode(), newline="")
+    rows: list[list[str]] = []
+    with suppress(GlocalkError):  # reading the row says what is wrong with it, or that it goes on
+        rows.extend(row for _, row in itertools.islice(text.rows(lines), _HEAD))
+    return rows[: max(_LEAST, _CELLS // len(rows[0]))]
 
 
-def _first_row(
-    text: _Text, piece: bytes, pieces: Iterator[bytes]
-) -> tuple[Sequence[str], int, bytes, bytes]:
-    """The first row, its number, the text that begins with it, and what follows the row there."""
+def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int, bytes, bytes]:
+    """The number of the first row, the text that begins with it, and what follows the row there."""
     while True:
         lines = io.StringIO(text.one_character(piece).decode(), newline="")
         try:
-            number, row = next(text.rows(lines))
-            return row, number, piece, lines.read().encode()
+            number, _ = next(text.rows(lines))
+            return number, piece, lines.read().encode()
         except _UnfinishedError:
             if (more := next(pieces, None)) is None:
                 raise
         except StopIteration:  # blank rows only
-            if (more := next(pieces, None)) is None:
+            if len(piece) > LONGEST or (more := next(pieces, None)) is None:
                 raise GlocalkError(_no_rows(text.path)) from None
         piece += more
 
 
 def _parse(
-    text: _Text, piece: bytes, before: int, width: int, positions: Mapping[str, int]
+    text: _Text,
+    piece: bytes,
+    before: int,
+    width: int,
+    positions: Mapping[str, int],
+    decimal: str,
 ) -> Piece:
     """The columns of a piece, parsed by Python's csv module."""
     coded = {role: (array("i"), dict[str, int]()) for role in positions}
@@ -206,15 +245,23 @@ def _parse(
         role: Texts.of(np.array(codes, dtype=np.int32), cells)
         for role, (codes, cells) in coded.items()
     }
-    ratings = columns.pop("rating").values()
-    return Piece(dict(columns), ratings)
+    rating = columns.pop("rating", None)
+    return Piece(dict(columns), np.empty(0) if rating is None else rating.values(decimal))
 
 
-def _look(text: _Text, index: int, positions: Mapping[str, int]) -> tuple[int, dict[str, str]]:
+def _look(
+    text: _Text,
+    index: int,
+    positions: Mapping[str, int],
+    choices: Mapping[str, Choice],
+    options: ReadOptions,
+) -> tuple[int, dict[str, str]]:
     """The number and the cells by role of a row, the first that is not blank being row 0."""
+    blocks = read_blocks(text.path, options.max_bytes)
+    pieces = read_pieces(text.path, blocks, options.encoding)
     lines = (
         line
-        for piece in read_pieces(text.path, read_blocks(text.path))
+        for piece in without_preamble(text.path, pieces, choices)[1]
         for line in io.StringIO(text.one_character(piece).decode(), newline="")
     )
     number, row = next(itertools.islice(text.rows(lines), index, None))
