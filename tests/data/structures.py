@@ -99,6 +99,11 @@ def triples(draw):
     return [(user(u), item(i), draw.choice(scale)) for u, i in pairs]
 
 
+def stamp(draw):
+    """Seconds since 1970."""
+    return draw.randint(10**9, 2 * 10**9)
+
+
 def named(draw):
     """A table with a header, its columns in any order."""
     rows = triples(draw)
@@ -119,7 +124,7 @@ def named(draw):
     }
     if draw.random() < 0.4:
         features.append("timestamp")
-        columns[draw.choice(USUAL["timestamp"])] = [draw.randint(10**9, 2 * 10**9) for _ in rows]
+        columns[draw.choice(USUAL["timestamp"])] = [stamp(draw) for _ in rows]
     role = draw.choice(["user", "item"])
     if draw.random() < 0.1 and names[role] in USUAL[role]:
         other = draw.choice([name for name in USUAL[role] if name not in columns])
@@ -150,7 +155,7 @@ def unnamed(draw):
     rating = 2
     if draw.random() < 0.5:
         features.append("timestamp")
-        columns.append([draw.randint(10**9, 2 * 10**9) for _ in rows])
+        columns.append([stamp(draw) for _ in rows])
         if draw.random() < 0.15:
             features.append("rating last")
             columns[2], columns[3], rating, must = columns[3], columns[2], 3, "refuse"
@@ -160,7 +165,8 @@ def unnamed(draw):
     header = []
     if draw.random() < 0.35:
         features.append("index")
-        index = list(range(len(rows)))
+        start = draw.choice([0, 0, 1])
+        index = list(range(start, start + len(rows)))
         if draw.random() < 0.3:
             draw.shuffle(index)
             features.append("shuffled index")
@@ -179,7 +185,7 @@ def unnamed(draw):
 def matrix(draw):
     """A matrix, read as one or not."""
     scale = draw.choice(SCALES)
-    shape = draw.randint(8, 20), draw.randint(3, 12)
+    shape = draw.randint(4, 20), draw.randint(3, 12)
     none = draw.choice(["", "", "NaN", "99", "0", "-1"])
     features = ["matrix", f"none is {none!r}"]
     if none not in ("", "NaN") and float(none) in scale:

@@ -57,7 +57,12 @@ def test_users_and_items_without_ratings_are_counted(tmp_path):
         ("user,A,B\nu,5,4\nv,3,good\n", {}, "The rating 'good' in row 3 of 'r' is not a finite"),
         ("user,A,B\nu,5,4\nv,3,7\n", {"scale": [1, 5]}, "The rating 7 in row 3 of 'r' is not on"),
         ("user,A,B\nu,5,4\n", {"user": "B"}, "data.user cannot be 'B' for 'r', but 0 or none."),
-        ("4,9\n5,8\n1,2\n2,1\n", {}, "The first column of 'r' may hold the ids of the users or"),
+        ("5\n3\n4\n", {}, "The first column of 'r' may hold the ids of the users or"),
+        (
+            "4,9\n5,8\n1,2\n2,1\n",
+            {"header": False},
+            "The first column of 'r' may hold the ids of the users or",
+        ),
         ("1,2,3\n3,2,1\n2,2,1\n", {}, "The first row of 'r' may name the items or hold ratings"),
         ("\n", {}, "'r' holds no ratings"),
         ("user,A,B\nu,0,0\nv,0,0\n", {"missing": 0}, "All ratings in 'r' are left out by"),

@@ -261,14 +261,20 @@ def is_named(cells: Sequence[str], under: Sequence[Sequence[str]]) -> bool:
     if not any(numbers):
         return bool(roles) or not any(map(is_missing, cells))
     corner, items = cells[0], cells[1:]
-    over_ids = is_missing(corner) or usual("user", [corner]) or plain(corner) in ("id", "index")
+    over_ids = not corner or usual("user", [corner]) or plain(corner) in ("id", "index")
     if over_ids and all(map(is_whole, items)) and len({*items}) == len(items):
-        return any(row[0] for row in under)
+        return _occur_once(under)
     return any(
         len(under) > 1 and all(to_number(row[position]) is not None for row in under)
         for role in roles
         for position in usual(role, cells)
     )
+
+
+def _occur_once(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first cells are ids: none is empty, and none occurs twice."""
+    first = [row[0] for row in rows]
+    return bool(first) and all(first) and len({*first}) == len(first)
 
 
 def _is_counted(cells: Sequence[str]) -> bool:
@@ -282,7 +288,7 @@ def _is_numbered(path: Path, cells: Sequence[str], under: Sequence[Sequence[str]
     if not under:
         return False
     if not cells[0]:
-        return any(row[0] for row in under)
+        return _occur_once(under)
     if len(cells) >= _CERTAIN:
         return True
     if "0" not in (row[0] for row in under):

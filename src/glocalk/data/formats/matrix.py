@@ -15,8 +15,8 @@ from glocalk.data.formats.roles import plain, usual
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.errors import GlocalkError
 
-_CERTAIN = 5  # columns from which 1, 2, 3, ... are the names of items and no ratings
-_ENOUGH = 3  # rows that show the range of the ratings
+_CERTAIN = 5  # users or items from which 1, 2, 3, ... are their ids and no ratings
+_ENOUGH = 10  # ratings that show their range
 NO_IDS = "none"
 """Value of `data.user` for a matrix without a column of ids."""
 
@@ -130,7 +130,7 @@ def _is_header(
     if is_named(first, under) or any(to_number(c) is None and not is_missing(c) for c in first[1:]):
         return True
     names = first[1:]
-    if not all(map(is_whole, names)) or len({*names}) < len(names):
+    if not names or not all(map(is_whole, names)) or len({*names}) < len(names):
         return False
     numbers = [int(name) for name in names]
     ascends = numbers == sorted(numbers)
@@ -140,7 +140,7 @@ def _is_header(
     if any(number in missing for number in numbers):
         return False
     outside = _outside(numbers, under, missing)
-    if all(outside) and len(under) >= _ENOUGH:
+    if all(outside):
         return True
     if not ascends and not any(outside):
         return False
@@ -179,10 +179,12 @@ def _user_column(
     numbers = [to_number(cell) for cell in column]
     if len({*column}) < len(column) or any(n is None or n != int(n) for n in numbers):
         return None  # ids occur once, and are whole
+    counts = (np.diff(np.array(numbers, dtype=float)) == 1).all()
+    if counts and len(column) >= _CERTAIN:
+        return 0
     if any(number in missing for number in numbers):
         return None
-    counts = (np.diff(np.array(numbers, dtype=float)) == 1).all()
-    if len(column) >= _ENOUGH and (counts or all(_outside(numbers, cells, missing))):
+    if all(_outside(numbers, cells, missing)):
         return 0
     raise GlocalkError(
         f"The first column of '{shown_path(path)}' may hold the ids of the users or ratings: say "
@@ -193,10 +195,12 @@ def _user_column(
 def _outside(
     numbers: Sequence[float | None], rows: Sequence[Sequence[str]], missing: Sequence[float]
 ) -> list[bool]:
-    """For each number whether it is out of the range of the ratings in these rows."""
+    """For each number whether it is out of the range of the ratings in these rows, if there are
+    enough.
+    """
     known = [to_number(cell) for row in rows for cell in row[1:]]
     ratings = [value for value in known if value is not None and value not in missing]
-    if not ratings:
+    if len(ratings) < _ENOUGH:
         return [False for _ in numbers]
     return [n is not None and not min(ratings) <= n <= max(ratings) for n in numbers]
 
