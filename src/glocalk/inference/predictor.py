@@ -6,7 +6,7 @@ Predictions are computed in blocks, so that nothing of size users × items is he
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self, TypeAlias, TypeVar, get_args
@@ -16,7 +16,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from glocalk.config import did_you_mean
-from glocalk.data.ids import Ids, Labels, as_array
+from glocalk.data.formats.cells import shown
+from glocalk.data.ids import Ids, refuse_other_writing
+from glocalk.data.labels import Kind, Labels, as_labels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.ratings import Ratings
 from glocalk.errors import GlocalkError, NotFittedError
@@ -88,11 +90,16 @@ class Predictor(ABC):
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         """Predicted rating [u, i] of each of `users` [u] for each of `items` [i], not clipped."""
 
-    def predict(self, users: ArrayLike, items: ArrayLike, unknown: Unknown = "refuse") -> Values:
+    def predict(
+        self,
+        users: ArrayLike | Sequence[Any],
+        items: ArrayLike | Sequence[Any],
+        unknown: Unknown = "refuse",
+    ) -> Values:
         """Predict the rating of each pair (users[k], items[k]).
 
         Args:
-            users: [pairs] user ids.
+            users: [pairs] user ids, see `glocalk.data.labels`.
             items: [pairs] item ids.
             unknown: `refuse` raises an error for an id that is not in the training ratings; `mean`
                 predicts the mean of the training ratings for its pairs.
@@ -102,29 +109,28 @@ class Predictor(ABC):
 
         Raises:
             NotFittedError: the completer is not fitted.
-            GlocalkError: an id is unknown, or the lists differ in length.
+            GlocalkError: an id is unknown, missing, or neither a whole number nor text; the ids are
+                all unknown because they are written differently; or the lists differ in length.
         """
         known = self._require(self.trained_on)
         if unknown not in get_args(Unknown):
             nearest = did_you_mean(str(unknown), get_args(Unknown))
             raise GlocalkError(f"Unknown option unknown={unknown!r}: {nearest}")
-        users, items = self.known_labels(users, "user"), self.known_labels(items, "item")
-        if len(users) != len(items):
+        user_labels, item_labels = _asked(users, "user"), _asked(items, "item")
+        if len(user_labels) != len(item_labels):
             raise GlocalkError(
-                f"Users and items must be two lists of the same length, not {len(users)} and "
-                f"{len(items)}."
+                "Users and items must be two lists of the same length, not "
+                f"{len(user_labels)} and {len(item_labels)}."
             )
-        u, i = known.ids.find_users(users), known.ids.find_items(items)
-        if unknown == "refuse":
-            _refuse_unknown(u, users, "user", known.title)
-            _refuse_unknown(i, items, "item", known.title)
+        u = _found(known, user_labels, "user", unknown)
+        i = _found(known, item_labels, "item", unknown)
         found = (u >= 0) & (i >= 0)
         predicted = np.full(len(u), known.mean)
         u, i = u[found], i[found]
         predicted[found] = self._clipped(_checked(self.predict_pairs(u, i), (len(u),)))
         return predicted
 
-    def top(self, users: ArrayLike | None = None, n: int = 10) -> pd.DataFrame:
+    def top(self, users: ArrayLike | Sequence[Any] | None = None, n: int = 10) -> pd.DataFrame:
         """Find the `n` items with the highest predictions among those that a user has not rated.
 
         Items are ordered by the prediction before it is clipped; ties keep the order of the items
@@ -139,11 +145,13 @@ class Predictor(ABC):
 
         Raises:
             NotFittedError: the completer is not fitted.
-            GlocalkError: a user is unknown, or `n` is below 1.
+            GlocalkError: a user is unknown, or `n` is not a whole number from 1.
         """
         return pd.concat(self.top_blocks(users, n), ignore_index=True)
 
-    def top_blocks(self, users: ArrayLike | None = None, n: int = 10) -> Iterator[pd.DataFrame]:
+    def top_blocks(
+        self, users: ArrayLike | Sequence[Any] | None = None, n: int = 10
+    ) -> Iterator[pd.DataFrame]:
         """Do the same as `top`, one block of users at a time; a block may be empty.
 
         Raises:
@@ -157,9 +165,7 @@ class Predictor(ABC):
         if users is None:
             indices = np.arange(len(known.ids.users))
         else:
-            wanted = self.known_labels(users, "user")
-            indices = known.ids.find_users(wanted)
-            _refuse_unknown(indices, wanted, "user", known.title)
+            indices = _found(known, _asked(users, "user"), "user")
         size = max(1, _CELLS // len(known.ids.items))
         return (
             self._top_of(known, indices[start : start + size], n)
@@ -190,35 +196,6 @@ class Predictor(ABC):
                 "rating": self._clipped(values[chosen]),
             }
         )
-
-    def known_labels(self, wanted: ArrayLike, kind: Literal["user", "item"]) -> Labels:
-        """[n] `wanted` as labels of the type that the training ratings have.
-
-        Raises:
-            NotFittedError: the completer is not fitted.
-            GlocalkError: the training ratings have whole numbers for ids, and one of `wanted` is
-                not a whole number.
-        """
-        trained_on = self._require(self.trained_on)
-        array = np.atleast_1d(as_array(wanted, f"{kind} ids"))
-        if array.ndim != 1:
-            raise GlocalkError(
-                f"The {kind} ids must be one-dimensional, not of shape {array.shape}."
-            )
-        known = trained_on.ids.users if kind == "user" else trained_on.ids.items
-        if known.dtype.kind not in "iu":
-            return array.astype(str).astype(object)
-        if array.dtype.kind in "iu" or not len(array):
-            return array.astype(np.int64)
-        numbers = pd.to_numeric(pd.Series(array), errors="coerce").to_numpy()
-        whole = (np.abs(numbers) < 2**63) & (numbers == np.floor(numbers))  # false for NaN
-        if not whole.all():
-            raise GlocalkError(
-                f"The {kind} id '{array[np.argmin(whole)]}' is not a whole number, unlike the "
-                f"{kind} ids of {trained_on.title}."
-            )
-        labels: Labels = numbers.astype(np.int64)
-        return labels
 
     def _clipped(self, predicted: Values) -> Values:
         return np.clip(predicted, *self._require(self.trained_on).scale) if self.clip else predicted
@@ -253,9 +230,27 @@ def _checked(predicted: Values, shape: tuple[int, ...]) -> Values:
     return predicted
 
 
-def _refuse_unknown(
-    indices: Indices, labels: NDArray[Any], kind: Literal["user", "item"], title: str
-) -> None:
-    if (indices < 0).any():
-        label = labels[np.argmax(indices < 0)]
-        raise GlocalkError(f"The {kind} id '{label}' is not in {title}.")
+def _asked(values: ArrayLike | Sequence[Any], kind: Kind) -> Labels:
+    """[n] the ids that are asked for; a single id is a list of one."""
+    if np.isscalar(values) or values is None or getattr(values, "ndim", 1) == 0:
+        values = [values]
+    return as_labels(values, kind)
+
+
+def _found(known: TrainedOn, asked: Labels, kind: Kind, unknown: Unknown = "refuse") -> Indices:
+    """[n] the indices of the ids that are asked for, −1 for unknown ids.
+
+    Raises:
+        GlocalkError: an id is unknown and `unknown` is `refuse`, or all of them are and are written
+            differently from those that are known.
+    """
+    ids = known.ids
+    labels, find = (ids.users, ids.find_users) if kind == "user" else (ids.items, ids.find_items)
+    indices = find(asked)
+    missing = indices < 0
+    if missing.all():
+        refuse_other_writing(labels, asked, kind, known.title)
+    if missing.any() and unknown == "refuse":
+        label = shown(asked[np.argmax(missing)])
+        raise GlocalkError(f"The {kind} id '{label}' is not in {known.title}.")
+    return indices

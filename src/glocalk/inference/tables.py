@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from glocalk.data.ids import Labels
+from glocalk.data.labels import Labels, as_labels
 from glocalk.errors import GlocalkError
 from glocalk.files import replacing
 from glocalk.inference.predictor import Predictor, Unknown
@@ -34,8 +34,8 @@ def predict_file(
         GlocalkError: the file cannot be read, or an id in it is unknown.
     """
     for block in _read_csv(path, ("user", "item")):
-        users = predictor.known_labels(block["user"], "user")
-        items = predictor.known_labels(block["item"], "item")
+        users = as_labels(block["user"], "user")
+        items = as_labels(block["item"], "item")
         rating = predictor.predict(users, items, unknown)
         yield pd.DataFrame({"user": users, "item": items, "rating": rating})
 

@@ -16,7 +16,8 @@ from glocalk.data.formats.cells import is_missing, shown, shown_path
 from glocalk.data.formats.columns import Choice, Column, Columns
 from glocalk.data.formats.table import read_columns
 from glocalk.data.formats.timestamps import read_times
-from glocalk.data.ids import Ids, Labels
+from glocalk.data.ids import Ids
+from glocalk.data.labels import Labels
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
