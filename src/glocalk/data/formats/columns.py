@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -169,15 +169,25 @@ class Columns:
     Attributes:
         path: path of the file.
         by_role: the columns of users, items and, where chosen, timestamps.
-        ratings: [rows] the ratings, NaN where a cell does not hold a number.
+        ratings: [rows] the ratings, NaN where a cell does not hold a number; empty if they were
+            not asked for.
         look: the number in the file and the cells by role of one row (counted from 0), for error
             messages. Numbers are counted from 1: in text they are lines, so that a header is 1.
+        taken: the column that was taken for each role, as a user would call it.
+        note: what else was decided about the file, for the user; empty if nothing was.
     """
 
     path: Path
     by_role: Mapping[str, Column]
     ratings: Values
     look: Callable[[int], tuple[int, Mapping[str, str]]]
+    taken: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def description(self) -> str:
+        """What was taken, on one line: `user ← userId, item ← movieId, rating ← rating`."""
+        return ", ".join(f"{role} ← {shown(column)}" for role, column in self.taken.items())
 
 
 @dataclass(frozen=True)
@@ -227,6 +237,13 @@ class Header:
                     f"data.{roles[second]} from its columns {self._listed}."
                 )
         return found
+
+    def taken(self, positions: Mapping[str, int]) -> dict[str, str]:
+        """The column of each role as a user would call it."""
+        return {
+            role: f"column {position}" if self.names is None else self.names[position]
+            for role, position in positions.items()
+        }
 
     def _position(self, role: str, choice: Choice) -> int:
         names = self.names or ()

@@ -25,6 +25,7 @@ import numpy as np
 from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.columns import Choice, ColumnBuilder, Columns, Header, Piece, Texts
 from glocalk.data.formats.compression import read_blocks
+from glocalk.data.formats.options import ReadOptions
 from glocalk.data.formats.pieces import read_pieces
 from glocalk.data.formats.plain import PlainParser
 from glocalk.data.rating_matrix import Values
@@ -37,13 +38,19 @@ _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one cha
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
 
 
-def read_delimited(path: Path, blocks: Iterable[bytes], choices: Mapping[str, Choice]) -> Columns:
+def read_delimited(
+    path: Path,
+    blocks: Iterable[bytes],
+    choices: Mapping[str, Choice],
+    options: ReadOptions = ReadOptions(),
+) -> Columns:
     """The chosen columns of a text file.
 
     Args:
         path: the file, to name it in errors and to look at a row again.
         blocks: its content, decompressed.
         choices: see `glocalk.data.formats.table.read_columns`.
+        options: see `ReadOptions`.
 
     Raises:
         GlocalkError: it is not such text, has no rows, or lacks a column.

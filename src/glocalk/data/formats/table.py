@@ -9,10 +9,13 @@ from pathlib import Path
 from glocalk.data.formats.columns import Choice, Columns
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.delimited import read_delimited
+from glocalk.data.formats.options import ReadOptions
 from glocalk.data.formats.parquet import MAGIC, read_parquet
 
 
-def read_columns(path: Path, choices: Mapping[str, Choice]) -> Columns:
+def read_columns(
+    path: Path, choices: Mapping[str, Choice], options: ReadOptions = ReadOptions()
+) -> Columns:
     """The chosen columns of a file whose format is recognized by its content.
 
     Text (see `glocalk.data.formats.delimited`) or parquet; plain, or compressed by gzip, bzip2 or
@@ -21,7 +24,9 @@ def read_columns(path: Path, choices: Mapping[str, Choice]) -> Columns:
 
     Args:
         path: the file.
-        choices: what to read, by role: `user`, `item`, `rating`, and maybe `timestamp`.
+        choices: what to read, by role: any of `user`, `item`, `rating` and `timestamp`, with the
+            column's position or name, or None to find it.
+        options: see `ReadOptions`.
 
     Raises:
         MissingDataError: there is no such file.
@@ -32,4 +37,4 @@ def read_columns(path: Path, choices: Mapping[str, Choice]) -> Columns:
     blocks = itertools.chain([first], blocks)
     if first.startswith(MAGIC):
         return read_parquet(path, b"".join(blocks), choices)
-    return read_delimited(path, blocks, choices)
+    return read_delimited(path, blocks, choices, options)

@@ -1,0 +1,26 @@
+"""How a file of ratings is read, apart from which column is which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Layout: TypeAlias = Literal["table", "matrix"]
+"""One row for each rating, or one row for each user and one column for each item."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """Options of reading; the defaults recognize what can be recognized.
+
+    Attributes:
+        layout: None reads a table, and refuses what may be a matrix.
+        header: whether the first row names the columns; None decides by its cells.
+        decimal: the decimal separator of the ratings.
+        missing: ratings that mean "no rating".
+    """
+
+    layout: Layout | None = None
+    header: bool | None = None
+    decimal: Literal[".", ","] = "."
+    missing: tuple[float, ...] = ()
