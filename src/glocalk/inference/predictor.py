@@ -29,7 +29,8 @@ training ratings for their pairs."""
 
 PartT = TypeVar("PartT")
 
-_CELLS = 1 << 20  # predictions in one block
+_CELLS = 1 << 20  # predictions of a grid in one block
+_PAIRS = 1 << 16  # pairs in one block
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,20 +114,56 @@ class Predictor(ABC):
                 all unknown because they are written differently; or the lists differ in length.
         """
         known = self._require(self.trained_on)
+        *_, u, i = self._look_up(known, users, items, unknown)
+        return self._predicted(known, u, i)
+
+    def predict_blocks(
+        self,
+        users: ArrayLike | Sequence[Any],
+        items: ArrayLike | Sequence[Any],
+        unknown: Unknown = "refuse",
+    ) -> Iterator[pd.DataFrame]:
+        """Do the same as `predict`, one block of pairs at a time: columns user, item and rating.
+
+        Raises:
+            NotFittedError, GlocalkError: as `predict` does, before the first block.
+        """
+        known = self._require(self.trained_on)
+        user_ids, item_ids, u, i = self._look_up(known, users, items, unknown)
+
+        def block(start: int) -> pd.DataFrame:
+            rows = slice(start, start + _PAIRS)
+            rating = self._predicted(known, u[rows], i[rows])
+            return pd.DataFrame({"user": user_ids[rows], "item": item_ids[rows], "rating": rating})
+
+        return map(block, range(0, max(len(u), 1), _PAIRS))
+
+    @staticmethod
+    def _look_up(
+        known: TrainedOn,
+        users: ArrayLike | Sequence[Any],
+        items: ArrayLike | Sequence[Any],
+        unknown: Unknown,
+    ) -> tuple[Labels, Labels, Indices, Indices]:
+        """Ids of users and items, [pairs] each, and their indices, −1 for unknown ids."""
         if unknown not in get_args(Unknown):
             nearest = did_you_mean(str(unknown), get_args(Unknown))
             raise GlocalkError(f"Unknown option unknown={unknown!r}: {nearest}")
-        user_labels, item_labels = _asked(users, "user"), _asked(items, "item")
-        if len(user_labels) != len(item_labels):
+        user_ids, item_ids = _asked(users, "user"), _asked(items, "item")
+        if len(user_ids) != len(item_ids):
             raise GlocalkError(
-                "Users and items must be two lists of the same length, not "
-                f"{len(user_labels)} and {len(item_labels)}."
+                f"Users and items must be two lists of the same length, not {len(user_ids)} and "
+                f"{len(item_ids)}."
             )
-        u = _found(known, user_labels, "user", unknown)
-        i = _found(known, item_labels, "item", unknown)
-        found = (u >= 0) & (i >= 0)
-        predicted = np.full(len(u), known.mean)
-        u, i = u[found], i[found]
+        u = _found(known, user_ids, "user", unknown)
+        i = _found(known, item_ids, "item", unknown)
+        return user_ids, item_ids, u, i
+
+    def _predicted(self, known: TrainedOn, users: Indices, items: Indices) -> Values:
+        """Predicted rating [pairs] of each (users[k], items[k]); the mean where one is −1."""
+        predicted = np.full(len(users), known.mean)
+        found = (users >= 0) & (items >= 0)
+        u, i = users[found], items[found]
         predicted[found] = self._clipped(_checked(self.predict_pairs(u, i), (len(u),)))
         return predicted
 

@@ -13,11 +13,10 @@ from pydantic import Field, field_validator
 
 from glocalk.config import BaseConfig
 from glocalk.data.formats.cells import is_missing, shown, shown_path
-from glocalk.data.formats.columns import Choice, Column, Columns
+from glocalk.data.formats.columns import Choice, Columns
 from glocalk.data.formats.table import read_columns
 from glocalk.data.formats.timestamps import read_times
-from glocalk.data.ids import Ids
-from glocalk.data.labels import Labels
+from glocalk.data.ids import Ids, join, refuse_strangers
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
@@ -98,10 +97,10 @@ class TableConfig(UserFileConfig):
 class RatingTable(Source):
     """Ratings in a text or parquet file; see `glocalk.data.formats.table` for its forms.
 
-    Ids are whole numbers if all of a column's are, else text; indices are in ascending order of
-    the ids of the training and the test ratings. The split does not depend on the order of the
-    rows, except that with split=time the later of two rows with the same timestamp goes to the test
-    set first.
+    Ids are whole numbers if all of a column's are, else text, see `glocalk.data.labels`; indices
+    are in ascending order of the ids of the training and the test ratings. The split does not
+    depend on the order of the rows, except that with split=time the later of two rows with the same
+    timestamp goes to the test set first.
     """
 
     Config = TableConfig
@@ -114,8 +113,7 @@ class RatingTable(Source):
         paths = [config.path] if config.test_path is None else [config.path, config.test_path]
         parts, ids, scale = _rated(paths, config)
         if config.test_path is None:
-            name, order, test = _draw(parts[0], config)
-            rated = parts.pop().keep(order)
+            name, rated, test = _draw(parts.pop(), config)
             triples = rated.users, rated.items, rated.ratings
         else:
             _refuse_shared(parts, ids, paths)
@@ -169,9 +167,16 @@ def _rated(
 ) -> tuple[list[_Rated], Ids, tuple[float, float]]:
     """The ratings in each of the files, the ids of all of them, and their scale."""
     files = [_read(path, config) for path in paths]
-    user_ids, users = _label([file.by_role["user"] for file in files])
-    item_ids, items = _label([file.by_role["item"] for file in files])
+    user_ids, users = join([file.by_role["user"].values for file in files])
+    item_ids, items = join([file.by_role["item"].values for file in files])
     ids = Ids(user_ids, item_ids)
+    if len(files) == 2:
+        train, test = (
+            Ids(user_ids[np.unique(of_users)], item_ids[np.unique(of_items)])
+            for of_users, of_items in zip(users, items, strict=True)
+        )
+        train_path, test_path = (f"'{shown_path(path)}'" for path in paths)
+        refuse_strangers(train, test, (train_path, test_path))
     scale = config.scale or (
         min(float(file.ratings.min()) for file in files),
         max(float(file.ratings.max()) for file in files),
@@ -179,8 +184,8 @@ def _rated(
     parts = []
     for number, file in enumerate(files):
         rated = _Rated(
-            users=users[number],
-            items=items[number],
+            users=users[number][file.by_role["user"].codes],
+            items=items[number][file.by_role["item"].codes],
             ratings=file.ratings,
             times=read_times(file) if config.split == "time" else None,
             num_items=len(item_ids),
@@ -227,22 +232,6 @@ def _read(path: Path, config: TableConfig) -> Columns:
     return columns
 
 
-def _label(columns: Sequence[Column]) -> tuple[Labels, list[Indices]]:
-    """The ids that occur in any of the columns, ascending, and each column's indices into them."""
-    whole = [column.values for column in columns if not isinstance(column.values, list)]
-    if len(whole) == len(columns):
-        labels: Labels = np.unique(np.concatenate(whole))
-        indices = [np.searchsorted(labels, values) for values in whole]
-    else:
-        ordered = sorted(set().union(*(column.texts for column in columns)))
-        labels = np.array(ordered, dtype=object)
-        index = {text: position for position, text in enumerate(ordered)}
-        indices = [
-            np.array([index[text] for text in column.texts], dtype=np.int64) for column in columns
-        ]
-    return labels, [found[column.codes] for found, column in zip(indices, columns, strict=True)]
-
-
 def _one_per_pair(rated: _Rated, ids: Ids, on_duplicate: str, file: Columns) -> _Rated:
     """One rating for each pair, at the place of its last row."""
     if (np.diff(np.sort(rated.cells)) > 0).all():
@@ -283,8 +272,8 @@ def _refuse_shared(parts: Sequence[_Rated], ids: Ids, paths: Sequence[Path]) -> 
         )
 
 
-def _draw(rated: _Rated, config: TableConfig) -> tuple[str, Indices, NDArray[np.bool_]]:
-    """The split's name, the order of the pairs in the matrix, and which are test ratings."""
+def _draw(rated: _Rated, config: TableConfig) -> tuple[str, _Rated, NDArray[np.bool_]]:
+    """The split's name, the ratings in the order of the matrix, and which are test ratings."""
     count = len(rated.ratings)
     size = min(max(round(config.test_share * count), 1), count - 1)
     order = np.argsort(rated.cells)
@@ -292,8 +281,8 @@ def _draw(rated: _Rated, config: TableConfig) -> tuple[str, Indices, NDArray[np.
     if rated.times is not None:
         latest = np.argsort(rated.times, kind="stable")[::-1]
         test[latest[:size]] = True
-        return f"latest {100 * config.test_share:g} %", order, test[order]
+        return f"latest {100 * config.test_share:g} %", rated.keep(order), test[order]
     # Drawn from the ordered pairs, which do not depend on the order of the rows.
     test[np.random.default_rng(config.split_seed).permutation(count)[:size]] = True
     shares = f"{100 - 100 * config.test_share:g}:{100 * config.test_share:g}"
-    return f"{shares} seed {config.split_seed}", order, test
+    return f"{shares} seed {config.split_seed}", rated.keep(order), test

@@ -36,6 +36,8 @@ _SNIFFED = 10  # lines
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
+# A quoted cell, which a piece may end inside.
+_QUOTED = re.compile(rb'((?<![^\s:\x1f])"(?:[^"]|"")*(?:"|\Z))')
 
 
 def read_delimited(
@@ -114,19 +116,30 @@ class _Text:
         return _UNIT if self.separator == "::" else self.separator
 
     def one_character(self, piece: bytes) -> bytes:
-        """The piece with one character between cells; calling it twice changes nothing."""
-        if self.separator == "::":
-            return piece.replace(b"::", _UNIT.encode())
-        if self.separator != " ":
+        """The piece with one character between cells; calling it twice changes nothing.
+
+        Quoted cells stay as they are.
+        """
+        if self.separator not in ("::", " "):
             return piece
-        if not piece.isascii():
-            lines = io.StringIO(piece.decode(), newline=None)
-            joined = "\n".join(" ".join(line.split()) for line in lines).encode()
-            return joined + b"\n" if piece.endswith((b"\n", b"\r")) else joined
-        piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").translate(_BLANKS)
-        while b"  " in piece:
-            piece = piece.replace(b"  ", b" ")
-        return piece.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
+        if b'"' not in piece:
+            joined = self._joined(piece)
+        else:
+            parts = _QUOTED.split(piece)  # in turn what is not quoted and what is
+            parts[::2] = map(self._joined, parts[::2])
+            joined = b"".join(parts)
+        return joined.strip(b" ") if self.separator == " " else joined
+
+    def _joined(self, part: bytes) -> bytes:
+        if self.separator == "::":
+            return part.replace(b"::", _UNIT.encode())
+        part = part.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if not part.isascii():
+            part = re.sub(r"[^\S\n]", " ", part.decode()).encode()
+        part = part.translate(_BLANKS)
+        while b"  " in part:
+            part = part.replace(b"  ", b" ")
+        return part.replace(b" \n", b"\n").replace(b"\n ", b"\n")
 
     def rows(self, lines: Iterable[str], before: int = 0) -> Iterator[tuple[int, list[str]]]:
         """The number and the cells of each row that is not blank.
