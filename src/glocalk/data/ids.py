@@ -49,7 +49,7 @@ class Ids:
     def __post_init__(self) -> None:
         for kind, field in _FIELDS.items():
             labels = as_labels(getattr(self, field), kind)
-            repeated = pd.Index(labels).duplicated()
+            repeated = _index(labels).duplicated()
             if repeated.any():
                 label = shown(labels[np.argmax(repeated)])
                 raise GlocalkError(f"The {kind} id '{label}' occurs more than once.")
@@ -95,7 +95,7 @@ def join(columns: Sequence[Labels | Sequence[str]]) -> tuple[Labels, list[Indice
     ]
 
 
-def refuse_strangers(known: Ids, asked: Ids, where: tuple[str, str]) -> None:
+def refuse_strangers(known: Ids, asked: Ids, where: Sequence[str]) -> None:
     """Refuse ids that have nothing in common with those that are known, where it is an accident.
 
     Users that are all new are a fair question, and so are items that are all new. It is an accident
@@ -104,7 +104,7 @@ def refuse_strangers(known: Ids, asked: Ids, where: tuple[str, str]) -> None:
     Args:
         known: the ids of the training ratings.
         asked: the ids of test ratings or of pairs.
-        where: what `known` and `asked` are the ids of, for error messages.
+        where: what `known` and what `asked` are the ids of, for error messages.
 
     Raises:
         GlocalkError: it is an accident.
@@ -195,4 +195,8 @@ def _positions(known: Labels, values: ArrayLike | Sequence[Any], kind: Kind) -> 
 
 
 def _indices_in(known: Labels, wanted: Labels) -> Indices:
-    return pd.Index(known).get_indexer(pd.Index(wanted)).astype(np.int64)
+    return _index(known).get_indexer(_index(wanted)).astype(np.int64)
+
+
+def _index(labels: Labels) -> pd.Index[Any]:
+    return pd.Index(labels, dtype=labels.dtype)  # pandas is slow to convert text to its own type

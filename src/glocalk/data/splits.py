@@ -28,6 +28,8 @@ class Split:
         valid: training ratings held out to choose an epoch; None if there are none.
         ids: ids of users and items. None takes those of the parts, or the indices if these have
             none.
+        notes: how the files were read, where this was found out: the column of each role, ratings
+            left out, and warnings.
 
     Raises:
         GlocalkError: a part is empty, the parts differ in shape, scale or ids, or two of them have
@@ -50,6 +52,7 @@ class Split:
     test: RatingMatrix
     valid: RatingMatrix | None = None
     ids: Ids | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parts = {"train": self.train, "test": self.test, "valid": self.valid}

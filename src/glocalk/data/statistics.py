@@ -40,7 +40,7 @@ def statistics_lines(split: Split, title: str) -> list[str]:
         "cold items": f"{_cold(train.items, test.items):,} with test ratings only",
     }
     width = max(map(len, known))
-    lines = [f"{title}, split {split.name}", ""]
+    lines = [f"{title}, split {split.name}", *split.notes, ""]
     lines += [f"{name:<{width}}  {value}" for name, value in known.items()]
     lines += ["", "Ratings", *_histogram(ratings)]
     header = f"{'Ratings per':<11}" + "".join(f"{name:>10}" for name in _SPREAD)

@@ -53,7 +53,7 @@ def read_asked(
     Raises:
         GlocalkError: the file cannot be read, has no rows, or lacks a column or an id.
     """
-    columns = read_columns(path, {**choices}, options)
+    columns = read_columns(path, {str(kind): column for kind, column in choices.items()}, options)
     ids = {}
     for kind in choices:
         column = columns.by_role[kind]
@@ -63,7 +63,7 @@ def read_asked(
                 f"Row {number} of '{shown_path(path)}' has no {kind}: fill it in, or remove the "
                 "row."
             )
-        labels, (positions,) = join([column.values])
+        labels, (positions,) = join([column.texts])
         ids[kind] = labels[positions[column.codes]]
     note = f"; {columns.note}" if columns.note else ""
     return Asked(path, ids, columns.description + note)

@@ -41,6 +41,8 @@ def execute(config: RunConfig) -> Record:
             other exception.
     """
     run = _prepare(config)
+    for note in run.split.notes if run.split else ():
+        _log.info("%s", note)
     with run.folder.lock():
         held = run.folder.held_record()
         if held is not None and not config.force:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.datasets.table import UserFileConfig
+from glocalk.data.datasets.table_config import UserFileConfig
 from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.matlab import Entries, MatlabFile, open_matlab
 from glocalk.data.rating_matrix import RatingMatrix, Values

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)  # not `007`, which is another id than `7`
 _MISSING = {"", "nan", "na", "n/a", "<na>", "null", "none"}
 
@@ -13,6 +14,25 @@ _MISSING = {"", "nan", "na", "n/a", "<na>", "null", "none"}
 def is_number(text: str) -> bool:
     """Whether a cell holds a number; NaN and infinity do not count."""
     return _NUMBER.fullmatch(text) is not None
+
+
+def is_decimal_comma(text: str) -> bool:
+    """Whether a cell holds a number with a decimal comma."""
+    return _DECIMAL_COMMA.fullmatch(text) is not None
+
+
+def to_number(text: str, decimal: str | None = None) -> float | None:
+    """The number in a cell; None if it does not hold one.
+
+    Args:
+        text: the cell.
+        decimal: the decimal separator; None takes both.
+    """
+    if decimal != "." and is_decimal_comma(text):
+        return float(text.replace(",", "."))
+    if decimal == "," and "." in text:
+        return None
+    return float(text) if is_number(text) else None
 
 
 def is_whole(text: str) -> bool:

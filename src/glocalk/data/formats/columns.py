@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glocalk.data.formats.cells import is_missing, is_number, is_whole, shown, shown_path
+from glocalk.data.formats.cells import is_whole, shown, to_number
 from glocalk.data.rating_matrix import Indices, Values
-from glocalk.errors import GlocalkError
-
-Choice: TypeAlias = int | str | None
-"""A column's position, counted from 0, its name, or None for the usual one."""
-
-# Usual names by role, letters and digits only, the likeliest first.
-_USUAL = {
-    "user": ("user", "userid", "uid", "reviewer", "reviewerid", "customer", "customerid"),
-    "item": (
-        *("item", "itemid", "iid", "movie", "movieid", "product", "productid", "asin"),
-        *("book", "bookid", "isbn", "track", "trackid", "song", "songid", "artist", "artistid"),
-        *("business", "businessid"),
-    ),
-    "rating": ("rating", "ratings", "stars", "score", "overall"),
-    "timestamp": ("timestamp", "time", "unixreviewtime", "datetime", "date"),
-}
-_POSITIONS = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
 
 
 @dataclass(frozen=True)
@@ -52,9 +34,9 @@ class Texts:
         merged = [index.setdefault(cell.strip(), len(index)) for cell in cells]
         return cls(np.asarray(merged, dtype=np.int32)[codes], list(index))
 
-    def values(self) -> Values:
+    def values(self, decimal: str = ".") -> Values:
         """[n] the cells as numbers, NaN where a cell does not hold one."""
-        numbers = [float(text) if is_number(text) else np.nan for text in self.texts]
+        numbers = [to_number(text, decimal) for text in self.texts]
         values: Values = np.array(numbers, dtype=np.float64)[self.codes]
         return values
 
@@ -96,6 +78,13 @@ class Column:
     def texts(self) -> list[str]:
         """The distinct values as text."""
         return self.values if isinstance(self.values, list) else list(map(str, self.values))
+
+    def keep(self, rows: Indices) -> Column:
+        """The column of some of the rows, with the values that occur in them."""
+        used, codes = np.unique(self.codes[rows], return_inverse=True)
+        if isinstance(self.values, list):
+            return Column(codes, [self.values[code] for code in used])
+        return Column(codes, self.values[used])
 
     def first(self, text: str) -> int | None:
         """The first row whose cell is this text; None if there is none."""
@@ -184,95 +173,16 @@ class Columns:
     taken: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
+    def keep(self, rows: Indices) -> Columns:
+        """Some of the rows."""
+        return replace(
+            self,
+            by_role={role: column.keep(rows) for role, column in self.by_role.items()},
+            ratings=self.ratings[rows],
+            look=lambda row: self.look(int(rows[row])),
+        )
+
     @property
     def description(self) -> str:
         """What was taken, on one line: `user ← userId, item ← movieId, rating ← rating`."""
         return ", ".join(f"{role} ← {shown(column)}" for role, column in self.taken.items())
-
-
-@dataclass(frozen=True)
-class Header:
-    """The names of a file's columns.
-
-    Attributes:
-        path: path of the file.
-        names: the names; None if the file has no header.
-        width: number of columns.
-    """
-
-    path: Path
-    names: Sequence[str] | None
-    width: int
-
-    @classmethod
-    def of(cls, path: Path, row: Sequence[str], choices: Mapping[str, Choice]) -> Header:
-        """Parse the header from the first row, if there is one.
-
-        The first row is a header if it contains a chosen name, or if it contains no number and
-        either a usual name or no empty cell.
-        """
-        cells = [cell.strip() for cell in row]
-        chosen = any(choice in cells for choice in choices.values() if isinstance(choice, str))
-        usual = {name for names in _USUAL.values() for name in names} & {*map(_plain, cells)}
-        named = chosen or usual or not any(map(is_missing, cells))
-        is_header = chosen or (named and not any(map(is_number, cells)))
-        return cls(path, cells if is_header else None, len(cells))
-
-    def positions(self, choices: Mapping[str, Choice]) -> dict[str, int]:
-        """The position of each role's column.
-
-        A column without a choice has a usual name, or else the place user, item, rating,
-        timestamp.
-
-        Raises:
-            GlocalkError: a column is missing or ambiguous, or has two roles.
-        """
-        found = {role: self._position(role, choice) for role, choice in choices.items()}
-        roles, positions = list(found), list(found.values())
-        for second, position in enumerate(positions):
-            if (first := positions.index(position)) < second:
-                raise GlocalkError(
-                    f"The {roles[first]} and the {roles[second]} column of "
-                    f"'{shown_path(self.path)}' would be the same: choose data.{roles[first]} and "
-                    f"data.{roles[second]} from its columns {self._listed}."
-                )
-        return found
-
-    def taken(self, positions: Mapping[str, int]) -> dict[str, str]:
-        """The column of each role as a user would call it."""
-        return {
-            role: f"column {position}" if self.names is None else self.names[position]
-            for role, position in positions.items()
-        }
-
-    def _position(self, role: str, choice: Choice) -> int:
-        names = self.names or ()
-        if isinstance(choice, int):
-            at = [choice] if 0 <= choice < self.width else []
-        elif isinstance(choice, str):
-            at = [position for position, name in enumerate(names) if name == choice]
-        else:
-            plain = [_plain(name) for name in names]
-            usual = next((name for name in _USUAL[role] if name in plain), None)
-            at = [position for position, name in enumerate(plain) if name == usual]
-            if usual is None:
-                at = [_POSITIONS[role]] if _POSITIONS[role] < self.width else []
-        if len(at) == 1:
-            return at[0]
-        called = f"column '{shown(choice)}'" if choice is not None else f"{role} column"
-        raise GlocalkError(
-            f"'{shown_path(self.path)}' has {'more than one' if at else 'no'} {called}: choose "
-            f"data.{role} from its columns {self._listed}."
-        )
-
-    @property
-    def _listed(self) -> str:
-        if self.names is None:
-            return f"{', '.join(map(str, range(self.width)))} (it has no header)"
-        more = ", …" if len(self.names) > 20 else ""
-        return ", ".join(shown(name) for name in self.names[:20]) + more
-
-
-def _plain(name: str) -> str:
-    """Make `User ID`, `user_id` and RecBole's `user_id:token` one name."""
-    return re.sub("[^a-z0-9]", "", name.casefold().split(":")[0])

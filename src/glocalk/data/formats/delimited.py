@@ -1,8 +1,9 @@
 """Delimited text, whose separator and header are found automatically.
 
 - Encodings: UTF-8, with or without a byte order mark, and UTF-16 with one.
-- The separator is the first of `::`, tab, `,`, `;`, `|` and space that occurs twice or more in
-  each of the first rows; several spaces count as one.
+- The separator is the first of `::`, tab, `;`, `|`, `,` and space that occurs twice or more, and
+  equally often, in each of the first rows; several spaces count as one. A `;` or `|` between cells
+  that hold commas separates only if these are decimal commas.
 - Rows of nothing but separators are blank and skipped.
 
 The text is read piece by piece. pandas parses a piece if it is plain (see
@@ -22,17 +23,20 @@ from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.formats.cells import shown, shown_path
-from glocalk.data.formats.columns import Choice, ColumnBuilder, Columns, Header, Piece, Texts
+from glocalk.data.formats.cells import is_decimal_comma, shown, shown_path
+from glocalk.data.formats.columns import ColumnBuilder, Columns, Piece, Texts
 from glocalk.data.formats.compression import read_blocks
-from glocalk.data.formats.options import ReadOptions
+from glocalk.data.formats.header import Header
+from glocalk.data.formats.matrix import read_matrix
+from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.pieces import read_pieces
 from glocalk.data.formats.plain import PlainParser
 from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError
 
-_SEPARATORS = ("::", "\t", ",", ";", "|", " ")
-_SNIFFED = 10  # lines
+_SEPARATORS = ("::", "\t", ";", "|", ",", " ")
+_SNIFFED = 10  # lines that show the separator
+_HEAD = 1000  # lines that show what the columns hold
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
@@ -44,7 +48,7 @@ def read_delimited(
     path: Path,
     blocks: Iterable[bytes],
     choices: Mapping[str, Choice],
-    options: ReadOptions = ReadOptions(),
+    options: ReadOptions = DEFAULTS,
 ) -> Columns:
     """The chosen columns of a text file.
 
@@ -60,12 +64,16 @@ def read_delimited(
     pieces = read_pieces(path, blocks)
     start, lines = _start(pieces)
     text = _Text(path, _separator(lines))
-    row, number, start, rest = _first_row(text, start, pieces)
-    header = Header.of(path, row, choices)
-    positions = header.positions(choices)
-    piece: bytes | None = start if header.names is None else rest
-    line = 0 if header.names is None else number
-    parser = PlainParser(text.character, header.width, positions)
+    if options.layout == "matrix":
+        whole = text.one_character(b"".join([start, *pieces]))
+        rows = text.rows(io.StringIO(whole.decode(), newline=""))
+        return read_matrix(path, rows, choices, options)
+    number, start, rest = _first_row(text, start, pieces)
+    header = Header.of(path, _head(text, start), choices, options)
+    positions = header.positions(choices, options.optional)
+    piece: bytes | None = rest if header.in_row else start
+    line = number if header.in_row else 0
+    parser = PlainParser(text.character, header.width, positions, options.decimal)
     ratings: list[Values] = []
     builders = {
         role: ColumnBuilder(distinct=role != "timestamp") for role in positions if role != "rating"
@@ -75,26 +83,27 @@ def read_delimited(
         found = parser.parse(piece)
         if found is None:
             try:
-                found = _parse(text, piece, line, header.width, positions)
+                found = _parse(text, piece, line, header.width, positions, options.decimal)
             except _UnfinishedError:  # the piece ends inside a quoted cell, or the file does
                 if (more := next(pieces, None)) is None:
                     raise
                 piece += more
                 continue
-        ratings.append(found.ratings)
+        if "rating" in positions:
+            ratings.append(found.ratings)
         for role, builder in builders.items():
             builder.add(found.by_role[role])
         line += _count_lines(piece)
         piece = next(pieces, None)
-    if not sum(map(len, ratings)):
-        raise GlocalkError(_no_rows(path))
     by_role = {role: builder.column() for role, builder in builders.items()}
-    skipped = 0 if header.names is None else 1
+    if not any(len(column.codes) for column in by_role.values()):
+        raise GlocalkError(_no_rows(path))
     return Columns(
         path,
         by_role,
-        np.concatenate(ratings),
-        lambda row: _look(text, row + skipped, positions),
+        np.concatenate([*ratings, np.empty(0)]),
+        lambda row: _look(text, row + header.in_row, positions),
+        header.taken(positions),
     )
 
 
@@ -172,34 +181,51 @@ class _UnfinishedError(GlocalkError):
 
 def _start(pieces: Iterator[bytes]) -> tuple[bytes, list[str]]:
     """The first pieces, and the lines in them that show the separator."""
-    start, lines = b"", list[str]()
+    start = b""
     for piece in pieces:
         start += piece
-        filled = (line for line in io.StringIO(start.decode(), newline=None) if line.strip())
-        lines = list(itertools.islice(filled, _SNIFFED))
-        if len(lines) == _SNIFFED:
+        if _count_lines(start) > _HEAD:
             break
-    return start, lines
+    filled = (line for line in io.StringIO(start.decode(), newline=None) if line.strip())
+    return start, list(itertools.islice(filled, _SNIFFED))
 
 
 def _separator(lines: Sequence[str]) -> str:
     bare = [re.sub('"[^"]*"', "", line.strip(" \n")) for line in lines]
     for least in (2, 1):
-        for separator in _SEPARATORS:
-            if bare and all(line.count(separator) >= least for line in bare):
+        occurs = [s for s in _SEPARATORS if bare and all(line.count(s) >= least for line in bare)]
+        constant = [s for s in occurs if len({line.count(s) for line in bare}) == 1]
+        for separator in constant or occurs:
+            if separator not in (";", "|") or "," not in constant or _holds_commas(separator, bare):
                 return separator
     return ","
 
 
-def _first_row(
-    text: _Text, piece: bytes, pieces: Iterator[bytes]
-) -> tuple[Sequence[str], int, bytes, bytes]:
-    """The first row, its number, the text that begins with it, and what follows the row there."""
+def _holds_commas(separator: str, lines: Sequence[str]) -> bool:
+    """Whether all commas between separators are decimal commas."""
+    cells = [cell.strip() for line in lines for cell in line.split(separator)]
+    return all(is_decimal_comma(cell) for cell in cells if "," in cell)
+
+
+def _head(text: _Text, start: bytes) -> list[list[str]]:
+    """The first rows, up to one that cannot be read."""
+    lines = io.StringIO(text.one_character(start).decode(), newline="")
+    rows: list[list[str]] = []
+    try:
+        for _, row in itertools.islice(text.rows(lines), _HEAD):
+            rows.append(row)
+    except GlocalkError:
+        return rows  # reading the row says what is wrong with it, or that it continues
+    return rows
+
+
+def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int, bytes, bytes]:
+    """The number of the first row, the text that begins with it, and what follows the row there."""
     while True:
         lines = io.StringIO(text.one_character(piece).decode(), newline="")
         try:
-            number, row = next(text.rows(lines))
-            return row, number, piece, lines.read().encode()
+            number, _ = next(text.rows(lines))
+            return number, piece, lines.read().encode()
         except _UnfinishedError:
             if (more := next(pieces, None)) is None:
                 raise
@@ -210,7 +236,12 @@ def _first_row(
 
 
 def _parse(
-    text: _Text, piece: bytes, before: int, width: int, positions: Mapping[str, int]
+    text: _Text,
+    piece: bytes,
+    before: int,
+    width: int,
+    positions: Mapping[str, int],
+    decimal: str,
 ) -> Piece:
     """The columns of a piece, parsed by Python's csv module."""
     coded = {role: (array("i"), dict[str, int]()) for role in positions}
@@ -226,8 +257,8 @@ def _parse(
         role: Texts.of(np.array(codes, dtype=np.int32), cells)
         for role, (codes, cells) in coded.items()
     }
-    ratings = columns.pop("rating").values()
-    return Piece(dict(columns), ratings)
+    rating = columns.pop("rating", None)
+    return Piece(dict(columns), np.empty(0) if rating is None else rating.values(decimal))
 
 
 def _look(text: _Text, index: int, positions: Mapping[str, int]) -> tuple[int, dict[str, str]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+Choice: TypeAlias = int | str | None
+"""A column's position, counted from 0, its name, or None to find it."""
+
 Layout: TypeAlias = Literal["table", "matrix"]
 """One row for each rating, or one row for each user and one column for each item."""
 
@@ -18,9 +21,14 @@ class ReadOptions:
         header: whether the first row names the columns; None decides by its cells.
         decimal: the decimal separator of the ratings.
         missing: ratings that mean "no rating".
+        optional: roles whose column is read only if there is one.
     """
 
     layout: Layout | None = None
     header: bool | None = None
     decimal: Literal[".", ","] = "."
     missing: tuple[float, ...] = ()
+    optional: frozenset[str] = frozenset()
+
+
+DEFAULTS = ReadOptions()

@@ -11,19 +11,24 @@ import numpy as np
 import pandas as pd
 
 from glocalk.data.formats.cells import shown_path
-from glocalk.data.formats.columns import Choice, ColumnBuilder, Columns, Header, Texts
+from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
+from glocalk.data.formats.header import Header
+from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.errors import GlocalkError
 
 MAGIC = b"PAR1"
 
 
-def read_parquet(path: Path, content: bytes, choices: Mapping[str, Choice]) -> Columns:
+def read_parquet(
+    path: Path, content: bytes, choices: Mapping[str, Choice], options: ReadOptions = DEFAULTS
+) -> Columns:
     """The chosen columns of a parquet file.
 
     Args:
         path: the file, for error messages.
         content: its bytes.
         choices: see `glocalk.data.formats.table.read_columns`.
+        options: see `ReadOptions`.
 
     Raises:
         GlocalkError: pyarrow is not installed, the file is damaged, or a column is missing or
@@ -40,9 +45,9 @@ def read_parquet(path: Path, content: bytes, choices: Mapping[str, Choice]) -> C
             f"'{shown_path(path)}' is parquet but damaged: download or create it again."
         ) from error
     header = Header(path, [str(name) for name in table.columns], len(table.columns))
+    positions = header.positions(choices, options.optional)
     cells = {
-        role: _texts(path, role, table.iloc[:, position])
-        for role, position in header.positions(choices).items()
+        role: _texts(path, role, table.iloc[:, position]) for role, position in positions.items()
     }
     if not len(table):
         raise GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
@@ -55,8 +60,9 @@ def read_parquet(path: Path, content: bytes, choices: Mapping[str, Choice]) -> C
     return Columns(
         path,
         by_role,
-        cells["rating"].values(),
+        cells["rating"].values() if "rating" in cells else np.empty(0),
         lambda row: (row + 1, {role: c.texts[c.codes[row]] for role, c in cells.items()}),
+        header.taken(positions),
     )
 
 

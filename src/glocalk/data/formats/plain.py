@@ -20,6 +20,7 @@ from glocalk.data.formats.columns import Piece, Texts
 from glocalk.data.rating_matrix import Indices, Values
 
 _NEWLINE, _QUOTE = ord("\n"), ord('"')
+_NONE: Values = np.empty(0)
 _POWERS = [10**exponent for exponent in range(1, 19)]
 
 
@@ -30,13 +31,19 @@ class PlainParser:
         separator: one ASCII character.
         width: number of columns.
         positions: column of each role.
+        decimal: decimal separator of the ratings.
     """
 
-    def __init__(self, separator: str, width: int, positions: Mapping[str, int]) -> None:
+    def __init__(
+        self, separator: str, width: int, positions: Mapping[str, int], decimal: str = "."
+    ) -> None:
         self._separator = separator
         self._width = width
         self._positions = positions
-        self._types: dict[str, Any] = dict.fromkeys(positions, np.int64) | {"rating": np.float64}
+        self._decimal = decimal
+        self._types: dict[str, Any] = dict.fromkeys(positions, np.int64)
+        if "rating" in positions:
+            self._types["rating"] = np.float64 if decimal == "." else object
 
     def parse(self, piece: bytes) -> Piece | None:
         """The columns of `piece`; None if the piece is not plain.
@@ -95,6 +102,8 @@ class PlainParser:
             values = frame[position].to_numpy()
             # The separators before and after the cell.
             before, after = bounds[:, position], bounds[:, position + 1]
+            if role == "rating" and values.dtype == object:
+                return None
             if role == "rating":
                 cell = characters[before[0] + 1 : after[0]].tobytes().decode()
                 # pandas reads a column of `true` and `false` as 1 and 0.
@@ -110,15 +119,17 @@ class PlainParser:
                 length = int(after.sum() - before.sum()) - len(values) - quoted
                 if values.dtype != np.int64 or _canonical_length(values) != length:
                     return None
-        return Piece(by_role, frame[self._positions["rating"]].to_numpy())
+        ratings = frame[self._positions["rating"]].to_numpy() if "rating" in self._types else _NONE
+        return Piece(by_role, ratings)
 
     def _texts(self, frame: pd.DataFrame) -> Piece | None:
         """The columns by way of their texts; None if an id is empty, or maybe the row."""
         by_role: dict[str, Indices | Texts] = {}
+        ratings = _NONE
         for role, position in self._positions.items():
             texts = _texts(frame[position].to_numpy())
             if role == "rating":
-                ratings = texts.values()
+                ratings = texts.values(self._decimal)
             elif "" in texts.texts:
                 return None
             elif (whole := texts.whole()) is not None:

@@ -6,21 +6,23 @@ import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
-from glocalk.data.formats.columns import Choice, Columns
+from glocalk.data.formats.cells import shown_path
+from glocalk.data.formats.columns import Columns
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.delimited import read_delimited
-from glocalk.data.formats.options import ReadOptions
+from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.parquet import MAGIC, read_parquet
+from glocalk.errors import GlocalkError
 
 
 def read_columns(
-    path: Path, choices: Mapping[str, Choice], options: ReadOptions = ReadOptions()
+    path: Path, choices: Mapping[str, Choice], options: ReadOptions = DEFAULTS
 ) -> Columns:
     """The chosen columns of a file whose format is recognized by its content.
 
     Text (see `glocalk.data.formats.delimited`) or parquet; plain, or compressed by gzip, bzip2 or
     xz, or in a zip archive of one file. For the header, and for columns without a choice, see
-    `glocalk.data.formats.columns.Header`.
+    `glocalk.data.formats.header`.
 
     Args:
         path: the file.
@@ -36,5 +38,10 @@ def read_columns(
     first = next(blocks, b"")
     blocks = itertools.chain([first], blocks)
     if first.startswith(MAGIC):
-        return read_parquet(path, b"".join(blocks), choices)
+        if options.layout == "matrix":
+            raise GlocalkError(
+                f"'{shown_path(path)}' is parquet, but data.layout=matrix reads text: save it as "
+                "csv."
+            )
+        return read_parquet(path, b"".join(blocks), choices, options)
     return read_delimited(path, blocks, choices, options)
