@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from glocalk.data.labels import Kind, Labels
 from glocalk.errors import GlocalkError
 from glocalk.files import replacing
 from glocalk.inference.predictor import Predictor, Unknown
+
+
+_GROUP = re.compile(r"\bdata\.(?=(user|item|header)\b)")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,11 @@ def read_asked(
     Raises:
         GlocalkError: the file cannot be read, has no rows, or lacks a column or an id.
     """
-    columns = read_columns(path, {str(kind): column for kind, column in choices.items()}, options)
+    try:
+        columns = read_columns(path, {str(kind): choices[kind] for kind in choices}, options)
+    except GlocalkError as error:
+        # The reader names the options of `data=csv`, which have no group here.
+        raise type(error)(_GROUP.sub("", str(error))) from error
     ids = {}
     for kind in choices:
         column = columns.by_role[kind]
