@@ -123,6 +123,23 @@ def test_an_unknown_option_names_the_nearest_known_one():
         glocalk.GLocalK(hiden_size=5)
 
 
+def test_load_split_says_how_a_file_was_read(tmp_path, caplog):
+    path = tmp_path / "r.csv"
+    rows = [f"{u},{i},{-1 if u == 3 else 1 + (u + i) % 5}\n" for u in range(4) for i in range(5)]
+    path.write_text("uid,isbn,score\n" + "".join(rows))
+    with caplog.at_level("INFO", "glocalk.api"):
+        made = glocalk.load_split("csv", path=path)
+    assert made.notes[0] == (
+        "user ← uid, item ← isbn, rating ← score; 20 ratings, 4 users, 5 items, scale -1 … 5"
+    )
+    assert made.notes[1].startswith("Warning: 5 of 20 ratings are -1, the others 1–5: if -1 means")
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("INFO", made.notes[0]),
+        ("WARNING", made.notes[1]),
+    ]
+    assert made.hold_out(0.5, seed=0).notes == made.notes
+
+
 def test_load_split_reads_options_and_refuses_unknown_names(split):
     assert split.train.shape == (40, 30)
     assert len(split.train) + len(split.test) == 300

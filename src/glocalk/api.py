@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -25,6 +26,8 @@ from glocalk.errors import GlocalkError
 from glocalk.metrics import evaluate as _errors
 from glocalk.run.compose import as_dict, compose
 
+_log = logging.getLogger(__name__)
+
 
 def load_split(name: str, *, data_dir: str | Path | None = None, **options: Any) -> Split:
     """A data set, divided into training and test ratings.
@@ -37,7 +40,9 @@ def load_split(name: str, *, data_dir: str | Path | None = None, **options: Any)
         **options: options of the data set, as in `data.fold=2`.
 
     Returns:
-        The split; `split.train` and `split.test` are ratings under the ids of the data set.
+        The split; `split.train` and `split.test` are ratings under the ids of the data set, and
+        `split.notes` says how a user-supplied file was read. The notes are logged too, as
+        warnings where they warn.
 
     Raises:
         MissingDataError: a file is missing and could not be downloaded.
@@ -53,7 +58,10 @@ def load_split(name: str, *, data_dir: str | Path | None = None, **options: Any)
     config = compose("stats", [f"data={name}"])
     chosen = _over(config.data, options)
     folder = config.data_dir if data_dir is None else data_dir
-    return build_source(chosen).split(Path(folder))
+    split = build_source(chosen).split(Path(folder))
+    for note in split.notes:
+        _log.log(logging.WARNING if note.startswith("Warning: ") else logging.INFO, "%s", note)
+    return split
 
 
 def make_completer(model: str, *, data: str | None = None, **options: Any) -> Completer:

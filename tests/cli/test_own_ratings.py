@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -93,6 +94,30 @@ def test_the_error_is_that_of_users_by_items(tmp_path):
     mean = sum(train) / len(train)
     rmse = (sum((rating - mean) ** 2 for rating in test) / len(test)) ** 0.5
     assert float(row_of_the_table(tmp_path, "monti")["here"]) == pytest.approx(rmse, abs=1e-6)
+
+
+def test_stats_and_train_print_what_was_taken(tmp_path):
+    lines = [f"{u},{i},{1 + u * i % 5},{9 * u}\n" for u in range(6) for i in range(5)]
+    (tmp_path / "own.csv").write_text("viewer,movie_title,stars,age\n" + "".join(lines))
+    taken = (
+        "user ← viewer, item ← movie_title, rating ← stars; 30 ratings, 6 users, 5 items, "
+        "scale 1–5\n"
+    )
+    for command in (["stats"], ["train", "model=global_mean"]):
+        process = call(*command, "data=csv", "data.path=own.csv", cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+        assert process.stdout.count(taken) == 1
+
+
+def test_the_option_in_a_sentence_works_as_it_is_written(tmp_path):
+    lines = [f"{u};{i};{1 + u * i % 5},5\n" for u in range(6) for i in range(5)]
+    (tmp_path / "own.csv").write_text("user;item;rating\n" + "".join(lines))
+    process = call("stats", "data=csv", "data.path=own.csv", cwd=tmp_path)
+    assert process.returncode == 1
+    (option,) = shlex.split(process.stderr.strip().rpartition("with ")[2])
+    process = call("stats", "data=csv", "data.path=own.csv", option, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "scale 1.5–5.5\n" in process.stdout
 
 
 def test_a_table_with_text_for_ids_to_a_row_of_the_table(tmp_path):

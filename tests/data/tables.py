@@ -1,5 +1,7 @@
 """Tables of ratings in files, and what is read from them."""
 
+from pathlib import Path
+
 import pytest
 
 from glocalk.data.datasets.table import RatingTable
@@ -14,6 +16,7 @@ ROWS = [
     ("cid", "x3", 5),
 ]
 HEADER = "user,item,rating\n"
+CASES = Path(__file__).parents[1] / "cases"
 
 
 def split(path, content=None, **options):

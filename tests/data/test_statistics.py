@@ -77,7 +77,11 @@ def test_the_command(stats, tmp_path):
     (tmp_path / "r.csv").write_text("ann,x,5\nbob,x,3\nann,y,1\n")
     code, printed, error = stats("data=csv", "data.path=r.csv")
     assert (code, error) == (0, "")
-    assert printed.startswith("csv, split 90:10 seed 0\n\nusers               2\n")
+    assert printed.startswith(
+        "csv, split 90:10 seed 0\n"
+        "user ← column 0, item ← column 1, rating ← column 2; 3 ratings, 2 users, 2 items, scale "
+        "1–5\n\nusers               2\n"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
 
 

@@ -136,7 +136,7 @@ TWICE = "1,7,2\n1,8,3\n2,7,5\n1,7,5\n1,7,5\n2,7,4\n"
 
 def test_duplicates_are_refused_averaged_or_replaced(tmp_path):
     path = tmp_path / "r.csv"
-    assert refusal(path, "a,b,c\n" + TWICE) == (
+    assert refusal(path, HEADER + TWICE) == (
         "User '1' rates item '7' in rows 2 and 5 of 'r.csv': keep one, or choose "
         "data.on_duplicate=mean or last."
     )
@@ -173,7 +173,12 @@ def test_a_duplicate_is_as_late_as_its_last_row(tmp_path):
         ("1,7,5\n1,8,1e999\n", {}, "The rating '1e999' in row 2 of 'r.csv' is not a finite number"),
         ("1,7,5\n1,8,1_0\n", {}, "The rating '1_0' in row 2 of 'r.csv' is not a finite number"),
         ("1,7,5\n1,8,inf\n", {}, "The rating 'inf' in row 2 of 'r.csv' is not a finite number"),
-        ("1;7;5\n1;8;3,5\n", {}, "The rating '3,5' in row 2 of 'r.csv' is not a finite number"),
+        (
+            "1;7;5\n1;8;3,5\n",
+            {},
+            "The rating '3,5' in row 2 of 'r.csv' is not a finite number: fix it, or choose "
+            "another column with data.rating=…, or read decimal commas with 'data.decimal=\",\"'",
+        ),
         (
             f"{HEADER}1,7,5\n1,8,NaN\n",
             {},
@@ -189,7 +194,12 @@ def test_a_duplicate_is_as_late_as_its_last_row(tmp_path):
             "The rating 6 in row 2 of 'r.csv' is not on the scale 1 … 5: fix it, or the scale "
             "with data.scale=[…,…].",
         ),
-        ("1,7,5\n", {}, "The test set of split '90:10 seed 0' has no ratings."),
+        (
+            "1,7,5\n",
+            {},
+            "'r.csv' holds one rating, which cannot be both for training and for testing: add "
+            "more, or give the test ratings in another file with data.test_path=…",
+        ),
         (
             "1,7,5,1\n1,8,3,soon\n",
             {"split": "time"},
@@ -240,6 +250,14 @@ def test_what_is_wrong_in_the_test_file(test, sentence, tmp_path):
         ({"user": 1.5}, "Option 'data.user' cannot be 1.5: give a column's name, or its position"),
         ({"rating": True}, "Option 'data.rating' cannot be True: give a column's name"),
         ({"test_path": "t", "split": "time"}, "data.split=time takes the test ratings from"),
+        ({"test_path": "t", "test_share": 0.2}, "data.test_share divides data.path, which then is"),
+        ({"test_path": "t", "split_seed": 1}, "data.split_seed divides data.path, which then is"),
+        ({"layout": "wide"}, "Option 'data.layout' cannot be 'wide': "),
+        ({"layout": "matrix", "split": "time"}, "data.split=time go with data.layout=table."),
+        ({"layout": "matrix", "item": 1}, "data.split=time go with data.layout=table."),
+        ({"missing": ["none"]}, "Option 'data.missing.0' cannot be 'none': "),
+        ({"missing": float("nan")}, "Option 'data.missing.0' cannot be nan: "),
+        ({"decimal": ";"}, "Option 'data.decimal' cannot be ';': "),
         ({"ratings": 2}, "Unknown option 'data.ratings': did you mean 'rating'?"),
     ],
 )

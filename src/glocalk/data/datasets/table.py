@@ -117,7 +117,8 @@ class _File:
         """What was left out, taken together, or looks wrong."""
         notes = [self.columns.note, self.merged]
         if self.left_out:
-            notes.append(f"{self.left_out:,} rows left out by data.missing")
+            what = "row" if self.left_out == 1 else "rows"
+            notes.append(f"{self.left_out:,} {what} left out by data.missing")
         name = self.columns.path.name
         return [f"{shown(name)}: {note}" for note in notes if note]
 

@@ -18,6 +18,7 @@ import itertools
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,9 @@ from glocalk.errors import GlocalkError
 
 _SEPARATORS = ("::", "\t", ";", "|", ",", " ")
 _SNIFFED = 10  # lines that show the separator
-_HEAD = 1000  # lines that show what the columns hold
+_HEAD = 1000  # lines that show what the columns hold,
+_CELLS = 100_000  # or fewer of many columns, but
+_LEAST = 20
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
@@ -66,7 +69,7 @@ def read_delimited(
     text = _Text(path, _separator(lines))
     if options.layout == "matrix":
         whole = text.one_character(b"".join([start, *pieces]))
-        rows = text.rows(io.StringIO(whole.decode(), newline=""))
+        rows = text.rows(io.StringIO(whole.decode(), newline=""), with_blank=True)
         return read_matrix(path, rows, choices, options)
     number, start, rest = _first_row(text, start, pieces)
     header = Header.of(path, _head(text, start), choices, options)
@@ -150,12 +153,16 @@ class _Text:
             part = part.replace(b"  ", b" ")
         return part.replace(b" \n", b"\n").replace(b"\n ", b"\n")
 
-    def rows(self, lines: Iterable[str], before: int = 0) -> Iterator[tuple[int, list[str]]]:
+    def rows(
+        self, lines: Iterable[str], before: int = 0, *, with_blank: bool = False
+    ) -> Iterator[tuple[int, list[str]]]:
         """The number and the cells of each row that is not blank.
 
         Args:
             lines: lines of pieces after `one_character`, with their ends.
             before: number of lines before these.
+            with_blank: whether to include rows whose cells are all empty; lines without cells are
+                left out.
         """
         reader = csv.reader(
             lines,
@@ -165,7 +172,7 @@ class _Text:
         )
         try:
             for row in reader:
-                if any(row):
+                if any(row) or (with_blank and row):
                     yield before + reader.line_num, row
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
@@ -211,12 +218,9 @@ def _head(text: _Text, start: bytes) -> list[list[str]]:
     """The first rows, up to one that cannot be read."""
     lines = io.StringIO(text.one_character(start).decode(), newline="")
     rows: list[list[str]] = []
-    try:
-        for _, row in itertools.islice(text.rows(lines), _HEAD):
-            rows.append(row)
-    except GlocalkError:
-        return rows  # reading the row says what is wrong with it, or that it continues
-    return rows
+    with suppress(GlocalkError):  # reading the row says what is wrong with it, or that it goes on
+        rows.extend(row for _, row in itertools.islice(text.rows(lines), _HEAD))
+    return rows[: max(_LEAST, _CELLS // len(rows[0]))]
 
 
 def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int, bytes, bytes]:

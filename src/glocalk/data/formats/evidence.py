@@ -47,6 +47,11 @@ class Head:
         """Whether a column may number the rows, in order or not: whole numbers, each once."""
         return all(map(is_whole, self.columns[position])) and not self.repeats(position)
 
+    def holds_ids(self, position: int) -> bool:
+        """Whether a column may hold ids: whole numbers or text."""
+        values = self._numbers[position]
+        return values is None or not (values != np.floor(values))[~np.isnan(values)].any()
+
     def holds_times(self, position: int) -> bool:
         """Whether a column holds numbers as large as seconds since 1970."""
         values = self._numbers[position]
@@ -64,29 +69,25 @@ class Head:
     def may_be_matrix(self, first: int = 0) -> bool:
         """Whether the rows may be users and the columns, from `first` on, items.
 
-        In a table, the second column holds ids of items and the third ratings. They may be those
-        of two items if both have the same range, unless the pairs of the first two columns tell
-        that these are ids: none of them occurs twice, although chance would repeat some.
+        In a table, the second column holds ids of items and the third ratings. They may be ratings
+        of two items if most of the one lie in the range of the other, unless the pairs of the first
+        two columns tell that these are ids: none of them occurs twice, although chance would repeat
+        some. Three columns may be three items, but not two items after the ids of users.
         """
-        values = self._numbers[first:]
-        if len(values) < 3 or any(column is None for column in values[1:]):
+        columns = self._numbers[first:]
+        if len(columns) < 3 or any(column is None for column in columns[1:]):
             return False
-        items = _known(values[1])
-        others = [
-            _known(values[position])
-            for position in range(2, len(values))
-            if not self.holds_times(first + position)
-        ]
-        pooled = np.concatenate([*others, np.empty(0)])
-        if not len(items) or not len(pooled):
-            return len(values) > 4
-        if (items != np.floor(items)).any():
-            return True  # a rating, because no id is fractional
-        if len(values) > 3 and self.holds_times(first + 3):
+        likely = [column for column in columns[1:] if column is not None]
+        items, others = likely[0], likely[1:]
+        if len(columns) > 3 and self.holds_times(first + 3):
             return False
-        if np.mean((items < pooled.min()) | (items > pooled.max())) >= 0.5:
+        if len(columns) == 3 and (columns[0] is None or not _lies_in(columns[0], others[0])):
             return False
-        if len(values) < 5 and np.mean(pooled != np.floor(pooled)) > 0.2:
+        if not self.holds_ids(first + 1) or (len(columns) > 3 and not self.holds_ids(first)):
+            return True  # ratings, because no id is fractional
+        if np.mean([_lies_in(items, other) for other in others]) < 0.5:
+            return False
+        if len(columns) < 5 and np.mean(others[0] != np.floor(others[0])) > 0.2:
             return False
         return not self._are_pairs_of_ids(first, first + 1)
 
@@ -104,7 +105,7 @@ class Head:
             (np.unique(column, return_counts=True)[1] / self.count) ** 2
             for column in (users, items)
         ]
-        chances = self.count**2 / 2 * same[0].sum() * same[1].sum()
+        chances = float(self.count**2 / 2 * same[0].sum() * same[1].sum())
         return bool(len(set(users)) <= self.count / 2 and chances >= _FEW_CHANCES)
 
 
@@ -118,6 +119,9 @@ def _numbers(cells: Sequence[str]) -> NDArray[Any] | None:
     return np.array([np.nan if value is None else value for value in values])
 
 
-def _known(values: NDArray[Any] | None) -> NDArray[Any]:
-    assert values is not None
-    return values[~np.isnan(values)]
+def _lies_in(values: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether half of the values at least lie in the range of others; missing ones do not count."""
+    known, bounds = values[~np.isnan(values)], other[~np.isnan(other)]
+    if not len(known) or not len(bounds):
+        return True
+    return bool(np.mean((bounds.min() <= known) & (known <= bounds.max())) >= 0.5)

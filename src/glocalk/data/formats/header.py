@@ -153,7 +153,7 @@ class Header:
                 lacking.append(role)
         if lacking:
             head = Head(self.rows)
-            is_wide = "rating" in lacking and self.rows and self.width > 2
+            is_wide = {"item", "rating"} <= {*lacking} and self.rows and self.width > 2
             matrix = is_wide and all(map(head.is_numeric, range(1, self.width)))
             raise GlocalkError(f"{self._lacks(lacking)}{_OR_MATRIX if matrix else ''}.")
         return found
@@ -201,7 +201,7 @@ class Header:
         return index
 
     def _index(self, head: Head, has_rating: bool) -> int | None:
-        """1 if the first column is an index of the rows, 0 if it holds the users, None if either."""
+        """1 if the first column is an index of the rows, 0 if it holds users, None if either."""
         if not head.may_be_index(0) or head.count < 2:
             return 0
         if not has_rating:
@@ -209,8 +209,11 @@ class Header:
         if self.width <= 3:
             counts = head.counts_rows(0) and head.count > 4
             return None if self.width == 3 and counts and not head.holds_ratings(2) else 0
-        here, next_to_it = head.holds_ratings(2), head.holds_ratings(3)
-        return None if here == next_to_it else int(next_to_it)
+        later = any(head.is_numeric(at) and not head.holds_times(at) for at in range(4, self.width))
+        if (not head.is_numeric(3) or head.holds_times(3)) and not later:
+            return 0  # no column after the third can hold ratings
+        is_index = head.counts_rows(0) and head.repeats(1) and head.holds_ids(2) and head.count > 4
+        return 1 if is_index and head.holds_ratings(3) and not head.holds_ratings(2) else None
 
     def _maybe_index(self, count: int) -> str:
         def options(first: int) -> str:
@@ -235,7 +238,7 @@ class Header:
         if self.names is None:
             return f"{', '.join(map(str, range(self.width)))} (it has no header)"
         more = ", …" if len(self.names) > 20 else ""
-        return ", ".join(shown(name) for name in self.names[:20]) + more
+        return ", ".join(shown(name) or "''" for name in self.names[:20]) + more
 
 
 _OR_MATRIX = (

@@ -15,6 +15,8 @@ from glocalk.data.formats.roles import plain, usual
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.errors import GlocalkError
 
+_CERTAIN = 5  # columns from which 1, 2, 3, ... are the names of items and no ratings
+_ENOUGH = 3  # rows that show the range of the ratings
 NO_IDS = "none"
 """Value of `data.user` for a matrix without a column of ids."""
 
@@ -42,11 +44,11 @@ def read_matrix(
             it is not clear whether the first row or the first column holds names.
     """
     numbers, cells = _equally_wide(path, rows)
-    if not cells:
-        raise GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
+    if not cells or not cells[0]:
+        raise GlocalkError(_no_ratings(path))
     head, first = _header(path, cells, options)
     cells, numbers = cells[head:], numbers[head:]
-    ids = _user_column(path, first, cells, choices.get("user"))
+    ids = _user_column(path, first, cells, choices.get("user"), options.missing)
     left = 0 if ids is None else ids + 1
     values = _numbers(path, numbers, cells, left, options.decimal)
     filled = ~np.isnan(values)
@@ -56,6 +58,8 @@ def read_matrix(
         # Jester's first column is the number of ratings in the row.
         values, filled, rated = values[:, 1:], filled[:, 1:], rated[:, 1:]
         left, skipped = 1, "column 0 counts the ratings of each row"
+    if not filled.any():
+        raise GlocalkError(_no_ratings(path))
     users, items = np.nonzero(rated)
     names = None if first is None else first[left:]
     user_names = None if ids is None else [row[ids] for row in cells]
@@ -83,6 +87,10 @@ def read_matrix(
     )
 
 
+def _no_ratings(path: Path) -> str:
+    return f"'{shown_path(path)}' holds no ratings: give a file with rows."
+
+
 def _equally_wide(
     path: Path, rows: Iterable[tuple[int, Sequence[str]]]
 ) -> tuple[list[int], list[list[str]]]:
@@ -96,8 +104,8 @@ def _equally_wide(
                 f"Row {number} of '{shown_path(path)}' has {len(row)} columns where the first has "
                 f"{len(cells[0])}: fix the row."
             )
-    width = max(max((at + 1 for at, cell in enumerate(row) if cell), default=0) for row in cells)
-    return numbers, [row[:width] for row in cells]
+    filled = [at + 1 for row in cells for at, cell in enumerate(row) if cell]
+    return numbers, [row[: max(filled, default=0)] for row in cells]
 
 
 def _header(
@@ -107,11 +115,16 @@ def _header(
     first, under = list(cells[0]), cells[1:]
     is_header = options.header
     if is_header is None:
-        is_header = _is_header(path, first, under)
+        is_header = _is_header(path, first, under, options.missing)
     return (1, first) if is_header else (0, None)
 
 
-def _is_header(path: Path, first: Sequence[str], under: Sequence[Sequence[str]]) -> bool:
+def _is_header(
+    path: Path,
+    first: Sequence[str],
+    under: Sequence[Sequence[str]],
+    missing: Sequence[float],
+) -> bool:
     if not under:
         return False
     if is_named(first, under) or any(to_number(c) is None and not is_missing(c) for c in first[1:]):
@@ -119,12 +132,18 @@ def _is_header(path: Path, first: Sequence[str], under: Sequence[Sequence[str]])
     names = first[1:]
     if not all(map(is_whole, names)) or len({*names}) < len(names):
         return False
-    known = {to_number(cell) for row in under for cell in row[1:]}
-    strangers = [to_number(name) not in known for name in names]
-    if not any(strangers):
-        return False
-    if np.mean(strangers) > 0.5:
+    numbers = [int(name) for name in names]
+    ascends = numbers == sorted(numbers)
+    counted = numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] in (0, 1)
+    if counted and len(numbers) >= _CERTAIN:
         return True
+    if any(number in missing for number in numbers):
+        return False
+    outside = _outside(numbers, under, missing)
+    if all(outside) and len(under) >= _ENOUGH:
+        return True
+    if not ascends and not any(outside):
+        return False
     raise GlocalkError(
         f"The first row of '{shown_path(path)}' may name the items or hold ratings: say "
         "data.header=true or data.header=false."
@@ -136,6 +155,7 @@ def _user_column(
     header: Sequence[str] | None,
     cells: Sequence[Sequence[str]],
     choice: Choice,
+    missing: Sequence[float],
 ) -> int | None:
     """The column of the user ids, None if there is none."""
     if choice == NO_IDS:
@@ -156,18 +176,29 @@ def _user_column(
         or plain(header[0]) in ("id", "index", "unnamed0")
     ):
         return 0
-    known = {to_number(cell) for row in cells for cell in row[1:]}
-    strangers = np.mean([to_number(cell) not in known for cell in column])
-    if header is None and len({*column}) < len(column):
-        return None  # ids do not repeat
-    if strangers == 0:
+    numbers = [to_number(cell) for cell in column]
+    if len({*column}) < len(column) or any(n is None or n != int(n) for n in numbers):
+        return None  # ids occur once, and are whole
+    if any(number in missing for number in numbers):
         return None
-    if len({*column}) == len(column) and strangers > 0.5 and all(map(is_whole, column)):
+    counts = (np.diff(np.array(numbers, dtype=float)) == 1).all()
+    if len(column) >= _ENOUGH and (counts or all(_outside(numbers, cells, missing))):
         return 0
     raise GlocalkError(
         f"The first column of '{shown_path(path)}' may hold the ids of the users or ratings: say "
         f"data.user=0 or data.user={NO_IDS}."
     )
+
+
+def _outside(
+    numbers: Sequence[float | None], rows: Sequence[Sequence[str]], missing: Sequence[float]
+) -> list[bool]:
+    """For each number whether it is out of the range of the ratings in these rows."""
+    known = [to_number(cell) for row in rows for cell in row[1:]]
+    ratings = [value for value in known if value is not None and value not in missing]
+    if not ratings:
+        return [False for _ in numbers]
+    return [n is not None and not min(ratings) <= n <= max(ratings) for n in numbers]
 
 
 def _numbers(
