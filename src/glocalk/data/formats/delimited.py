@@ -44,7 +44,7 @@ _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one cha
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
 # A quoted cell, which a piece may end inside.
-_QUOTED = re.compile(rb'((?<![^\s:\x1f])"(?:[^"]|"")*(?:"|\Z))')
+_QUOTED = re.compile(rb'((?<!\S)"(?:[^"]|"")*(?:"|\Z))')
 
 
 def read_delimited(
@@ -130,28 +130,17 @@ class _Text:
     def one_character(self, piece: bytes) -> bytes:
         """The piece with one character between cells; calling it twice changes nothing.
 
-        Quoted cells stay as they are.
+        Quoted cells keep their white space.
         """
-        if self.separator not in ("::", " "):
+        if self.separator == "::":
+            return piece.replace(b"::", _UNIT.encode())
+        if self.separator != " ":
             return piece
         if b'"' not in piece:
-            joined = self._joined(piece)
-        else:
-            parts = _QUOTED.split(piece)  # in turn what is not quoted and what is
-            parts[::2] = map(self._joined, parts[::2])
-            joined = b"".join(parts)
-        return joined.strip(b" ") if self.separator == " " else joined
-
-    def _joined(self, part: bytes) -> bytes:
-        if self.separator == "::":
-            return part.replace(b"::", _UNIT.encode())
-        part = part.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if not part.isascii():
-            part = re.sub(r"[^\S\n]", " ", part.decode()).encode()
-        part = part.translate(_BLANKS)
-        while b"  " in part:
-            part = part.replace(b"  ", b" ")
-        return part.replace(b" \n", b"\n").replace(b"\n ", b"\n")
+            return _single_spaces(piece).strip(b" ")
+        parts = _QUOTED.split(piece)  # in turn what is not quoted and what is
+        parts[::2] = map(_single_spaces, parts[::2])
+        return b"".join(parts).strip(b" ")
 
     def rows(
         self, lines: Iterable[str], before: int = 0, *, with_blank: bool = False
@@ -180,6 +169,17 @@ class _Text:
                 f"Row {before + reader.line_num} of '{shown_path(self.path)}' cannot be read "
                 f"({shown(error)}): fix the row."
             ) from error
+
+
+def _single_spaces(text: bytes) -> bytes:
+    """The text with one space for white space inside a line, and none at its ends."""
+    text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if not text.isascii():
+        text = re.sub(r"[^\S\n]", " ", text.decode()).encode()
+    text = text.translate(_BLANKS)
+    while b"  " in text:
+        text = text.replace(b"  ", b" ")
+    return text.replace(b" \n", b"\n").replace(b"\n ", b"\n")
 
 
 class _UnfinishedError(GlocalkError):
