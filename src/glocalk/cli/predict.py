@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -58,6 +59,16 @@ class PredictConfig(BaseConfig):
         description="with pairs or users: whether the first row names the columns; null decides "
         "by its cells",
     )
+    encoding: str | None = Field(
+        default=None,
+        description="with pairs or users: encoding of text, like cp1252; null: as a byte order "
+        "mark says, else UTF-8",
+    )
+    max_bytes: int | None = Field(
+        default=None,
+        gt=0,
+        description="with pairs or users: bytes that the file may take unpacked; null: 4 GiB",
+    )
     module: str | None = Field(
         default=None,
         description="import this module first: needed for a completer outside glocalk, "
@@ -103,7 +114,10 @@ def predict(config: PredictConfig) -> tuple[int, str]:
     check_suffix(config.out)
     _import(config.module)
     model = load(config.run)
-    asked, options = None, ReadOptions(header=config.header)
+    asked = None
+    options = ReadOptions(header=config.header, encoding=_encoding(config.encoding))
+    if config.max_bytes is not None:
+        options = replace(options, max_bytes=config.max_bytes)
     user: dict[Kind, Choice] = {"user": _column(config.user)}
     if config.pairs is not None:
         asked = read_asked(config.pairs, {**user, "item": _column(config.item)}, options)
@@ -146,6 +160,15 @@ def completions() -> list[str]:
 def _column(choice: str | None) -> int | str | None:
     """A column by its name or, if it is a whole number, by its position, as in `data.user=`."""
     return int(choice) if choice is not None and choice.isdecimal() else choice
+
+
+def _encoding(name: str | None) -> str | None:
+    from glocalk.data.formats.encodings import check_encoding
+
+    try:
+        return None if name is None else check_encoding(name)
+    except ValueError as error:
+        raise GlocalkError(f"Option 'encoding' cannot be '{name}': {error}.") from error
 
 
 def _import(module: str | None) -> None:

@@ -109,8 +109,12 @@ def canonical(text: str) -> str:
     return whole[1] if whole and abs(int(whole[1])) < 2**53 else text
 
 
-def as_text(value: Any, kind: Kind) -> str:
+def as_text(value: Any, kind: str) -> str:
     """The text of an id, from a value of any type.
+
+    Args:
+        value: the id.
+        kind: `user` or `item`, for error messages.
 
     Raises:
         GlocalkError: it is neither a whole number nor text.
@@ -153,7 +157,7 @@ def _missing(where: NDArray[np.bool_], kind: Kind) -> GlocalkError:
     )
 
 
-def _refused(value: Any, kind: Kind) -> GlocalkError:
+def _refused(value: Any, kind: str) -> GlocalkError:
     if isinstance(value, (float, np.floating)) and np.isfinite(value) and value == np.floor(value):
         return GlocalkError(
             f"The {kind} id {shown(value)} is a float so large that it may stand for its neighbor: "

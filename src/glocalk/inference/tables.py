@@ -21,8 +21,7 @@ from glocalk.errors import GlocalkError
 from glocalk.files import replacing
 from glocalk.inference.predictor import Predictor, Unknown
 
-
-_GROUP = re.compile(r"\bdata\.(?=(user|item|header)\b)")
+_GROUP = re.compile(r"\bdata\.(?=(user|item|header|encoding|max_bytes)\b)")
 
 
 @dataclass(frozen=True)

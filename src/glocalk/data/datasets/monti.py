@@ -13,6 +13,7 @@ import numpy as np
 from glocalk.data.datasets.table_config import UserFileConfig
 from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.matlab import Entries, MatlabFile, open_matlab
+from glocalk.data.formats.sizes import MAX_BYTES
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.data.sources import Source
 from glocalk.data.splits import Split
@@ -42,10 +43,12 @@ class Monti(Source):
         self.config = config
 
     def split(self, data_dir: Path) -> Split:  # noqa: ARG002 (the file is where its path says)
-        return read_monti(self.config.path, self.config.scale)
+        return read_monti(self.config.path, self.config.scale, self.config.max_bytes)
 
 
-def read_monti(path: Path, scale: tuple[float, float] | None = None) -> Split:
+def read_monti(
+    path: Path, scale: tuple[float, float] | None = None, max_bytes: int = MAX_BYTES
+) -> Split:
     """The split in a MATLAB 7.3 file with users × items matrices M, Otraining and Otest.
 
     M contains the ratings; the other two are not 0 at training and at test ratings. The file may
@@ -55,13 +58,14 @@ def read_monti(path: Path, scale: tuple[float, float] | None = None) -> Split:
     Args:
         path: the file.
         scale: (lowest, highest) possible rating; None takes those of the ratings.
+        max_bytes: the largest size of a matrix; see `glocalk.data.formats.sizes`.
 
     Raises:
         MissingDataError: there is no such file.
-        GlocalkError: it is damaged or another file, a matrix is missing, the matrices differ in
-            shape or contradict each other, or they do not form a split.
+        GlocalkError: it is damaged, too large or another file, a matrix is missing, the matrices
+            differ in shape or contradict each other, or they do not form a split.
     """
-    with open_matlab(path) as file:
+    with open_matlab(path, max_bytes) as file:
         shape = _shape(path, file)
         ratings, train, test = (file.entries(name) for name in _MATRICES)
     for name, mask in (("Otraining", train), ("Otest", test)):
@@ -102,7 +106,7 @@ def _pair(cell: int, shape: tuple[int, int]) -> str:
 def _shape(path: Path, file: MatlabFile) -> tuple[int, int]:
     """(users, items) of the three matrices, after a check of the graphs' shapes."""
     if missing := [name for name in _MATRICES if name not in file.names]:
-        found = ", ".join(map(shown, file.names))
+        found = ", ".join(map(shown, file.names[:20])) + (", …" if len(file.names) > 20 else "")
         raise GlocalkError(
             f"'{shown_path(path)}' has no matrix {missing[0]}: it must contain M, Otraining and "
             f"Otest, and contains {found or 'nothing'}."

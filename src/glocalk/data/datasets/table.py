@@ -132,7 +132,13 @@ def _asked(config: TableConfig) -> tuple[dict[str, Choice], ReadOptions]:
         if config.split != "time":
             optional = frozenset({"timestamp"})
     return choices, ReadOptions(
-        config.layout, config.header, config.decimal, config.missing, optional
+        config.layout,
+        config.header,
+        config.decimal,
+        config.missing,
+        optional,
+        config.encoding,
+        config.max_bytes,
     )
 
 

@@ -8,7 +8,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from glocalk.config import BaseConfig
+from glocalk.data.formats.encodings import check_encoding
 from glocalk.data.formats.options import Choice, Layout
+from glocalk.data.formats.sizes import MAX_BYTES
 
 
 class UserFileConfig(BaseConfig):
@@ -19,6 +21,11 @@ class UserFileConfig(BaseConfig):
     )
     scale: tuple[float, float] | None = Field(
         default=None, description="[lowest, highest] rating; null reads it from the ratings"
+    )
+    max_bytes: int = Field(
+        default=MAX_BYTES,
+        gt=0,
+        description="bytes that a compressed, parquet or MATLAB file may take unpacked",
     )
 
     @field_validator("path", mode="before")
@@ -60,6 +67,10 @@ class TableConfig(UserFileConfig):
         default=None,
         description="whether the first row names the columns; null decides by its cells",
     )
+    encoding: str | None = Field(
+        default=None,
+        description="encoding of text, like cp1252; null: as a byte order mark says, else UTF-8",
+    )
     decimal: Literal[".", ","] = Field(default=".", description="decimal separator of the ratings")
     missing: tuple[float, ...] = Field(
         default=(), description="ratings that mean that there is none, as in [-1,0]: left out"
@@ -86,6 +97,11 @@ class TableConfig(UserFileConfig):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
             raise ValueError("give a column's name, or its position counted from 0")
         return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, value: str | None) -> str | None:
+        return value if value is None else check_encoding(value)
 
     @field_validator("missing", mode="before")
     @classmethod

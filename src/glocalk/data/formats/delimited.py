@@ -1,6 +1,7 @@
 """Delimited text, whose separator and header are found automatically.
 
-- Encodings: UTF-8, with or without a byte order mark, and UTF-16 with one.
+- Encodings: see `glocalk.data.formats.encodings`.
+- Comments at the top, and a line `sep=;`: see `glocalk.data.formats.preamble`.
 - The separator is the first of `::`, tab, `;`, `|`, `,` and space that occurs twice or more, and
   equally often, in each of the first rows; several spaces count as one. A `;` or `|` between cells
   that hold commas separates only if these are decimal commas.
@@ -30,12 +31,12 @@ from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.header import Header
 from glocalk.data.formats.matrix import read_matrix
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
-from glocalk.data.formats.pieces import read_pieces
+from glocalk.data.formats.pieces import LONGEST, read_pieces
 from glocalk.data.formats.plain import PlainParser
+from glocalk.data.formats.preamble import SEPARATORS, without_preamble
 from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError
 
-_SEPARATORS = ("::", "\t", ";", "|", ",", " ")
 _SNIFFED = 10  # lines that show the separator
 _HEAD = 1000  # lines that show what the columns hold,
 _CELLS = 100_000  # or fewer of many columns, but
@@ -64,9 +65,9 @@ def read_delimited(
     Raises:
         GlocalkError: it is not such text, has no rows, or lacks a column.
     """
-    pieces = read_pieces(path, blocks)
+    separator, pieces = without_preamble(path, read_pieces(path, blocks, options.encoding), choices)
     start, lines = _start(pieces)
-    text = _Text(path, _separator(lines))
+    text = _Text(path, separator or _separator(lines))
     if options.layout == "matrix":
         whole = text.one_character(b"".join([start, *pieces]))
         rows = text.rows(io.StringIO(whole.decode(), newline=""), with_blank=True)
@@ -83,12 +84,14 @@ def read_delimited(
     }
     while piece is not None:
         piece = text.one_character(piece)
-        found = parser.parse(piece)
+        # Only the slower parser restores `::` between quotes.
+        quoted = text.separator == "::" and b'"' in piece
+        found = None if quoted else parser.parse(piece)
         if found is None:
             try:
                 found = _parse(text, piece, line, header.width, positions, options.decimal)
             except _UnfinishedError:  # the piece ends inside a quoted cell, or the file does
-                if (more := next(pieces, None)) is None:
+                if len(piece) > LONGEST or (more := next(pieces, None)) is None:
                     raise
                 piece += more
                 continue
@@ -105,7 +108,7 @@ def read_delimited(
         path,
         by_role,
         np.concatenate([*ratings, np.empty(0)]),
-        lambda row: _look(text, row + header.in_row, positions),
+        lambda row: _look(text, row + header.in_row, positions, choices, options),
         header.taken(positions),
     )
 
@@ -162,7 +165,9 @@ class _Text:
         try:
             for row in reader:
                 if any(row) or (with_blank and row):
-                    yield before + reader.line_num, row
+                    # Between quotes, what `one_character` has replaced is not a separator.
+                    cells = row if self.separator != "::" else [_restored(cell) for cell in row]
+                    yield before + reader.line_num, cells
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
             raise (_UnfinishedError if unfinished else GlocalkError)(
@@ -180,6 +185,10 @@ def _single_spaces(text: bytes) -> bytes:
     while b"  " in text:
         text = text.replace(b"  ", b" ")
     return text.replace(b" \n", b"\n").replace(b"\n ", b"\n")
+
+
+def _restored(cell: str) -> str:
+    return cell.replace(_UNIT, "::")
 
 
 class _UnfinishedError(GlocalkError):
@@ -200,7 +209,7 @@ def _start(pieces: Iterator[bytes]) -> tuple[bytes, list[str]]:
 def _separator(lines: Sequence[str]) -> str:
     bare = [re.sub('"[^"]*"', "", line.strip(" \n")) for line in lines]
     for least in (2, 1):
-        occurs = [s for s in _SEPARATORS if bare and all(line.count(s) >= least for line in bare)]
+        occurs = [s for s in SEPARATORS if bare and all(line.count(s) >= least for line in bare)]
         constant = [s for s in occurs if len({line.count(s) for line in bare}) == 1]
         for separator in constant or occurs:
             if separator not in (";", "|") or "," not in constant or _holds_commas(separator, bare):
@@ -231,10 +240,10 @@ def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int,
             number, _ = next(text.rows(lines))
             return number, piece, lines.read().encode()
         except _UnfinishedError:
-            if (more := next(pieces, None)) is None:
+            if len(piece) > LONGEST or (more := next(pieces, None)) is None:
                 raise
         except StopIteration:  # blank rows only
-            if (more := next(pieces, None)) is None:
+            if len(piece) > LONGEST or (more := next(pieces, None)) is None:
                 raise GlocalkError(_no_rows(text.path)) from None
         piece += more
 
@@ -265,11 +274,19 @@ def _parse(
     return Piece(dict(columns), np.empty(0) if rating is None else rating.values(decimal))
 
 
-def _look(text: _Text, index: int, positions: Mapping[str, int]) -> tuple[int, dict[str, str]]:
+def _look(
+    text: _Text,
+    index: int,
+    positions: Mapping[str, int],
+    choices: Mapping[str, Choice],
+    options: ReadOptions,
+) -> tuple[int, dict[str, str]]:
     """The number and the cells by role of a row, the first that is not blank being row 0."""
+    blocks = read_blocks(text.path, options.max_bytes)
+    pieces = read_pieces(text.path, blocks, options.encoding)
     lines = (
         line
-        for piece in read_pieces(text.path, read_blocks(text.path))
+        for piece in without_preamble(text.path, pieces, choices)[1]
         for line in io.StringIO(text.one_character(piece).decode(), newline="")
     )
     number, row = next(itertools.islice(text.rows(lines), index, None))

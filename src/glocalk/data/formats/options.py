@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from glocalk.data.formats.sizes import MAX_BYTES
+
 Choice: TypeAlias = int | str | None
 """A column's position, counted from 0, its name, or None to find it."""
 
@@ -22,6 +24,8 @@ class ReadOptions:
         decimal: the decimal separator of the ratings.
         missing: ratings that mean "no rating".
         optional: roles whose column is read only if there is one.
+        encoding: of text; see `glocalk.data.formats.encodings.as_utf_8`.
+        max_bytes: the largest unpacked size; see `glocalk.data.formats.sizes`.
     """
 
     layout: Layout | None = None
@@ -29,6 +33,8 @@ class ReadOptions:
     decimal: Literal[".", ","] = "."
     missing: tuple[float, ...] = ()
     optional: frozenset[str] = frozenset()
+    encoding: str | None = None
+    max_bytes: int = MAX_BYTES
 
 
 DEFAULTS = ReadOptions()
