@@ -56,6 +56,8 @@ def read_asked(
     Raises:
         GlocalkError: the file cannot be read, has no rows, or lacks a column or an id.
     """
+    if not path.exists():
+        raise GlocalkError(f"'{shown_path(path)}' cannot be read: there is no such file.")
     try:
         columns = read_columns(path, {str(kind): choices[kind] for kind in choices}, options)
     except GlocalkError as error:
