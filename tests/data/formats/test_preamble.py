@@ -78,8 +78,11 @@ def test_a_remark_between_rows_is_not_skipped(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("#1,x,5\n#2,y,3\n", "Every line of 'r' begins with # or %, as comments do: give the file"),
-        ("# nothing\n", "Every line of 'r' begins with # or %"),
+        (
+            "#1,x,5\n#2,y,3\n",
+            "Every line at the top of 'r' begins with # or %, as comments do: give",
+        ),
+        ("# nothing\n", "Every line at the top of 'r' begins with # or %"),
         (f"sep=^\n{TABLE}", "'r' begins with 'sep=^', which is not a separator: use , ; | ::"),
         ("sep=;\n", "'r' holds no ratings"),
         (f"sep=;\n{TABLE}", "'r' has no"),

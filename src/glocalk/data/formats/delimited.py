@@ -2,9 +2,7 @@
 
 - Encodings: see `glocalk.data.formats.encodings`.
 - Comments at the top, and a line `sep=;`: see `glocalk.data.formats.preamble`.
-- The separator is the first of `::`, tab, `;`, `|`, `,` and space that occurs twice or more, and
-  equally often, in each of the first rows; several spaces count as one. A `;` or `|` between cells
-  that hold commas separates only if these are decimal commas.
+- The separator: see `glocalk.data.formats.separators`; several spaces count as one.
 - Rows of nothing but separators are blank and skipped.
 
 The text is read piece by piece. pandas parses a piece if it is plain (see
@@ -16,16 +14,15 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.formats.cells import is_decimal_comma, shown, shown_path
+from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Piece, Texts
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.header import Header
@@ -33,7 +30,8 @@ from glocalk.data.formats.matrix import read_matrix
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.pieces import LONGEST, read_pieces
 from glocalk.data.formats.plain import PlainParser
-from glocalk.data.formats.preamble import SEPARATORS, without_preamble
+from glocalk.data.formats.preamble import without_preamble
+from glocalk.data.formats.separators import find_separator
 from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError
 
@@ -41,6 +39,7 @@ _SNIFFED = 10  # lines that show the separator
 _HEAD = 1000  # lines that show what the columns hold,
 _CELLS = 100_000  # or fewer of many columns, but
 _LEAST = 20
+_WIDEST = 10_000  # columns of a table
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
@@ -67,13 +66,19 @@ def read_delimited(
     """
     separator, pieces = without_preamble(path, read_pieces(path, blocks, options.encoding), choices)
     start, lines = _start(pieces)
-    text = _Text(path, separator or _separator(lines))
+    text = _Text(path, separator or find_separator(lines))
     if options.layout == "matrix":
         whole = text.one_character(b"".join([start, *pieces]))
         rows = text.rows(io.StringIO(whole.decode(), newline=""), with_blank=True)
         return read_matrix(path, rows, choices, options)
     number, start, rest = _first_row(text, start, pieces)
-    header = Header.of(path, _head(text, start), choices, options)
+    head = _head(text, start)
+    if len(head[0]) > _WIDEST:
+        raise GlocalkError(
+            f"'{shown_path(path)}' has {len(head[0]):,} columns, as no table of ratings has: read "
+            "it with data.layout=matrix if it is a matrix of users and items."
+        )
+    header = Header.of(path, head, choices, options)
     positions = header.positions(choices, options.optional)
     piece: bytes | None = rest if header.in_row else start
     line = number if header.in_row else 0
@@ -91,7 +96,7 @@ def read_delimited(
             try:
                 found = _parse(text, piece, line, header.width, positions, options.decimal)
             except _UnfinishedError:  # the piece ends inside a quoted cell, or the file does
-                if len(piece) > LONGEST or (more := next(pieces, None)) is None:
+                if (more := next(pieces, None)) is None:
                     raise
                 piece += more
                 continue
@@ -200,27 +205,10 @@ def _start(pieces: Iterator[bytes]) -> tuple[bytes, list[str]]:
     start = b""
     for piece in pieces:
         start += piece
-        if _count_lines(start) > _HEAD:
+        if _count_lines(start) > _HEAD or len(start) > LONGEST:
             break
     filled = (line for line in io.StringIO(start.decode(), newline=None) if line.strip())
     return start, list(itertools.islice(filled, _SNIFFED))
-
-
-def _separator(lines: Sequence[str]) -> str:
-    bare = [re.sub('"[^"]*"', "", line.strip(" \n")) for line in lines]
-    for least in (2, 1):
-        occurs = [s for s in SEPARATORS if bare and all(line.count(s) >= least for line in bare)]
-        constant = [s for s in occurs if len({line.count(s) for line in bare}) == 1]
-        for separator in constant or occurs:
-            if separator not in (";", "|") or "," not in constant or _holds_commas(separator, bare):
-                return separator
-    return ","
-
-
-def _holds_commas(separator: str, lines: Sequence[str]) -> bool:
-    """Whether all commas between separators are decimal commas."""
-    cells = [cell.strip() for line in lines for cell in line.split(separator)]
-    return all(is_decimal_comma(cell) for cell in cells if "," in cell)
 
 
 def _head(text: _Text, start: bytes) -> list[list[str]]:
@@ -240,7 +228,7 @@ def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int,
             number, _ = next(text.rows(lines))
             return number, piece, lines.read().encode()
         except _UnfinishedError:
-            if len(piece) > LONGEST or (more := next(pieces, None)) is None:
+            if (more := next(pieces, None)) is None:
                 raise
         except StopIteration:  # blank rows only
             if len(piece) > LONGEST or (more := next(pieces, None)) is None:

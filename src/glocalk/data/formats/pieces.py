@@ -10,7 +10,7 @@ from glocalk.data.formats.encodings import as_utf_8, not_utf_8
 from glocalk.errors import GlocalkError
 
 LONGEST = 1 << 25
-"""Bytes of the longest line, and of the longest row that spans several."""
+"""Bytes of the longest line, and of the longest run of blank lines or comments at the top."""
 
 
 def read_pieces(

@@ -18,10 +18,10 @@ from glocalk.data.formats.cells import is_number, shown, shown_path
 from glocalk.data.formats.options import Choice
 from glocalk.data.formats.pieces import LONGEST
 from glocalk.data.formats.roles import named_roles
+from glocalk.data.formats.separators import SEPARATORS
 from glocalk.errors import GlocalkError
 
-SEPARATORS = ("::", "\t", ";", "|", ",", " ")
-
+_LONGEST_TOP = 1 << 20  # bytes of all comments
 _SEP = re.compile(r'"?sep=(.*?)"?[\r\n]*', re.IGNORECASE)
 _KONECT = re.compile(r"%\s*(bip|sym|asym)\s")
 
@@ -42,31 +42,31 @@ def without_preamble(
     """
     pieces = iter(pieces)
     start = next(pieces, b"")
-    while not start.strip() and (more := next(pieces, b"")):
+    while not start.strip() and len(start) <= LONGEST and (more := next(pieces, b"")):
         start += more
     if not _begins(start):
         return None, chain([start], pieces)
     while True:
-        lines = [line.decode() for line in start.splitlines(keepends=True)]
-        separator, comments = _sep_line(path, lines)
-        count = len(comments) + sum(1 for _ in _leading(lines[len(comments) :]))
-        if count < len(lines) or not (more := next(pieces, b"")):
+        # Of a first row that is very long, the beginning is enough.
+        lines = start[:_LONGEST_TOP].splitlines(keepends=True)
+        texts = [line.decode(errors="replace") for line in lines]
+        separator, declared = _sep_line(path, texts)
+        end = declared + sum(1 for _ in _leading(texts[declared:]))
+        if end < len(lines) or len(start) >= _LONGEST_TOP or not (more := next(pieces, b"")):
             break
         start += more
-        if len(start) > LONGEST:
-            raise GlocalkError(f"'{shown_path(path)}' begins with comments only: give its ratings.")
-    top, rest = lines[len(comments) : count], lines[count:]
-    if any(map(_is_marked, top)) and not rest:
+    top, rest = texts[declared:end], start[sum(map(len, lines[:end])) :]
+    if any(map(_is_marked, top)) and end == len(lines):
         raise GlocalkError(
-            f"Every line of '{shown_path(path)}' begins with # or %, as comments do: give the file "
-            "a header if they are ratings."
+            f"Every line at the top of '{shown_path(path)}' begins with # or %, as comments do: "
+            "give the file a header if they are ratings."
         )
-    if next(filter(_KONECT.match, top), None):
+    if any(map(_KONECT.match, top)):
         separator, top = " ", [_blank(line) for line in top]
-    elif rest:
-        top = _checked(path, top, len(comments), rest[0], separator, choices)
-    changed = "".join([*map(_blank, comments), *top, *rest]).encode()
-    return separator, chain([changed], pieces)
+    elif end < len(lines):
+        top = _checked(path, top, declared, texts[end], separator, choices)
+    changed = "".join([*map(_blank, texts[:declared]), *top]).encode()
+    return separator, chain([changed + rest], pieces)
 
 
 def _begins(start: bytes) -> bool:
@@ -74,18 +74,18 @@ def _begins(start: bytes) -> bool:
     return start.lstrip()[:6].lstrip(b'"').lower().startswith((b"#", b"%", b"sep="))
 
 
-def _sep_line(path: Path, lines: Sequence[str]) -> tuple[str | None, Sequence[str]]:
-    """The separator that the first line declares, and this line with the blank ones before it."""
+def _sep_line(path: Path, lines: Sequence[str]) -> tuple[str | None, int]:
+    """The separator that the first line declares, and the number of lines up to it."""
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
     found = _SEP.fullmatch(lines[first])
     if found is None:
-        return None, ()
+        return None, 0
     if found[1] not in SEPARATORS:
         raise GlocalkError(
             f"'{shown_path(path)}' begins with 'sep={shown(found[1])}', which is not a separator: "
             "use , ; | :: a tab or a space."
         )
-    return found[1], lines[: first + 1]
+    return found[1], first + 1
 
 
 def _leading(lines: Iterable[str]) -> Iterator[str]:
