@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from glocalk.data.formats.cells import is_whole, shown
-from glocalk.data.labels import Kind, Labels, as_labels, as_numbers, canonical
+from glocalk.data.labels import Kind, Labels, as_labels, as_numbers, canonical, is_whole
 from glocalk.data.rating_matrix import Indices
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _NUMBER = re.compile(r"0|-?[1-9]\d*", re.ASCII)  # of any size
 _FIELDS: dict[Kind, str] = {"user": "users", "item": "items"}

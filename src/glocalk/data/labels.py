@@ -20,14 +20,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from glocalk.data.formats.cells import is_whole, shown
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 Labels: TypeAlias = NDArray[Any]
 """[n] ids: whole numbers (int64), or text (objects of type str)."""
 
 Kind: TypeAlias = Literal["user", "item"]
 
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)  # not `007`, which is another id than `7`
 _WHOLE_FLOAT = re.compile(r"(0|-?[1-9]\d{0,15})\.0", re.ASCII)
 
 
@@ -132,6 +132,11 @@ def as_text(value: Any, kind: str) -> str:
     elif getattr(value, "shape", None) == () and not isinstance(value, np.generic):
         return as_text(value.item(), kind)  # an array or a tensor of one value
     raise _refused(value, kind)
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number of 64 bits in its only canonical form."""
+    return _WHOLE.fullmatch(text) is not None and -(2**63) <= int(text) < 2**63
 
 
 def as_numbers(texts: Sequence[str] | Labels) -> Labels | None:

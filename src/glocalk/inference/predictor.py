@@ -16,12 +16,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from glocalk.config import did_you_mean
-from glocalk.data.formats.cells import shown
 from glocalk.data.ids import Ids, refuse_other_writing
 from glocalk.data.labels import Kind, Labels, as_labels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.ratings import Ratings
-from glocalk.errors import GlocalkError, NotFittedError
+from glocalk.errors import GlocalkError, NotFittedError, shown
 
 Unknown: TypeAlias = Literal["refuse", "mean"]
 """Handling of ids that are not in the training ratings: raise an error, or predict the mean of the
