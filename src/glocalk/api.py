@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from glocalk.completers.base import Completer
 from glocalk.completers.registry import build_completer
 from glocalk.config import did_you_mean
-from glocalk.data.ids import as_array
+from glocalk.data.labels import as_array
 from glocalk.data.rating_matrix import Values
 from glocalk.data.sources import build_source
 from glocalk.data.splits import Split

@@ -15,3 +15,9 @@ class MissingDataError(GlocalkError):
 
 class NotFittedError(GlocalkError):
     """A completer was asked to predict, or for its state, before it was fitted."""
+
+
+def shown(value: object) -> str:
+    """A value as error sentences quote it: on one line, and short."""
+    line = " ".join(str(value).split())
+    return line if len(line) <= 40 else f"{line[:39]}…"

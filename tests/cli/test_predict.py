@@ -1,6 +1,7 @@
 """`glocalk predict`; the predictions themselves are tested in `tests/inference`."""
 
 import csv
+import gzip
 import os
 import subprocess
 import sys
@@ -141,6 +142,26 @@ def test_unknown_ids_get_the_mean_on_request(tmp_path):
     assert [float(row[2]) for row in rows] == pytest.approx([known, mean, mean, mean], abs=1e-6)
 
 
+def test_it_says_what_it_takes_from_a_file_in_a_form_of_ratings(tmp_path, capsys):
+    keep(tmp_path / "run")
+    pairs, out = tmp_path / "pairs.tsv.gz", tmp_path / "out.csv"
+    # Windows-1252 has `é` as one byte, which is not UTF-8.
+    text = "what\twho\titem_id\né\tu1\titem 1\né\tu2\titem 2\né\tu1\titem 1\n"
+    pairs.write_bytes(gzip.compress(text.encode("cp1252")))
+    options = [f"run={tmp_path / 'run'}", f"pairs={pairs}", f"out={out}", "encoding=cp1252"]
+    assert predict(*options, "user=who") == 0
+    assert capsys.readouterr().out == (
+        f"Read '{pairs}': user ← who, item ← item_id.\nMade '{out}': 3 predictions.\n"
+    )
+    assert [row[:2] for row in rows_of(out)[1:]] == [
+        ["u1", "item 1"],
+        ["u2", "item 2"],
+        ["u1", "item 1"],
+    ]
+    assert predict(*options, "user=1", "header=true") == 0
+    assert "user ← who, item ← item_id" in capsys.readouterr().out
+
+
 # What a user does wrong ends in one sentence
 
 RUN, OUT, PAIRS = "run=runs/good", "out=out.csv", "pairs=pairs.csv"
@@ -162,16 +183,44 @@ CASES = {
     "unknown run": (["run=runs/god", OUT, PAIRS], ["Unknown run 'runs/god'", "'runs/good'?"]),
     "no run near": (["run=zzz", OUT, PAIRS], ["Unknown run 'zzz'", "'runs/good'"]),
     "folder of runs": (["run=runs", OUT, PAIRS], ["Unknown run 'runs'", "'runs/good'"]),
-    "no pairs file": ([RUN, OUT, "pairs=no.csv"], ["'no.csv' cannot be read: No such file"]),
+    "no pairs file": (
+        [RUN, OUT, "pairs=no.csv"],
+        ["'no.csv' cannot be read: there is no such file"],
+    ),
     "no module": (
         [RUN, OUT, PAIRS, "module=no_such"],
         ["'module' names 'no_such'", "cannot be imported"],
     ),
     "no users file": ([RUN, OUT, "top=1", "users=no.csv"], ["'no.csv' cannot be read"]),
-    "no column": ([RUN, OUT, "pairs=users.csv"], ["'users.csv' has no column 'item'", "user,item"]),
-    "empty file": ([RUN, OUT, "pairs=empty.csv"], ["'empty.csv' is empty", "user,item"]),
-    "ragged file": ([RUN, OUT, "pairs=ragged.csv"], ["'ragged.csv' is not a CSV file", "line 3"]),
-    "binary file": ([RUN, OUT, "pairs=binary.csv"], ["'binary.csv' is not a CSV file"]),
+    "no column": (
+        [RUN, OUT, "pairs=users.csv"],
+        ["'users.csv' has no item column: choose item=… from its columns user"],
+    ),
+    "empty file": ([RUN, OUT, "pairs=empty.csv"], ["'empty.csv' holds no ratings"]),
+    "wide row": ([RUN, OUT, "pairs=ragged.csv"], ["Row 3 of 'ragged.csv' has 3 columns where"]),
+    "wide first row": ([RUN, OUT, "pairs=wide.csv"], ["Row 2 of 'wide.csv' has 3 columns where"]),
+    "binary file": ([RUN, OUT, "pairs=binary.csv"], ["'binary.csv' is not UTF-8", " encoding="]),
+    "no encoding": (
+        [RUN, OUT, PAIRS, "encoding=x"],
+        ["'encoding' cannot be 'x': give an encoding"],
+    ),
+    "too large": (
+        [RUN, OUT, "pairs=large.csv.gz", "max_bytes=9"],
+        ["'large.csv.gz' ", "raise max_bytes"],
+    ),
+    "user of nothing": ([RUN, OUT, "top=1", "user=0"], ["'user' goes with pairs=FILE or users="]),
+    "item of users": (
+        [RUN, OUT, "top=1", "users=users.csv", "item=0"],
+        ["'item' goes with pairs="],
+    ),
+    "drop": (
+        [RUN, OUT, PAIRS, "unknown=drop"],
+        ["'unknown' cannot be 'drop'", "'refuse' or 'mean'"],
+    ),
+    "other ids": (
+        [RUN, OUT, "pairs=upper.csv"],
+        ["write them as they are there, 'u1' and not 'U1'"],
+    ),
     "unknown user": ([RUN, OUT, "top=1", "users=eve.csv"], ["user id 'eve' is not in tiny"]),
     "out in no folder": ([RUN, "out=pairs.csv/out.csv", PAIRS], ["'pairs.csv/out.csv' cannot be"]),
     "out is a folder": ([RUN, "out=folder.csv", PAIRS], ["'folder.csv' cannot be written: it is"]),
@@ -188,6 +237,9 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "eve.csv").write_text("user\neve\n")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "ragged.csv").write_text("user,item\nu1,item 1\nu1,item 1,5\n")
+    (tmp_path / "wide.csv").write_text("user,item\nu1,item 1,5\n")
+    (tmp_path / "upper.csv").write_text("user,item\nU1,item 1\n")
+    (tmp_path / "large.csv.gz").write_bytes(gzip.compress(b"user,item\n" + b"u1,item 1\n" * 9999))
     (tmp_path / "binary.csv").write_bytes(b"user,item\n\xff\xfe,\xff\n")
     (tmp_path / "folder.csv").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import re
 import signal
 import zipfile
 from collections import Counter
@@ -165,9 +166,15 @@ def plain_rows(content, separator):
     if not any(character.isdigit() for character in "".join(rows[0])):
         del rows[0]
     try:
-        return sorted((user, item, float(rating)) for user, item, rating in rows)
+        return sorted((same_id(user), same_id(item), float(rating)) for user, item, rating in rows)
     except ValueError:
         return None
+
+
+def same_id(cell):
+    """`12.0` is the id `12`."""
+    whole = re.fullmatch(r"(0|-?[1-9][0-9]{0,14})\.0", cell)
+    return cell[:-2] if whole else cell
 
 
 @pytest.mark.parametrize("how", ["gz", "bz2", "xz", "zip"])

@@ -1,11 +1,14 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from glocalk.data.datasets.movielens import MovieLens1M, MovieLens100K
-from glocalk.data.ids import Ids
+from glocalk.data.ids import Ids, join, refuse_strangers
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
+
+LARGE = 2**53 + 1  # the float of this number is its neighbor
 
 
 def text(*labels):
@@ -21,9 +24,101 @@ def test_ids_are_found_and_unknown_ones_reported():
     assert ids.find_items([]).tolist() == []
 
 
-def test_ids_are_distinct():
+@pytest.mark.parametrize(
+    "items", [np.array([3, 4, 3]), text("3", "4", "3.0"), text("a", "3", "3 ")]
+)
+def test_ids_are_distinct(items):
     with pytest.raises(GlocalkError, match="The item id '3' occurs more than once"):
-        Ids(np.arange(2), np.array([3, 4, 3]))
+        Ids(np.arange(2), items)
+
+
+def test_large_ids_are_found_exactly_whatever_stands_beside_them():
+    large = 2**53
+    numbers = Ids(np.array([large, large + 1, large + 2]), np.arange(1))
+    texts = Ids(text(str(large), str(large + 1), "x"), np.arange(1))
+    for ids in (numbers, texts):
+        assert ids.find_users([str(large + 1), "y"]).tolist() == [1, -1]
+        assert ids.find_users([large + 1, 5.0]).tolist() == [1, -1]
+        assert ids.find_users([large + 1, str(large), 10**30]).tolist() == [1, 0, -1]
+        assert ids.find_users(pd.Series([large + 1, large], dtype="Int64")).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), "", " ", pd.NA])
+def test_a_missing_id_is_not_an_unknown_one(missing):
+    with pytest.raises(GlocalkError, match="The user id at position 1 is missing"):
+        Ids(text("a", "b"), np.arange(1)).find_users(["a", missing])
+
+
+# Each file has the distinct ids of a column; ids and the positions in them are written by hand.
+@pytest.mark.parametrize(
+    ("columns", "ids", "positions"),
+    [
+        ([np.array([9, 10]), np.array([8, 9])], [8, 9, 10], [[1, 2], [0, 1]]),
+        ([["9.0", "10.0"], np.array([8, 9])], [8, 9, 10], [[1, 2], [0, 1]]),
+        ([["9", "9.0"], ["9"]], [9], [[0, 0], [0]]),
+        ([["9.0", "x"], np.array([10, 9])], ["10", "9", "x"], [[1, 2], [0, 1]]),
+        ([["009", "9"], np.array([9])], ["009", "9"], [[0, 1], [1]]),
+        ([["9.5", "9.0"], ["9.50"]], ["9", "9.5", "9.50"], [[1, 0], [2]]),
+        (
+            [["9007199254740993.0"], [f"{2**53 + 1}"]],
+            *[[f"{2**53 + 1}", f"{2**53 + 1}.0"], [[1], [0]]],
+        ),
+    ],
+)
+def test_columns_of_several_files_are_joined(columns, ids, positions):
+    labels, found = join(columns)
+    assert labels.tolist() == ids
+    assert [part.tolist() for part in found] == positions
+
+
+def sample(users, items=(7, 8)):
+    return Ids(*(np.array(column, dtype=object) for column in (users, items)))
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "sentence"),
+    [
+        ([1, 2], ["00001", "00002"], "'1' and not '00001'"),
+        (["u1", "u2"], [1, 2], "'u1' and not '1'"),
+        (["Ann", "Bob"], ["cy", "ann"], "'Ann' and not 'ann'"),
+        (["07", "x"], ["y", "7"], "'07' and not '7'"),
+        (["\u00e9", "x"], ["e\u0301", "y"], "'\u00e9' and not 'e\u0301'"),
+        ([1, 2], ["1e0", "2e0"], "'1' and not '1e0'"),
+    ],
+)
+def test_ids_that_are_written_differently_are_refused(known, asked, sentence):
+    with pytest.raises(GlocalkError) as error:
+        refuse_strangers(sample(known), sample(asked), ("'a.csv'", "'b.csv'"))
+    assert str(error.value) == (
+        "None of the user ids in 'b.csv' is in 'a.csv': write them as they are there, "
+        + sentence
+        + "."
+    )
+
+
+def test_ids_without_a_common_user_and_a_common_item_are_refused():
+    with pytest.raises(GlocalkError) as error:
+        refuse_strangers(sample([1, 2], [10, 20]), sample([3, 4], [11, 21]), ("tiny", "'b.csv'"))
+    assert str(error.value) == (
+        "No user and no item in 'b.csv' is in tiny (user '3', not '1'; item '11', not '10'): check "
+        "the columns, and whether both are of one data set."
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "asked"),
+    [
+        ([1, 2], [101, 102]),  # users that are all new
+        (["ann", "bob"], ["cy", "dan"]),
+        (["u1", 2], ["u3", "u4"]),
+        ([1, 2], ["u3", 4]),
+        ([1, 2], [10**30]),
+        ([1, 2], ["01", 2]),  # one is known
+        ([1, 2], []),
+    ],
+)
+def test_users_that_are_all_new_are_a_fair_question(known, asked):
+    refuse_strangers(sample(known), sample(asked), ("tiny", "'b.csv'"))
 
 
 def split(ids):
@@ -55,7 +150,8 @@ def test_ids_are_equal_if_they_label_the_same_indices():
     assert ids.equals(Ids(text("a", "b"), np.array([3, 4])))
     assert not ids.equals(Ids(text("b", "a"), np.array([3, 4])))
     assert not ids.equals(Ids(text("a", "b"), np.array([3, 4, 5])))
-    assert not ids.equals(Ids(text("a", "b"), text("3", "4")))
+    assert ids.equals(Ids(text("a", "b"), text("3", "4.0")))
+    assert not ids.equals(Ids(text("a", "b"), text("3", "04")))
 
 
 @pytest.mark.data("ml-100k")

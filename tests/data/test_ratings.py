@@ -102,6 +102,7 @@ def test_ids_may_be_text(users):
     [
         ([2, "b", 2, "a"], ["2", "a", "b"]),  # mixed ids are text
         (["10", "9", "10", "b"], ["10", "9", "b"]),  # text is sorted as text
+        (["10", "9", "10", "9.0"], ["10", "9"]),
         ([2**63, 5, 2**63, 2**70], [str(2**70), "5", "9223372036854775808"]),
     ],
 )
@@ -128,7 +129,6 @@ def test_unsigned_numbers_beyond_the_signed_ones_become_text():
     [
         ([1.5, 2, 3, 4], "1.5"),
         ([1, 2, float("inf"), 4], "inf"),
-        ([1, 2, 3, 2.0**53], "9007199254740992.0"),  # where floats stop being exact
         (np.array([1, 2, 3, 4.5], dtype=object), "4.5"),
         ([True, False, True, True], "True"),
         (pd.Series([True, False, True, True], dtype="boolean"), "True"),
@@ -159,7 +159,7 @@ def test_ids_are_whole_numbers_or_text(users, shown):
 )
 def test_a_missing_id_is_refused(items):
     assert refusal(items=items) == (
-        "The item id at position 2 is missing: remove the rating or give it an id."
+        "The item id at position 2 is missing: remove its row, or give it an id."
     )
 
 
@@ -243,7 +243,7 @@ def test_no_ratings():
     ("users", "sentence"),
     [
         ([[1, 2], [3, 4]], "The user ids must be one-dimensional, not of shape (2, 2)."),
-        (7, "The user ids must be one-dimensional, not of shape ()."),
+        (7, "The user ids must be a list, an array or a Series, not int."),
         ([[1], [2, 3]], "The user ids cannot be converted to an array (setting an array element"),
     ],
 )
@@ -258,6 +258,22 @@ def test_a_frame_without_a_column():
         "The table has no column 'item' (it has user, rating, extra): name the columns with user=, "
         "item= and rating=."
     )
+
+
+def test_a_column_in_the_index_and_a_name_that_is_a_list():
+    with pytest.raises(GlocalkError) as error:
+        Ratings.from_frame(frame().set_index(["user", "item"]))
+    assert str(error.value) == (
+        "The table has no column 'user' (it has rating, extra): it is an index, so call "
+        "reset_index first."
+    )
+    with pytest.raises(GlocalkError, match=r"^The table has no column '\['user'\]' \(it has"):
+        Ratings.from_frame(frame(), user=["user"])
+
+
+def test_a_masked_rating_is_refused():
+    ratings = np.ma.array(VALUES, mask=[False, True, False, False])
+    assert refusal(ratings=ratings) == "The rating nan of user 10, item 7 is not a finite number."
 
 
 def test_a_column_that_exists_twice():

@@ -19,7 +19,7 @@ BIAS = {
 MEAN = {"_target_": "glocalk.completers.baselines.GlobalMean"}
 
 # Ids as they occur in files: text that looks like numbers or missing values, or needs CSV quotes.
-ODD = ["007", "7", "NA", "a,b", 'say "x"', "ünï 🙂", "nan", " padded ", "1e5", "None"]
+ODD = ["007", "7", "NA", "a,b", 'say "x"', "ünï 🙂", "nan", "two  spaces", "1e5", "None"]
 TEXT_IDS = Ids(
     np.array([*ODD, *(f"u{k}" for k in range(NUM_USERS - len(ODD)))], dtype=object),
     np.array([f"item {k}" for k in range(NUM_ITEMS)], dtype=object),

@@ -117,12 +117,64 @@ def test_an_unknown_id_is_named():
         model.top(["u1"], 0)
 
 
-@pytest.mark.parametrize("odd", ["x", "5.5", "", "inf", "1e300"])
-def test_an_id_of_another_type_is_named(odd):
-    with pytest.raises(
-        GlocalkError, match=f"user id '{odd}' is not a whole number, unlike the user ids of tiny"
-    ):
-        fitted(ids=NUMBER_IDS).predict([odd], [2**60])
+@pytest.mark.parametrize("odd", ["x", "005", "5.5", "+5", "5e0", "inf", "1e300"])
+@pytest.mark.parametrize("unknown", ["refuse", "mean"])
+def test_ids_that_are_written_differently_are_refused(odd, unknown):
+    with pytest.raises(GlocalkError) as error:
+        fitted(ids=NUMBER_IDS).predict([odd], [2**60], unknown)
+    assert str(error.value) == (
+        f"None of the user ids is in tiny: write them as they are there, '595' and not '{odd}'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("ask", "sentence"),
+    [
+        (lambda m: m.predict(True, 2), "The user id True is neither a whole number nor text"),
+        (lambda m: m.predict([1, True], [2, 3]), "The user id True is neither a whole number"),
+        (lambda m: m.predict(1, b"2"), "The item id b'2' is neither a whole number nor text"),
+        (lambda m: m.predict(1, 2.5), "The item id 2.5 is neither a whole number nor text"),
+        (lambda m: m.predict(1, 1j), "The item id 1j is neither a whole number nor text"),
+        (lambda m: m.predict(1, None), "The item id at position 0 is missing"),
+        (lambda m: m.predict([1, None], [2, 3], "mean"), "The user id at position 1 is missing"),
+        (lambda m: m.predict([1, ""], [2, 3], "mean"), "The user id at position 1 is missing"),
+        (lambda m: m.predict([[1, 2]], [[2, 3]]), "The user ids must be one-dimensional, not of"),
+        (
+            lambda m: m.predict(pd.DataFrame({"user": [1]}), [2]),
+            "pass one column",
+        ),
+        (
+            lambda m: m.predict({1}, [2]),
+            "must be a list, an array or a Series, not set",
+        ),
+        (lambda m: m.predict([1, 2], 3), "two lists of the same length, not 2 and 1"),
+        (lambda m: m.predict([1], [2], "drop"), "unknown='drop': choose from mean, refuse"),
+        (lambda m: m.predict([1], [2], True), "unknown=True: choose from mean, refuse"),
+        (lambda m: m.top(True), "The user id True is neither a whole number nor text"),
+        (lambda m: m.top([[1, 2]]), "The user ids must be one-dimensional, not of shape (1, 2)"),
+        (lambda m: m.top(pd.DataFrame({"user": [1]})), "pass one column"),
+        (lambda m: m.top(1, 2.5), "must be a whole number from 1, not 2.5"),
+        (lambda m: m.top(1, 0), "must be a whole number from 1, not 0"),
+        (lambda m: m.top(1, True), "must be a whole number from 1, not True"),
+    ],
+)
+def test_what_is_wrong_with_a_question_is_one_sentence(ask, sentence):
+    with pytest.raises(GlocalkError) as error:
+        ask(fitted(ids=None))
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_large_ids_beside_floats_are_exact():
+    model = fitted(ids=Ids(np.arange(NUM_USERS) + 2**53, np.arange(NUM_ITEMS)))
+    predicted = model.predict([2**53 + 1, 2.0], [3, 3], unknown="mean")
+    assert predicted[0] == pytest.approx(min(max(EXPECTED[1, 3], 1), 5))
+    assert model.predict([str(2**53 + 1), "x"], [3, 3], unknown="mean")[0] == predicted[0]
+
+
+def test_no_ids_give_no_predictions():
+    assert fitted().predict([], []).shape == (0,)
+    assert len(fitted().top([])) == 0
 
 
 def test_unknown_ids_get_the_mean_on_request():

@@ -1,6 +1,7 @@
 """Tables of pairs and of predictions, in CSV and in Parquet."""
 
 import csv
+import gzip
 import signal
 import subprocess
 import sys
@@ -11,17 +12,33 @@ import pandas as pd
 import pytest
 
 import glocalk.inference.predictor
-import glocalk.inference.tables
 from glocalk.data.ids import Ids
 from glocalk.errors import GlocalkError
-from glocalk.inference.tables import check_suffix, predict_file, read_users, write_table
-from inference.fitted import EXPECTED, NUM_ITEMS, NUM_USERS, NUMBER_IDS, ODD, TEXT_IDS, fitted
+from glocalk.inference.tables import check_suffix, predict_pairs, read_asked, write_table
+from inference.fitted import (
+    EXPECTED,
+    NUM_ITEMS,
+    NUM_USERS,
+    NUMBER_IDS,
+    ODD,
+    TEXT_IDS,
+    TRAIN,
+    fitted,
+)
 
 
 def write_csv(path, header, rows):
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *rows])
     return path
+
+
+PAIRS = {"user": None, "item": None}
+
+
+def predict_file(model, path, unknown="refuse", choices=PAIRS):
+    """The blocks of predictions of the pairs in a file."""
+    return predict_pairs(model, read_asked(path, choices), unknown)
 
 
 def rows_of(path):
@@ -32,7 +49,7 @@ def rows_of(path):
 @pytest.mark.parametrize("ids", [TEXT_IDS, NUMBER_IDS, None], ids=["text", "numbers", "none"])
 @pytest.mark.parametrize("rows_at_a_time", [7, 1 << 16])
 def test_pairs_are_predicted_in_the_order_of_their_file(ids, rows_at_a_time, tmp_path, monkeypatch):
-    monkeypatch.setattr(glocalk.inference.tables, "_ROWS", rows_at_a_time)
+    monkeypatch.setattr(glocalk.inference.predictor, "_PAIRS", rows_at_a_time)
     labels = ids or Ids(np.arange(NUM_USERS), np.arange(NUM_ITEMS))
     cells = np.random.default_rng(0).permutation(NUM_USERS * NUM_ITEMS)[:500]
     users, items = np.divmod(cells, NUM_ITEMS)
@@ -53,20 +70,115 @@ def test_pairs_are_predicted_in_the_order_of_their_file(ids, rows_at_a_time, tmp
     assert ratings == pytest.approx(np.clip(EXPECTED[users, items], 1, 5).tolist(), abs=1e-6)
 
 
-def test_users_are_read_as_text_and_each_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(glocalk.inference.tables, "_ROWS", 2)
+def test_users_are_read_as_text_and_each_once(tmp_path):
     path = write_csv(tmp_path / "users.csv", ["user"], [[name] for name in [*ODD, "u4", *ODD]])
-    assert read_users(path).tolist() == [*ODD, "u4"]
+    asked = read_asked(path, {"user": None})
+    assert asked.ids["user"].tolist() == [*ODD, "u4", *ODD]
+    assert asked.distinct("user").tolist() == [*ODD, "u4"]
+    assert asked.description == "user ← user"
 
 
-def test_a_file_without_rows_gives_a_table_without_rows(tmp_path):
+def test_a_question_without_pairs_or_users_gives_a_table_without_rows(tmp_path):
     model, out = fitted(), tmp_path / "out.csv"
-    pairs = write_csv(tmp_path / "pairs.csv", ["user", "item"], [])
-    assert write_table(predict_file(model, pairs), out) == 0
+    assert write_table(model.predict_blocks([], []), out) == 0
     assert out.read_text() == "user,item,rating\n"
-    users = read_users(write_csv(tmp_path / "users.csv", ["user"], []))
-    assert write_table(model.top_blocks(users, 3), out) == 0
+    assert write_table(model.top_blocks([], 3), out) == 0
     assert out.read_text() == "user,item,rank,rating\n"
+
+
+# A model of numbers 0, 1, … and one of text; the pairs (3, 5), (17, 29), (3, 5) in many forms.
+ASKED = [(3, 5), (17, 29), (3, 5)]
+FORMS = {
+    "csv": "user,item\n3,5\n17,29\n3,5\n",
+    "floats": "user,item\n3.0,5.0\n17.0,29.0\n3.0,5.0\n",
+    "quotes": '"item","user"\n"5","3"\n"29","17"\n"5","3"\n',
+    "other names": "movieId,userId\n5,3\n29,17\n5,3\n",
+    "more columns": "user,item,rating,time\n3,5,,x\n17,29,4,\n3,5,1,y\n",
+    "tabs": "3\t5\n17\t29\n3\t5\n",
+    "colons": "3::5\n17::29\n3::5\n",
+    "semicolons": "user;item\n3;5\n17;29\n3;5\n",
+    "spaces": "user   item\n3 5\n 17  29\n3  5 \n",
+    "no header": "3,5\n17,29\n3,5\n",
+    "blank lines": "user,item\n\n3,5\n17,29\n\n3,5",
+    "carriage returns": "user,item\r\n3,5\r\n17,29\r\n3,5\r\n",
+    "json lines": '{"user": 3, "item": 5}\n{"user": 17, "item": 29}\n{"user": 3, "item": 5.0}\n',
+    "byte order mark": "\ufeffuser,item\n3,5\n17,29\n3,5\n",
+}
+
+
+@pytest.mark.parametrize("form", [*FORMS, "gzip", "parquet", "parquet of floats", "parquet index"])
+def test_pairs_have_the_forms_that_ratings_have(form, tmp_path):
+    path = tmp_path / "pairs"
+    frame = pd.DataFrame(ASKED, columns=["user", "item"])
+    if form in FORMS:
+        path.write_bytes(FORMS[form].encode())
+    elif form == "gzip":
+        path.write_bytes(gzip.compress(FORMS["csv"].encode()))
+    else:
+        pytest.importorskip("pyarrow")
+        if form == "parquet of floats":
+            frame = frame.astype(float)
+        (frame.set_index("user") if form == "parquet index" else frame).to_parquet(path)
+    (block,) = predict_file(fitted(ids=None), path)
+    assert list(zip(block["user"], block["item"], strict=True)) == ASKED
+    expected = [min(max(EXPECTED[user, item], 1), 5) for user, item in ASKED]
+    assert block["rating"].tolist() == pytest.approx(expected)
+
+
+def test_columns_of_pairs_may_be_chosen(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("who,what\n3,5\n17,29\n3,5\n")
+    for choices in ({"user": "who", "item": "what"}, {"user": 0, "item": 1}):
+        asked = read_asked(path, choices)
+        assert asked.description == "user ← who, item ← what"
+        assert list(zip(asked.ids["user"], asked.ids["item"], strict=True)) == ASKED
+    with pytest.raises(GlocalkError, match=r"choose user=… item=… from its columns who, what\.$"):
+        read_asked(path, PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ('"new  york",x\n', ["new  york"]),
+        (' ann ,x\n" ann ",x\n', ["ann", "ann"]),
+        ("007,x\n7,x\n7.0,x\n", ["007", "7", "7"]),
+        ("a::b,x\n", ["a::b"]),
+        ("NA,x\nnan,x\nnull,x\n", ["NA", "nan", "null"]),
+        (f"{2**53 + 1},x\n5.0,x\n", [2**53 + 1, 5]),
+        (f"{2**53 + 1},x\neve,x\n", [f"{2**53 + 1}", "eve"]),
+        (f"{10**30},x\n7,x\n", [f"{10**30}", "7"]),
+    ],
+)
+def test_ids_of_pairs_are_what_the_file_holds(rows, expected, tmp_path):
+    (tmp_path / "pairs.csv").write_text("user,item\n" + rows)
+    assert read_asked(tmp_path / "pairs.csv", PAIRS).ids["user"].tolist() == expected
+
+
+def test_large_ids_in_a_file_get_their_own_prediction(tmp_path):
+    model = fitted(ids=Ids(np.arange(NUM_USERS) + 2**53, np.arange(NUM_ITEMS)))
+    for other in ("5.0", "eve", ""):
+        last = f"{other},4\n" if other else ""
+        (tmp_path / "pairs.csv").write_text(f"user,item\n{2**53 + 1},4\n{2**53 + 2},4\n{last}")
+        (block,) = predict_file(model, tmp_path / "pairs.csv", "mean")
+        expected = np.clip(EXPECTED[[1, 2], 4], 1, 5)
+        assert block["rating"][:2].tolist() == pytest.approx(expected.tolist())
+        assert block["user"].astype(str).tolist()[:2] == [f"{2**53 + 1}", f"{2**53 + 2}"]
+
+
+def test_pairs_of_new_users_get_the_mean_and_those_of_nobody_known_are_refused(tmp_path):
+    path, mean = tmp_path / "pairs.csv", sum(TRAIN.ratings.tolist()) / len(TRAIN)
+    path.write_text("user,item\n901,5\n902,6\n")
+    (block,) = predict_file(fitted(ids=None), path, "mean")
+    assert block["rating"].tolist() == pytest.approx([mean, mean])
+    for rows, part in (
+        ("901,801\n902,802\n", "No user and no item in 'PATH' is in tiny (user '901', not '0'; "),
+        ("u1,5\nu2,6\n", "None of the user ids in 'PATH' is in tiny: write them as they are there"),
+        ("03,5\n017,6\n", "'0' and not '03'."),
+    ):
+        path.write_text("user,item\n" + rows)
+        with pytest.raises(GlocalkError) as error:
+            predict_file(fitted(ids=None), path, "mean")
+        assert part in str(error.value).replace(str(path), "PATH")
 
 
 @pytest.mark.parametrize("ids", [TEXT_IDS, NUMBER_IDS], ids=["text", "numbers"])
@@ -84,11 +196,18 @@ def test_parquet_holds_what_csv_holds(ids, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, r"cannot be read: No such file"),
-        (b"user\nu1\n", r"has no column 'item': its first line must be user,item\."),
-        (b"", r"is empty: its first line must be user,item\."),
-        (b"user,item\nu1,item 1\nu1,item 1,5\n", r"is not a CSV file \(.*line 3"),
-        (b"user,item\n\xff\xfe,\xff\n", r"is not a CSV file"),
+        (None, r"pairs\.csv' cannot be read: there is no such file\."),
+        (b"user\nu1\n", r"has no item column: choose item=… from its columns user\."),
+        (b"", r"holds no ratings: give a file with rows\."),
+        (b"user,item\n", r"holds no ratings: give a file with rows\."),
+        (
+            b"user,item\nu1,item 1\nu1,item 1,5\n",
+            r"^Row 3 of .* has 3 columns where the first has 2",
+        ),
+        (b"user,item\nu1,item 1,5\n", r"^Row 2 of .* has 3 columns where the"),
+        (b"user,item\nu1\n", r"^Row 2 of .* has 1 columns where the"),
+        (b"user,item\nu1,item 1\nu1,\n", r"^Row 3 of .* has no item: fill it in"),
+        (b"user,item\n\xff\xfe,\xff\n", r"is not UTF-8 text .*encoding=cp1252\.$"),
         (b"user,item\nu1,item 1\neve,item 1\n", r"The user id 'eve' is not in tiny\."),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,7 @@ _HELP = Help(
     usage=["predict run=FOLDER out=FILE pairs=FILE", "predict run=FOLDER out=FILE top=N"],
     examples={
         "predict run=runs/ml_100k-bias-1f0c-seed0 pairs=pairs.csv out=out.csv": "the rating of "
-        "every pair; out.csv has the columns user, item and rating",
+        "every pair, in the order of pairs.csv; out.csv has the columns user, item and rating",
         "predict run=runs/ml_100k-bias-1f0c-seed0 top=10 out=top.parquet": "ten items for every "
         "user; the columns are user, item, rank and rating",
     },
@@ -36,15 +37,37 @@ class PredictConfig(BaseConfig):
     run: Path = Field(description="folder of the run whose model predicts, or a model file")
     out: Path = Field(description="file to write, .csv or .parquet")
     pairs: Path | None = Field(
-        default=None, description="CSV file with the columns user and item: rate these pairs"
+        default=None,
+        description="file of users and items, in any form that ratings may have: rate these pairs",
     )
     top: int | None = Field(default=None, ge=1, description="number of items per user")
     users: Path | None = Field(
-        default=None, description="with top: only for the users in this CSV file's column user"
+        default=None, description="with top: only for the users in this file"
     )
+    user: str | None = Field(
+        default=None,
+        description="with pairs or users: column of the users, its name or its position counted "
+        "from 0; null finds it",
+    )
+    item: str | None = Field(default=None, description="with pairs: column of the items, like user")
     unknown: Literal["refuse", "mean"] = Field(
         default="refuse",
         description="with pairs, for an unknown id: refuse, or mean of the training ratings",
+    )
+    header: bool | None = Field(
+        default=None,
+        description="with pairs or users: whether the first row names the columns; null decides "
+        "by its cells",
+    )
+    encoding: str | None = Field(
+        default=None,
+        description="with pairs or users: encoding of text, like cp1252; null: as a byte order "
+        "mark says, else UTF-8",
+    )
+    max_bytes: int | None = Field(
+        default=None,
+        gt=0,
+        description="with pairs or users: bytes that the file may take unpacked; null: 4 GiB",
     )
     module: str | None = Field(
         default=None,
@@ -66,29 +89,48 @@ class PredictConfig(BaseConfig):
             raise GlocalkError("Option 'users' goes with top=N, not with pairs=FILE.")
         if self.top is not None and self.unknown == "mean":
             raise GlocalkError("Option 'unknown=mean' goes with pairs=FILE, not with top=N.")
+        if self.user is not None and self.pairs is None and self.users is None:
+            raise GlocalkError("Option 'user' goes with pairs=FILE or users=FILE.")
+        if self.item is not None and self.pairs is None:
+            raise GlocalkError("Option 'item' goes with pairs=FILE.")
 
 
-def predict(config: PredictConfig) -> int:
-    """Write the predictions that `config` asks for; returns the number of rows.
+def predict(config: PredictConfig) -> tuple[int, str]:
+    """Write the predictions that `config` asks for.
+
+    Returns:
+        The number of rows, and what was taken from the file of pairs or users, if there is one.
 
     Raises:
         GlocalkError: an error that the user can fix.
     """
     # They import torch, which the help text does without.
     from glocalk.completers.registry import load
-    from glocalk.inference.tables import check_suffix, predict_file, read_users, write_table
+    from glocalk.data.formats.options import Choice, ReadOptions
+    from glocalk.data.labels import Kind
+    from glocalk.inference.tables import check_suffix, predict_pairs, read_asked, write_table
 
     config.check_choice()
     check_suffix(config.out)
     _import(config.module)
     model = load(config.run)
+    asked = None
+    options = ReadOptions(header=config.header, encoding=_encoding(config.encoding))
+    if config.max_bytes is not None:
+        options = replace(options, max_bytes=config.max_bytes)
+    user: dict[Kind, Choice] = {"user": _column(config.user)}
     if config.pairs is not None:
-        blocks = predict_file(model, config.pairs, config.unknown)
+        asked = read_asked(config.pairs, {**user, "item": _column(config.item)}, options)
+        blocks = predict_pairs(model, asked, config.unknown)
     else:
         assert config.top is not None
-        users = None if config.users is None else read_users(config.users)
+        users = None
+        if config.users is not None:
+            asked = read_asked(config.users, user, options)
+            users = asked.distinct("user")
         blocks = model.top_blocks(users, config.top)
-    return write_table(blocks, config.out)
+    rows = write_table(blocks, config.out)
+    return rows, "" if asked is None else f"'{asked.path}': {asked.description}"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -100,10 +142,12 @@ def main(arguments: Sequence[str]) -> int:
         words, options = read_arguments("predict", arguments)
         refuse_words(words)
         config = PredictConfig.check(options, "")
-        rows = predict(config)
+        rows, taken = predict(config)
     except GlocalkError as error:
         print(error, file=sys.stderr)
         return 1
+    if taken:
+        print(f"Read {taken}.")
     print(f"Made '{config.out}': {rows:,} predictions.")
     return 0
 
@@ -111,6 +155,20 @@ def main(arguments: Sequence[str]) -> int:
 def completions() -> list[str]:
     """What the shell may complete an argument to."""
     return [f"{name}=" for name in PredictConfig.model_fields]
+
+
+def _column(choice: str | None) -> int | str | None:
+    """A column by its name or, if it is a whole number, by its position, as in `data.user=`."""
+    return int(choice) if choice is not None and choice.isdecimal() else choice
+
+
+def _encoding(name: str | None) -> str | None:
+    from glocalk.data.formats.encodings import check_encoding
+
+    try:
+        return None if name is None else check_encoding(name)
+    except ValueError as error:
+        raise GlocalkError(f"Option 'encoding' cannot be '{name}': {error}.") from error
 
 
 def _import(module: str | None) -> None:

@@ -1,24 +1,26 @@
-"""The ids of users and items: the labels behind the indices of a rating matrix."""
+"""The ids of users and items: the labels behind the indices of a rating matrix.
+
+`glocalk.data.labels` says what an id is, and which ids are the same.
+"""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from glocalk.data.labels import Kind, Labels, as_labels, as_numbers, canonical, is_whole
 from glocalk.data.rating_matrix import Indices
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
-Labels: TypeAlias = NDArray[Any]
-"""[n] ids: whole numbers (int64), or text (objects of type str)."""
-
-Kind: TypeAlias = Literal["user", "item"]
-
-_EXACT = 2**53  # a float below is exact
+_NUMBER = re.compile(r"0|-?[1-9]\d*", re.ASCII)  # of any size
+_FIELDS: dict[Kind, str] = {"user": "users", "item": "items"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,7 @@ class Ids:
         items: [num_items] distinct ids, whole numbers or text.
 
     Raises:
-        GlocalkError: an id is not distinct.
+        GlocalkError: an id is missing, is neither a whole number nor text, or is not distinct.
 
     Example:
         >>> import numpy as np
@@ -44,11 +46,13 @@ class Ids:
     items: Labels
 
     def __post_init__(self) -> None:
-        for kind, labels in (("user", self.users), ("item", self.items)):
-            repeated = pd.Index(labels).duplicated()
+        for kind, field in _FIELDS.items():
+            labels = as_labels(getattr(self, field), kind)
+            repeated = _index(labels).duplicated()
             if repeated.any():
-                label = labels[np.argmax(repeated)]
+                label = shown(labels[np.argmax(repeated)])
                 raise GlocalkError(f"The {kind} id '{label}' occurs more than once.")
+            object.__setattr__(self, field, labels)
 
     @classmethod
     def numbered(cls, shape: tuple[int, int]) -> Ids:
@@ -57,87 +61,141 @@ class Ids:
 
     def equals(self, other: Ids) -> bool:
         """Whether both assign the same ids to the same indices."""
-        return self is other or (
-            np.array_equal(self.users, other.users) and np.array_equal(self.items, other.items)
-        )
+        return self is other or (_same(self.users, other.users) and _same(self.items, other.items))
 
-    def find_users(self, labels: ArrayLike) -> Indices:
+    def find_users(self, labels: ArrayLike | Sequence[Any]) -> Indices:
         """[n] index of each user id, −1 for unknown ids."""
-        return _positions(self.users, labels)
+        return _positions(self.users, labels, "user")
 
-    def find_items(self, labels: ArrayLike) -> Indices:
+    def find_items(self, labels: ArrayLike | Sequence[Any]) -> Indices:
         """[n] index of each item id, −1 for unknown ids."""
-        return _positions(self.items, labels)
+        return _positions(self.items, labels, "item")
 
 
-def as_labels(values: ArrayLike | Sequence[Any], kind: Kind) -> Labels:
-    """[n] ids as whole numbers if all of them are, else as text.
-
-    Floats are accepted if they are whole numbers: pandas reads integer columns with missing values
-    as floats.
+def join(columns: Sequence[Labels | Sequence[str]]) -> tuple[Labels, list[Indices]]:
+    """The ids that occur in any of the columns, ascending, and where each column has them.
 
     Args:
-        values: [n] a list, NumPy array, Series or tensor.
-        kind: for error messages.
+        columns: the distinct values of each column, whole numbers or text.
+
+    Returns:
+        The ids, as whole numbers if all of them are, else as text; and for each column the index of
+        each of its values in them.
+    """
+    known = [_numbers_or_texts(column) for column in columns]
+    if not any(isinstance(column, list) for column in known):
+        labels: Labels = np.unique(np.concatenate(known))
+        return labels, [np.searchsorted(labels, column) for column in known]
+    texts = [column if isinstance(column, list) else list(map(str, column)) for column in known]
+    ordered = sorted(set().union(*texts))
+    index = {text: position for position, text in enumerate(ordered)}
+    return np.array(ordered, dtype=object), [
+        np.array([index[text] for text in column], dtype=np.int64) for column in texts
+    ]
+
+
+def refuse_strangers(known: Ids, asked: Ids, where: Sequence[str]) -> None:
+    """Refuse ids that have nothing in common with those that are known, where it is an accident.
+
+    Users that are all new are a fair question, and so are items that are all new. It is an accident
+    if both are, or if they are written differently, see `refuse_other_writing`.
+
+    Args:
+        known: the ids of the training ratings.
+        asked: the ids of test ratings or of pairs.
+        where: what `known` and what `asked` are the ids of, for error messages.
 
     Raises:
-        GlocalkError: `values` is not one-dimensional, or an id is missing or is neither a whole
-            number nor text.
+        GlocalkError: it is an accident.
     """
-    array = as_array(values, f"{kind} ids")
-    if array.ndim != 1:
-        raise GlocalkError(f"The {kind} ids must be one-dimensional, not of shape {array.shape}.")
-    if not len(array):
-        return array.astype(np.int64)
-    if array.dtype.kind == "U" and not hasattr(values, "dtype"):
-        array = np.array(values, dtype=object)  # NumPy turns NaN in a list of text into 'nan'
-    missing = pd.isna(array)
-    if missing.any():
+    new = []
+    for kind, field in _FIELDS.items():
+        labels, wanted = getattr(known, field), getattr(asked, field)
+        refuse_other_writing(labels, wanted, kind, where[0], f" in {where[1]}")
+        if len(wanted) and (_positions(labels, wanted, kind) < 0).all():
+            new.append(f"{kind} '{shown(wanted[0])}', not '{shown(labels[0])}'")
+    if len(new) == len(_FIELDS):
         raise GlocalkError(
-            f"The {kind} id at position {int(np.argmax(missing))} is missing: remove the rating or "
-            "give it an id."
+            f"No user and no item in {where[1]} is in {where[0]} ({'; '.join(new)}): check the "
+            "columns, and whether both are of one data set."
         )
-    held = pd.api.types.infer_dtype(array, skipna=False)
-    if held == "integer":
-        if int(array.min()) >= -(2**63) and int(array.max()) < 2**63:
-            return array.astype(np.int64)
-    elif held in ("floating", "mixed-integer-float"):
-        numbers = array.astype(np.float64)
-        whole = (np.abs(numbers) < _EXACT) & (numbers == np.floor(numbers))
-        if not whole.all():
-            raise _neither(array[np.argmin(whole)], kind)
-        return numbers.astype(np.int64)
-    elif held in ("boolean", "bytes", "complex"):
-        raise _neither(array[0], kind)
-    return array if held == "string" and array.dtype == object else array.astype(str).astype(object)
 
 
-def as_array(values: ArrayLike | Sequence[Any], what: str) -> NDArray[Any]:
-    """`values` as an array, a tensor on any device included.
+def refuse_other_writing(
+    known: Labels, asked: Labels, kind: Kind, title: str, place: str = ""
+) -> None:
+    """Refuse ids of which none is known, because they are written differently.
+
+    They are, if one side has whole numbers only and the other none (`u1` or `00001` for 1), or if
+    some differ in case, leading zeros or the Unicode form of a character only.
+
+    Args:
+        known: the ids of the training ratings.
+        asked: the ids that are looked for.
+        kind: for error messages.
+        title: what `known` are the ids of.
+        place: where `asked` come from, after a space; empty if this is obvious.
 
     Raises:
-        GlocalkError: NumPy cannot convert them.
+        GlocalkError: they are.
     """
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise GlocalkError(f"The {what} cannot be converted to an array ({reason}).") from error
+    if not len(asked) or (_positions(known, asked, kind) >= 0).any():
+        return
+    pair = None
+    if {_share_of_numbers(known), _share_of_numbers(asked)} == {0, 1}:
+        pair = known[0], asked[0]
+    else:
+        alike = {_plain(label): label for label in known}
+        pairs = ((alike.get(_plain(label)), label) for label in asked)
+        pair = next((pair for pair in pairs if pair[0] is not None), None)
+    if pair is not None:
+        raise GlocalkError(
+            f"None of the {kind} ids{place} is in {title}: write them as they are there, "
+            f"'{shown(pair[0])}' and not '{shown(pair[1])}'."
+        )
 
 
-def _neither(label: Any, kind: Kind) -> GlocalkError:
-    return GlocalkError(
-        f"The {kind} id {label} is neither a whole number nor text: convert the ids to one of them."
-    )
+def _share_of_numbers(labels: Labels) -> float:
+    if labels.dtype.kind in "iu":
+        return 1
+    return float(np.mean([_NUMBER.fullmatch(text) is not None for text in labels]))
 
 
-def _positions(known: Labels, labels: ArrayLike) -> Indices:
-    wanted = np.asarray(labels)
-    if known.dtype.kind in "iu" and wanted.dtype.kind not in "iu":
-        # `7` read from text is still 7.
-        wanted = pd.to_numeric(pd.Series(wanted), errors="coerce").to_numpy()
-    elif known.dtype.kind not in "iu":
-        wanted = wanted.astype(str).astype(object)
-    return pd.Index(known).get_indexer(pd.Index(wanted)).astype(np.int64)
+def _plain(label: Any) -> str:
+    return unicodedata.normalize("NFKC", str(label)).casefold().lstrip("0")
+
+
+def _numbers_or_texts(values: Labels | Sequence[str]) -> Labels | list[str]:
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
+        return values
+    texts = [canonical(text) for text in values]
+    numbers = as_numbers(texts)
+    return texts if numbers is None else numbers
+
+
+def _same(one: Labels, other: Labels) -> bool:
+    if one.dtype != other.dtype:  # whole numbers may be held as text
+        one, other = one.astype(str), other.astype(str)
+    return np.array_equal(one, other)
+
+
+def _positions(known: Labels, values: ArrayLike | Sequence[Any], kind: Kind) -> Indices:
+    wanted = as_labels(values, kind)
+    if (known.dtype.kind == "i") == (wanted.dtype.kind == "i"):
+        return _indices_in(known, wanted)
+    if wanted.dtype.kind == "i":
+        return _indices_in(known, wanted.astype(str).astype(object))
+    # By way of the text, because a float would not be exact.
+    codes, texts = pd.factorize(wanted)
+    whole = np.array([is_whole(text) for text in texts])
+    found = np.full(len(texts), -1)
+    found[whole] = _indices_in(known, np.array([int(text) for text in texts[whole]], np.int64))
+    return found[codes]
+
+
+def _indices_in(known: Labels, wanted: Labels) -> Indices:
+    return _index(known).get_indexer(_index(wanted)).astype(np.int64)
+
+
+def _index(labels: Labels) -> pd.Index[Any]:
+    return pd.Index(labels, dtype=labels.dtype)  # pandas is slow to convert text to its own type

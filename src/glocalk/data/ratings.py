@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from glocalk.data.ids import Ids, as_array, as_labels
+from glocalk.data.ids import Ids
+from glocalk.data.labels import as_array, as_labels
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.errors import GlocalkError
 
@@ -82,7 +83,7 @@ class Ratings(RatingMatrix):
 
         Args:
             frame: the table; columns other than the three are ignored.
-            user: name of the column of user ids: whole numbers or text.
+            user: name of the column of user ids: whole numbers or text, see `glocalk.data.labels`.
             item: name of the column of item ids.
             rating: name of the column of ratings.
             scale: (lowest, highest) possible rating; None takes those of the column.
@@ -96,11 +97,17 @@ class Ratings(RatingMatrix):
             raise GlocalkError(
                 f"from_frame takes a DataFrame, not {type(frame).__name__}: use from_arrays."
             )
+        columns = list(frame.columns)
         for name in (user, item, rating):
-            if name not in frame:
+            if name not in columns:
+                index = name in list(frame.index.names)
                 raise GlocalkError(
-                    f"The table has no column '{name}' (it has {', '.join(map(str, frame))}): "
-                    "name the columns with user=, item= and rating=."
+                    f"The table has no column '{name}' (it has {', '.join(map(str, columns))}): "
+                    + (
+                        "it is an index, so call reset_index first."
+                        if index
+                        else "name the columns with user=, item= and rating=."
+                    )
                 )
         return cls.from_arrays(frame[user], frame[item], frame[rating], scale=scale)
 
@@ -118,7 +125,7 @@ class Ratings(RatingMatrix):
         Users and items are numbered in ascending order of their ids.
 
         Args:
-            users: [n] id of each rating's user: whole numbers or text.
+            users: [n] id of each rating's user: whole numbers or text, see `glocalk.data.labels`.
             items: [n] id of each rating's item.
             ratings: [n] values.
             scale: (lowest, highest) possible rating; None takes those of `ratings`.

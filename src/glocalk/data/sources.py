@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glocalk.config import BaseConfig, build
 from glocalk.data.fetch.files import FileSet
 from glocalk.data.ids import Ids
-from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.data.splits import Split
 
 
@@ -50,7 +50,7 @@ class Source(ABC):
 
 def divide(
     name: str,
-    triples: tuple[Indices, Indices, Values],
+    triples: tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]], Values],
     test: NDArray[np.bool_],
     shape: tuple[int, int],
     scale: tuple[float, float],
@@ -71,7 +71,8 @@ def divide(
     users, items, ratings = triples
 
     def part(chosen: NDArray[np.bool_]) -> RatingMatrix:
-        return RatingMatrix(users[chosen], items[chosen], ratings[chosen], shape, scale)
+        u, i = (index[chosen].astype(np.int64, copy=False) for index in (users, items))
+        return RatingMatrix(u, i, ratings[chosen], shape, scale)
 
     return Split(name, part(~test), part(test), ids=ids, notes=notes)
 

@@ -14,7 +14,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from torch import Tensor
 
-from glocalk.data.ids import Ids, Labels
+from glocalk.data.ids import Ids
+from glocalk.data.labels import Labels
 from glocalk.errors import GlocalkError
 from glocalk.files import is_sealed_zip, replacing, seal_zip
 from glocalk.inference.predictor import TrainedOn

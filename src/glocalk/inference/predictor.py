@@ -6,7 +6,7 @@ Predictions are computed in blocks, so that nothing of size users × items is he
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self, TypeAlias, TypeVar, get_args
@@ -16,10 +16,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from glocalk.config import did_you_mean
-from glocalk.data.ids import Ids, Labels, as_array
+from glocalk.data.ids import Ids, refuse_other_writing
+from glocalk.data.labels import Kind, Labels, as_labels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.ratings import Ratings
-from glocalk.errors import GlocalkError, NotFittedError
+from glocalk.errors import GlocalkError, NotFittedError, shown
 
 Unknown: TypeAlias = Literal["refuse", "mean"]
 """Handling of ids that are not in the training ratings: raise an error, or predict the mean of the
@@ -27,7 +28,8 @@ training ratings for their pairs."""
 
 PartT = TypeVar("PartT")
 
-_CELLS = 1 << 20  # predictions in one block
+_CELLS = 1 << 20  # predictions of a grid in one block
+_PAIRS = 1 << 16  # pairs in one block
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +90,16 @@ class Predictor(ABC):
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         """Predicted rating [u, i] of each of `users` [u] for each of `items` [i], not clipped."""
 
-    def predict(self, users: ArrayLike, items: ArrayLike, unknown: Unknown = "refuse") -> Values:
+    def predict(
+        self,
+        users: ArrayLike | Sequence[Any],
+        items: ArrayLike | Sequence[Any],
+        unknown: Unknown = "refuse",
+    ) -> Values:
         """Predict the rating of each pair (users[k], items[k]).
 
         Args:
-            users: [pairs] user ids.
+            users: [pairs] user ids, see `glocalk.data.labels`.
             items: [pairs] item ids.
             unknown: `refuse` raises an error for an id that is not in the training ratings; `mean`
                 predicts the mean of the training ratings for its pairs.
@@ -102,29 +109,64 @@ class Predictor(ABC):
 
         Raises:
             NotFittedError: the completer is not fitted.
-            GlocalkError: an id is unknown, or the lists differ in length.
+            GlocalkError: an id is unknown, missing, or neither a whole number nor text; the ids are
+                all unknown because they are written differently; or the lists differ in length.
         """
         known = self._require(self.trained_on)
+        *_, u, i = self._look_up(known, users, items, unknown)
+        return self._predicted(known, u, i)
+
+    def predict_blocks(
+        self,
+        users: ArrayLike | Sequence[Any],
+        items: ArrayLike | Sequence[Any],
+        unknown: Unknown = "refuse",
+    ) -> Iterator[pd.DataFrame]:
+        """Do the same as `predict`, one block of pairs at a time: columns user, item and rating.
+
+        Raises:
+            NotFittedError, GlocalkError: as `predict` does, before the first block.
+        """
+        known = self._require(self.trained_on)
+        user_ids, item_ids, u, i = self._look_up(known, users, items, unknown)
+
+        def block(start: int) -> pd.DataFrame:
+            rows = slice(start, start + _PAIRS)
+            rating = self._predicted(known, u[rows], i[rows])
+            return pd.DataFrame({"user": user_ids[rows], "item": item_ids[rows], "rating": rating})
+
+        return map(block, range(0, max(len(u), 1), _PAIRS))
+
+    @staticmethod
+    def _look_up(
+        known: TrainedOn,
+        users: ArrayLike | Sequence[Any],
+        items: ArrayLike | Sequence[Any],
+        unknown: Unknown,
+    ) -> tuple[Labels, Labels, Indices, Indices]:
+        """Ids of users and items, [pairs] each, and their indices, −1 for unknown ids."""
         if unknown not in get_args(Unknown):
             nearest = did_you_mean(str(unknown), get_args(Unknown))
             raise GlocalkError(f"Unknown option unknown={unknown!r}: {nearest}")
-        users, items = self.known_labels(users, "user"), self.known_labels(items, "item")
-        if len(users) != len(items):
+        user_ids, item_ids = _asked(users, "user"), _asked(items, "item")
+        if len(user_ids) != len(item_ids):
             raise GlocalkError(
-                f"Users and items must be two lists of the same length, not {len(users)} and "
-                f"{len(items)}."
+                f"Users and items must be two lists of the same length, not {len(user_ids)} and "
+                f"{len(item_ids)}."
             )
-        u, i = known.ids.find_users(users), known.ids.find_items(items)
-        if unknown == "refuse":
-            _refuse_unknown(u, users, "user", known.title)
-            _refuse_unknown(i, items, "item", known.title)
-        found = (u >= 0) & (i >= 0)
-        predicted = np.full(len(u), known.mean)
-        u, i = u[found], i[found]
+        u = _found(known, user_ids, "user", unknown)
+        i = _found(known, item_ids, "item", unknown)
+        return user_ids, item_ids, u, i
+
+    def _predicted(self, known: TrainedOn, users: Indices, items: Indices) -> Values:
+        """Predicted rating [pairs] of each (users[k], items[k]); the mean where one is −1."""
+        predicted = np.full(len(users), known.mean)
+        found = (users >= 0) & (items >= 0)
+        u, i = users[found], items[found]
         predicted[found] = self._clipped(_checked(self.predict_pairs(u, i), (len(u),)))
         return predicted
 
-    def top(self, users: ArrayLike | None = None, n: int = 10) -> pd.DataFrame:
+    def top(self, users: ArrayLike | Sequence[Any] | None = None, n: int = 10) -> pd.DataFrame:
         """Find the `n` items with the highest predictions among those that a user has not rated.
 
         Items are ordered by the prediction before it is clipped; ties keep the order of the items
@@ -139,11 +181,13 @@ class Predictor(ABC):
 
         Raises:
             NotFittedError: the completer is not fitted.
-            GlocalkError: a user is unknown, or `n` is below 1.
+            GlocalkError: a user is unknown, or `n` is not a whole number from 1.
         """
         return pd.concat(self.top_blocks(users, n), ignore_index=True)
 
-    def top_blocks(self, users: ArrayLike | None = None, n: int = 10) -> Iterator[pd.DataFrame]:
+    def top_blocks(
+        self, users: ArrayLike | Sequence[Any] | None = None, n: int = 10
+    ) -> Iterator[pd.DataFrame]:
         """Do the same as `top`, one block of users at a time; a block may be empty.
 
         Raises:
@@ -157,9 +201,7 @@ class Predictor(ABC):
         if users is None:
             indices = np.arange(len(known.ids.users))
         else:
-            wanted = self.known_labels(users, "user")
-            indices = known.ids.find_users(wanted)
-            _refuse_unknown(indices, wanted, "user", known.title)
+            indices = _found(known, _asked(users, "user"), "user")
         size = max(1, _CELLS // len(known.ids.items))
         return (
             self._top_of(known, indices[start : start + size], n)
@@ -190,35 +232,6 @@ class Predictor(ABC):
                 "rating": self._clipped(values[chosen]),
             }
         )
-
-    def known_labels(self, wanted: ArrayLike, kind: Literal["user", "item"]) -> Labels:
-        """[n] `wanted` as labels of the type that the training ratings have.
-
-        Raises:
-            NotFittedError: the completer is not fitted.
-            GlocalkError: the training ratings have whole numbers for ids, and one of `wanted` is
-                not a whole number.
-        """
-        trained_on = self._require(self.trained_on)
-        array = np.atleast_1d(as_array(wanted, f"{kind} ids"))
-        if array.ndim != 1:
-            raise GlocalkError(
-                f"The {kind} ids must be one-dimensional, not of shape {array.shape}."
-            )
-        known = trained_on.ids.users if kind == "user" else trained_on.ids.items
-        if known.dtype.kind not in "iu":
-            return array.astype(str).astype(object)
-        if array.dtype.kind in "iu" or not len(array):
-            return array.astype(np.int64)
-        numbers = pd.to_numeric(pd.Series(array), errors="coerce").to_numpy()
-        whole = (np.abs(numbers) < 2**63) & (numbers == np.floor(numbers))  # false for NaN
-        if not whole.all():
-            raise GlocalkError(
-                f"The {kind} id '{array[np.argmin(whole)]}' is not a whole number, unlike the "
-                f"{kind} ids of {trained_on.title}."
-            )
-        labels: Labels = numbers.astype(np.int64)
-        return labels
 
     def _clipped(self, predicted: Values) -> Values:
         return np.clip(predicted, *self._require(self.trained_on).scale) if self.clip else predicted
@@ -253,9 +266,27 @@ def _checked(predicted: Values, shape: tuple[int, ...]) -> Values:
     return predicted
 
 
-def _refuse_unknown(
-    indices: Indices, labels: NDArray[Any], kind: Literal["user", "item"], title: str
-) -> None:
-    if (indices < 0).any():
-        label = labels[np.argmax(indices < 0)]
-        raise GlocalkError(f"The {kind} id '{label}' is not in {title}.")
+def _asked(values: ArrayLike | Sequence[Any], kind: Kind) -> Labels:
+    """[n] the ids that are asked for; a single id is a list of one."""
+    if np.isscalar(values) or values is None or getattr(values, "ndim", 1) == 0:
+        values = [values]
+    return as_labels(values, kind)
+
+
+def _found(known: TrainedOn, asked: Labels, kind: Kind, unknown: Unknown = "refuse") -> Indices:
+    """[n] the indices of the ids that are asked for, −1 for unknown ids.
+
+    Raises:
+        GlocalkError: an id is unknown and `unknown` is `refuse`, or all of them are and are written
+            differently from those that are known.
+    """
+    ids = known.ids
+    labels, find = (ids.users, ids.find_users) if kind == "user" else (ids.items, ids.find_items)
+    indices = find(asked)
+    missing = indices < 0
+    if missing.all():
+        refuse_other_writing(labels, asked, kind, known.title)
+    if missing.any() and unknown == "refuse":
+        label = shown(asked[np.argmax(missing)])
+        raise GlocalkError(f"The {kind} id '{label}' is not in {known.title}.")
+    return indices

@@ -1,54 +1,104 @@
-"""Tables of predictions: pairs are read from a file and predictions written to one, in blocks."""
+"""Tables of predictions: pairs or users are read from a file, predictions are written to one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
-from glocalk.data.ids import Labels
+from glocalk.data.formats.cells import shown_path
+from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
+from glocalk.data.formats.table import read_columns
+from glocalk.data.ids import Ids, join, refuse_strangers
+from glocalk.data.labels import Kind, Labels
 from glocalk.errors import GlocalkError
 from glocalk.files import replacing
 from glocalk.inference.predictor import Predictor, Unknown
 
-_ROWS = 1 << 16  # rows in one block of a file of pairs
+_GROUP = re.compile(r"\bdata\.(?=(user|item|header|encoding|max_bytes)\b)")
 
 
-def predict_file(
-    predictor: Predictor, path: Path, unknown: Unknown = "refuse"
+@dataclass(frozen=True)
+class Asked:
+    """The ids in a file, row by row.
+
+    Attributes:
+        path: path of the file.
+        ids: [rows] the ids by their kind.
+        description: what was taken from the file, on one line.
+    """
+
+    path: Path
+    ids: Mapping[Kind, Labels]
+    description: str
+
+    def distinct(self, kind: Kind) -> Labels:
+        """The ids of one kind, each once, in the order of the rows."""
+        return np.asarray(pd.unique(self.ids[kind]))
+
+
+def read_asked(
+    path: Path, choices: Mapping[Kind, Choice], options: ReadOptions = DEFAULTS
+) -> Asked:
+    """Read the users, or users and items, in a file of any form that ratings may have.
+
+    Args:
+        path: the file, see `glocalk.data.formats.table`.
+        choices: the column of each kind: its name, its position, or None to find it.
+        options: how to read the file.
+
+    Raises:
+        GlocalkError: the file cannot be read, has no rows, or lacks a column or an id.
+    """
+    if not path.exists():
+        raise GlocalkError(f"'{shown_path(path)}' cannot be read: there is no such file.")
+    try:
+        columns = read_columns(path, {str(kind): choices[kind] for kind in choices}, options)
+    except GlocalkError as error:
+        # The reader names the options of `data=csv`, which have no group here.
+        raise type(error)(_GROUP.sub("", str(error))) from error
+    ids = {}
+    for kind in choices:
+        column = columns.by_role[kind]
+        if (empty := column.first("")) is not None:
+            number, _ = columns.look(empty)
+            raise GlocalkError(
+                f"Row {number} of '{shown_path(path)}' has no {kind}: fill it in, or remove the "
+                "row."
+            )
+        labels, (positions,) = join([column.texts])
+        ids[kind] = labels[positions[column.codes]]
+    note = f"; {columns.note}" if columns.note else ""
+    return Asked(path, ids, columns.description + note)
+
+
+def predict_pairs(
+    predictor: Predictor, pairs: Asked, unknown: Unknown = "refuse"
 ) -> Iterator[pd.DataFrame]:
-    """Predict the pairs in a CSV file with the columns user and item, in their order.
+    """Predict the rating of each pair in a file, in the order of its rows.
 
     Args:
         predictor: a fitted completer.
-        path: the file.
+        pairs: users and items.
         unknown: as in `Predictor.predict`.
 
-    Yields:
+    Returns:
         Blocks with the columns user, item and rating.
 
     Raises:
-        GlocalkError: the file cannot be read, or an id in it is unknown.
+        GlocalkError: an id is unknown, or no user and no item is known, whatever `unknown` says.
     """
-    for block in _read_csv(path, ("user", "item")):
-        users = predictor.known_labels(block["user"], "user")
-        items = predictor.known_labels(block["item"], "item")
-        rating = predictor.predict(users, items, unknown)
-        yield pd.DataFrame({"user": users, "item": items, "rating": rating})
-
-
-def read_users(path: Path) -> Labels:
-    """Read the distinct user ids, as text, in a CSV file with the column user.
-
-    Raises:
-        GlocalkError: the file cannot be read.
-    """
-    blocks = [block["user"] for block in _read_csv(path, ("user",))]
-    users: Labels = pd.concat(blocks).drop_duplicates().to_numpy(dtype=object)
-    return users
+    if predictor.trained_on is not None:
+        asked = Ids(pairs.distinct("user"), pairs.distinct("item"))
+        place = f"'{shown_path(pairs.path)}'"
+        refuse_strangers(predictor.trained_on.ids, asked, (predictor.trained_on.title, place))
+    return predictor.predict_blocks(pairs.ids["user"], pairs.ids["item"], unknown)
 
 
 def write_table(blocks: Iterable[pd.DataFrame], path: Path) -> int:
@@ -142,28 +192,3 @@ def _pyarrow() -> tuple[Any, Any]:
             "that ends in .csv."
         ) from error
     return pa, pq
-
-
-def _read_csv(path: Path, columns: tuple[str, ...]) -> Iterator[pd.DataFrame]:
-    """Read `columns` of a CSV file as text, in blocks; at least one."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            # An id is its text, even if that is `NA` or empty.
-            chunks = pd.read_csv(file, dtype=str, keep_default_na=False, chunksize=_ROWS)
-            for block in chunks:
-                for name in columns:
-                    if name not in block:
-                        raise GlocalkError(
-                            f"'{path}' has no column '{name}': its first line must be "
-                            f"{','.join(columns)}."
-                        )
-                yield block[list(columns)]
-    except OSError as error:
-        raise GlocalkError(f"'{path}' cannot be read: {error.strerror}.") from error
-    except pd.errors.EmptyDataError as error:
-        raise GlocalkError(
-            f"'{path}' is empty: its first line must be {','.join(columns)}."
-        ) from error
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise GlocalkError(f"'{path}' is not a CSV file ({reason}).") from error

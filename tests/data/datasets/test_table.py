@@ -5,9 +5,10 @@ import random
 import time
 from unittest import mock
 
+import pandas as pd
 import pytest
 
-from data.tables import HEADER, ROWS, by_ids, everything, lines, refusal, split
+from data.tables import CASES, HEADER, ROWS, by_ids, everything, lines, refusal, split
 from glocalk.data.datasets.table import RatingTable
 from glocalk.errors import GlocalkError, MissingDataError
 
@@ -18,7 +19,11 @@ from glocalk.errors import GlocalkError, MissingDataError
         (["10", "9", "-3"], [-3, 9, 10]),
         (["10", "9", "007"], ["007", "10", "9"]),
         (["10", "9", "b"], ["10", "9", "b"]),
-        (["1.0", "2.0", "3.0"], ["1.0", "2.0", "3.0"]),
+        (["10.0", "9.0", "-3.0"], [-3, 9, 10]),
+        (["10.0", "9", "b"], ["10", "9", "b"]),
+        (["1.50", "1.5", "1.0"], ["1", "1.5", "1.50"]),
+        (["0001", "1", "1.00"], ["0001", "1", "1.00"]),
+        (["new  york", "new york", " new york."], ["new  york", "new york", "new york."]),
         (["0", "1", "-0"], ["-0", "0", "1"]),
         (["1", "2", str(2**63 - 1)], [1, 2, 2**63 - 1]),
         (["1", "2", str(2**63)], ["1", "2", "9223372036854775808"]),
@@ -121,10 +126,98 @@ def test_a_given_test_file_may_bring_users_and_items_of_its_own(tmp_path):
 
 
 def test_ids_are_text_in_both_files_if_in_one(tmp_path):
-    (tmp_path / "test.csv").write_text("3,b,2\n")
+    (tmp_path / "test.csv").write_text("3,b,2\n4,7,2\n")
     made = split(tmp_path / "r.csv", "3,7,5\n", test_path=str(tmp_path / "test.csv"))
-    assert made.ids.users.tolist() == [3]
+    assert made.ids.users.tolist() == [3, 4]
     assert made.ids.items.tolist() == ["7", "b"]
+
+
+def test_whole_floats_in_one_file_are_the_numbers_in_the_other():
+    train, test = CASES / "float_ids_train.csv", CASES / "int_ids_test.csv"
+    made = split(train, test_path=str(test))
+    assert made.ids.users.tolist() == [1, 2, 3, 4]
+    assert made.ids.items.tolist() == [101, 102, 103, 104]
+    assert len(made.train) + len(made.test) == 16
+    assert set(made.test.users) <= set(made.train.users), "a cold user"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "json", "tsv", "csv.gz"])
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_ids_of_any_format_and_type_are_those_of_a_csv(kind, suffix, tmp_path):
+    frame = pd.DataFrame({"user": [1, 1, 2, 3], "item": [10, 20, 20, 10], "rating": [1, 2, 3, 4]})
+    frame = frame.astype({"user": kind, "item": kind})
+    path = tmp_path / f"train.{suffix}"
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(path)
+    elif suffix == "json":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if suffix == "tsv" else ",")
+    (tmp_path / "test.csv").write_text("user,item,rating\n3,20,2\n")
+    made = split(path, test_path=str(tmp_path / "test.csv"))
+    assert made.ids.users.tolist() == [1, 2, 3]
+    assert made.ids.items.tolist() == [10, 20]
+    assert by_ids(made.test, made.ids) == {(3, 20): 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ([1.5, 2.0], "The user id 1.5 is neither a whole number nor text"),
+        ([2.0**53, 2.0], "The user id 9007199254740992.0 is a float so large that"),
+        ([True, False], "The user id True is neither a whole number nor text"),
+        (
+            pd.to_datetime(["2020-01-01", "2020-01-02"]),
+            "The user id 2020-01-01 00:00:00 is neither",
+        ),
+    ],
+)
+def test_a_typed_column_without_ids_is_refused(values, sentence, tmp_path):
+    pytest.importorskip("pyarrow")
+    pd.DataFrame({"user": values, "item": 1, "rating": 3}).to_parquet(tmp_path / "r.parquet")
+    assert sentence in refusal(tmp_path / "r.parquet")
+
+
+def test_true_is_no_id_in_json(tmp_path):
+    sentence = refusal(tmp_path / "r.json", '{"user": true, "item": 1, "rating": 3}\n')
+    assert "The user column of 'r.json' contains true or false in row 1" in sentence
+
+
+def test_new_users_are_a_fair_test():
+    train, test = CASES / "cold_users_train.csv", CASES / "cold_users_test.csv"
+    made = split(train, test_path=str(test))
+    assert not set(made.test.users) & set(made.train.users)
+    assert set(made.test.items) <= set(made.train.items)
+
+
+@pytest.mark.parametrize(
+    ("test", "part"),
+    [
+        (
+            "00001,20,3\n",
+            "None of the user ids in 'test.csv' is in 'r.csv': write them as they are",
+        ),
+        ("u1,20,3\n", "there, '1' and not 'u1'."),
+        ("3,i20,3\n", "None of the item ids in 'test.csv' is in 'r.csv'"),
+        ("5,30,3\n", "No user and no item in 'test.csv' is in 'r.csv' (user '5', not '1'; item"),
+    ],
+)
+def test_a_test_file_with_other_ids_is_refused(test, part, tmp_path):
+    (tmp_path / "test.csv").write_text(f"user,item,rating\n{test}")
+    train = "user,item,rating\n1,10,3\n2,20,3\n"
+    assert part in refusal(tmp_path / "r.csv", train, test_path=str(tmp_path / "test.csv"))
+
+
+@pytest.mark.parametrize("text", ["ann  lee", "x \t y", "é  é", 'a  ""b""  c'])
+def test_quoted_white_space_is_kept_between_spaces(text, tmp_path):
+    content = f'  user   item  rating \n"{text}"   1 \t 3\nbob 2  4 \n "{text}" 2 5\n'
+    made = split(tmp_path / "r.txt", content)
+    assert everything(made) == {
+        (text.replace('""', '"'), 1): 3,
+        ("bob", 2): 4,
+        (text.replace('""', '"'), 2): 5,
+    }
 
 
 def test_the_scale_may_be_wider_than_the_ratings(tmp_path):

@@ -84,3 +84,4 @@ def test_reading_costs_at_most_three_times_pandas_and_300_mb(table, capsys):
             print(f"  {name:8} {seconds:5.2f} s CPU ({times:.1f} × pandas), +{peak:.0f} MB")
     assert rows["columns"][0] <= 3 * rows["pandas"][0]
     assert rows["columns"][1] <= 300
+    assert rows["split"][1] <= 300

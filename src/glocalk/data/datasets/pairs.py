@@ -20,15 +20,15 @@ class Rated:
     """Ratings of one file, in its order.
 
     Attributes:
-        users: [n] user indices.
-        items: [n] item indices.
+        users: [n] user indices, of 32 bits to save memory.
+        items: [n] item indices, likewise.
         ratings: [n] values.
         times: [n] numbers that ascend with the timestamps; None if these were not read.
         num_items: number of items.
     """
 
-    users: Indices
-    items: Indices
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
     ratings: Values
     times: NDArray[Any] | None
     num_items: int
@@ -36,7 +36,7 @@ class Rated:
     @property
     def cells(self) -> Indices:
         """[n] position of each pair in the matrix, row by row."""
-        return self.users * self.num_items + self.items
+        return self.users.astype(np.int64) * self.num_items + self.items
 
     def keep(self, rows: Indices) -> Rated:
         """The ratings of these rows."""

@@ -16,8 +16,9 @@ from glocalk.data.formats.columns import Column, Columns
 from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
 from glocalk.data.formats.timestamps import read_times
-from glocalk.data.ids import Ids, Labels
-from glocalk.data.rating_matrix import Indices, Values
+from glocalk.data.ids import Ids, join, refuse_strangers
+from glocalk.data.labels import Labels
+from glocalk.data.rating_matrix import Values
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
@@ -26,10 +27,10 @@ from glocalk.errors import GlocalkError
 class RatingTable(Source):
     """Ratings in a text or parquet file; see `glocalk.data.formats.table` for its forms.
 
-    Ids are whole numbers if all of a column's are, else text; indices are in ascending order of
-    the ids of the training and the test ratings. The split does not depend on the order of the
-    rows, except that with split=time the later of two rows with the same timestamp goes to the test
-    set first.
+    Ids are whole numbers if all of a column's are, else text, see `glocalk.data.labels`; indices
+    are in ascending order of the ids of the training and the test ratings. The split does not
+    depend on the order of the rows, except that with split=time the later of two rows with the same
+    timestamp goes to the test set first.
     """
 
     Config = TableConfig
@@ -40,20 +41,9 @@ class RatingTable(Source):
     def split(self, data_dir: Path) -> Split:  # noqa: ARG002 (the file is where its path says)
         config = self.config
         paths = [config.path] if config.test_path is None else [config.path, config.test_path]
-        files = [_File(path, config) for path in paths]
-        user_ids, users = _label([file.columns.by_role["user"] for file in files])
-        item_ids, items = _label([file.columns.by_role["item"] for file in files])
-        ids = Ids(user_ids, item_ids)
-        scale = config.scale or (
-            min(float(file.columns.ratings.min()) for file in files),
-            max(float(file.columns.ratings.max()) for file in files),
-        )
-        parts = [file.rated(ids, users[number], items[number]) for number, file in enumerate(files)]
-        counts = f"{len(user_ids):,} users, {len(item_ids):,} items, scale {_range(*scale)}"
-        notes = _notes(files, parts, counts, config.scale is None)
+        parts, ids, scale, notes = _read(paths, config)
         if config.test_path is None:
-            name, order, test = _draw(parts[0], config)
-            rated = parts.pop().keep(order)
+            name, rated, test = _draw(parts.pop(), config)
             triples = rated.users, rated.items, rated.ratings
         else:
             _refuse_shared(parts, ids, paths)
@@ -66,6 +56,29 @@ class RatingTable(Source):
             )
         shape = len(ids.users), len(ids.items)
         return divide(name, triples, test, shape, scale, ids, notes)
+
+
+def _read(
+    paths: Sequence[Path], config: TableConfig
+) -> tuple[list[Rated], Ids, tuple[float, float], tuple[str, ...]]:
+    """The ratings in each of the files, the ids of all of them, their scale, and notes."""
+    files = [_File(path, config) for path in paths]
+    user_ids, users = _label([file.columns.by_role["user"] for file in files])
+    item_ids, items = _label([file.columns.by_role["item"] for file in files])
+    ids = Ids(user_ids, item_ids)
+    if len(files) == 2:
+        train, test = (
+            Ids(user_ids[np.unique(of_users)], item_ids[np.unique(of_items)])
+            for of_users, of_items in zip(users, items, strict=True)
+        )
+        refuse_strangers(train, test, [f"'{shown_path(path)}'" for path in paths])
+    scale = config.scale or (
+        min(float(file.columns.ratings.min()) for file in files),
+        max(float(file.columns.ratings.max()) for file in files),
+    )
+    parts = [file.rated(ids, users[number], items[number]) for number, file in enumerate(files)]
+    counts = f"{len(user_ids):,} users, {len(item_ids):,} items, scale {_range(*scale)}"
+    return parts, ids, scale, _notes(files, parts, counts, config.scale is None)
 
 
 class _File:
@@ -92,7 +105,7 @@ class _File:
         _check(self.columns, config)
         self.merged = ""
 
-    def rated(self, ids: Ids, users: Indices, items: Indices) -> Rated:
+    def rated(self, ids: Ids, users: NDArray[np.int32], items: NDArray[np.int32]) -> Rated:
         """The ratings under their indices, one for each pair."""
         columns = self.columns
         times = read_times(columns) if "timestamp" in columns.by_role else None
@@ -198,20 +211,13 @@ def _range(lowest: float, highest: float) -> str:
     return f"{lowest:g} … {highest:g}" if lowest < 0 else f"{lowest:g}–{highest:g}"
 
 
-def _label(columns: Sequence[Column]) -> tuple[Labels, list[Indices]]:
+def _label(columns: Sequence[Column]) -> tuple[Labels, list[NDArray[np.int32]]]:
     """The ids that occur in any of the columns, ascending, and each column's indices into them."""
-    whole = [column.values for column in columns if not isinstance(column.values, list)]
-    if len(whole) == len(columns):
-        labels: Labels = np.unique(np.concatenate(whole))
-        indices = [np.searchsorted(labels, values) for values in whole]
-    else:
-        ordered = sorted(set().union(*(column.texts for column in columns)))
-        labels = np.array(ordered, dtype=object)
-        index = {text: position for position, text in enumerate(ordered)}
-        indices = [
-            np.array([index[text] for text in column.texts], dtype=np.int64) for column in columns
-        ]
-    return labels, [found[column.codes] for found, column in zip(indices, columns, strict=True)]
+    labels, positions = join([column.values for column in columns])
+    return labels, [
+        found.astype(np.int32)[column.codes]
+        for found, column in zip(positions, columns, strict=True)
+    ]
 
 
 def _refuse_shared(parts: Sequence[Rated], ids: Ids, paths: Sequence[Path]) -> None:
@@ -226,8 +232,8 @@ def _refuse_shared(parts: Sequence[Rated], ids: Ids, paths: Sequence[Path]) -> N
         )
 
 
-def _draw(rated: Rated, config: TableConfig) -> tuple[str, Indices, NDArray[np.bool_]]:
-    """The split's name, the order of the pairs in the matrix, and which are test ratings."""
+def _draw(rated: Rated, config: TableConfig) -> tuple[str, Rated, NDArray[np.bool_]]:
+    """The split's name, the ratings in the order of the matrix, and which are test ratings."""
     count = len(rated.ratings)
     if count < 2:
         raise GlocalkError(
@@ -241,8 +247,8 @@ def _draw(rated: Rated, config: TableConfig) -> tuple[str, Indices, NDArray[np.b
         assert rated.times is not None
         latest = np.argsort(rated.times, kind="stable")[::-1]
         test[latest[:size]] = True
-        return f"latest {100 * config.test_share:g} %", order, test[order]
+        return f"latest {100 * config.test_share:g} %", rated.keep(order), test[order]
     # Drawn from the ordered pairs, which do not depend on the order of the rows.
     test[np.random.default_rng(config.split_seed).permutation(count)[:size]] = True
     shares = f"{100 - 100 * config.test_share:g}:{100 * config.test_share:g}"
-    return f"{shares} seed {config.split_seed}", order, test
+    return f"{shares} seed {config.split_seed}", rated.keep(order), test

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from glocalk.data.labels import is_whole as is_whole
+from glocalk.errors import shown as shown
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-_WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)  # not `007`, which is another id than `7`
 _MISSING = {"", "nan", "na", "n/a", "<na>", "null", "none"}
 
 
@@ -35,20 +37,9 @@ def to_number(text: str, decimal: str | None = None) -> float | None:
     return float(text) if is_number(text) else None
 
 
-def is_whole(text: str) -> bool:
-    """Whether a cell holds a whole number of 64 bits in its only canonical form."""
-    return _WHOLE.fullmatch(text) is not None and -(2**63) <= int(text) < 2**63
-
-
 def is_missing(text: str) -> bool:
     """Whether a cell is empty or says that its value is missing."""
     return text.casefold() in _MISSING
-
-
-def shown(text: object) -> str:
-    """A cell as error sentences quote it: on one line, and short."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= 40 else f"{line[:39]}…"
 
 
 def shown_path(path: Path) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -43,6 +44,8 @@ _WIDEST = 10_000  # columns of a table
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
+# A quoted cell, which a piece may end inside.
+_QUOTED = re.compile(rb'((?<!\S)"(?:[^"]|"")*(?:"|\Z))')
 
 
 def read_delimited(
@@ -134,19 +137,19 @@ class _Text:
         return _UNIT if self.separator == "::" else self.separator
 
     def one_character(self, piece: bytes) -> bytes:
-        """The piece with one character between cells; calling it twice changes nothing."""
+        """The piece with one character between cells; calling it twice changes nothing.
+
+        Quoted cells keep their white space.
+        """
         if self.separator == "::":
             return piece.replace(b"::", _UNIT.encode())
         if self.separator != " ":
             return piece
-        if not piece.isascii():
-            lines = io.StringIO(piece.decode(), newline=None)
-            joined = "\n".join(" ".join(line.split()) for line in lines).encode()
-            return joined + b"\n" if piece.endswith((b"\n", b"\r")) else joined
-        piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").translate(_BLANKS)
-        while b"  " in piece:
-            piece = piece.replace(b"  ", b" ")
-        return piece.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
+        if b'"' not in piece:
+            return _single_spaces(piece).strip(b" ")
+        parts = _QUOTED.split(piece)  # in turn what is not quoted and what is
+        parts[::2] = map(_single_spaces, parts[::2])
+        return b"".join(parts).strip(b" ")
 
     def rows(
         self, lines: Iterable[str], before: int = 0, *, with_blank: bool = False
@@ -177,6 +180,17 @@ class _Text:
                 f"Row {before + reader.line_num} of '{shown_path(self.path)}' cannot be read "
                 f"({shown(error)}): fix the row."
             ) from error
+
+
+def _single_spaces(text: bytes) -> bytes:
+    """The text with one space for white space inside a line, and none at its ends."""
+    text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if not text.isascii():
+        text = re.sub(r"[^\S\n]", " ", text.decode()).encode()
+    text = text.translate(_BLANKS)
+    while b"  " in text:
+        text = text.replace(b"  ", b" ")
+    return text.replace(b" \n", b"\n").replace(b"\n ", b"\n")
 
 
 def _restored(cell: str) -> str:

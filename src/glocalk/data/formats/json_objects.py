@@ -109,9 +109,11 @@ def _cell(path: Path, role: str, number: int, value: Any) -> str:
         return value
     if value is None:
         return ""
-    if isinstance(value, bool):
+    if isinstance(value, bool) and role not in ("user", "item"):
         return str(value).lower()
     kind = "an object" if isinstance(value, dict) else "a list"
+    if isinstance(value, bool):
+        kind = "true or false"
     raise GlocalkError(
         f"The {role} column of '{shown_path(path)}' contains {kind} in row {number}: give one "
         f"object like {_EXAMPLE} per rating."

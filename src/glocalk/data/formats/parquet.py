@@ -16,6 +16,7 @@ from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
 from glocalk.data.formats.header import Header
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.sizes import check_unpacked
+from glocalk.data.labels import as_text
 from glocalk.errors import GlocalkError
 
 MAGIC = b"PAR1"
@@ -116,7 +117,7 @@ def _is_text(field: Any) -> bool:
 def _texts(path: Path, role: str, column: pd.Series[Any]) -> Texts:
     try:
         codes, values = pd.factorize(column)
-        cells = [_cell(value) for value in values]
+        cells = [_cell(value, role) for value in values]
     except TypeError as error:
         raise GlocalkError(
             f"The {role} column of '{shown_path(path)}' holds lists: it must hold one value per "
@@ -132,10 +133,12 @@ def _texts(path: Path, role: str, column: pd.Series[Any]) -> Texts:
     return Texts.of(codes, cells)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, role: str) -> str:
     """A value of a typed column as a text file would have it."""
     if isinstance(value, bytes):
         return value.decode()
+    if role in ("user", "item"):
+        return as_text(value, role)
     if isinstance(value, pd.Timestamp):
         return str(value.value)  # nanoseconds, which its own text may round
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
