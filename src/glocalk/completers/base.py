@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from glocalk.completers import PUBLIC
@@ -18,6 +19,9 @@ from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import ModelFile
 from glocalk.inference.predictor import Predictor, TrainedOn
 from glocalk.training.context import FitContext
+
+_WHOLE = (torch.int32, torch.int64)
+_FLOATS = (torch.float32, torch.float64)
 
 OfficialRule = Literal["best_test", "validated", "last"]
 
@@ -246,15 +250,26 @@ def class_name(cls: type[Completer]) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def take(state: State, name: str, shape: tuple[int, ...]) -> Tensor:
+def take(state: State, name: str, shape: tuple[int, ...], *, whole: bool = False) -> Tensor:
     """One tensor of a state that comes from outside.
 
+    Args:
+        state: the state.
+        name: its name there.
+        shape: its shape.
+        whole: whether it holds whole numbers, and not floats.
+
     Raises:
-        GlocalkError: it is missing, of another shape, or not finite.
+        GlocalkError: it is missing, of another type or shape, or not finite.
     """
     if name not in state:
         raise GlocalkError(f"The saved state has no '{name}'.")
     tensor = state[name]
+    if tensor.dtype not in (_WHOLE if whole else _FLOATS):
+        raise GlocalkError(
+            f"The saved '{name}' holds {str(tensor.dtype).removeprefix('torch.')}, not "
+            f"{'whole numbers' if whole else 'float32 or float64'}."
+        )
     if tensor.shape != shape:
         raise GlocalkError(f"The saved '{name}' has shape {tuple(tensor.shape)}, not {shape}.")
     if not tensor.isfinite().all():

@@ -119,7 +119,7 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
         output = self._take_output(state, shape)
-        self._module, self._fitted = None, (output, int(take(state, "parameters", ())))
+        self._module, self._fitted = None, (output, int(take(state, "parameters", (), whole=True)))
 
     @abstractmethod
     def _take_output(self, state: State, shape: tuple[int, int]) -> OutputT:

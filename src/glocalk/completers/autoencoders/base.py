@@ -83,7 +83,7 @@ class AutoEncoderCompleter(Completer):
             take(state, "weight", (users, self._width)).T,
             take(state, "bias", (users,)),
         )
-        self._restored = output, int(take(state, "parameters", ()))
+        self._restored = output, int(take(state, "parameters", (), whole=True))
 
     @property
     def _width(self) -> int:
