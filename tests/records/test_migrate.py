@@ -295,7 +295,8 @@ def test_damaged_and_foreign_files_are_left_alone(tmp_path):
     said = migrate_folder(tmp_path)
     assert snapshot(tmp_path) == before
     assert said == [
-        f"Left alone: '{tmp_path}/b/record.json' is not a complete record ('protocols' is missing or unknown).",
+        f"Left alone: '{tmp_path}/b/record.json' is not a complete record ('protocols' is missing "
+        "or unknown).",
         f"Left alone: '{tmp_path}/c/record.json' is not a complete record (seconds.total: input "
         "should be greater than or equal to 0).",
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
@@ -275,3 +275,13 @@ def take(state: State, name: str, shape: tuple[int, ...], *, whole: bool = False
     if not tensor.isfinite().all():
         raise GlocalkError(f"The saved '{name}' is not finite.")
     return tensor
+
+
+def refuse_mixed(parts: Iterable[Tensor]) -> None:
+    """Refuse tensors of a state that cannot be multiplied with one another.
+
+    Raises:
+        GlocalkError: some are in single precision and others in double precision.
+    """
+    if len({part.dtype for part in parts}) > 1:
+        raise GlocalkError("The saved state mixes float32 and float64.")

@@ -35,7 +35,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
-from glocalk.completers.base import Completer, State, take
+from glocalk.completers.base import Completer, State, refuse_mixed, take
 from glocalk.completers.baselines import Bias, BiasConfig
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
@@ -132,6 +132,7 @@ class SoftImpute(Completer):
         self._factors = _Factors(
             take(state, "left", (users, rank)), take(state, "right", (items, rank))
         )
+        refuse_mixed(self._factors)
 
     @property
     def _fitted(self) -> _Factors:
