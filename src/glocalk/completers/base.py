@@ -22,6 +22,7 @@ from glocalk.training.context import FitContext
 
 _WHOLE = (torch.int32, torch.int64)
 _FLOATS = (torch.float32, torch.float64)
+_LARGEST = 1e100  # products of three stay finite
 
 OfficialRule = Literal["best_test", "validated", "last"]
 
@@ -260,7 +261,7 @@ def take(state: State, name: str, shape: tuple[int, ...], *, whole: bool = False
         whole: whether it holds whole numbers, and not floats.
 
     Raises:
-        GlocalkError: it is missing, of another type or shape, or not finite.
+        GlocalkError: it is missing, of another type or shape, not finite, or too large.
     """
     if name not in state:
         raise GlocalkError(f"The saved state has no '{name}'.")
@@ -272,8 +273,8 @@ def take(state: State, name: str, shape: tuple[int, ...], *, whole: bool = False
         )
     if tensor.shape != shape:
         raise GlocalkError(f"The saved '{name}' has shape {tuple(tensor.shape)}, not {shape}.")
-    if not tensor.isfinite().all():
-        raise GlocalkError(f"The saved '{name}' is not finite.")
+    if not (tensor.abs() <= _LARGEST).all():  # NaN is not
+        raise GlocalkError(f"The saved '{name}' is not finite, or too large to compute with.")
     return tensor
 
 

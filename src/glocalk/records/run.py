@@ -131,6 +131,12 @@ class Record(RecordFile):
         digest, version = self.config_hash, self.model_version
         return run_folder(self.data, self.model, digest, self.data_checksum, version, self.seed)
 
+    @property
+    def epochs(self) -> list[tuple[str, int | None]]:
+        """Stage and epoch of each row of the final run's curves; empty without curves."""
+        curves = self.curves.get("final")
+        return list(zip(curves.stage, curves.epoch, strict=True)) if curves else []
+
     def faults(self) -> Iterable[str]:
         """What contradicts itself in the record."""
         if self.config_hash != config_hash(self.config):

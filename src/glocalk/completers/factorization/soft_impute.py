@@ -35,7 +35,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
-from glocalk.completers.base import Completer, State, refuse_mixed, take
+from glocalk.completers.base import Completer, State, take
 from glocalk.completers.baselines import Bias, BiasConfig
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
@@ -128,11 +128,11 @@ class SoftImpute(Completer):
         self._baseline = Bias(self.config.baseline)
         self._baseline.restore(state, shape)
         users, items = shape
-        rank = state["left"].shape[-1] if "left" in state else 0
+        rank = ([0, *state["left"].shape] if "left" in state else [0])[-1]
         self._factors = _Factors(
-            take(state, "left", (users, rank)), take(state, "right", (items, rank))
+            take(state, "left", (users, rank)).double(),
+            take(state, "right", (items, rank)).double(),
         )
-        refuse_mixed(self._factors)
 
     @property
     def _fitted(self) -> _Factors:

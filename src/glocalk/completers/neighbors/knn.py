@@ -199,7 +199,7 @@ class _Neighborhood(Completer):
         self._baseline = Bias(self.config.baseline)
         self._baseline.restore(state, shape)
         ratings = state["deviations"].numel() if "deviations" in state else 0
-        deviations = take(state, "deviations", (ratings,)).numpy()
+        deviations = take(state, "deviations", (ratings,)).double().numpy()
         users, items = (
             take(state, name, (ratings,), whole=True).numpy() for name in ("users", "items")
         )
