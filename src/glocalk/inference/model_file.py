@@ -14,13 +14,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from torch import Tensor
 
+from glocalk.config import reason_of
 from glocalk.data.ids import Ids, Labels
 from glocalk.errors import GlocalkError
 from glocalk.files import is_sealed_zip, replacing, seal_zip
 from glocalk.inference.archive import load_archive
 from glocalk.inference.predictor import TrainedOn
 from glocalk.names import Label
-from glocalk.records.schema import reason_of
 
 MODEL_FILE = "model.pt"
 _FORMAT: Literal[2] = 2

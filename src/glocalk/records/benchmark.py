@@ -9,11 +9,12 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from glocalk.config import reason_of
 from glocalk.errors import GlocalkError
 from glocalk.files import write_atomically
 from glocalk.names import Hexadecimal, Label, Name
 from glocalk.records.json_text import read_json, to_json
-from glocalk.records.schema import Count, Part, reason_of
+from glocalk.records.schema import Count, Part
 
 Stage: TypeAlias = Annotated[str, Field(pattern="^(pretrain|finetune)$")]
 Formulation: TypeAlias = Annotated[str, Field(pattern="^(dense_literal|dense_matmul|sparse)$")]

@@ -20,12 +20,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from glocalk.config import reason_of
 from glocalk.errors import GlocalkError, printable
 from glocalk.names import inside
 from glocalk.records.identity import config_hash, search_identity, without_target
 from glocalk.records.json_text import read_json
 from glocalk.records.run import Record
-from glocalk.records.schema import SCHEMA_VERSION, reason_of, version_of
+from glocalk.records.schema import SCHEMA_VERSION, version_of
 from glocalk.records.search import Search
 
 # Old name of an option → new name.

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from glocalk.config import reason_of
 from glocalk.errors import GlocalkError
 from glocalk.files import write_atomically
 from glocalk.records.json_text import read_json, to_json
@@ -82,16 +83,6 @@ class RecordFile(Part):
             GlocalkError: a value that JSON cannot hold, or the folder cannot be written to.
         """
         write_atomically(path, to_json(self.model_dump(), self.indent))
-
-
-def reason_of(error: ValueError) -> str:
-    """Why a record is refused, in a few words."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    problem = error.errors(include_url=False)[0]
-    field = ".".join(map(str, problem["loc"]))[:100]
-    reason = problem["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"{field}: {reason[0].lower()}{reason[1:]}" if field else reason
 
 
 def refuse_other_schema(path: Path, content: Any) -> None:

@@ -11,12 +11,12 @@ import torch
 from pydantic import ValidationError
 
 from glocalk.completers.base import Completer
+from glocalk.config import reason_of
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.records.json_text import to_json
 from glocalk.records.run import Failure, ProtocolResult, Record
-from glocalk.records.schema import reason_of
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
 from glocalk.run.protocols import FinishedTraining

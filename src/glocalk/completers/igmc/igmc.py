@@ -121,8 +121,9 @@ class IGMCModule(lightning.LightningModule):
         super().__init__()
         self.train_ratings, self.config = train, config
         self.rating_graph = RatingGraph(train)
-        levels = len(self.rating_graph.levels)
-        self.network = IGMCNetwork(levels, **config.sizes, generator=generator)
+        self.network = IGMCNetwork(
+            len(self.rating_graph.levels), **config.sizes, generator=generator
+        )
         self.members = nn.ModuleList(
             copy.deepcopy(self.network) for _ in range(config.ensemble.members)
         ).requires_grad_(False)
@@ -286,12 +287,11 @@ class IGMC(Completer):
         if self.config.ensemble.members * self.config.layers > len(state):
             raise GlocalkError("The saved state has fewer layers than the options.")
         with torch.device("meta"):  # takes no memory: the shapes are compared first
-            levels = len(np.unique(train.ratings))
-            parts = IGMCNetwork(levels, **self.config.sizes, generator=None).state_dict()
+            network = IGMCNetwork(len(set(ratings.tolist())), **self.config.sizes, generator=None)
         members = {
             f"{number}.{name}": take(state, f"{number}.{name}", tuple(part.shape))
             for number in range(self.config.ensemble.members)
-            for name, part in parts.items()
+            for name, part in network.state_dict().items()
         }
         module = IGMCModule(train, self.config, torch.Generator())
         module.members.load_state_dict(members)
