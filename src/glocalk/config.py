@@ -111,6 +111,16 @@ def unknown_option(name: str, known: Iterable[str]) -> PydanticCustomError:
     )
 
 
+def reason_of(error: ValueError) -> str:
+    """Why a value from a file is refused, in a few words."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors(include_url=False)[0]
+    field = ".".join(map(str, problem["loc"]))[:100]
+    reason = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"{field}: {reason[0].lower()}{reason[1:]}" if field else reason
+
+
 def _over_defaults(cls: type[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, those of nested configs laid over the nested defaults."""
     result = dict(options)

@@ -4,9 +4,33 @@ fix it.
 
 from __future__ import annotations
 
+import re
+
+# Control characters, separators of lines, controls of the direction of text, and halves of
+# surrogate pairs, which stand for bytes of a file name that are not UTF-8.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""The text with an escape (`\x1b`, `\u202e`) for each character that is not shown as itself.
+
+    A terminal obeys some of them, and others end a line.
+    """
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
 
 class GlocalkError(Exception):
-    """Base of the errors below; the command line prints the message and exits with code 1."""
+    """Base of the errors below; the command line prints the message and exits with code 1.
+
+    Args:
+        message: one sentence. It may quote names and texts from files: what a terminal would obey
+            in them is escaped.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class MissingDataError(GlocalkError):

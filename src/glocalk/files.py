@@ -72,9 +72,14 @@ def seal_zip(path: Path) -> None:
 
 def is_sealed_zip(path: Path) -> bool:
     """Whether the file is, to the last bit, one that `seal_zip` has sealed."""
-    content = memoryview(path.read_bytes())
-    body, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
-    return hashlib.sha256(body).digest() == digest
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        left = os.fstat(file.fileno()).st_size - _DIGEST_SIZE
+        while left > 0 and (block := file.read(min(left, _BLOCK))):
+            digest.update(block)
+            left -= len(block)
+        return file.read() == digest.digest()
 
 
+_BLOCK = 1 << 20
 _DIGEST_SIZE = hashlib.sha256().digest_size

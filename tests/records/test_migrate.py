@@ -87,7 +87,7 @@ OLD = {
     },
     "validated_epoch_from_seed": None,
     "user_counts": [1, 2],
-    "user_errors": {"training_1/train/1": [0.5, 1.0], "training_2/train/1": [0.25, 2.0]},
+    "user_errors": {"training_1/train/1": [0.4843, 2.0], "training_2/train/1": [2.0, 0.4843]},
 }
 VARIANT = "model.rank=4,model.regularization=0.5,protocol.selection=lowest_seed"
 NEW_CONFIG = {
@@ -136,7 +136,7 @@ RENAMED = {
             "user_errors": "final/train/1",
         },
     },
-    "user_errors": {"selection/train/1": [0.5, 1.0], "final/train/1": [0.25, 2.0]},
+    "user_errors": {"selection/train/1": [0.4843, 2.0], "final/train/1": [2.0, 0.4843]},
 }
 NEW = {**{name: value for name, value in OLD.items() if name != "format"}, **RENAMED}
 KEY = sha(f'{{"config":"{NEW_HASH}","data":"d0d0","model_version":2}}')[:12]
@@ -149,6 +149,7 @@ OLD_SEARCH = {
     "seed": 0,
     "config": {
         "variant": "default",
+        "data": {"name": "ml_1m"},
         "model": {"name": "igmc", "_target_": "glocalk.completers.igmc.IGMC", "max_neighbours": 9},
     },
     "space": {"max_neighbours": [3, 9], "base.regularisation": {"low": 0.1, "high": 1.0}},
@@ -174,11 +175,13 @@ NEW_SEARCH = {
     "schema_version": 2,
     "config": {
         "variant": "default",
+        "data": {"name": "ml_1m"},
         "model": {"name": "igmc", "aggregation": "sum", "max_neighbors": 9},
     },
     "space": {"max_neighbors": [3, 9], "base.regularization": {"low": 0.1, "high": 1.0}},
     "identity": sha(
-        '{"config":{"model":{"aggregation":"sum","max_neighbors":9,"name":"igmc"},'
+        '{"config":{"data":{"name":"ml_1m"},"model":{"aggregation":"sum","max_neighbors":9,'
+        '"name":"igmc"},'
         '"variant":"default"},"data":"d0d0","model_version":1,"seed":0,'
         '"space":{"base.regularization":{"high":1,"low":0.1},"max_neighbors":[3,9]}}'
     ),
@@ -292,8 +295,10 @@ def test_damaged_and_foreign_files_are_left_alone(tmp_path):
     said = migrate_folder(tmp_path)
     assert snapshot(tmp_path) == before
     assert said == [
-        f"Left alone: '{tmp_path}/b/record.json' is not a complete record (KeyError).",
-        f"Left alone: '{tmp_path}/c/record.json' is not a complete record (ValidationError).",
+        f"Left alone: '{tmp_path}/b/record.json' is not a complete record ('protocols' is missing "
+        "or unknown).",
+        f"Left alone: '{tmp_path}/c/record.json' is not a complete record (seconds.total: input "
+        "should be greater than or equal to 0).",
     ]
 
 

@@ -22,8 +22,10 @@ from glocalk.report.load import load_local
         ('{"format": 1', None),
     ],
 )
-def test_the_schema_that_a_text_names(text, found):
-    assert schema_of(text) == found
+def test_the_schema_that_a_file_names(tmp_path, text, found):
+    path = tmp_path / "record.json"
+    path.write_text(text)
+    assert schema_of(path) == found
 
 
 @pytest.mark.parametrize("kind", [Record, Search])

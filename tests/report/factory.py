@@ -2,7 +2,9 @@
 
 import json
 
+from glocalk.records.identity import config_hash, search_identity
 from glocalk.records.run import Curves, Failure, ProtocolResult, Record
+from glocalk.records.search import Search, Trial
 
 README = "# Title\n\n<!-- table1:begin -->\nold\n<!-- table1:end -->\n\nAfter.\n"
 COSTS = "# Costs\n\n<!-- costs:begin -->\n<!-- costs:end -->\n"
@@ -34,8 +36,13 @@ def curves(test, valid=None, stages=(2, 3)):
     )
 
 
-def record(best=0.89, validated=0.9, last=0.91, held_out=0.92, official=None, **changes):
-    """A done run of GLocal-K on ML-100K; a float per protocol, `held_out` None leaves it out."""
+def record(
+    best=0.89, validated=0.9, last=0.91, held_out=0.92, official=None, options=None, **changes
+):
+    """A done run of GLocal-K on ML-100K; a float per protocol, `held_out` None leaves it out.
+
+    `options` are those of the model, and make another config of it.
+    """
     protocols = {
         "best_test": result(best, 2),
         "validated": result(validated, 1),
@@ -56,8 +63,6 @@ def record(best=0.89, validated=0.9, last=0.91, held_out=0.92, official=None, **
         "side_information": False,
         "seed": 0,
         "deterministic": False,
-        "config": {},
-        "config_hash": "c0ffee",
         "data_checksum": "d0d0",
         "model_version": 1,
         "commit": "abc123",
@@ -69,8 +74,25 @@ def record(best=0.89, validated=0.9, last=0.91, held_out=0.92, official=None, **
         "seconds": {"total": 60.0, "selection": 35.0, "final": 25.0},
         "peak_rss_mb": 512.25,
         "protocols": protocols,
+        "user_counts": [3, 1],
     }
-    return Record(**{**fields, **changes})
+    fields |= changes
+    labels = ("experiment", "variant", "settings_from", "train_share")
+    config = {name: fields[name] for name in labels} | {
+        "data": {"name": fields["data"]},
+        "model": {"name": fields["model"], **(options or {})},
+    }
+    protocols = {
+        name: made.model_copy(update={"user_errors": f"{made.training}/{name}"})
+        for name, made in fields["protocols"].items()
+    }
+    one, *others = fields["user_counts"]
+    errors = {
+        made.user_errors: [made.rmse**2 * (one + sum(others)), *[0.0] * len(others)]
+        for made in protocols.values()
+    }
+    fields |= {"protocols": protocols, "user_errors": errors}
+    return Record(**{"config": config, "config_hash": config_hash(config), **fields})
 
 
 def baseline(model="bias", rmse=0.9437, **changes):
@@ -83,6 +105,25 @@ def baseline(model="bias", rmse=0.9437, **changes):
 def failed(**changes):
     failure = Failure(message="The training\ndiverged.", traceback="Traceback")
     return record(**{"status": "failed", "failure": failure, "protocols": {}, **changes})
+
+
+def search(**changes):
+    """Four trials of a rank of Biased MF on ML-100K."""
+    trials = [
+        Trial(options={"rank": 8}, state="done", valid_rmse=0.95, epoch=3, seconds=1.04),
+        Trial(options={"rank": 16}, state="done", valid_rmse=0.94, epoch=5, seconds=2.0),
+        Trial(options={"rank": 32}, state="pruned", valid_rmse=0.93, epoch=1, seconds=0.5),
+        Trial(options={"rank": 64}, state="failed", valid_rmse=None, epoch=None, seconds=0.1),
+    ]
+    fields = {
+        "data": "ml_100k", "model": "bias_mf", "seed": 0, "space": {"rank": [8, 16, 32, 64]},
+        "data_checksum": "d0d0", "model_version": 1, "commit": "abc123", "dirty": False,
+        "versions": {}, "threads": 2, "trials": trials, **changes,
+    }  # fmt: skip
+    config = {name: {"name": fields[name]} for name in ("data", "model")}
+    what = {name: fields[name] for name in ("space", "seed", "data_checksum", "model_version")}
+    identity = search_identity(config, **what)
+    return Search(**{"config": config, "identity": identity, **fields})
 
 
 def write(folder, *records):

@@ -51,7 +51,7 @@ def test_other_runs_are_no_duplicates(tmp_path, change):
     ("change", "told"),
     [
         ({"model_version": 2}, "model_version is 2, not 1"),
-        ({"config_hash": "dead"}, "config_hash is dead, not c0ffee"),
+        ({"options": {"rank": 3}}, "config_hash is "),
         ({"data_checksum": "beef"}, "data_checksum is beef, not d0d0"),
         ({"split": "u2"}, "split is u2, not u1"),
     ],
@@ -66,7 +66,7 @@ def test_a_stale_seed_is_an_error_naming_its_file(tmp_path, change, told):
 
 
 def test_cells_need_not_agree_with_one_another(tmp_path):
-    write(tmp_path, record(), record(model="sparse_fc", model_version=3, config_hash="other"))
+    write(tmp_path, record(), record(model="sparse_fc", model_version=3, options={"rank": 3}))
     assert len(load_committed(tmp_path).done) == 2
 
 
@@ -92,7 +92,7 @@ def age(path, seconds):
 
 
 def test_local_runs_take_the_newest_record_of_a_run(tmp_path):
-    write_runs(tmp_path, a=record(best=0.88, config_hash="old"), b=record(best=0.89))
+    write_runs(tmp_path, a=record(best=0.88, options={"rank": 3}), b=record(best=0.89))
     age(tmp_path / "a" / "record.json", 1)
     assert best(load_local(tmp_path).done) == [0.89]
     age(tmp_path / "b" / "record.json", 0)
@@ -102,9 +102,9 @@ def test_local_runs_take_the_newest_record_of_a_run(tmp_path):
 def test_local_seeds_of_older_settings_are_set_aside(tmp_path):
     write_runs(
         tmp_path,
-        a=record(seed=0, config_hash="new"),
-        b=record(seed=1, config_hash="old"),
-        c=record(seed=2, config_hash="new"),
+        a=record(seed=0, options={"rank": 5}),
+        b=record(seed=1, options={"rank": 3}),
+        c=record(seed=2, options={"rank": 5}),
     )
     for time, name in enumerate("bac"):
         age(tmp_path / name / "record.json", time)

@@ -7,7 +7,8 @@ from glocalk.report.results import results_csv
 
 def test_columns_and_values_of_a_row():
     held = {"best_test": result(0.8901, 7), "validated": result(0.9, 5)}
-    text = results_csv([record(protocols=held, seconds={"total": 61.26, "final": 30.0})])
+    made = record(protocols=held, seconds={"total": 61.26, "final": 30.0}, config_hash="c0ffee")
+    text = results_csv([made])
     header, row, *_ = text.splitlines()
     assert header == (
         "experiment,data,split,train_share,model,variant,settings_from,seed,protocol,rmse,mae,"

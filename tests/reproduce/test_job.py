@@ -97,7 +97,7 @@ def test_a_machine_without_a_network_says_so_and_continues(tmp_path):
     [
         ("models=[glocl_k]", "Unknown model 'glocl_k': did you mean 'glocal_k'?"),
         ("data_sets=[nothing]", "Unknown data 'nothing'"),
-        ("seeds=[-1]", "'seed' cannot be -1"),
+        ("seeds=[-1]", "'seeds.0' cannot be -1"),
         ("seed=[0]", "Unknown option 'seed': did you mean 'seeds'?"),
     ],
 )

@@ -189,3 +189,35 @@ def test_the_threads_and_the_share_of_the_ratings_are_used(tmp_path):
     assert (half.train_share, full.train_share) == (0.5, 1.0)
     assert half.protocols["last"].rmse != full.protocols["last"].rmse
     assert np.isfinite(half.protocols["last"].rmse)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"experiment": "../../x"},
+        {"experiment": "/tmp/x"},
+        {"data_name": ".."},
+        {"model_name": "a|b"},
+        {"variant": "a\nb"},
+        {"seed": 2**32},
+        {"seed": -1},
+    ],
+)
+def test_names_and_seeds_are_checked_when_a_run_starts(change, tmp_path):
+    with pytest.raises(GlocalkError, match=f"Option '{next(iter(change))}' cannot be") as error:
+        config(tmp_path, **change)
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("trainer", "field"),
+    [
+        ({"gradient_clip_val": float("nan")}, "config.trainer.gradient_clip_val"),
+        ({"limit_train_batches": float("inf")}, "config.trainer.limit_train_batches"),
+    ],
+)
+def test_what_a_record_cannot_hold_is_refused_before_the_training(tmp_path, trainer, field):
+    made = config(tmp_path, model=BIAS, model_name="bias", trainer={"threads": 1, **trainer})
+    with pytest.raises(GlocalkError, match=f"'{field}' is neither text, a finite number"):
+        execute(made)
+    assert not list(tmp_path.glob("*/model.pt"))

@@ -130,3 +130,32 @@ def test_a_runs_folder_that_cannot_be_written_to_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(GlocalkError, match=r"cannot be written to .*runs_dir=…"):
         folder(tmp_path / "file").lock()
+
+
+def test_the_record_of_another_run_is_not_taken_for_this_one_s(tmp_path, caplog):
+    record = execute(config(tmp_path, model=BIAS, model_name="bias"))
+    (path,) = tmp_path.glob("*/record.json")
+    key = path.parent.name.split("-")[2]
+    mine = RunFolder(tmp_path, "synthetic", "bias", key, 0)
+    assert mine.held_record() == record
+    others = (
+        RunFolder(tmp_path, "synthetic", "bias", key, 1),  # another seed
+        RunFolder(tmp_path, "synthetic", "bias", "abcdefabcdef", 0),  # another config or data
+        RunFolder(tmp_path, "synthetic", "bias_mf", key, 0),
+    )
+    for other in others:
+        other.path.mkdir()
+        record.write(other.record)
+        caplog.clear()
+        assert other.held_record() is None
+        assert f"is the record of another run ({path.parent.name})" in caplog.text
+
+
+def test_a_run_folder_that_links_elsewhere_is_refused(tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "runs").mkdir()
+    made = folder(tmp_path / "runs")
+    (tmp_path / "runs" / made.name).symlink_to(tmp_path / "outside")
+    with pytest.raises(GlocalkError, match="leads out of the folder"):
+        made.clear()
+    assert (tmp_path / "outside").is_dir()

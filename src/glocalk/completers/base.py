@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
+import torch
 from torch import Tensor
 
 import glocalk.threads  # noqa: F401 (a forked process must use one thread)
@@ -19,6 +20,10 @@ from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import ModelFile
 from glocalk.inference.predictor import Predictor, TrainedOn
 from glocalk.training.context import FitContext
+
+_WHOLE = (torch.int32, torch.int64)
+_FLOATS = (torch.float32, torch.float64)
+_LARGEST = 1e100  # products of three stay finite
 
 OfficialRule = Literal["best_test", "validated", "last"]
 
@@ -247,17 +252,38 @@ def class_name(cls: type[Completer]) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def take(state: State, name: str, shape: tuple[int, ...]) -> Tensor:
+def take(state: State, name: str, shape: tuple[int, ...], *, whole: bool = False) -> Tensor:
     """One tensor of a state that comes from outside.
 
+    Args:
+        state: the state.
+        name: its name there.
+        shape: its shape.
+        whole: whether it holds whole numbers, and not floats.
+
     Raises:
-        GlocalkError: it is missing, of another shape, or not finite.
+        GlocalkError: it is missing, of another type or shape, not finite, or too large.
     """
     if name not in state:
         raise GlocalkError(f"The saved state has no '{name}'.")
     tensor = state[name]
+    if tensor.dtype not in (_WHOLE if whole else _FLOATS):
+        raise GlocalkError(
+            f"The saved '{name}' holds {str(tensor.dtype).removeprefix('torch.')}, not "
+            f"{'whole numbers' if whole else 'float32 or float64'}."
+        )
     if tensor.shape != shape:
         raise GlocalkError(f"The saved '{name}' has shape {tuple(tensor.shape)}, not {shape}.")
-    if not tensor.isfinite().all():
-        raise GlocalkError(f"The saved '{name}' is not finite.")
+    if not (tensor.abs() <= _LARGEST).all():  # NaN is not
+        raise GlocalkError(f"The saved '{name}' is not finite, or too large to compute with.")
     return tensor
+
+
+def refuse_mixed(parts: Iterable[Tensor]) -> None:
+    """Refuse tensors of a state that cannot be multiplied with one another.
+
+    Raises:
+        GlocalkError: some are in single precision and others in double precision.
+    """
+    if len({part.dtype for part in parts}) > 1:
+        raise GlocalkError("The saved state mixes float32 and float64.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +15,8 @@ from glocalk.completers.base import Completer
 from glocalk.config import build, find_class
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE, ModelFile, damaged
+
+_OF_GLOCALK = re.compile(r"glocalk\.completers(\.[a-z_]+)+")
 
 
 def build_completer(options: Mapping[str, Any]) -> Completer:
@@ -56,27 +60,43 @@ def load(path: str | Path) -> Completer:
             f"version {cls.model_version} here: train it again."
         )
     try:
+        trained_on = file.trained_on()
         completer = cls(cls.Config.check(file.options, "model"))
         completer.restore(file.state, file.shape)
-        completer.trained_on, completer.clip = file.trained_on(), file.clip
+        unknown = sorted(file.state.keys() - completer.state().keys())
+        if unknown:
+            raise GlocalkError(f"The saved '{unknown[0]}' is not a part of {cls.__name__}.")
     except GlocalkError as error:
         raise GlocalkError(damaged(file_path, str(error).rstrip("."))) from error
+    completer.trained_on, completer.clip = trained_on, file.clip
     return completer
 
 
 def _class_of(file: ModelFile, path: Path) -> type[Completer]:
-    """Importing a module executes it, so a file may not choose which one."""
-    module, _, name = file.class_name.rpartition(".")
-    inside = module.startswith("glocalk.completers.") or (module == "glocalk" and name in PUBLIC)
-    if not inside and module not in sys.modules:
+    """The class that a file names.
+
+    Importing a module executes it, so a file chooses among those of glocalk only. Other classes are
+    looked up where the caller has imported them, without calling anything: not even a module's
+    `__getattr__`.
+    """
+    module_name, _, name = file.class_name.rpartition(".")
+    if module_name == "glocalk":
+        module_name = PUBLIC.get(name, module_name)
+    if _OF_GLOCALK.fullmatch(module_name):
+        try:
+            importlib.import_module(module_name)
+        except ImportError as error:
+            why = f"it names '{file.class_name}', which cannot be imported"
+            raise GlocalkError(damaged(path, why)) from error
+    if module_name not in sys.modules:
         raise GlocalkError(
-            f"'{path}' names '{file.class_name}', a class outside glocalk: if you trust it, "
-            f"import '{module}' before you load the model."
+            f"'{path}' names '{file.class_name[:100]}', a class outside glocalk: if you trust it, "
+            f"import '{module_name[:100]}' before you load the model."
         )
-    try:
-        cls: type[Completer] = find_class(file.class_name, "model", Completer)
-    except GlocalkError as error:
-        raise GlocalkError(damaged(path, str(error).rstrip("."))) from error
+    cls = vars(sys.modules[module_name]).get(name)
+    if not (isinstance(cls, type) and issubclass(cls, Completer)):
+        why = f"it names '{file.class_name}', which is not a completer"
+        raise GlocalkError(damaged(path, why))
     return cls
 
 

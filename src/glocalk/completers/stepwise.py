@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from glocalk.completers.base import Completer, State, take
+from glocalk.completers.base import Completer, State, refuse_mixed, take
 from glocalk.data.rating_matrix import Indices, RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
@@ -119,7 +119,8 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
         output = self._take_output(state, shape)
-        self._module, self._fitted = None, (output, int(take(state, "parameters", ())))
+        refuse_mixed(output)
+        self._module, self._fitted = None, (output, int(take(state, "parameters", (), whole=True)))
 
     @abstractmethod
     def _take_output(self, state: State, shape: tuple[int, int]) -> OutputT:

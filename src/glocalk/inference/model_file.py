@@ -14,14 +14,18 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from torch import Tensor
 
+from glocalk.config import reason_of
 from glocalk.data.ids import Ids
 from glocalk.data.labels import Labels
 from glocalk.errors import GlocalkError
 from glocalk.files import is_sealed_zip, replacing, seal_zip
+from glocalk.inference.archive import load_archive
 from glocalk.inference.predictor import TrainedOn
+from glocalk.names import Label
 
 MODEL_FILE = "model.pt"
 _FORMAT: Literal[2] = 2
+_LONGEST_REASON = 300
 _WHOLE = (torch.int32, torch.int64)
 
 
@@ -45,10 +49,12 @@ class ModelFile(BaseModel):
         state: see `Completer.state`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
     format: Literal[2] = _FORMAT
-    data: str
+    data: Label
     class_name: str
     options: dict[str, Any]
     model_version: int
@@ -66,6 +72,13 @@ class ModelFile(BaseModel):
     def _fits_the_shape(self) -> Self:
         users, items = self.shape
         counts, rated = self.trained_counts, self.trained_items
+        (lowest, highest), mean = self.scale, self.mean
+        # The mean of equal ratings may differ from them in its last digit.
+        slack = 1e-6 * max(abs(lowest), abs(highest))
+        if not lowest - slack <= mean <= highest + slack:
+            raise ValueError("its mean lies outside its scale")
+        if lowest > highest:
+            raise ValueError("its scale is reversed")
         for part in (self.users, self.items, counts, rated):
             if isinstance(part, Tensor) and part.dtype not in _WHOLE:
                 raise ValueError("its ids or counts are not whole numbers")
@@ -73,7 +86,8 @@ class ModelFile(BaseModel):
         if sizes != ((users,), (items,), (users,)):
             raise ValueError("its parts differ in shape")
         outside = (rated < 0) | (rated >= items)
-        if (counts < 0).any() or _size(rated) != (int(counts.sum()),) or outside.any():
+        implausible = (counts < 0) | (counts > len(rated))  # their sum may overflow
+        if implausible.any() or _size(rated) != (int(counts.sum()),) or outside.any():
             raise ValueError("its training pairs are outside its shape")
         return self
 
@@ -134,11 +148,11 @@ class ModelFile(BaseModel):
                 another format.
         """
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = load_archive(path)
         except OSError as error:
             raise GlocalkError(f"The model '{path}' cannot be read: {error.strerror}.") from error
-        except Exception as error:  # damaged bytes raise errors of many kinds
-            raise GlocalkError(damaged(path)) from error
+        except ValueError as error:
+            raise GlocalkError(damaged(path, str(error))) from error
         if not isinstance(content, dict):
             raise GlocalkError(damaged(path))
         found = content.get("format")
@@ -150,9 +164,9 @@ class ModelFile(BaseModel):
         if not is_sealed_zip(path):  # torch verifies no checksum
             raise GlocalkError(damaged(path, "it does not hold what was written"))
         try:
-            return cls.model_validate(content)
+            return cls.model_validate(content, strict=True)
         except ValidationError as error:
-            raise GlocalkError(damaged(path)) from error
+            raise GlocalkError(damaged(path, reason_of(error))) from error
 
     def trained_on(self) -> TrainedOn:
         """What the completer knows about its training ratings.
@@ -172,7 +186,7 @@ class ModelFile(BaseModel):
 
 def damaged(path: Path, why: str = "") -> str:
     """The error sentence about a file that does not hold a model, with the reason if known."""
-    reason = f" ({why})" if why else ""
+    reason = f" ({why[:_LONGEST_REASON]})" if why else ""
     return (
         f"'{path}' is damaged, or not a model that glocalk saved{reason}: train it again "
         "(force=true replaces a run)."

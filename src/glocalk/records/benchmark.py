@@ -2,92 +2,109 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from glocalk.config import reason_of
 from glocalk.errors import GlocalkError
 from glocalk.files import write_atomically
-from glocalk.records.schema import Part
+from glocalk.names import Hexadecimal, Label, Name
+from glocalk.records.json_text import read_json, to_json
+from glocalk.records.schema import Count, Part
+
+Stage: TypeAlias = Annotated[str, Field(pattern="^(pretrain|finetune)$")]
+Formulation: TypeAlias = Annotated[str, Field(pattern="^(dense_literal|dense_matmul|sparse)$")]
+Side: TypeAlias = Annotated[str, Field(pattern="^(items|users)$")]
+Component: TypeAlias = Annotated[str, Field(pattern="^(product|allocator)$")]
+Implementation: TypeAlias = Annotated[
+    str, Field(pattern="^(numba|llvm|scipy|torch|default|thresholds)$")
+]
+Model: TypeAlias = Annotated[str, Field(pattern="^(glocal_k|gc_mc|igmc)$")]
+Amount: TypeAlias = Annotated[float, Field(ge=0, le=1e12)]
+Positive: TypeAlias = Annotated[float, Field(gt=0, le=1e12)]
+Repeats: TypeAlias = Annotated[list[Positive], Field(min_length=1)]
 
 
 class Origin(Part):
     """The code and the machine that a part was measured with."""
 
-    commit: str | None  # None outside a checkout
+    commit: Hexadecimal | None  # None outside a checkout
     dirty: bool  # made from an uncommitted tree
-    versions: dict[str, str]
-    threads: int
-    cpu: str
+    versions: dict[Label, Label]
+    threads: Count
+    cpu: Label
 
 
 class Evaluation(Part):
     """One loss and gradient of a stage on the whole rating matrix, by one formulation."""
 
-    data: str
-    stage: str
-    formulation: str  # dense_literal, dense_matmul, sparse
-    seconds: list[float]  # of each repeat; the formulations took turns
-    peak_mb: float  # of a process that made one such evaluation, from random weights
-    max_rel_grad_error: float  # against dense_literal in float64
-    live_share: float | None  # of the convolved matrix, as measured; None in pre-training
+    data: Name
+    stage: Stage
+    formulation: Formulation  # dense_literal, dense_matmul, sparse
+    seconds: Repeats  # of each repeat; the formulations took turns
+    peak_mb: Positive  # of a process that made one such evaluation, from random weights
+    max_rel_grad_error: Amount  # against dense_literal in float64
+    live_share: Amount | None  # of the convolved matrix, as measured; None in pre-training
 
 
 class StageCost(Part):
     """How one stage of a whole training spent its time."""
 
-    stage: str
-    epochs: int
-    evaluations: int  # of loss and gradient
-    seconds: float  # without evaluation on the test ratings
-    gradient_seconds: float
-    optimizer_seconds: float  # the rest of the optimizer's steps
+    stage: Stage
+    epochs: Count
+    evaluations: Count  # of loss and gradient
+    seconds: Positive  # without evaluation on the test ratings
+    gradient_seconds: Amount
+    optimizer_seconds: Amount  # the rest of the optimizer's steps
 
 
 class WholeTraining(Part):
     """One training on all training ratings, as `glocalk train` makes it."""
 
-    data: str
+    data: Name
     stages: list[StageCost]
-    evaluation_seconds: float
-    peak_mb: float  # of its process
+    evaluation_seconds: Amount
+    peak_mb: Positive  # of its process
 
 
 class ScalingPoint(Part):
     """One stage on synthetic ratings: an epoch of 5 iterations."""
 
-    stage: str
-    ratings: int
-    users: int
-    items: int
-    evaluations: int
-    seconds: float  # one loss and gradient, mean over the epoch's
-    optimizer_seconds: float  # the rest of the epoch, spread over them
-    peak_mb: float  # of its process
+    stage: Stage
+    ratings: Annotated[int, Field(gt=0, lt=2**63)]
+    users: Count
+    items: Count
+    evaluations: Count
+    seconds: Positive  # one loss and gradient, mean over the epoch's
+    optimizer_seconds: Amount  # the rest of the epoch, spread over them
+    peak_mb: Positive  # of its process
 
 
 class ProductCost(Part):
     """A product of a sparse matrix and a dense one, by one implementation."""
 
-    data: str
-    rows: str  # of the rating matrix: items, users
-    width: int  # columns of the dense matrix
-    implementation: str
-    seconds: list[float]  # CPU time of each repeat; the implementations took turns
+    data: Name
+    rows: Side  # of the rating matrix
+    width: Count  # columns of the dense matrix
+    implementation: Implementation
+    seconds: Repeats  # CPU time of each repeat; the implementations took turns
     same_bits: bool  # as the implementation in use
 
 
 class AlternativeTraining(Part):
     """A short training with one implementation of a component."""
 
-    component: str  # product, allocator
-    implementation: str
-    data: str
-    model: str
-    options: list[str]
-    seconds: list[float]  # CPU time of each training; the implementations took turns
-    peak_mb: list[float]  # of each
+    component: Component
+    implementation: Implementation
+    data: Name
+    model: Model
+    options: list[Label]
+    seconds: Repeats  # CPU time of each training; the implementations took turns
+    peak_mb: Repeats  # of each
     same_bits: bool  # whether the predictions are those of the component's first implementation
 
 
@@ -116,7 +133,7 @@ class Bench(Part):
 
     def write(self, path: Path) -> None:
         """Replace the file at `path` in one step."""
-        write_atomically(path, json.dumps(self.model_dump(), indent=1, allow_nan=False) + "\n")
+        write_atomically(path, to_json(self.model_dump(), indent=1))
 
     @classmethod
     def read(cls, path: Path) -> Bench:
@@ -128,6 +145,26 @@ class Bench(Part):
         if not path.exists():
             return cls()
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, ValidationError) as error:
-            raise GlocalkError(f"'{path}' is damaged: remove it and run `make bench`.") from error
+            bench = cls.model_validate(read_json(path), strict=True)
+            for fault in bench.faults():
+                raise ValueError(fault)
+        except (OSError, ValueError) as error:
+            reason = reason_of(error) if isinstance(error, ValueError) else error.strerror
+            raise GlocalkError(
+                f"'{path}' is damaged ({reason}): remove it and run `make bench`."
+            ) from error
+        return bench
+
+    def faults(self) -> Iterable[str]:
+        """What a report would miss in the measurements."""
+        for part, measured in self:
+            origin = self.origins.get(part)
+            if part != "origins" and measured and not (origin and "torch" in origin.versions):
+                yield f"the origin of its {part} is missing"
+        cases = Counter((each.data, each.stage, each.formulation) for each in self.evaluations)
+        for data, stage, _ in list(cases):
+            if any(cases[data, stage, name] != 1 for name in ("dense_literal", "dense_matmul")):
+                yield f"the {stage} evaluations on {data} lack a dense form, or have it twice"
+        for training in self.trainings:
+            if sorted(cost.stage for cost in training.stages) != ["finetune", "pretrain"]:
+                yield f"the training on {training.data} has other stages"

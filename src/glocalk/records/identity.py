@@ -40,6 +40,21 @@ def search_identity(
     )
 
 
+def run_folder(
+    data: str, model: str, config_digest: str, data_checksum: str | None, version: int, seed: int
+) -> str:
+    """Name of the folder of a run; the arguments as in a record."""
+    key = run_key(config_digest, data_checksum or None, version)
+    return f"{data}-{model}-{key}-seed{seed}"
+
+
+def names_in(config: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Names of the data set and of the model in a run's config; None where there is none."""
+    groups = (config.get(group) for group in ("data", "model"))
+    data, model = (group.get("name") if isinstance(group, Mapping) else None for group in groups)
+    return data, model
+
+
 def without_target(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a config group without the path of its class."""
     return {name: value for name, value in options.items() if name != "_target_"}

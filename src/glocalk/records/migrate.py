@@ -15,14 +15,16 @@ Schema 1 → 2:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glocalk.errors import GlocalkError
-from glocalk.records.identity import config_hash, run_key, search_identity, without_target
+from glocalk.config import reason_of
+from glocalk.errors import GlocalkError, printable
+from glocalk.names import inside
+from glocalk.records.identity import config_hash, search_identity, without_target
+from glocalk.records.json_text import read_json
 from glocalk.records.run import Record
 from glocalk.records.schema import SCHEMA_VERSION, version_of
 from glocalk.records.search import Search
@@ -103,11 +105,12 @@ def migrate_folder(folder: Path) -> list[str]:
             continue
         try:
             record = _migrated(content)
-        except (KeyError, TypeError, ValueError) as error:
-            kind_of_error = type(error).__name__
-            messages.append(f"Left alone: '{path}' is not a complete record ({kind_of_error}).")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            messages.append(
+                printable(f"Left alone: '{path}' is not a complete record ({_why(error)}).")
+            )
             continue
-        record.write(path)
+        record.write(inside(folder, str(path.relative_to(folder))))
         messages.append(f"Migrated: '{path}' to schema {SCHEMA_VERSION}.")
         if isinstance(record, Record) and path.name == "record.json":
             messages += _rename_run(path.parent, record)
@@ -116,14 +119,21 @@ def migrate_folder(folder: Path) -> list[str]:
 
 def _migrated(content: Mapping[str, Any]) -> Record | Search:
     if "trials" in content:
-        return Search.model_validate(migrate_search(content))
-    return Record.model_validate(migrate_record(content))
+        return Search.checked(migrate_search(content))
+    return Record.checked(migrate_record(content))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ValueError):
+        return reason_of(error)
+    if isinstance(error, KeyError):
+        return f"{error.args[0]!r} is missing or unknown"
+    return "a part of it is of another type"
 
 
 def _rename_run(folder: Path, record: Record) -> list[str]:
     """Give the folder of a run the name that its new config hash asks for."""
-    key = run_key(record.config_hash, record.data_checksum or None, record.model_version)
-    renamed = folder.with_name(f"{record.data}-{record.model}-{key}-seed{record.seed}")
+    renamed = folder.with_name(record.folder)
     if renamed == folder:
         return []
     if renamed.exists():
@@ -137,7 +147,7 @@ def _rename_run(folder: Path, record: Record) -> list[str]:
 
 def _content(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from glocalk.files import write_atomically
-from glocalk.records.schema import Part, RecordFile
+from glocalk.names import Hexadecimal, Label, Name, Seed
+from glocalk.records.identity import config_hash, names_in, run_folder
+from glocalk.records.schema import LARGEST_ERROR, Count, Error, Part, RecordFile, Seconds
 
 PROTOCOLS = ("best_test", "validated", "held_out", "last", "official")
 
 RunName = Literal["selection", "final"]
-
-Seconds = Annotated[float, Field(ge=0)]
 
 
 class Curves(Part):
@@ -29,13 +29,24 @@ class Curves(Part):
     completer reports it.
     """
 
-    stage: list[str]
-    epoch: list[int | None]
+    stage: list[Label]
+    epoch: list[Count | None]
     loss: list[float | None]
-    valid_rmse: list[float | None]
-    test_rmse: list[float]
-    test_mae: list[float]
+    valid_rmse: list[Error | None]
+    test_rmse: list[Error]
+    test_mae: list[Error]
     test_ndcg: list[float | None]
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if len({len(column) for _, column in self}) != 1:
+            raise ValueError("its columns differ in length")
+        return self
+
+    @property
+    def last_epochs(self) -> list[int | None]:
+        """The epochs of the last stage."""
+        return self.epoch[self.stage.index(self.stage[-1]) :] if self.stage else []
 
 
 class ProtocolResult(Part):
@@ -47,12 +58,12 @@ class ProtocolResult(Part):
     """
 
     training: RunName
-    rmse: float
-    mae: float
+    rmse: Error
+    mae: Error
     ndcg: float | None
-    rmse_epoch: int | None
-    mae_epoch: int | None
-    ndcg_epoch: int | None
+    rmse_epoch: Count | None
+    mae_epoch: Count | None
+    ndcg_epoch: Count | None
     user_errors: str
 
 
@@ -77,46 +88,89 @@ class Record(RecordFile):
     failure: Failure | None = None
 
     # What was run
-    experiment: str  # `table1` for the rows of Table 1
-    data: str  # config name: ml_100k, ml_1m, douban, synthetic, …
-    split: str  # u1, 90:10 seed 1234, monti, …
-    train_share: float  # share of the training ratings kept
-    model: str  # config name: glocal_k, bias, …
-    variant: str  # `default`, or what an ablation varied
+    experiment: Name  # `table1` for the rows of Table 1
+    data: Name  # config name: ml_100k, ml_1m, douban, synthetic, …
+    split: Label | Literal[""]  # u1, 90:10 seed 1234, monti, …
+    train_share: Annotated[float, Field(gt=0, le=1)]  # share of the training ratings kept
+    model: Name  # config name: glocal_k, bias, …
+    variant: Label  # `default`, or what an ablation varied
     settings_from: Literal["paper", "validation"]
     side_information: bool
-    seed: int
+    seed: Seed
     deterministic: bool  # the result does not depend on the seed
     budget: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of the official updates
 
     # What identifies it
     config: dict[str, Any]  # resolved: everything that can change the result, except the seed
-    config_hash: str
-    data_checksum: str
-    model_version: int
-    commit: str | None  # None outside a checkout
+    config_hash: Hexadecimal
+    data_checksum: Hexadecimal  # empty where the data could not be read
+    model_version: Count
+    commit: Hexadecimal | None  # None outside a checkout
     dirty: bool  # made from a dirty working tree
 
     # Where and at what cost
-    versions: dict[str, str]
-    threads: int
-    device: str
-    parameters: int | None  # number of trained parameters; None in a failed record
+    versions: dict[Label, Label]
+    threads: Count
+    device: Label
+    parameters: Count | None  # number of trained parameters; None in a failed record
     seconds: dict[str, Seconds]  # `total`, `selection`, `final`, and parts: `final/evaluation`
-    peak_rss_mb: float
+    peak_rss_mb: Annotated[float, Field(ge=0)]
 
     # Results; empty in a failed record
     curves: dict[str, Curves] = Field(default={})  # by RunName
     protocols: dict[str, ProtocolResult] = Field(
         default={}
     )  # by PROTOCOLS; `held_out` needs a selection run
-    validated_epoch_from_seed: int | None = None  # where another seed's selection run chose it
-    user_counts: list[int] = Field(default=[])  # [users] test ratings of each user
-    user_errors: dict[str, list[float]] = Field(default={})  # [users] sums of squared test errors
+    validated_epoch_from_seed: Seed | None = None  # where another seed's selection run chose it
+    user_counts: list[Count] = Field(default=[])  # [users] test ratings of each user
+    user_errors: dict[str, list[Error]] = Field(default={})  # [users] sums of squared test errors
 
-    def write(self, path: Path) -> None:
-        """Write the record atomically: `path` holds the old text or the new, never a part."""
-        write_atomically(path, json.dumps(self.model_dump(), allow_nan=False) + "\n")
+    @property
+    def folder(self) -> str:
+        """Name of the folder of the run."""
+        digest, version = self.config_hash, self.model_version
+        return run_folder(self.data, self.model, digest, self.data_checksum, version, self.seed)
+
+    @property
+    def epochs(self) -> list[tuple[str, int | None]]:
+        """Stage and epoch of each row of the final run's curves; empty without curves."""
+        curves = self.curves.get("final")
+        return list(zip(curves.stage, curves.epoch, strict=True)) if curves else []
+
+    def faults(self) -> Iterable[str]:
+        """What contradicts itself in the record."""
+        if self.config_hash != config_hash(self.config):
+            yield "its config_hash is not that of its config"
+        if names_in(self.config) != (self.data, self.model):
+            yield "its config is that of another data set or model"
+        for name in ("experiment", "variant", "settings_from", "train_share"):
+            if self.config.get(name, getattr(self, name)) != getattr(self, name):
+                yield f"its {name} is not that of its config"
+        if (self.status == "failed") != (self.failure is not None):
+            yield "its status does not fit its failure"
+        if not self.protocols.keys() <= set(PROTOCOLS):
+            yield "it has a result under an unknown protocol"
+        for name, result in self.protocols.items():
+            for fault in self._faults_of(result):
+                yield f"{fault} under the protocol {name}"
+
+    def _faults_of(self, result: ProtocolResult) -> Iterator[str]:
+        errors, ratings = self.user_errors.get(result.user_errors, []), sum(self.user_counts)
+        if not ratings or len(errors) != len(self.user_counts):
+            yield "it lacks the errors or the counts of its users"
+        elif max(result.rmse, result.mae) > LARGEST_ERROR:
+            yield "its errors are too large to be true"
+        # Each user's sum is rounded to six decimals.
+        elif not math.isclose(
+            result.rmse**2 * ratings, sum(errors), rel_tol=1e-6, abs_tol=1e-6 * len(errors)
+        ):
+            yield "its RMSE is not that of the errors of its users"
+        if result.ndcg is not None and not 0 <= result.ndcg <= 1 + 1e-9:
+            yield "its NDCG is not between 0 and 1"
+        curves = self.curves.get(result.training)
+        epochs = {result.rmse_epoch, result.mae_epoch, result.ndcg_epoch}
+        if curves is not None and not epochs <= set(curves.last_epochs):
+            yield "its epoch is not one of the last stage"
 
 
 def read_records(folder: Path) -> list[Record]:

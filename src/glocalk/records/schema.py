@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from glocalk.config import reason_of
 from glocalk.errors import GlocalkError
+from glocalk.files import write_atomically
+from glocalk.records.json_text import read_json, to_json
 
 SCHEMA_VERSION: Final[Literal[2]] = 2
 
+Count: TypeAlias = Annotated[int, Field(ge=0, lt=2**63)]
+Error: TypeAlias = Annotated[float, Field(ge=0)]
+Seconds: TypeAlias = Annotated[float, Field(ge=0)]
+
+# Beyond it, the square of an error and the sum of squares are not finite.
+LARGEST_ERROR = 1e100
+
 
 class Part(BaseModel):
-    """A part of a record: frozen, and closed to unknown fields."""
+    """A part of a record: frozen, closed to unknown fields, its numbers finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class RecordFile(Part):
@@ -26,6 +35,7 @@ class RecordFile(Part):
 
     kind: ClassVar[str]  # what it is called in errors
     remedy: ClassVar[str]  # what to do with an incomplete one
+    indent: ClassVar[int | None] = None  # of its JSON
 
     schema_version: Literal[2] = SCHEMA_VERSION
 
@@ -34,26 +44,54 @@ class RecordFile(Part):
         """Read the file at `path`.
 
         Raises:
-            GlocalkError: the file cannot be read, is incomplete, or has another schema version.
+            GlocalkError: the file cannot be read, is incomplete, contradicts itself, or has another
+                schema version.
         """
         try:
-            text = path.read_text(encoding="utf-8")
-            refuse_other_schema(path, text)
-            return cls.model_validate_json(text)
+            content = read_json(path)
+            refuse_other_schema(path, content)
+            return cls.checked(content)
         except OSError as error:
             reason = error.strerror
             raise GlocalkError(f"The {cls.kind} '{path}' cannot be read: {reason}.") from error
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise GlocalkError(f"'{path}' is not a complete {cls.kind}: {cls.remedy}.") from error
+        except ValueError as error:
+            raise GlocalkError(
+                f"'{path}' is not a complete {cls.kind} ({reason_of(error)}): {cls.remedy}."
+            ) from error
+
+    @classmethod
+    def checked(cls, content: Any) -> Self:
+        """The record with this content, which may come from a stranger.
+
+        Raises:
+            ValueError: a field is missing, unknown or of another type, or the fields contradict one
+                another.
+        """
+        record = cls.model_validate(content, strict=True)
+        for fault in record.faults():
+            raise ValueError(fault)
+        return record
+
+    def faults(self) -> Iterable[str]:
+        """What contradicts itself in the record, beyond the types of single fields."""
+        return ()
+
+    def write(self, path: Path) -> None:
+        """Write the record atomically: `path` holds the old text or the new, never a part.
+
+        Raises:
+            GlocalkError: a value that JSON cannot hold, or the folder cannot be written to.
+        """
+        write_atomically(path, to_json(self.model_dump(), self.indent))
 
 
-def refuse_other_schema(path: Path, text: str) -> None:
-    """Refuse a record of another schema version; damaged text is left to the parser.
+def refuse_other_schema(path: Path, content: Any) -> None:
+    """Refuse a record of another schema version.
 
     Raises:
         GlocalkError: the record is older, or newer.
     """
-    found = schema_of(text)
+    found = version_of(content)
     if found is None or found == SCHEMA_VERSION:
         return
     if found < SCHEMA_VERSION:
@@ -67,17 +105,18 @@ def refuse_other_schema(path: Path, text: str) -> None:
     )
 
 
-def schema_of(text: str) -> int | None:
-    """The schema version of a record or search; None if the text is neither."""
+def schema_of(path: Path) -> int | None:
+    """The schema version of a record or search; None if the file is neither."""
     try:
-        content = json.loads(text)
-    except ValueError:
+        return version_of(read_json(path))
+    except (OSError, ValueError):
         return None
-    return version_of(content) if isinstance(content, dict) else None
 
 
-def version_of(content: Mapping[str, Any]) -> int | None:
+def version_of(content: Any) -> int | None:
     """The schema version of a parsed record or search; None if it is neither."""
+    if not isinstance(content, Mapping):
+        return None
     found = content.get("schema_version", content.get("format"))
     return found if type(found) is int and found > 0 else None
 

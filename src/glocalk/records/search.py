@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from glocalk.files import write_atomically
-from glocalk.records.schema import Part, RecordFile
+from glocalk.names import Hexadecimal, Label, Name, Seed
+from glocalk.records.identity import names_in, search_identity
+from glocalk.records.schema import Count, Error, Part, RecordFile, Seconds
 
 
 class Trial(Part):
@@ -14,9 +15,9 @@ class Trial(Part):
 
     options: dict[str, Any]  # dotted names under `model`, and the values tried
     state: Literal["done", "pruned", "failed"]
-    valid_rmse: float | None  # lowest over the epochs of the last stage; None if it failed
-    epoch: int | None  # of the last stage; None without epochs
-    seconds: float
+    valid_rmse: Error | None  # lowest over the epochs of the last stage; None if it failed
+    epoch: Count | None  # of the last stage; None without epochs
+    seconds: Seconds
 
     @property
     def tried(self) -> str:
@@ -32,19 +33,20 @@ class Search(RecordFile):
 
     kind = "record of a search"
     remedy = "remove it and search again"
+    indent = 1
 
-    data: str
-    model: str
-    seed: int
+    data: Name
+    model: Name
+    seed: Seed
     config: dict[str, Any]  # resolved; each trial replaces the options that it tries
     space: dict[str, Any]  # dotted names and the choices for each
-    identity: str  # hash of the above, the data and the model's version
-    data_checksum: str
-    model_version: int
-    commit: str | None  # None outside a checkout
+    identity: Hexadecimal  # hash of the above, the data and the model's version
+    data_checksum: Hexadecimal
+    model_version: Count
+    commit: Hexadecimal | None  # None outside a checkout
     dirty: bool  # made from a dirty working tree
-    versions: dict[str, str]
-    threads: int
+    versions: dict[Label, Label]
+    threads: Count
     trials: list[Trial]  # in order of time
 
     @property
@@ -53,6 +55,16 @@ class Search(RecordFile):
         done = [(t.valid_rmse, n) for n, t in enumerate(self.trials) if t.state == "done"]
         return self.trials[min(done)[1]] if done else None
 
-    def write(self, path: Path) -> None:
-        """Write the record atomically."""
-        write_atomically(path, self.model_dump_json(indent=1) + "\n")
+    def faults(self) -> Iterable[str]:
+        """What contradicts itself in the record."""
+        if self.identity != search_identity(
+            self.config, self.space, self.seed, self.data_checksum, self.model_version
+        ):
+            yield "its identity is not that of its config, space, seed and data"
+        if names_in(self.config) != (self.data, self.model):
+            yield "its config is that of another data set or model"
+        for number, trial in enumerate(self.trials, start=1):
+            if trial.options.keys() != self.space.keys():
+                yield f"trial {number} tries other options than its space has"
+            if trial.state == "done" and trial.valid_rmse is None:
+                yield f"trial {number} is done without an error"

@@ -13,7 +13,7 @@ from glocalk.records.benchmark import Bench, Evaluation, Origin, ScalingPoint, W
 from glocalk.report.alternatives import alternatives_text, products_table
 from glocalk.report.busy import busy_text
 from glocalk.report.cells import data_title
-from glocalk.report.layout import NOTHING, csv_text, markdown_table, number, whole
+from glocalk.report.layout import NOTHING, csv_text, markdown, markdown_table, number, whole
 from glocalk.report.style import svg_text
 
 _STAGES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
@@ -200,7 +200,8 @@ def _origin(origin: Origin) -> str:
     tree = ", with uncommitted changes" if origin.dirty else ""
     commit = f"commit {origin.commit[:12]}{tree}" if origin.commit else "outside a checkout"
     threads = f"{origin.threads} thread{'s' if origin.threads > 1 else ''}"
-    return f"\n{origin.cpu}, {threads}, torch {origin.versions['torch']}, {commit}.\n"
+    where = markdown(f"{origin.cpu}, {threads}, torch {origin.versions['torch']}, {commit}.")
+    return f"\n{where}\n"
 
 
 def _evaluation_table(found: Sequence[Evaluation]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glocalk.report.cells import DATA_SETS, Cell
-from glocalk.report.layout import NOTHING, duration, markdown_table
+from glocalk.report.layout import NOTHING, duration, markdown, markdown_table
 
 
 def costs_markdown(cells: Sequence[Cell]) -> str:
@@ -16,7 +16,7 @@ def costs_markdown(cells: Sequence[Cell]) -> str:
     rows: dict[tuple[str, str, int], dict[str, Cell]] = {}
     for cell in cells:
         if cell.runs and cell.data in DATA_SETS:
-            machine = cell.runs[0].device, cell.runs[0].threads
+            machine = markdown(cell.runs[0].device), cell.runs[0].threads
             rows.setdefault((cell.title, *machine), {})[cell.data] = cell
     lines = (
         [

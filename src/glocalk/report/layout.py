@@ -1,4 +1,8 @@
-"""Formats numbers and tables: the same text for the same values, on every machine."""
+"""Formats numbers, texts and tables: the same text for the same values, on every machine.
+
+A text from a record reaches Markdown through `markdown` or `code`, LaTeX through `tex` and csv
+through `csv_text`: each shows it as it is, and takes nothing in it for markup.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,11 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 
+from glocalk.errors import printable
+
 NOTHING = "–"
+
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -73,16 +81,40 @@ def enumeration(names: Iterable[object]) -> str:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A csv file."""
+    """A csv file; an apostrophe before a text that a spreadsheet would take for a formula."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
     return file.getvalue()
 
 
+def _csv_cell(cell: str) -> str:
+    cell = printable(cell)
+    if not cell.startswith(("=", "+", "-", "@")) or re.fullmatch(r"[+-][\d.]+(e[+-]?\d+)?", cell):
+        return cell
+    return f"'{cell}"
+
+
+def markdown(text: str) -> str:
+    """Text on one line, as Markdown that shows it."""
+    # Inside a word, `_` is no markup.
+    escaped = re.sub(r"([\\`*\[\]~$]|\b_|_\b|(?<!\w)_)", r"\\\1", printable(text))
+    return "".join(_HTML.get(character, character) for character in escaped)
+
+
+def code(text: str) -> str:
+    """Text on one line, as code in Markdown, also in a cell of a table."""
+    if re.search(r"[\\`|]", text):  # no fence holds a pipe after a backslash in a table
+        return f"<code>{markdown(text)}</code>"
+    return f"`{printable(text)}`"
+
+
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
-    """A pipe table, its first `left` columns left-aligned, the others right-aligned."""
+    """A pipe table, its first `left` columns left-aligned, the others right-aligned.
+
+    Cells are Markdown.
+    """
     rule = [":--" if column < left else "--:" for column in range(len(header))]
     lines = [header, rule, *([cell.replace("|", r"\|") for cell in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -90,5 +122,5 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: i
 
 def tex(text: str) -> str:
     """Plain text, with `code` in backticks, for LaTeX."""
-    escaped = "".join(_TEX.get(character, character) for character in text)
+    escaped = "".join(_TEX.get(character, character) for character in printable(text))
     return re.sub(r"`([^`]*)`", r"\\texttt{\1}", escaped)

@@ -115,7 +115,7 @@ def _read(path: Path) -> Record:
     optional = {"held_out"} if is_default(record) else {"held_out", "validated"}
     needed = set(PROTOCOLS) - optional
     if record.status == "done" and not (
-        needed <= record.protocols.keys() and "total" in record.seconds
+        needed <= record.protocols.keys() and {"total", "final"} <= record.seconds.keys()
     ):
         raise GlocalkError(
             f"'{path}' is done but lacks a protocol or its time: remove it and run its training "
@@ -152,6 +152,13 @@ def _refuse_stale(records: Mapping[Path, Record]) -> None:
                     f"'{paths[odd]}' does not fit '{paths[other]}', a seed of the same cell: its "
                     f"{name} is {values[odd]}, not {values[other]}; remove the one that is "
                     "out of date or run it again."
+                )
+        epochs = [(records[path].epochs, path) for path in paths if records[path].epochs]
+        for found, path in epochs:
+            if found != epochs[0][0]:
+                raise GlocalkError(
+                    f"'{path}' has curves over other epochs than '{epochs[0][1]}', a seed of the "
+                    "same cell: remove the one that is wrong or run it again."
                 )
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 from glocalk.files import write_atomically
 from glocalk.records.run import Record
 from glocalk.report.cells import Cell, data_title, default_runs, table1_cells
-from glocalk.report.layout import NOTHING, csv_text, difference, markdown_table, number, rmse
+from glocalk.report.layout import (
+    NOTHING,
+    csv_text,
+    difference,
+    markdown,
+    markdown_table,
+    number,
+    rmse,
+)
 from glocalk.report.load import Local, load_committed, load_local, name_of
 from glocalk.report.published import read_published
 from glocalk.report.table1 import PROTOCOL_NOTES
@@ -139,10 +147,13 @@ def _notes(local: Local, gaps: Mapping[str, str]) -> list[str]:
         "Test RMSE, mean over seeds. Here: this machine's records; committed: those of "
         "`reports/records`; published: Table 1 of Han et al., CIKM 2021 (arXiv 2108.12184).",
         *(f"`{protocol}`: {PROTOCOL_NOTES[protocol]}" for protocol in _SHOWN),
-        *(f"{data_title(data)}, {NO_DATA}: {reason}" for data, reason in gaps.items()),
-        *(f"Failed: {name_of(record)}: {_message(record)}" for record in local.failed),
-        *(f"Left out, run with an older config: {name_of(record)}." for record in local.outdated),
-        *(f"Left out: {sentence}" for sentence in local.unreadable),
+        *(f"{data_title(data)}, {NO_DATA}: {markdown(reason)}" for data, reason in gaps.items()),
+        *(markdown(f"Failed: {name_of(record)}: {_message(record)}") for record in local.failed),
+        *(
+            markdown(f"Left out, run with an older config: {name_of(record)}.")
+            for record in local.outdated
+        ),
+        *(markdown(f"Left out: {sentence}") for sentence in local.unreadable),
     ]
 
 

@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 
 from glocalk.errors import GlocalkError
+from glocalk.names import inside
 from glocalk.records.run import Record
 from glocalk.report.load import load_local, name_of
 
 SYNTHETIC = "synthetic"
+
+_LONGEST_NAME = 200  # bytes; most file systems allow 255
 
 
 def promote(
@@ -58,7 +61,7 @@ def promote(
                 f"The record of {name_of(record)} was made from a dirty working tree: commit "
                 "the code and run again; nothing was promoted."
             )
-        place = records_dir / place_of(record)
+        place = inside(records_dir, str(place_of(record)))
         if place in places:
             raise GlocalkError(
                 f"{name_of(places[place])} and {name_of(record)} would both go to '{place}': "
@@ -74,10 +77,19 @@ def promote(
 
 
 def place_of(record: Record) -> Path:
-    """Path of a record among the committed ones."""
+    """Path of a record among the committed ones.
+
+    Raises:
+        GlocalkError: its variant is too long for the name of a folder.
+    """
     name = record.model
     if record.variant != "default":
         name += "-" + re.sub(r"[^\w.,=+-]", "_", record.variant)
     if record.train_share != 1:
         name += f"-share_{record.train_share:g}"
+    if len(name.encode()) > _LONGEST_NAME:
+        raise GlocalkError(
+            f"The variant of {name_of(record)[:100]}… is too long for the name of a folder: name "
+            "it with variant=… and run again; nothing was promoted."
+        )
     return Path(record.experiment, record.data, name, f"seed_{record.seed}.json")

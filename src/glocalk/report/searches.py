@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glocalk.errors import GlocalkError
+from glocalk.names import inside
 from glocalk.records.search import Search
 from glocalk.report.layout import csv_text, number, whole, yes
 
@@ -41,9 +42,9 @@ def promote_searches(runs: Path, out_dir: Path) -> list[str]:
     """Copy this machine's searches to the committed ones.
 
     Raises:
-        GlocalkError: a damaged search, or one made from a dirty working tree.
+        GlocalkError: a damaged search, one made from a dirty working tree, or two for one place.
     """
-    messages = []
+    places: dict[Path, Search] = {}
     for path in sorted((runs / "searches").glob("*/search.json")):
         search = Search.read(path)
         if search.dirty or search.commit is None:
@@ -51,7 +52,16 @@ def promote_searches(runs: Path, out_dir: Path) -> list[str]:
                 f"The search '{path}' was made from a dirty working tree: commit the code and "
                 "search again with force=true."
             )
-        place = out_dir / "searches" / search.data / f"{search.model}.json"
+        place = inside(out_dir, "searches", search.data, f"{search.model}.json")
+        if place in places:
+            raise GlocalkError(
+                f"'{path}' is another search over {search.model} on {search.data}: remove one of "
+                "them; nothing was promoted."
+            )
+        places[place] = search
+    for place, search in places.items():
         search.write(place)
-        messages.append(f"Promoted: search over {search.model} on {search.data} to '{place}'.")
-    return messages
+    return [
+        f"Promoted: search over {search.model} on {search.data} to '{place}'."
+        for place, search in places.items()
+    ]

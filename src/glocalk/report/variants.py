@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from glocalk.records.run import Record
 from glocalk.report.cells import data_title, is_default
-from glocalk.report.layout import difference, markdown_table, rmse
+from glocalk.report.layout import code, difference, markdown_table, rmse
 from glocalk.report.published import Published
 
 _HEADER = (
@@ -36,7 +36,7 @@ def variants_markdown(records: Sequence[Record], published: Iterable[Published])
         rows.append(
             [
                 *(run.experiment, data_title(run.data), f"`{run.model}`"),
-                *(f"`{_changed(run)}`", str(run.seed), rmse(figure), rmse(before)),
+                *(code(_changed(run)), str(run.seed), rmse(figure), rmse(before)),
                 difference(None if figure is None or before is None else figure - before),
                 *(rmse(_figure(run, name)) for name in ("best_test", "validated")),
                 rmse(figures.get((run.data, run.model)), 3),

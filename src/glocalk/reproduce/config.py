@@ -8,31 +8,32 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from glocalk.config import BaseConfig
+from glocalk.names import Name, Seed
 
 
 class Rows(BaseConfig):
     """Models grouped by their place in the paper's table."""
 
-    paper: list[str] = Field(description="models of the paper's table")
-    classics: list[str] = Field(description="models that the paper leaves out")
+    paper: list[Name] = Field(description="models of the paper's table")
+    classics: list[Name] = Field(description="models that the paper leaves out")
 
 
 class ReproduceConfig(BaseConfig):
     """What to reproduce, and where files are."""
 
-    data_sets: list[str] = Field(min_length=1, description="data sets by config name")
+    data_sets: list[Name] = Field(min_length=1, description="data sets by config name")
     scope: Literal["paper", "all", "full"] = Field(
         description="paper: the rows of the paper's table; all: the classics too; full: also "
         "those that are heavy"
     )
-    models: Annotated[list[str], Field(min_length=1)] | None = Field(
+    models: Annotated[list[Name], Field(min_length=1)] | None = Field(
         description="models by config name, heavy or not, in place of those of the scope"
     )
     rows: Rows
     heavy: dict[str, list[str]] = Field(
         description="data sets on which a model is trained with scope=full only"
     )
-    seeds: list[int] = Field(min_length=1, description="seeds of each row")
+    seeds: list[Seed] = Field(min_length=1, description="seeds of each row")
     strict: bool = Field(description="fail if a data set is missing, instead of leaving a gap")
     force: bool = Field(description="train again even if a record exists")
     data_dir: Path = Field(description="folder with the files of data sets")

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 from glocalk.completers.registry import completer_class
 from glocalk.config import BaseConfig, find_class
 from glocalk.data.sources import Source
+from glocalk.names import Label, Name, Seed
 from glocalk.records.identity import without_target
 from glocalk.training.trainer_options import check_trainer_options
 
@@ -26,7 +27,7 @@ class ProtocolConfig(BaseConfig):
         description="which seeds make a selection run: each_seed; lowest_seed, whose epoch the "
         "other seeds use; never, without `validated` and `held_out`"
     )
-    lowest_seed: int = Field(ge=0, description="the seed of selection=lowest_seed")
+    lowest_seed: Seed = Field(description="the seed of selection=lowest_seed")
 
 
 class TrainerConfig(BaseConfig):
@@ -50,16 +51,14 @@ class TrainerConfig(BaseConfig):
 class RunConfig(BaseConfig):
     """Everything that the composed config of one run holds."""
 
-    experiment: str = Field(min_length=1, description="label: the table that the run belongs to")
-    variant: str = Field(
-        min_length=1, description="label of a change; null: the list of overrides, or default"
-    )
+    experiment: Name = Field(description="label: the table that the run belongs to")
+    variant: Label = Field(description="label of a change; null: the list of overrides, or default")
     settings_from: Literal["paper", "validation"] = Field(
         description="label: where the hyperparameters come from, paper or validation"
     )
-    data_name: str
-    model_name: str
-    seed: int = Field(ge=0, description="seed of every random choice")
+    data_name: Name
+    model_name: Name
+    seed: Seed = Field(description="seed of every random choice")
     train_share: float = Field(gt=0, le=1, description="share of the training ratings kept")
     data: dict[str, Any]
     model: dict[str, Any]

@@ -24,7 +24,7 @@ from glocalk.run.folder import RunFolder
 from glocalk.run.monitor import Listener, Monitor
 from glocalk.run.progress import EpochProgress
 from glocalk.run.protocols import FinishedTraining, take_results, validated_epoch
-from glocalk.run.record import Outcome, done_record, failed_record
+from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
 from glocalk.training.context import FitContext
 
 _log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ def execute(config: RunConfig) -> Record:
         if config.force:
             run.folder.clear()
         run.folder.remove_leftovers()
+        run.refuse_unwritable()
         try:
             record = run.train()
             record.write(run.folder.record)
@@ -164,6 +165,11 @@ class _Run:
         outcome.protocols = take_results(selection, final, chosen, self.completer.official)
         return done_record(self.config, self.completer, self.split, self.commit, outcome)
 
+    def refuse_unwritable(self) -> None:
+        """Refuse what the record could not hold, before hours are spent."""
+        assert self.split is not None
+        refuse_unwritable(self.config, self.completer, self.split, self.commit)
+
     def write_failure(self, error: Exception) -> None:
         """Write the failed record. Checkpoints stay, so that the next start continues from them."""
         record = failed_record(self.config, self.completer, self.split, self.commit, error)
@@ -217,4 +223,11 @@ class _Run:
                 f"record in '{self.config.runs_dir}': run seed={seed} first, or set "
                 "protocol.selection=each_seed."
             )
-        return record.protocols["validated"].rmse_epoch
+        result = record.protocols.get("validated")
+        epochs = list(self.completer.schedule.values())[-1]
+        if result is None or not 0 < (result.rmse_epoch or 0) <= epochs:
+            raise GlocalkError(
+                f"'{self._folder(seed).record}' has no validated epoch between 1 and {epochs}: run "
+                f"seed={seed} again with force=true."
+            )
+        return result.rmse_epoch

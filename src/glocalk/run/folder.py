@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE
+from glocalk.names import inside
 from glocalk.records.run import Record
 from glocalk.records.schema import SCHEMA_VERSION, migrate_command, schema_of
 
@@ -48,8 +49,12 @@ class RunFolder:
 
     @property
     def path(self) -> Path:
-        """The folder."""
-        return self.runs_dir / self.name
+        """The folder.
+
+        Raises:
+            GlocalkError: it is a link to a place outside of `runs_dir`.
+        """
+        return inside(self.runs_dir, self.name)
 
     @property
     def record(self) -> Path:
@@ -93,6 +98,13 @@ class RunFolder:
         except GlocalkError as error:
             _log.warning("%s", error)
             return None
+        if record.folder != self.name:
+            _log.warning(
+                "'%s' is the record of another run (%s): this run does not take it as its own.",
+                self.record,
+                record.folder,
+            )
+            return None
         return record if record.status == "done" else None
 
     def _warn_of_older_records(self) -> None:
@@ -102,10 +114,7 @@ class RunFolder:
         """
         for path in sorted(self.runs_dir.glob(f"{self.data}-{self.model}-*-seed{self.seed}")):
             record = path / "record.json"
-            try:
-                found = schema_of(record.read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError):
-                continue
+            found = schema_of(record)
             if found is not None and found < SCHEMA_VERSION:
                 _log.warning(
                     "'%s' is a record of schema %d, which is not read: to use it, stop and run "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -97,7 +98,7 @@ class Monitor:
         row: dict[str, Any] = {
             "stage": stage,
             "epoch": epoch,
-            "loss": loss,
+            "loss": loss if loss is not None and math.isfinite(loss) else None,
             "valid_rmse": valid.rmse if valid else None,
             "test_rmse": test.rmse,
             "test_mae": test.mae,

@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from glocalk.completers.base import Completer
+from glocalk.config import reason_of
 from glocalk.data.splits import Split
+from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
+from glocalk.records.json_text import to_json
 from glocalk.records.run import Failure, ProtocolResult, Record
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
@@ -66,6 +70,23 @@ def failed_record(
     text = "".join(traceback.format_exception(error))
     failure = Failure(message=str(error), traceback=text)
     return _record(config, completer, split, commit, Outcome(), failure)
+
+
+def refuse_unwritable(
+    config: RunConfig, completer: Completer, split: Split, commit: tuple[str | None, bool]
+) -> None:
+    """Refuse before a training what its record could not hold after it, such as NaN in an option.
+
+    Raises:
+        GlocalkError: there is such a value; the message names its field.
+    """
+    try:
+        record = failed_record(config, completer, split, commit, GlocalkError("not trained yet"))
+    except ValidationError as error:
+        raise GlocalkError(
+            f"The record of this run could not be written ({reason_of(error)}): change that option."
+        ) from error
+    to_json(record.model_dump())
 
 
 def _record(

@@ -22,6 +22,7 @@ from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.metrics import Errors
+from glocalk.names import inside
 from glocalk.records.identity import search_identity
 from glocalk.records.search import Search, Trial
 from glocalk.run import provenance
@@ -111,7 +112,8 @@ class _Task:
             threads=torch.get_num_threads(),
             trials=[],
         )
-        folder = config.runs_dir / "searches" / f"{config.data_name}-{config.model_name}"
+        name = f"{config.data_name}-{config.model_name}"
+        folder = inside(config.runs_dir, "searches", name)
         return cls(config, split, folder, blank)
 
     @property

@@ -46,6 +46,7 @@ from glocalk.completers.autoencoders.stage import (
 )
 from glocalk.completers.base import State, take
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
 from glocalk.operators.base import RatingOperator
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
@@ -189,6 +190,8 @@ class AutoRec(AutoEncoderCompleter):
     def restore(self, state: State, shape: tuple[int, int]) -> None:
         super().restore(state, self._oriented(*shape))
         lowest, highest = take(state, "scale", (2,)).tolist()
+        if lowest > highest:
+            raise GlocalkError("The saved 'scale' is reversed.")
         self._scale = lowest, highest
 
     @property

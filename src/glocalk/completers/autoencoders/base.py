@@ -11,7 +11,7 @@ from glocalk.completers.autoencoders.stage import (
     Output,
     StageConfig,
 )
-from glocalk.completers.base import Completer, State, take
+from glocalk.completers.base import Completer, State, refuse_mixed, take
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.operators.base import predict_pairs
@@ -83,7 +83,8 @@ class AutoEncoderCompleter(Completer):
             take(state, "weight", (users, self._width)).T,
             take(state, "bias", (users,)),
         )
-        self._restored = output, int(take(state, "parameters", ()))
+        refuse_mixed(output)
+        self._restored = output, int(take(state, "parameters", (), whole=True))
 
     @property
     def _width(self) -> int:

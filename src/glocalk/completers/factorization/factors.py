@@ -107,10 +107,10 @@ class Factors:
         users, items = shape
         return cls(
             float(take(state, "mean", ())),
-            take(state, "user_biases", (users,)).numpy(),
-            take(state, "item_biases", (items,)).numpy(),
-            take(state, "user_factors", (users, rank)).numpy(),
-            take(state, "item_factors", (items, rank)).numpy(),
+            take(state, "user_biases", (users,)).double().numpy(),
+            take(state, "item_biases", (items,)).double().numpy(),
+            take(state, "user_factors", (users, rank)).double().numpy(),
+            take(state, "item_factors", (items, rank)).double().numpy(),
         )
 
     @property

@@ -128,9 +128,10 @@ class SoftImpute(Completer):
         self._baseline = Bias(self.config.baseline)
         self._baseline.restore(state, shape)
         users, items = shape
-        rank = state["left"].shape[-1] if "left" in state else 0
+        rank = ([0, *state["left"].shape] if "left" in state else [0])[-1]
         self._factors = _Factors(
-            take(state, "left", (users, rank)), take(state, "right", (items, rank))
+            take(state, "left", (users, rank)).double(),
+            take(state, "right", (items, rank)).double(),
         )
 
     @property

@@ -36,11 +36,16 @@ class RelationalConvolution(nn.Module):
         outputs: width of y.
         relations: number of relations.
         bases: number of matrices B.
-        generator: source of the initial values.
+        generator: source of the initial values; None on the meta device, which has none.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, relations: int, bases: int, generator: torch.Generator
+        self,
+        inputs: int,
+        outputs: int,
+        relations: int,
+        bases: int,
+        generator: torch.Generator | None,
     ) -> None:
         super().__init__()
         limit = 1 / math.sqrt(bases * inputs)

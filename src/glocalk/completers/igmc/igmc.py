@@ -50,6 +50,7 @@ from glocalk.completers.igmc.subgraphs import RatingGraph, Subgraphs, enclose
 from glocalk.completers.stepwise import STAGE, TrainingData, dtype_of, refuse_levels
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage
 
@@ -101,6 +102,11 @@ class IGMCConfig(BudgetConfig):
             )
         return self
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of the network."""
+        return self.model_dump(include={"hidden_size", "layers", "bases", "dense_size"})
+
 
 class IGMCModule(lightning.LightningModule):
     """Adam on the loss of one network, and the ensemble of its earlier states.
@@ -116,12 +122,7 @@ class IGMCModule(lightning.LightningModule):
         self.train_ratings, self.config = train, config
         self.rating_graph = RatingGraph(train)
         self.network = IGMCNetwork(
-            len(self.rating_graph.levels),
-            hidden_size=config.hidden_size,
-            layers=config.layers,
-            bases=config.bases,
-            dense_size=config.dense_size,
-            generator=generator,
+            len(self.rating_graph.levels), **config.sizes, generator=generator
         )
         self.members = nn.ModuleList(
             copy.deepcopy(self.network) for _ in range(config.ensemble.members)
@@ -276,16 +277,24 @@ class IGMC(Completer):
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
         count = (state["ratings"].numel() if "ratings" in state else 0,)
-        ratings, users, items = (take(state, key, count) for key in ("ratings", "users", "items"))
+        users, items = (take(state, name, count, whole=True) for name in ("users", "items"))
+        ratings = take(state, "ratings", count)
         lowest, highest = take(state, "scale", (2,)).tolist()
         train = RatingMatrix(
             users.numpy(), items.numpy(), ratings.numpy(), shape, (lowest, highest)
         )
+        refuse_levels(train, "IGMC")
+        if self.config.ensemble.members * self.config.layers > len(state):
+            raise GlocalkError("The saved state has fewer layers than the options.")
+        with torch.device("meta"):  # takes no memory: the shapes are compared first
+            network = IGMCNetwork(len(set(ratings.tolist())), **self.config.sizes, generator=None)
+        members = {
+            f"{number}.{name}": take(state, f"{number}.{name}", tuple(part.shape))
+            for number in range(self.config.ensemble.members)
+            for name, part in network.state_dict().items()
+        }
         module = IGMCModule(train, self.config, torch.Generator())
-        parts = module.members.state_dict()
-        module.members.load_state_dict(
-            {name: take(state, name, tuple(part.shape)) for name, part in parts.items()}
-        )
+        module.members.load_state_dict(members)
         module.complete.fill_(True)
         self._module = module
 

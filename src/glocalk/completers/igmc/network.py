@@ -27,7 +27,7 @@ class IGMCNetwork(nn.Module):
         layers: number of convolutions.
         bases: number of matrices B of each convolution.
         dense_size: units of the layer before the rating.
-        generator: source of the initial values.
+        generator: source of the initial values; None on the meta device, which has none.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class IGMCNetwork(nn.Module):
         layers: int,
         bases: int,
         dense_size: int,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
     ) -> None:
         super().__init__()
         widths = [LABELS, *[hidden_size] * layers]

@@ -210,7 +210,7 @@ class LLORMA(Completer):
         anchors, rank = self.config.anchors, self.config.local.rank
 
         def array(name: str, *dimensions: int) -> Array:
-            taken: Array = take(state, name, dimensions).numpy()
+            taken: Array = take(state, name, dimensions).double().numpy()
             return taken
 
         self._models = _Models(

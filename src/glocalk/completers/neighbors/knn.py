@@ -199,8 +199,10 @@ class _Neighborhood(Completer):
         self._baseline = Bias(self.config.baseline)
         self._baseline.restore(state, shape)
         ratings = state["deviations"].numel() if "deviations" in state else 0
-        deviations = take(state, "deviations", (ratings,)).numpy()
-        users, items = (take(state, name, (ratings,)).numpy() for name in ("users", "items"))
+        deviations = take(state, "deviations", (ratings,)).double().numpy()
+        users, items = (
+            take(state, name, (ratings,), whole=True).numpy() for name in ("users", "items")
+        )
         for name, index, limit in zip(("users", "items"), (users, items), shape, strict=True):
             if ((index < 0) | (index >= limit)).any():
                 raise GlocalkError(f"The saved '{name}' lie outside 0 … {limit - 1}.")
