@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from glocalk.cli.signals import handled
-from glocalk.stopping import StoppedError
+from glocalk.cli.signals import until_stopped
 
 COMMANDS = {
     "train": "Train a completer on a data set and write the record of its test errors.",
@@ -37,11 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
-            with handled():
-                return _run(given)
-        except StoppedError as stopped:
-            print(f"Stopped{stopped.continues and ': ' + stopped.continues}.", file=sys.stderr)
-            return 128 + stopped.number
+            return until_stopped(lambda: _run(given))
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has enough

@@ -14,11 +14,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from glocalk import stopping
+from glocalk.stopping import StoppedError
 
 GRACE = 8.0
 """Seconds that a command has to reach a safe point."""
@@ -27,8 +28,18 @@ _ONE_REQUEST = 1.0  # seconds; `timeout` and terminals send the same request twi
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def until_stopped(work: Callable[[], int]) -> int:
+    """Do `work`; returns its exit code, or 128 plus the number of the signal that stopped it."""
+    try:
+        with _handled():
+            return work()
+    except StoppedError as stopped:
+        print(f"Stopped{stopped.continues and ': ' + stopped.continues}.", file=sys.stderr)
+        return 128 + stopped.number
+
+
 @contextmanager
-def handled() -> Iterator[None]:
+def _handled() -> Iterator[None]:
     """Handle signals to stop while the body runs; only the main thread of a process can."""
     if threading.current_thread() is not threading.main_thread():
         yield

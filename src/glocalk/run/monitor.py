@@ -45,7 +45,8 @@ class Monitor:
         valid: the held-out training ratings, if there are any.
         clip: whether predictions are clipped to the rating scale first.
         listeners: called after each epoch.
-        loggers: Lightning loggers of each stage, which the errors of an epoch are logged to.
+        loggers: Lightning loggers of each stage, which the loss and the errors of an epoch are
+            logged to.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class Monitor:
         for listener in self.listeners:
             listener.epoch_ended(stage, epoch, test, valid)
         if epoch is not None and step is not None:
-            measured = ("valid_rmse", "test_rmse", "test_mae", "test_ndcg")
+            measured = ("loss", "valid_rmse", "test_rmse", "test_mae", "test_ndcg")
             metrics = {name: row[name] for name in measured if row[name] is not None}
             for logger in self.loggers.get(stage, ()):
                 logger.log_metrics({"epoch": epoch - 1, **metrics}, step=step)

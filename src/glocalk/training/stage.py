@@ -27,7 +27,9 @@ class Stage:
 
     Attributes:
         name: its name in curves, checkpoints and logs.
-        module: the module; it logs the loss that it minimizes as `loss`.
+        module: the module; it logs the loss that it minimizes as `loss`. With `on_epoch=True`, it
+            says `logger=False`: the observer logs the loss of an epoch, before a checkpoint is
+            written, and Lightning would do it afterwards.
         epochs: number of epochs, at least 1.
         trainer: Trainer options of this stage, which take precedence over those of the run.
         callbacks: Lightning callbacks of this stage, called before the observer.
