@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from types import FrameType
 from typing import Any
 
 from hydra import version
@@ -29,25 +27,18 @@ from glocalk.errors import GlocalkError
 from glocalk.run.compose import VERSION_BASE, compose, install
 
 
-class StoppedError(BaseException):
-    """SIGINT or SIGTERM arrived; not an `Exception`, so that no handler treats it as a failure."""
-
-
 def run_app(
     app: Callable[[], Any], config_name: str, show_help: Callable[[DictConfig], str]
 ) -> None:
     """Run a `hydra.main` application; a user's error prints one sentence and exits with 1.
 
-    So does a signal to stop, with 128 plus its number. `HYDRA_FULL_ERROR=1` in the environment
-    shows an error's whole traceback instead.
+    `HYDRA_FULL_ERROR=1` in the environment shows an error's whole traceback instead.
 
     Args:
         app: the application; its arguments are in `sys.argv`.
         config_name: name of the config that it composes.
         show_help: the help text, made from the config that the other arguments compose.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
     full = os.environ.get("HYDRA_FULL_ERROR", "0") != "0"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves the error to us
     install()
@@ -73,16 +64,13 @@ def own_config_dirs() -> list[str]:
 
 @contextmanager
 def exit_with_sentence() -> Iterator[None]:
-    """Print a user's error as one sentence and exit with 1; see `run_app` for signals.
+    """Print a user's error as one sentence and exit with 1.
 
     Used inside an application as well as around it, because Hydra adds lines of its own to an
     error that leaves the application.
     """
     try:
         yield
-    except StoppedError as stopped:
-        print("Stopped: the same command continues from the last checkpoint.", file=sys.stderr)
-        sys.exit(128 + stopped.args[0])
     except (
         GlocalkError,
         ConfigCompositionException,
@@ -109,8 +97,3 @@ def sentence(error: GlocalkError | HydraException) -> str:
         known = [name for name in names if name != "_target_"]
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"
     return " ".join(str(error).split())
-
-
-def _stop(number: int, _: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
-    raise StoppedError(number)

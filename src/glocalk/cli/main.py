@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from glocalk.cli.signals import until_stopped
+
 COMMANDS = {
     "train": "Train a completer on a data set and write the record of its test errors.",
     "tune": "Search a completer's hyperparameters on held-out training ratings.",
@@ -27,11 +29,14 @@ _SHELL_COMPLETION = ("-sc", "--shell-completion")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line, by default that of the process; returns the exit code."""
+    """Run a command line, by default that of the process; returns the exit code.
+
+    A signal to stop ends it with 128 plus the number of the signal, see `glocalk.cli.signals`.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
-            return _run(given)
+            return until_stopped(lambda: _run(given))
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has enough

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,6 +25,15 @@ class Listener(Protocol):
     ) -> None: ...
 
 
+@runtime_checkable
+class Resumable(Protocol):
+    """A logger with a state, which goes into checkpoints."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
 class Monitor:
     """Evaluates a completer after each epoch, and keeps the curves.
 
@@ -36,7 +45,8 @@ class Monitor:
         valid: the held-out training ratings, if there are any.
         clip: whether predictions are clipped to the rating scale first.
         listeners: called after each epoch.
-        loggers: Lightning loggers of each stage, which the errors of an epoch are logged to.
+        loggers: Lightning loggers of each stage, which the loss and the errors of an epoch are
+            logged to.
     """
 
     def __init__(
@@ -110,7 +120,7 @@ class Monitor:
         for listener in self.listeners:
             listener.epoch_ended(stage, epoch, test, valid)
         if epoch is not None and step is not None:
-            measured = ("valid_rmse", "test_rmse", "test_mae", "test_ndcg")
+            measured = ("loss", "valid_rmse", "test_rmse", "test_mae", "test_ndcg")
             metrics = {name: row[name] for name in measured if row[name] is not None}
             for logger in self.loggers.get(stage, ()):
                 logger.log_metrics({"epoch": epoch - 1, **metrics}, step=step)
@@ -122,13 +132,30 @@ class Monitor:
             "columns": {name: list(column) for name, column in self._columns.items()},
             "user_errors": torch.from_numpy(errors),
             "seconds": dict(self.seconds),
+            "logs": {
+                stage: [logger.state_dict() for logger in loggers if isinstance(logger, Resumable)]
+                for stage, loggers in self.loggers.items()
+            },
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from what `state_dict` returned."""
-        self._columns = {name: list(column) for name, column in state["columns"].items()}
+        """Continue from what `state_dict` returned.
+
+        Raises:
+            ValueError: the state is not one of a monitor of these test ratings.
+        """
+        columns = {name: list(column) for name, column in state["columns"].items()}
+        rows = len(Curves.model_validate(columns).epoch)
+        shape = state["user_errors"].shape
+        if shape[0] != rows or (rows and self.test and shape[1] != self.test.num_users):
+            raise ValueError("the errors of users and the curves do not match")
+        self._columns = columns
         self._user_errors = list(state["user_errors"].numpy())
         self.seconds = dict(state["seconds"])
+        for stage, loggers in self.loggers.items():
+            resumable = [logger for logger in loggers if isinstance(logger, Resumable)]
+            for logger, saved in zip(resumable, state["logs"].get(stage, ()), strict=False):
+                logger.load_state_dict(saved)
         self._mark = time.perf_counter()
 
     def _evaluate(self, predict: PredictPairs, observed: RatingMatrix) -> Errors:

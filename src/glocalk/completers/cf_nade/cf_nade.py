@@ -132,7 +132,7 @@ class CFNADEModule(StepwiseModule[Output]):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         del batch_idx
         cost = self.network.cost(batch, self.config.ordinal_weight)
-        self.log("loss", cost, on_step=False, on_epoch=True, batch_size=1)
+        self.log("loss", cost, on_step=False, on_epoch=True, logger=False, batch_size=1)
         return cost
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

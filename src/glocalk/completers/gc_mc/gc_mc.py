@@ -191,7 +191,7 @@ class GCMCModule(StepwiseModule[Output]):
     def training_step(self, batch: RatingGraph, batch_idx: int) -> Tensor:
         del batch_idx
         loss = self.network.loss(batch, self.config.dropout)
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=1)
+        self.log("loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=1)
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

@@ -165,7 +165,9 @@ class IGMCModule(lightning.LightningModule):
         predicted = self.network(batch.subgraphs, self.config.dropout)
         loss = F.mse_loss(predicted, batch.ratings.to(predicted.dtype))
         loss = loss + self.config.adjacent_regularization * self.network.adjacent_difference()
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(predicted))
+        self.log(
+            "loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=len(predicted)
+        )
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
