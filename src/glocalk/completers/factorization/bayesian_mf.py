@@ -40,6 +40,7 @@ from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.errors import GlocalkError
+from glocalk.stopping import requested, safe_point
 from glocalk.training.context import FitContext
 
 
@@ -89,7 +90,7 @@ class BayesianMF(FactorCompleter):
         def keep(iteration: int, sample: Any, *_: Any) -> tuple[bool, None]:
             if iteration >= config.burn_in:
                 posterior.add(sample.w0, sample.w, sample.V)
-            return False, None
+            return requested(), None
 
         machine = _myfm().MyFMRegressor(config.rank, random_seed=context.seed % 2**31)
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar cannot be turned off
@@ -101,6 +102,7 @@ class BayesianMF(FactorCompleter):
                 group_shapes=list(train.shape),
                 callback=keep,
             )
+        safe_point()
         self.factors = posterior.factors(mean)
 
     @property

@@ -42,16 +42,15 @@ import torch
 from pydantic import Field
 
 from glocalk.completers.base import Completer, State, take
-from glocalk.completers.divergence import refuse_divergence
 from glocalk.completers.llorma.loops import (
     Factors,
     Kernels,
-    Step,
     joint_steps,
     separate_steps,
     weighted_means,
 )
-from glocalk.completers.rating_arrays import RatingArrays
+from glocalk.completers.llorma.solver import BaseSolver, Solver, rated
+from glocalk.completers.resumable import run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.sparse.compiled import Array
@@ -116,7 +115,7 @@ class LLORMA(Completer):
 
     Pairs that no anchor reaches, which include all pairs of a user or an item without training
     ratings, are predicted by the base factorization, where such a user or item has the mean factors
-    of all others. An interrupted training restarts from the beginning.
+    of all others.
 
     Example:
         >>> import glocalk
@@ -150,17 +149,7 @@ class LLORMA(Completer):
         highest = 1 / config.rank  # as in the authors' code
         base = _draw(train.shape, 1, config.rank, highest, generator)
         self._models = _Models(*_no_models(train.shape), base)
-        ratings = RatingArrays.of(train)
-        everywhere = Kernels(*(np.ones((size, 1)) for size in train.shape))
-        rated = _rated(train)
-        for epoch in range(1, config.epochs + 1):
-            loss = separate_steps(
-                ratings, everywhere, base, Step(config.learning_rate, config.regularization)
-            )
-            refuse_divergence(loss, "model.base.learning_rate")
-            for side, known in zip(base, rated, strict=True):
-                side[~known] = side[known].mean(axis=0)
-            context.observer.epoch_ended("base", epoch, self.predict_pairs, loss)
+        run_epochs("base", config.epochs, BaseSolver(train, base, config), self, train, context)
         return base
 
     def _fit_local(
@@ -176,19 +165,15 @@ class LLORMA(Completer):
             *(
                 known[:, None]
                 * epanechnikov(arc_distances(side[:, 0], anchor), self.config.kernel_width)
-                for side, anchor, known in zip(base, anchors, _rated(train), strict=True)
+                for side, anchor, known in zip(base, anchors, rated(train), strict=True)
             )
         )
         highest = 2 * math.sqrt(np.abs(train.ratings).mean() / config.rank)
         local = _draw(train.shape, self.config.anchors, config.rank, highest, generator)
         self._models = _Models(kernels, local, base)
-        ratings = RatingArrays.of(train)
         steps = separate_steps if self.config.algorithm == "parallel" else joint_steps
-        step = Step(config.learning_rate, config.regularization)
-        for epoch in range(1, config.epochs + 1):
-            loss = steps(ratings, kernels, local, step)
-            refuse_divergence(loss, "model.local.learning_rate")
-            context.observer.epoch_ended("local", epoch, self.predict_pairs, loss)
+        solver = Solver("local", steps, train, kernels, local, config)
+        run_epochs("local", config.epochs, solver, self, train, context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         return weighted_means(users, items, *self._fitted)
@@ -264,14 +249,6 @@ def epanechnikov(distances: Array, width: float) -> Array:
     """¾ max(0, 1 − (d/h)²) of each distance d [rows, anchors], with h the width."""
     kernel: Array = 0.75 * np.maximum(0, 1 - np.square(distances / width))
     return kernel
-
-
-def _rated(train: RatingMatrix) -> tuple[Array, Array]:
-    """Whether each user [users] and each item [items] has a training rating."""
-    users, items = train.shape
-    return np.bincount(train.users, minlength=users) > 0, np.bincount(
-        train.items, minlength=items
-    ) > 0
 
 
 def _draw(
