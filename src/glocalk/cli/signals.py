@@ -21,7 +21,7 @@ from types import FrameType
 from glocalk import stopping
 from glocalk.stopping import StoppedError
 
-GRACE = 8.0
+GRACE = 6.0
 """Seconds that a command has to reach a safe point."""
 
 _ONE_REQUEST = 1.0  # seconds; `timeout` and terminals send the same request twice
@@ -49,7 +49,7 @@ def _handled() -> Iterator[None]:
     os.set_blocking(woken, False)
     before = {number: signal.getsignal(number) for number in _handled_signals()}
     outer = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-    _owner.pid = os.getpid()
+    _fork.watched = True
     watch = threading.Thread(target=_watch, args=(wakes,), daemon=True)
     watch.start()
     for number in before:
@@ -58,8 +58,11 @@ def _handled() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # The command has ended: from here on Ctrl-C needs no traceback.
+            ended = signal.SIG_DFL if handler is signal.default_int_handler else handler
+            signal.signal(number, ended)
         signal.set_wakeup_fd(outer)
+        _fork.watched = False
         os.close(woken)  # ends the thread
         watch.join()
         os.close(wakes)
@@ -107,21 +110,31 @@ def _next_signal(wakes: int, seconds: float | None) -> int | None:
             return read[0]
 
 
-class _Owner:
-    pid: int | None = None  # of the process whose signals the pipe reports
+class _Fork:
+    """Lets a child die of signals, and not report them to its parent's pipe."""
+
+    watched = False  # whether this process has a pipe that reports its signals
+
+    def before(self) -> None:
+        """Hold signals back while parent and child share handlers and pipe."""
+        if self.watched:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+    def in_parent(self) -> None:
+        if self.watched:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+    def in_child(self) -> None:
+        if self.watched:
+            self.watched = False
+            signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                if signal.getsignal(number) is _request:
+                    signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-_owner = _Owner()
-
-
-def _after_fork() -> None:
-    """Let a child die of signals, and not report them to its parent's pipe."""
-    if _owner.pid is not None:
-        _owner.pid = None
-        signal.set_wakeup_fd(-1)
-        for number in _SIGNALS:
-            if signal.getsignal(number) is _request:
-                signal.signal(number, signal.SIG_DFL)
-
-
-os.register_at_fork(after_in_child=_after_fork)
+_fork = _Fork()
+os.register_at_fork(
+    before=_fork.before, after_in_parent=_fork.in_parent, after_in_child=_fork.in_child
+)

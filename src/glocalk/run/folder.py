@@ -140,7 +140,7 @@ class RunFolder:
 
     def how_it_continues(self) -> str:
         """A clause on what the next start of a run that was stopped does."""
-        if self.held_record() is not None:
+        if self.record.exists() and self.held_record() is not None:
             return "the run is complete"
         if any(self.path.glob("*/*.ckpt")):
             return "the same command continues from the last checkpoint"
