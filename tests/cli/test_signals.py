@@ -6,13 +6,13 @@ import sys
 import time
 
 import pytest
-from run.small_run import forked, wait_for
 
 from command import call
 from glocalk import stopping
 from glocalk.cli import signals
 from glocalk.cli.signals import until_stopped
 from glocalk.stopping import StoppedError, only_at_safe_points, safe_point
+from run.small_run import forked, wait_for
 
 NUMBERS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
@@ -131,7 +131,7 @@ def test_a_command_that_reaches_no_safe_point_ends_after_a_while(number, tmp_pat
     assert (tmp_path / "log").read_text() == "Stopped at once.\n"
 
 
-def test_a_second_signal_ends_a_command_at_once(tmp_path, monkeypatch):
+def test_a_second_signal_ends_a_command_at_once(tmp_path):
     process, sent = begun(tmp_path)
     os.kill(process.pid, signal.SIGTERM)
     time.sleep(1.1)
@@ -160,7 +160,7 @@ def test_a_command_leaves_no_request_behind(tmp_path):
     assert call("--version", cwd=tmp_path).returncode == 0
 
 
-def test_a_child_of_a_command_does_not_report_its_signals(tmp_path):
+def test_a_child_of_a_command_does_not_report_its_signals():
     def work():
         child = os.fork()
         if child == 0:

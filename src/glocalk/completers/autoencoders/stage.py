@@ -131,4 +131,4 @@ class AutoEncoderStage(lightning.LightningModule):
 
         # The loss at the start of the epoch. It is logged after the step, because a step calls
         # the closure many times.
-        self.log("loss", optimizer.step(closure))
+        self.log("loss", optimizer.step(closure), logger=False)
