@@ -17,22 +17,32 @@ SEEDS ?=
 FORCE ?=
 STRICT ?=
 
-# Where pip finds the CPU build of torch, if the package index serves a larger one.
+# The index that torch comes from, instead of pip's own: for the CPU build, where that has a larger one.
 TORCH_INDEX ?=
+TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
+# These differ between builds of torch, and are installed with it.
+OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cupti \
+	cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 \
+	nvjitlink nvshmem-cu13 nvtx)
 
-.PHONY: help setup data reproduce test test-slow lint report check promote bench clean
+.PHONY: help setup data reproduce test test-slow lint report check promote bench lock audit clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 
-setup: $(READY) ## make the virtual environment .venv, exact versions from constraints.txt
+setup: $(READY) ## make the virtual environment .venv, versions and hashes from constraints.txt
 
-$(READY): pyproject.toml constraints.txt
+# Everything but torch is verified against its hash, what builds it included; nothing is resolved.
+$(READY): pyproject.toml constraints.txt build-constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make setup PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import torch' 2>/dev/null || echo "torch comes next. If the package index offers a CUDA build, that is several GB; for the CPU build interrupt and run: make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu"
-	$(BIN)/pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable '.[dev]'
+	$(BIN)/pip install --quiet --require-hashes --no-deps --requirement build-constraints.txt
+	$(BIN)/pip install --quiet --require-hashes --no-deps --no-build-isolation --requirement constraints.txt
+	$(BIN)/pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip check
 	@touch $@
 
 reproduce: $(READY) ## train the plan and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= FORCE=1 STRICT=1)
@@ -67,6 +77,13 @@ promote: $(READY) ## copy this machine's records from runs/ to reports/records/
 bench: $(READY) ## measure speed and memory on a quiet machine, and write reports/bench.md
 	$(BIN)/glocalk bench
 	$(BIN)/glocalk report
+
+lock: ## resolve constraints.txt anew; needs uv
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate $(addprefix --no-emit-package ,$(OF_TORCH)) --output-file constraints.txt
+
+audit: ## look for known vulnerabilities in constraints.txt; needs pipx
+	pipx run --spec pip-audit==2.10.1 pip-audit --require-hashes --disable-pip --requirement constraints.txt
 
 clean: ## remove the virtual environment and caches; runs/ and data/ stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

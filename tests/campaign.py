@@ -6,7 +6,8 @@ started again until they are finished. Each stop must end with 128 plus the numb
 time. Each finished run must have the record, the model and the metrics.csv of the uninterrupted
 one, and nothing else.
 
-A program of its own, because it forks: the libraries are loaded once, and no thread runs yet.
+A program of its own, because it forks: the libraries and the compiled loops are loaded once, by a
+process that was forked itself and therefore starts no threads.
 """
 
 import argparse
@@ -20,9 +21,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
-# Unlike OpenMP, it may be used before a fork, so that every compiled loop is loaded once.
-os.environ["NUMBA_THREADING_LAYER"] = "workqueue"
+os.environ["OMP_NUM_THREADS"] = "1"
 
 sys.path.append(str(Path(__file__).parent / "completers"))
 
@@ -37,7 +36,7 @@ IN_TIME = GRACE + 2  # seconds
 DATA = ["data=synthetic", "data.users=60", "data.items=50", "data.ratings=900"]
 # Their epochs take a millisecond: with so many, most interruptions meet a training.
 LONGER = {
-    "bayesian_mf": {"samples": 100},
+    "bayesian_mf": {"samples": 300},
     "bias_mf": {"epochs": 60},
     "bias_mf_als": {"epochs": 60},
     "llorma": {"base": {"epochs": 30}, "local": {"epochs": 30}},
@@ -179,6 +178,22 @@ def _place(runs):
     return "without a checkpoint"
 
 
+def in_forked_process(function):
+    """Call `function` in a child of this process; the exit code."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            function()
+            code = 0
+        except BaseException:
+            logging.exception("failed")
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -205,4 +220,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_forked_process(main))

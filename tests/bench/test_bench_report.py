@@ -8,6 +8,7 @@ import pytest
 from glocalk.records.benchmark import (
     AlternativeTraining,
     Bench,
+    BusyTraining,
     Evaluation,
     Origin,
     ProductCost,
@@ -18,7 +19,7 @@ from glocalk.records.benchmark import (
 from glocalk.report.alternatives import alternatives_text
 from glocalk.report.bench import bench_texts
 
-PARTS = ("evaluations", "trainings", "scaling", "products", "alternatives")
+PARTS = ("evaluations", "trainings", "scaling", "products", "alternatives", "busy")
 ORIGIN = Origin(commit="f" * 40, dirty=False, versions={"torch": "2.13.0"}, threads=2, cpu="Z80")
 
 
@@ -90,6 +91,22 @@ def bench():
             alternative("default", [7.0], peak_mb=[990.0], component="allocator"),
             alternative("thresholds", [6.9], peak_mb=[1100.0], component="allocator"),
         ],
+        busy=[
+            busy("asleep", [8.0, 9.0, 8.2], [15.0, 12.0, 12.3]),
+            busy("spinning", [8.0], [40.0]),
+        ],
+    )
+
+
+def busy(waiting, seconds, busy_seconds):
+    return BusyTraining(
+        data="ml_100k",
+        model="gc_mc",
+        options=[],
+        waiting=waiting,
+        threads=2,
+        seconds=seconds,
+        busy_seconds=busy_seconds,
     )
 
 
@@ -163,7 +180,7 @@ def test_the_parts_of_a_training_add_up(texts):
 
 
 def test_the_page_says_where_and_by_which_commit_it_was_measured(page):
-    assert page.count("Z80, 2 threads, torch 2.13.0, commit ffffffffffff.") == 5
+    assert page.count("Z80, 2 threads, torch 2.13.0, commit ffffffffffff.") == 6
     assert "| 42.5 | 10.0 | 30.0 | 34.0 | 4.5 | 2.5 | 1.5 | 9.4% | 900 |" in page
     assert "| pre-training | 1,000,000 | 70 | 10 | 1.000 | 0.500 | 1.000 | 500 |" in page
 
@@ -214,9 +231,19 @@ def test_a_single_part_is_shown_without_the_others(part):
             "scaling": ["bench_scaling.csv", "bench_scaling.svg"],
             "products": [],
             "alternatives": [],
+            "busy": [],
         }[part],
     }
 
 
 def test_an_empty_benchmark_gives_no_files():
     assert bench_texts(Bench(), Path("out")) == {}
+
+
+def test_trainings_beside_a_busy_program_are_compared_with_those_alone():
+    text = bench_texts(bench(), Path())[Path("bench.md")]
+    rows = [line for line in text.splitlines() if line.startswith("| GC-MC | ML-100K | ")][-2:]
+    assert rows == [
+        "| GC-MC | ML-100K | asleep | 8.20 | 1.02 | 12.30 | 1.50 |",
+        "| GC-MC | ML-100K | spinning | 8.00 | 1.00 | 40.00 | 5.00 |",
+    ]

@@ -1,6 +1,8 @@
 import json
 import math
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 import literal
 from command import SMALL
-from glocalk.bench import alternatives, evaluations, parts
+from glocalk.bench import alternatives, busy, evaluations, parts
 from glocalk.bench.alternatives import PRODUCTS, Case, scipy_product, torch_product
 from glocalk.bench.clock import step_clock
 from glocalk.bench.evaluations import FORMULATIONS
@@ -71,7 +73,7 @@ def test_a_process_of_its_own_is_another_process():
 @pytest.fixture
 def one_process(monkeypatch):
     """Measure in this process: starting another one takes seconds."""
-    for module in (parts, evaluations, alternatives):
+    for module in (parts, evaluations, alternatives, busy):
         monkeypatch.setattr(module, "in_own_process", lambda function, *rest: function(*rest))
 
 
@@ -171,6 +173,36 @@ def test_measures_own_code_against_libraries(tmp_path, monkeypatch):
         assert each.peak_mb[0] > 50
     assert {each.same_bits for each in found if each.component == "allocator"} == {True}
     assert thresholds == [None, str(256 * 2**20)]
+
+
+@pytest.mark.usefixtures("one_process")
+def test_measures_trainings_beside_a_busy_program(tmp_path, monkeypatch):
+    programs, seen = [], []
+
+    def start(command, **options):
+        program = popen(command, **options)
+        if command[0] == sys.executable:
+            programs.append(program)
+        return program
+
+    def seconds(config):
+        running = sum(program.poll() is None for program in programs)
+        seen.append((os.environ.get("GOMP_SPINCOUNT"), running))
+        return measure(config) if len(seen) == 1 else 10.0 + running
+
+    measure, popen = busy._seconds, subprocess.Popen
+    monkeypatch.setattr(busy, "_seconds", seconds)
+    monkeypatch.setattr(busy.subprocess, "Popen", start)
+    monkeypatch.setattr(parts, "BUSY_CASES", [Case("synthetic", "glocal_k", SMALL[1:])])
+    out = tmp_path / "bench.json"
+    main(["parts=[busy]", "data=[synthetic]", "repeats=2", f"out={out}"])
+    asleep, spinning = Bench.read(out).busy
+    assert (asleep.waiting, spinning.waiting) == ("asleep", "spinning")
+    assert 0 < asleep.seconds[0] < 10
+    assert asleep.seconds[1:] + spinning.seconds == [10.0] * 3
+    assert asleep.busy_seconds + spinning.busy_seconds == [11.0] * 4
+    assert seen == [(None, 0), (None, 1), ("300000", 0), ("300000", 1)] * 2
+    assert all(program.poll() is not None for program in programs)
 
 
 def test_no_thresholds_are_measured_without_glibc(monkeypatch):

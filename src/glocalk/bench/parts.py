@@ -17,6 +17,7 @@ from glocalk.bench.alternatives import (
     measure_product_trainings,
     measure_products,
 )
+from glocalk.bench.busy import BUSY_CASES, measure_busy_trainings
 from glocalk.bench.evaluations import STAGES, measure_evaluations
 from glocalk.bench.process import in_own_process
 from glocalk.bench.trainings import measure_scaling, measure_training
@@ -44,7 +45,7 @@ def measure(
     """Measure the parts; each replaces its entry in the file of measurements.
 
     Args:
-        parts: `evaluations`, `trainings`, `scaling`, `products` or `alternatives`.
+        parts: `evaluations`, `trainings`, `scaling`, `products`, `alternatives` or `busy`.
         data_sets: config names of data sets; `scaling` has its own.
         repeats: number of measurements of each kind.
         most_ratings: largest number of ratings of `scaling`.
@@ -60,6 +61,7 @@ def measure(
         "scaling": lambda: _scaling(most_ratings, overrides),
         "products": lambda: _products(data_sets, repeats, overrides),
         "alternatives": lambda: _alternatives(data_sets, repeats, overrides),
+        "busy": lambda: _busy(data_sets, repeats, overrides),
     }
     for part in parts:
         found = measures[part]()
@@ -110,21 +112,30 @@ def _products(data_sets: Sequence[str], repeats: int, overrides: Sequence[str]) 
 
 def _alternatives(data_sets: Sequence[str], repeats: int, overrides: Sequence[str]) -> list[Any]:
     """Trainings on those of the data sets that the cases name."""
-
-    def cases(all_cases: Sequence[Case]) -> Iterator[tuple[Case, RunConfig]]:
-        for case in all_cases:
-            if case.data in data_sets:
-                _log.info("alternatives: %s on %s", case.model, case.data)
-                changed = (*case.options, *overrides)
-                yield case, _run_config(case.data, *changed, model=case.model)
-
     found = []
-    for case, config in cases(PRODUCT_CASES):
+    for case, config in _cases("alternatives", PRODUCT_CASES, data_sets, overrides):
         small = _run_config("synthetic", *case.options, *overrides, model=case.model)
         found += in_own_process(measure_product_trainings, config, small, case.options, repeats)
-    for case, config in cases(ALLOCATOR_CASES):
+    for case, config in _cases("alternatives", ALLOCATOR_CASES, data_sets, overrides):
         found += measure_allocator_trainings(config, case.options, repeats)
     return found
+
+
+def _busy(data_sets: Sequence[str], repeats: int, overrides: Sequence[str]) -> list[Any]:
+    found = []
+    for case, config in _cases("busy", BUSY_CASES, data_sets, overrides):
+        found += measure_busy_trainings(config, case.options, repeats)
+    return found
+
+
+def _cases(
+    part: str, cases: Sequence[Case], data_sets: Sequence[str], overrides: Sequence[str]
+) -> Iterator[tuple[Case, RunConfig]]:
+    """Yield those of the cases whose data set was asked for, with their configs."""
+    for case in cases:
+        if case.data in data_sets:
+            _log.info("%s: %s on %s", part, case.model, case.data)
+            yield case, _run_config(case.data, *case.options, *overrides, model=case.model)
 
 
 def _run_config(data: str, *overrides: str, model: str = "glocal_k") -> RunConfig:

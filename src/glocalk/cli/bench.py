@@ -14,13 +14,13 @@ from glocalk.cli.arguments import Listed, Names, read_arguments, refuse_words, w
 from glocalk.cli.help import Help, fields
 from glocalk.config import BaseConfig
 
-_Part = Literal["evaluations", "trainings", "scaling", "products", "alternatives"]
+_Part = Literal["evaluations", "trainings", "scaling", "products", "alternatives", "busy"]
 
 _HELP = Help(
     command="bench",
     does="measure formulations of the rating matrix, trainings of GLocal-K, how time and memory "
-    "grow with the ratings, and glocalk's own loops against libraries. Use a quiet machine; "
-    "glocalk report then writes reports/bench.md.",
+    "grow with the ratings, glocalk's own loops against libraries, and trainings beside a busy "
+    "program. Use a quiet machine; glocalk report then writes reports/bench.md.",
     usage=["bench [name=value ...]"],
     examples={
         "bench parts=[trainings] data=[ml_100k]": "one training",

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias
 import numpy as np
 from torch import Tensor
 
+import glocalk.threads  # noqa: F401 (a forked process must use one thread)
 from glocalk.completers import PUBLIC
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values

@@ -91,6 +91,18 @@ class AlternativeTraining(Part):
     same_bits: bool  # whether the predictions are those of the component's first implementation
 
 
+class BusyTraining(Part):
+    """A short training on several threads, alone and beside a program that keeps one core busy."""
+
+    data: str
+    model: str
+    options: list[str]
+    waiting: str  # how threads wait for each other: asleep, spinning
+    threads: int
+    seconds: list[float]  # wall-clock time of each training; the ways of waiting took turns
+    busy_seconds: list[float]  # the same beside the busy program
+
+
 class Bench(Part):
     """All measured parts, each with its origin."""
 
@@ -100,6 +112,7 @@ class Bench(Part):
     scaling: list[ScalingPoint] = Field(default=[])
     products: list[ProductCost] = Field(default=[])
     alternatives: list[AlternativeTraining] = Field(default=[])
+    busy: list[BusyTraining] = Field(default=[])
 
     def write(self, path: Path) -> None:
         """Replace the file at `path` in one step."""

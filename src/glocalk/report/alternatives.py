@@ -6,14 +6,13 @@ import statistics
 from collections.abc import Sequence
 
 from glocalk.records.benchmark import AlternativeTraining, ProductCost
-from glocalk.report.cells import data_title
+from glocalk.report.cells import data_title, model_title
 from glocalk.report.layout import NOTHING, markdown_table
 
 # A custom implementation is kept if a training without it takes this many times as long or as much
 # memory.
 WORTH_KEEPING = 1.3
 
-_MODELS = {"glocal_k": "GLocal-K", "gc_mc": "GC-MC", "igmc": "IGMC"}
 _COMPONENTS = {"product": "sparse × dense", "allocator": "C library"}
 _IMPLEMENTATIONS = {
     "numba": "numba loop",
@@ -119,7 +118,7 @@ def _training_table(trainings: Sequence[AlternativeTraining]) -> str:
         [
             _COMPONENTS[each.component],
             _IMPLEMENTATIONS[each.implementation],
-            _MODELS[each.model],
+            model_title(each.model),
             data_title(each.data),
             f"{(seconds := statistics.median(each.seconds)):.2f}",
             f"{seconds / statistics.median(firsts[_case(each)].seconds):.2f}",

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from glocalk.records.benchmark import Bench, Evaluation, Origin, ScalingPoint, WholeTraining
 from glocalk.report.alternatives import alternatives_text, products_table
+from glocalk.report.busy import busy_text
 from glocalk.report.cells import data_title
 from glocalk.report.layout import NOTHING, csv_text, markdown_table, number, whole
 from glocalk.report.style import svg_text
@@ -187,6 +188,10 @@ def _markdown(bench: Bench) -> str:
             "milliseconds of CPU time, again at one thread and in turns.\n\n"
             + products_table(bench.products)
             + _origin(bench.origins["products"])
+        )
+    if bench.busy:
+        parts.append(
+            "## Beside another program\n\n" + busy_text(bench.busy) + _origin(bench.origins["busy"])
         )
     return "\n".join(parts)
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from glocalk.records.run import Record
-from glocalk.report.published import Published
+from glocalk.report.published import Published, read_published
 
 # Data sets of the paper, in its order, by config name.
 DATA_SETS = {"ml_100k": "ML-100K", "ml_1m": "ML-1M", "douban": "Douban"}
@@ -88,6 +88,12 @@ class Cell:
 def data_title(data: str) -> str:
     """A data set's name in tables."""
     return DATA_SETS.get(data, data)
+
+
+def model_title(model: str) -> str:
+    """A model's name in tables: the paper's, where it has one."""
+    of_paper = {figure.model: figure.title for figure in read_published()}
+    return of_paper.get(model) or _TITLES.get(model, model)
 
 
 def is_default(record: Record) -> bool:

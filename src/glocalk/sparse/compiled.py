@@ -6,11 +6,16 @@ as torch does, and give the same bits for the same input and number of threads.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import numba
 import torch
 from numpy.typing import NDArray
+
+from glocalk.threads import is_forked
 
 Array: TypeAlias = NDArray[Any]
 
@@ -23,11 +28,25 @@ CACHE = 3 << 18  # bytes that a dense block may fill of a second-level cache of 
 # of the arrays. It must not reorder sums in such a loop, or the last bits would depend on the
 # addresses. Sums that may be reordered are therefore in separate functions, which store nothing.
 _KEEP_ORDER = {"contract", "nnan", "ninf", "nsz"}
-compile_ = numba.njit(fastmath=_KEEP_ORDER, cache=True, nogil=True, error_model="numpy")
-parallel = numba.njit(
-    parallel=True, fastmath=_KEEP_ORDER, cache=True, nogil=True, error_model="numpy"
-)
-summing = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+compile_ = numba.njit(fastmath=_KEEP_ORDER, **_OPTIONS)
+summing = numba.njit(fastmath=True, **_OPTIONS)
+
+
+def parallel(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile a function whose `prange` loops run on threads, or on one in a forked process."""
+    on_threads = numba.njit(parallel=True, fastmath=_KEEP_ORDER, **_OPTIONS)(function)
+    # numba's cache of compiled code distinguishes functions by name, not by options.
+    name = f"{function.__name__}_serial"
+    serial = FunctionType(function.__code__, function.__globals__, name)
+    serial.__qualname__ = name
+    on_one_thread = numba.njit(fastmath=_KEEP_ORDER, **_OPTIONS)(serial)
+
+    @functools.wraps(function)
+    def run(*arrays: Any) -> None:
+        (on_one_thread if is_forked() else on_threads)(*arrays)
+
+    return run
 
 
 def use_threads() -> int:
@@ -35,6 +54,8 @@ def use_threads() -> int:
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     wanted = torch.get_num_threads()
     threads = min(wanted, most)
+    if is_forked():
+        return threads
     numba.set_num_threads(threads)
     # When numba starts its threads, it sets OpenMP's number to `most`, and thereby torch's.
     if torch.get_num_threads() != wanted:

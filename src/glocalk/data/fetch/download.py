@@ -11,6 +11,7 @@ A transfer that breaks off starts again from the beginning: the files have a few
 from __future__ import annotations
 
 import logging
+import lzma
 import socket
 import ssl
 import sys
@@ -28,7 +29,7 @@ from urllib.parse import urlsplit
 
 import pooch
 import requests
-from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from glocalk.data.fetch.files import FileSet, Place, UnavailableError, offline
 from glocalk.errors import MissingDataError
@@ -38,7 +39,11 @@ _log = logging.getLogger(__name__)
 _PROBE_SECONDS = 60.0  # for all probes together
 _HEADERS = {"User-Agent": "glocalk (research; https://arxiv.org/abs/2108.12184)"}
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504}  # a server may soon give another answer
+# What requests and urllib3 let through if an answer breaks the rules of HTTP; caught after
+# RequestException, parts of which are ValueErrors.
+_MALFORMED = (ValueError, HTTPError)
 _REFUSES_HEAD = {400, 403, 405, 501}  # a server may still answer to GET
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,8 @@ class Download(Place):
             answer = error.response
             if answer is None or answer.status_code not in _TEMPORARY | _REFUSES_HEAD:
                 raise UnavailableError(_explain(error, self)[0]) from error
+        except _MALFORMED as error:
+            raise UnavailableError(_malformed(error)) from error
 
     def check_name(self, file: str) -> None:
         """Reject any file that this place does not provide."""
@@ -121,6 +128,8 @@ class Download(Place):
                 pause = next(pauses, None) if temporary else None
                 if pause is None or time.monotonic() + pause > deadline:
                     raise UnavailableError(reason) from error
+            except _MALFORMED as error:
+                raise UnavailableError(_malformed(error)) from error
             _log.info("%s: %s, trying again in %g s.", self.name, reason, pause)
             time.sleep(pause)
 
@@ -196,6 +205,12 @@ def _explain(error: requests.RequestException, place: Download) -> tuple[str, bo
     return " ".join(str(error).split()), False  # a redirect to something that is not HTTP, say
 
 
+def _malformed(error: Exception) -> str:
+    """The same for an answer that breaks the rules of HTTP."""
+    said = " ".join(str(error).split())
+    return f"its answer is malformed: {said[:100]}"
+
+
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
@@ -225,7 +240,7 @@ def unpack(archive: Path, member: str, limit: int, target: Path) -> None:
             content = opened.read(info)  # no more than file_size bytes, even if that is wrong
     except KeyError as error:
         raise UnavailableError(f"its archive has no '{member}'") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+    except (*_UNREADABLE, OSError, RuntimeError, ValueError) as error:
         # RuntimeError: encrypted, or compressed in a way that zipfile does not know.
         raise UnavailableError("its archive is damaged or not a zip archive") from error
     target.write_bytes(content)

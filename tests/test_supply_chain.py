@@ -1,0 +1,98 @@
+"""What is installed and run is pinned: packages by hash, build tools, actions by commit."""
+
+import re
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def locked(name):
+    """Version and hashes by package of a file of requirements."""
+    text = (ROOT / name).read_text().replace("\\\n", " ")
+    found = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            requirement, *hashes = line.split("--hash=sha256:")
+            parsed = Requirement(requirement)
+            (only,) = parsed.specifier
+            assert only.operator == "=="
+            found[canonicalize_name(parsed.name)] = only.version, [each.strip() for each in hashes]
+    return found
+
+
+def needed(requirements, extras=("",)):
+    """The packages that these requirements need on this machine, those of torch's build apart."""
+    names, todo = set(), [(Requirement(each), extras) for each in requirements]
+    while todo:
+        requirement, wanted = todo.pop()
+        marker = requirement.marker
+        if marker and not any(marker.evaluate({"extra": extra}) for extra in wanted):
+            continue
+        name = canonicalize_name(requirement.name)
+        if name in names:
+            continue
+        names.add(name)
+        within = tuple(requirement.extras) or ("",)
+        todo += [(Requirement(each), within) for each in distribution(name).requires or []]
+    return names
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "build-constraints.txt"])
+def test_every_locked_package_has_hashes(name):
+    packages = locked(name)
+    assert packages
+    for package, (_, hashes) in packages.items():
+        assert hashes, package
+        assert all(re.fullmatch("[0-9a-f]{64}", each) for each in hashes), package
+
+
+def test_all_that_setup_installs_is_locked_but_torch():
+    options = PROJECT["project"]["optional-dependencies"]
+    wanted = needed(PROJECT["project"]["dependencies"] + options["dev"])
+    assert wanted - locked("constraints.txt").keys() == {"torch"}
+
+
+def test_locked_versions_are_those_that_the_project_allows():
+    packages = locked("constraints.txt")
+    for each in PROJECT["project"]["dependencies"]:
+        requirement = Requirement(each)
+        name = canonicalize_name(requirement.name)
+        assert name == "torch" or requirement.specifier.contains(packages[name][0]), name
+
+
+def test_filelock_is_newer_than_its_race_condition():
+    (found,) = (each for each in PROJECT["project"]["dependencies"] if each.startswith("filelock"))
+    assert not Requirement(found).specifier.contains("3.20.2")
+
+
+def test_build_requirements_are_those_of_the_project():
+    (build,) = PROJECT["build-system"]["requires"]
+    ((name, (version, hashes)),) = locked("build-constraints.txt").items()
+    assert build == f"{name}=={version}"
+    assert (version, hashes) == locked("constraints.txt")[name]
+
+
+def test_torch_comes_from_one_index():
+    assert "extra-index-url" not in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_pin_actions_and_have_the_least_permissions(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each)] == []
+    for step in steps:
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
