@@ -94,7 +94,7 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an error sentence: the nearest known name, or all of them."""
-    names = sorted(known)
+    names = sorted(name for name in known if name.strip())
     if not names:
         return "there are none."
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)

@@ -26,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from glocalk.cli.arguments import wants_help
 from glocalk.config import did_you_mean
 from glocalk.errors import GlocalkError
-from glocalk.run.compose import VERSION_BASE, compose, install
+from glocalk.run.compose import VERSION_BASE, compose, install, unresolved
 
 
 class StoppedError(BaseException):
@@ -88,15 +88,18 @@ def exit_with_sentence() -> Iterator[None]:
         ConfigCompositionException,
         OverrideParseException,
         SearchPathException,
+        OmegaConfBaseException,
     ) as error:
         print(sentence(error), file=sys.stderr)
         sys.exit(1)
 
 
-def sentence(error: GlocalkError | HydraException) -> str:
+def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> str:
     """One sentence for an error of ours, or of Hydra's about the command line."""
     if isinstance(error, GlocalkError):
         return str(error)
+    if isinstance(error, OmegaConfBaseException):
+        return unresolved(error)
     if isinstance(error, OverrideParseException):
         return f"'{error.override}' is not name=value."
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -107,6 +110,8 @@ def sentence(error: GlocalkError | HydraException) -> str:
         parent = cause.parent_node
         names = list(map(str, parent)) if isinstance(parent, DictConfig) else []
         known = [name for name in names if name != "_target_"]
+        if str(cause.key) in known:  # the name is right, the value is not
+            return unresolved(cause)
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"
     return " ".join(str(error).split())
 

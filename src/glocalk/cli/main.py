@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from glocalk.cli.streams import with_output
 
 COMMANDS = {
     "train": "Train a completer on a data set and write the record of its test errors.",
@@ -29,14 +30,7 @@ _SHELL_COMPLETION = ("-sc", "--shell-completion")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default that of the process; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        try:
-            return _run(given)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return with_output(lambda: _run(given))
 
 
 def run_command(command: str, arguments: Sequence[str]) -> int:
