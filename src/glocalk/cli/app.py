@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra import version
 from hydra._internal.utils import get_args_parser
@@ -53,6 +53,7 @@ def run_app(
     install()
     version.setbase(VERSION_BASE)
     with nullcontext() if full else exit_with_sentence():
+        sys.argv[1:] = overrides_first(config_name, sys.argv[1:])
         if wants_help(sys.argv[1:]):
             arguments = get_args_parser().parse_args(sys.argv[1:])
             folders = [arguments.config_dir] if arguments.config_dir else []
@@ -60,6 +61,29 @@ def run_app(
             print(show_help(compose(name, arguments.overrides, folders)))
         else:
             app()
+
+
+def overrides_first(command: str, given: Sequence[str]) -> list[str]:
+    """The arguments with all overrides before the flags: Hydra reads none after a flag.
+
+    Raises:
+        GlocalkError: an unknown flag, or one without its value.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise GlocalkError(f"{message[0].upper()}{message[1:]}: see glocalk {command} --help.")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    read, others = parser.parse_known_args(given)
+    for flag in others:
+        if flag.startswith("-"):
+            refuse(f"unknown flag '{flag}'")
+    overrides = [*read.overrides, *others]
+    flags = list(given)
+    for override in overrides:
+        flags.remove(override)
+    return [*overrides, *flags]
 
 
 def own_config_dirs() -> list[str]:

@@ -64,11 +64,19 @@ def _run(given: Sequence[str]) -> int:
         return complete(given)
     command, *arguments = given
     if command not in COMMANDS:
-        from glocalk.config import did_you_mean
-
-        print(f"Unknown command '{command}': {did_you_mean(command, COMMANDS)}", file=sys.stderr)
+        print(_unknown(command), file=sys.stderr)
         return 2
     return run_command(command, arguments)
+
+
+def _unknown(command: str) -> str:
+    from glocalk.config import did_you_mean
+
+    if command.startswith("-"):
+        return f"Unknown flag '{command}': flags of a command follow it, see glocalk --help."
+    if "=" in command:
+        return f"'{command}' comes after a command, as in glocalk train {command}."
+    return f"Unknown command '{command}': {did_you_mean(command, COMMANDS)}"
 
 
 def _help() -> str:
