@@ -23,6 +23,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from glocalk.caches import use_writable_caches as _use_writable_caches
 from glocalk.completers import PUBLIC as _COMPLETERS
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from glocalk.data.ratings import Ratings
     from glocalk.data.splits import Split
     from glocalk.errors import GlocalkError, MissingDataError, NotFittedError
+
+_use_writable_caches()  # before anything imports numba or matplotlib
 
 _PUBLIC = {
     **_COMPLETERS,

@@ -88,7 +88,10 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
     try:
         cls = getattr(module, name)
     except AttributeError as error:
-        classes = [known for known in dir(module) if isinstance(getattr(module, known), type)]
+        found = {known: getattr(module, known, None) for known in dir(module)}
+        classes = [
+            known for known, it in found.items() if isinstance(it, type) and issubclass(it, kind)
+        ]
         raise GlocalkError(
             f"{names} cannot be imported: '{module_name}' has no '{name}', "
             f"{did_you_mean(name, classes)}"
