@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra import version
 from hydra._internal.utils import get_args_parser
@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from glocalk.cli.arguments import wants_help
 from glocalk.config import did_you_mean
 from glocalk.errors import GlocalkError
-from glocalk.run.compose import VERSION_BASE, compose, install
+from glocalk.run.compose import VERSION_BASE, compose, install, unresolved
 
 
 def run_app(
@@ -44,6 +44,7 @@ def run_app(
     install()
     version.setbase(VERSION_BASE)
     with nullcontext() if full else exit_with_sentence():
+        sys.argv[1:] = overrides_first(config_name, sys.argv[1:])
         if wants_help(sys.argv[1:]):
             arguments = get_args_parser().parse_args(sys.argv[1:])
             folders = [arguments.config_dir] if arguments.config_dir else []
@@ -51,6 +52,29 @@ def run_app(
             print(show_help(compose(name, arguments.overrides, folders)))
         else:
             app()
+
+
+def overrides_first(command: str, given: Sequence[str]) -> list[str]:
+    """The arguments with all overrides before the flags: Hydra reads none after a flag.
+
+    Raises:
+        GlocalkError: an unknown flag, or one without its value.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise GlocalkError(f"{message[0].upper()}{message[1:]}: see glocalk {command} --help.")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    read, others = parser.parse_known_args(given)
+    for flag in others:
+        if flag.startswith("-"):
+            refuse(f"unknown flag '{flag}'")
+    overrides = [*read.overrides, *others]
+    flags = list(given)
+    for override in overrides:
+        flags.remove(override)
+    return [*overrides, *flags]
 
 
 def own_config_dirs() -> list[str]:
@@ -76,15 +100,18 @@ def exit_with_sentence() -> Iterator[None]:
         ConfigCompositionException,
         OverrideParseException,
         SearchPathException,
+        OmegaConfBaseException,
     ) as error:
         print(sentence(error), file=sys.stderr)
         sys.exit(1)
 
 
-def sentence(error: GlocalkError | HydraException) -> str:
+def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> str:
     """One sentence for an error of ours, or of Hydra's about the command line."""
     if isinstance(error, GlocalkError):
         return str(error)
+    if isinstance(error, OmegaConfBaseException):
+        return unresolved(error)
     if isinstance(error, OverrideParseException):
         return f"'{error.override}' is not name=value."
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -95,5 +122,7 @@ def sentence(error: GlocalkError | HydraException) -> str:
         parent = cause.parent_node
         names = list(map(str, parent)) if isinstance(parent, DictConfig) else []
         known = [name for name in names if name != "_target_"]
+        if str(cause.key) in known:  # the name is right, the value is not
+            return unresolved(cause)
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"
     return " ".join(str(error).split())

@@ -121,7 +121,15 @@ class RunFolder:
                 return
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove everything.
+
+        Raises:
+            GlocalkError: the folder is a link, whose target may belong to something else.
+        """
+        if self.path.is_symlink():
+            raise GlocalkError(
+                f"'{self.path}' is a link to another folder: remove the link, and start again."
+            )
         if self.path.exists():
             shutil.rmtree(self.path)
 
