@@ -31,12 +31,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from pydantic import Field
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from glocalk.completers.base import Completer, State, take
 from glocalk.completers.baselines import Bias, BiasConfig
+from glocalk.completers.factorization.singular import leading_singular
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.operators.base import predict_pairs
@@ -189,7 +188,7 @@ class _Observed:
         residual = self.residual(factors)
         off = residual.values
         objective = off @ off / 2 + penalty * factors.nuclear_bound
-        norm = float(_leading(residual, 1, np.sqrt(tolerance) / 10)[1][0])
+        norm = float(leading_singular(residual, 1, np.sqrt(tolerance) / 10)[1][0])
         dual = off * min(1.0, penalty / max(norm, penalty))
         least = dual @ self.by_user.values - dual @ dual / 2
         return float((objective - least) / objective)
@@ -198,10 +197,14 @@ class _Observed:
 def _complete(observed: _Observed, config: SoftImputeConfig) -> _Factors:
     """A and B of the minimum, with as many columns as its rank."""
     penalty = config.nuclear_penalty
-    size = min(config.rank, *observed.by_user.shape)
-    left, values, right = _leading(observed.by_user, size, _START_PRECISION)
+    users, items = observed.by_user.shape
+    nothing = _Factors(torch.zeros(users, 0).double(), torch.zeros(items, 0).double())
+    if np.linalg.norm(observed.by_user.values) <= penalty:  # so is the largest singular value
+        return nothing
+    size = min(config.rank, users, items)
+    left, values, right = leading_singular(observed.by_user, size, _START_PRECISION)
     if values[0] <= penalty:
-        return _Factors(left[:, :0].clone(), right[:, :0].clone())
+        return nothing
     start = values.clamp(min=_LEAST_START * float(values[0])).sqrt()
     factors = ahead = _Factors(left * start, right * start)
     speed, gap = 1.0, np.inf
@@ -268,28 +271,3 @@ def _threshold(observed: _Observed, factors: _Factors, penalty: float) -> _Facto
     kept = values > penalty
     scale = (values[kept] - penalty).sqrt()
     return _Factors(vectors[:, kept] * scale, basis @ turn[kept].T * scale)
-
-
-def _leading(matrix: CSR, count: int, precision: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest singular values and their vectors.
-
-    Returns:
-        Left vectors [rows, count], singular values [count] in descending order, right vectors
-        [columns, count].
-    """
-    starts = np.append(matrix.starts, len(matrix.values))
-    sparse = csr_array((matrix.values, matrix.columns, starts), shape=matrix.shape)
-    if 2 * count >= min(matrix.shape):  # the dense matrix is at most twice as large as the vectors
-        left, values, right = np.linalg.svd(sparse.toarray(), full_matrices=False)
-    else:
-        # A start vector that does not depend on the numbering of users and items; a constant one
-        # would be orthogonal to deviations whose rows sum to 0.
-        short = min((0, 1), key=lambda axis: matrix.shape[axis])
-        counts = np.bincount(sparse.nonzero()[short], minlength=matrix.shape[short])
-        left, values, right = svds(sparse, k=count, v0=counts + 1.0, tol=precision)
-        left, values, right = left[:, ::-1], values[::-1], right[::-1]
-    return (
-        torch.tensor(left[:, :count].copy()),
-        torch.tensor(values[:count].copy()),
-        torch.tensor(right[:count].T.copy()),
-    )

@@ -28,8 +28,8 @@ thresholds; here the number of epochs is an option and the protocols choose the 
 initial local factors from 0 … 1; here they come from 0 … 2 √(mean rating / rank), which predicts
 the mean rating on any scale (with rank 20 on MovieLens, 0 … .85). And it predicts the middle of the
 scale for pairs that no anchor reaches; here the base factorization predicts them. It also predicts
-wherever the user or the item has no training ratings: the base factors of such users and items are
-the mean of all others.
+where the user or the item has no training ratings: the base factors of such users and items
+are the mean of all others. Where neither has any, the prediction is the mean of the ratings.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ from glocalk.completers.llorma.loops import (
     separate_steps,
     weighted_means,
 )
+from glocalk.completers.rated import rated
 from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
@@ -105,6 +106,19 @@ class _Models(NamedTuple):
     base: Factors
 
 
+class _Unrated(NamedTuple):
+    """Which users [users] and items [items] have no training ratings, and the mean rating."""
+
+    users: Array
+    items: Array
+    mean: float
+
+    @classmethod
+    def of(cls, train: RatingMatrix) -> _Unrated:
+        users, items = rated(train)
+        return cls(~users, ~items, float(train.ratings.mean()))
+
+
 class LLORMA(Completer):
     """Local low-rank models around T anchors, averaged by a kernel.
 
@@ -116,7 +130,8 @@ class LLORMA(Completer):
 
     Pairs that no anchor reaches, which include all pairs of a user or an item without training
     ratings, are predicted by the base factorization, where such a user or item has the mean factors
-    of all others. An interrupted training restarts from the beginning.
+    of all others. Where neither has training ratings, the prediction is their mean. An interrupted
+    training restarts from the beginning.
 
     Example:
         >>> import glocalk
@@ -133,6 +148,7 @@ class LLORMA(Completer):
 
     config: LLORMAConfig
     _models: _Models | None = None
+    _unrated: _Unrated | None = None
 
     @property
     def schedule(self) -> dict[str, int]:
@@ -140,6 +156,7 @@ class LLORMA(Completer):
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = np.random.default_rng(context.seed)
+        self._unrated = _Unrated.of(train)
         base = self._fit_base(train, generator, context)
         self._fit_local(train, base, generator, context)
 
@@ -152,14 +169,14 @@ class LLORMA(Completer):
         self._models = _Models(*_no_models(train.shape), base)
         ratings = RatingArrays.of(train)
         everywhere = Kernels(*(np.ones((size, 1)) for size in train.shape))
-        rated = _rated(train)
+        known = rated(train)
         for epoch in range(1, config.epochs + 1):
             loss = separate_steps(
                 ratings, everywhere, base, Step(config.learning_rate, config.regularization)
             )
             refuse_divergence(loss, "model.base.learning_rate")
-            for side, known in zip(base, rated, strict=True):
-                side[~known] = side[known].mean(axis=0)
+            for side, of_side in zip(base, known, strict=True):
+                side[~of_side] = side[of_side].mean(axis=0)
             context.observer.epoch_ended("base", epoch, self.predict_pairs, loss)
         return base
 
@@ -176,7 +193,7 @@ class LLORMA(Completer):
             *(
                 known[:, None]
                 * epanechnikov(arc_distances(side[:, 0], anchor), self.config.kernel_width)
-                for side, anchor, known in zip(base, anchors, _rated(train), strict=True)
+                for side, anchor, known in zip(base, anchors, rated(train), strict=True)
             )
         )
         highest = 2 * math.sqrt(np.abs(train.ratings).mean() / config.rank)
@@ -191,10 +208,14 @@ class LLORMA(Completer):
             context.observer.epoch_ended("local", epoch, self.predict_pairs, loss)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        return weighted_means(users, items, *self._fitted)
+        predicted: Values = weighted_means(users, items, *self._fitted)
+        unrated = self._require(self._unrated)
+        predicted[unrated.users[users] & unrated.items[items]] = unrated.mean
+        return predicted
 
     def state(self) -> State:
         kernels, local, base = self._fitted
+        unrated = self._require(self._unrated)
         arrays = {
             "user_weights": kernels.users,
             "item_weights": kernels.items,
@@ -202,6 +223,9 @@ class LLORMA(Completer):
             "item_factors": local.items,
             "base_user_factors": base.users,
             "base_item_factors": base.items,
+            "unrated_users": unrated.users.astype(np.int32),
+            "unrated_items": unrated.items.astype(np.int32),
+            "mean": np.array(unrated.mean),
         }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
@@ -223,6 +247,11 @@ class LLORMA(Completer):
                 array("base_user_factors", users, 1, self.config.base.rank),
                 array("base_item_factors", items, 1, self.config.base.rank),
             ),
+        )
+        self._unrated = _Unrated(
+            array("unrated_users", users) > 0,
+            array("unrated_items", items) > 0,
+            float(array("mean")),
         )
 
     @property
@@ -264,14 +293,6 @@ def epanechnikov(distances: Array, width: float) -> Array:
     """¾ max(0, 1 − (d/h)²) of each distance d [rows, anchors], with h the width."""
     kernel: Array = 0.75 * np.maximum(0, 1 - np.square(distances / width))
     return kernel
-
-
-def _rated(train: RatingMatrix) -> tuple[Array, Array]:
-    """Whether each user [users] and each item [items] has a training rating."""
-    users, items = train.shape
-    return np.bincount(train.users, minlength=users) > 0, np.bincount(
-        train.items, minlength=items
-    ) > 0
 
 
 def _draw(
