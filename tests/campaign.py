@@ -123,7 +123,9 @@ class Campaign:
             for path in run.parent.rglob("*")
             if path.is_file() and path != run
         }
-        return comparable(only_record(self.folder / name)), files
+        record = comparable(only_record(self.folder / name))
+        # The checkout may be worked on meanwhile.
+        return {**record, "commit": None, "dirty": None}, files
 
     def run(self, interruptions, numbers, kind):
         """Meet as many interruptions; returns where they met the runs."""

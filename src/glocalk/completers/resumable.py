@@ -8,9 +8,8 @@ import numpy as np
 
 from glocalk.completers.base import Completer, class_name
 from glocalk.data.rating_matrix import RatingMatrix
-from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
-from glocalk.training.loop import LoopCheckpoints, LoopState
+from glocalk.training.loop import LoopCheckpoints, LoopState, OtherTrainingError
 
 
 class Solver(Protocol):
@@ -104,11 +103,11 @@ class Progress:
         return {"training": self._training, "epochs": self.epochs, **self._solver.state()}
 
     def _restore(self, saved: LoopState) -> None:
+        if saved["training"] != self._training:
+            raise OtherTrainingError
         for name, value in self._state().items():
             if _form(saved[name]) != _form(value):
-                raise GlocalkError(f"The saved '{name}' is not of this training.")
-        if saved["training"] != self._training:
-            raise GlocalkError("The options, the ratings or the seed are not those of the start.")
+                raise ValueError(f"The saved '{name}' is not one of these ratings and options.")
         self._solver.restore(saved)
         self.epochs = saved["epochs"]
 

@@ -127,8 +127,7 @@ class Monitor:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values and one tensor, which `torch.load` reads with `weights_only=True`."""
-        rows = len(self._user_errors)
-        errors = np.array(self._user_errors).reshape(rows, -1 if rows else 0)
+        errors = np.array(self._user_errors) if self._user_errors else np.empty((0, 0))
         return {
             "columns": {name: list(column) for name, column in self._columns.items()},
             "user_errors": torch.from_numpy(errors),

@@ -86,10 +86,10 @@ def usable(checkpoint: Path) -> bool:
     return True
 
 
-def set_aside(checkpoint: Path) -> UnloadableCheckpointError:
+def set_aside(checkpoint: Path, why: str = "is damaged") -> UnloadableCheckpointError:
     """Rename a checkpoint that cannot be continued from, and say so; returns what to raise."""
     aside = checkpoint.with_name(f"{checkpoint.name}.damaged")
     checkpoint.replace(aside)
-    says = f"'{checkpoint}' is damaged: it was renamed to '{aside}', and its stage starts again."
+    says = f"'{checkpoint}' {why}: it was renamed to '{aside}', and its stage starts again."
     _log.warning("%s", says)
     return UnloadableCheckpointError(says)

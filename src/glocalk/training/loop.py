@@ -18,8 +18,18 @@ LoopState: TypeAlias = Mapping[str, Any]
 dictionaries such as `generator.bit_generator.state`) by name."""
 
 
+_SHARE = 0.03  # of the time of a training, which its checkpoints may take at most
+
+
+class OtherTrainingError(Exception):
+    """A state is that of a training with other options, ratings or seed."""
+
+
 class LoopCheckpoints:
-    """The checkpoints of one stage, written as often as those of a Trainer, and its safe points.
+    """The checkpoints of one stage, and its safe points.
+
+    Checkpoints are written as often as those of a Trainer, but large ones less often, so that they
+    take at most 3 % of the time.
 
     A loop restores what was saved, and saves after each epoch once the observer has evaluated it:
 
@@ -39,7 +49,7 @@ class LoopCheckpoints:
     def __init__(self, context: FitContext, stage: str) -> None:
         self._path = context.folder / f"{stage}.ckpt" if context.folder is not None else None
         self._observer, self._seconds = context.observer, context.checkpoint_seconds
-        self._saved = time.monotonic()
+        self._due = time.monotonic() + self._seconds
 
     def load(self, restore: Callable[[LoopState], None]) -> None:
         """Call `restore` with the last saved state, if there is one, and restore the observer.
@@ -47,7 +57,8 @@ class LoopCheckpoints:
         Arrays come back as new arrays, in the type that they had.
 
         Raises:
-            UnloadableCheckpointError: `restore` raised an exception; the checkpoint was renamed.
+            UnloadableCheckpointError: `restore` raised an exception, `OtherTrainingError` or any
+                other; the checkpoint was renamed.
         """
         if self._path is None or not usable(self._path):
             return
@@ -56,6 +67,8 @@ class LoopCheckpoints:
             arrays = {name: tensor.numpy() for name, tensor in saved["arrays"].items()}
             restore({**saved["values"], **arrays})
             self._observer.load_state_dict(saved["observer"])
+        except OtherTrainingError as error:
+            raise set_aside(self._path, "is that of another training") from error
         except Exception as error:
             raise set_aside(self._path) from error
 
@@ -70,8 +83,8 @@ class LoopCheckpoints:
             StoppedError: a stop was asked for; the state is saved.
             OSError: the checkpoint cannot be written.
         """
-        due = time.monotonic() - self._saved >= self._seconds
-        if self._path is not None and (last or due or stopping.requested()):
+        began = time.monotonic()
+        if self._path is not None and (last or began >= self._due or stopping.requested()):
             values = dict(state())
             arrays = {
                 name: torch.from_numpy(np.ascontiguousarray(value))
@@ -81,5 +94,7 @@ class LoopCheckpoints:
             rest = {name: value for name, value in values.items() if name not in arrays}
             content = {"arrays": arrays, "values": rest, "observer": self._observer.state_dict()}
             AtomicCheckpoints().save_checkpoint(content, self._path)
-            self._saved = time.monotonic()
+            ended = time.monotonic()
+            if self._seconds > 0:  # 0 asks for a checkpoint after each epoch
+                self._due = ended + max(self._seconds, (ended - began) / _SHARE)
         stopping.safe_point()

@@ -8,14 +8,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor
 
+from glocalk.completers.factorization.singular import leading_singular
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.sparse import csr
 from glocalk.sparse.csr import CSR
-from glocalk.stopping import safe_point
 from glocalk.training.loop import LoopState
 
 _log = logging.getLogger(__name__)
@@ -123,8 +121,11 @@ class Solver:
 
     def start(self) -> bool:
         """Start from the largest singular values; False if none exceeds λ, and so Z = 0."""
-        left, values, right = _leading(self._observed.by_user, self._size, _START_PRECISION)
-        if values[0] <= self._options.nuclear_penalty:
+        deviations, penalty = self._observed.by_user, self._options.nuclear_penalty
+        if np.linalg.norm(deviations.values) <= penalty:  # so is the largest singular value
+            return False
+        left, values, right = leading_singular(deviations, self._size, _START_PRECISION)
+        if values[0] <= penalty:
             return False
         start = values.clamp(min=_LEAST_START * float(values[0])).sqrt()
         self._factors = self._ahead = Factors(left * start, right * start)
@@ -196,7 +197,7 @@ def relative_gap(observed: Observed, factors: Factors, penalty: float, tolerance
     residual = observed.residual(factors)
     off = residual.values
     objective = off @ off / 2 + penalty * factors.nuclear_bound
-    norm = float(_leading(residual, 1, np.sqrt(tolerance) / 10)[1][0])
+    norm = float(leading_singular(residual, 1, np.sqrt(tolerance) / 10)[1][0])
     dual = off * min(1.0, penalty / max(norm, penalty))
     least = dual @ observed.by_user.values - dual @ dual / 2
     return float((objective - least) / objective)
@@ -214,51 +215,3 @@ def _threshold(observed: Observed, factors: Factors, penalty: float) -> Factors:
     kept = values > penalty
     scale = (values[kept] - penalty).sqrt()
     return Factors(vectors[:, kept] * scale, basis @ turn[kept].T * scale)
-
-
-def _leading(matrix: CSR, count: int, precision: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest singular values and their vectors.
-
-    Returns:
-        Left vectors [rows, count], singular values [count] in descending order, right vectors
-        [columns, count].
-    """
-    starts = np.append(matrix.starts, len(matrix.values))
-    sparse = csr_array((matrix.values, matrix.columns, starts), shape=matrix.shape)
-    if 2 * count >= min(matrix.shape):  # the dense matrix is at most twice as large as the vectors
-        left, values, right = np.linalg.svd(sparse.toarray(), full_matrices=False)
-    else:
-        # A start vector that does not depend on the numbering of users and items; a constant one
-        # would be orthogonal to deviations whose rows sum to 0.
-        short = min((0, 1), key=lambda axis: matrix.shape[axis])
-        counts = np.bincount(sparse.nonzero()[short], minlength=matrix.shape[short])
-        left, values, right = svds(_stoppable(sparse), k=count, v0=counts + 1.0, tol=precision)
-        left, values, right = left[:, ::-1], values[::-1], right[::-1]
-    return (
-        torch.tensor(left[:, :count].copy()),
-        torch.tensor(values[:count].copy()),
-        torch.tensor(right[:count].T.copy()),
-    )
-
-
-def _stoppable(matrix: csr_array) -> LinearOperator:
-    """The matrix, with products that are safe points to stop at."""
-    transposed = matrix.T
-
-    def multiply(dense: Values) -> Values:
-        safe_point()
-        product: Values = matrix @ dense
-        return product
-
-    def multiply_transposed(dense: Values) -> Values:
-        product: Values = transposed @ dense
-        return product
-
-    return LinearOperator(
-        matrix.shape,
-        matvec=multiply,
-        matmat=multiply,
-        rmatvec=multiply_transposed,
-        rmatmat=multiply_transposed,
-        dtype=matrix.dtype,
-    )

@@ -28,8 +28,8 @@ thresholds; here the number of epochs is an option and the protocols choose the 
 initial local factors from 0 … 1; here they come from 0 … 2 √(mean rating / rank), which predicts
 the mean rating on any scale (with rank 20 on MovieLens, 0 … .85). And it predicts the middle of the
 scale for pairs that no anchor reaches; here the base factorization predicts them. It also predicts
-wherever the user or the item has no training ratings: the base factors of such users and items are
-the mean of all others.
+where the user or the item has no training ratings: the base factors of such users and items
+are the mean of all others. Where neither has any, the prediction is the mean of the ratings.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ from glocalk.completers.llorma.loops import (
     separate_steps,
     weighted_means,
 )
-from glocalk.completers.llorma.solver import BaseSolver, Solver, rated
+from glocalk.completers.llorma.solver import BaseSolver, Solver
+from glocalk.completers.rated import rated
 from glocalk.completers.resumable import run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
@@ -104,6 +105,19 @@ class _Models(NamedTuple):
     base: Factors
 
 
+class _Unrated(NamedTuple):
+    """Which users [users] and items [items] have no training ratings, and the mean rating."""
+
+    users: Array
+    items: Array
+    mean: float
+
+    @classmethod
+    def of(cls, train: RatingMatrix) -> _Unrated:
+        users, items = rated(train)
+        return cls(~users, ~items, float(train.ratings.mean()))
+
+
 class LLORMA(Completer):
     """Local low-rank models around T anchors, averaged by a kernel.
 
@@ -115,7 +129,7 @@ class LLORMA(Completer):
 
     Pairs that no anchor reaches, which include all pairs of a user or an item without training
     ratings, are predicted by the base factorization, where such a user or item has the mean factors
-    of all others.
+    of all others. Where neither has training ratings, the prediction is their mean.
 
     Example:
         >>> import glocalk
@@ -132,6 +146,7 @@ class LLORMA(Completer):
 
     config: LLORMAConfig
     _models: _Models | None = None
+    _unrated: _Unrated | None = None
 
     @property
     def schedule(self) -> dict[str, int]:
@@ -139,6 +154,7 @@ class LLORMA(Completer):
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = np.random.default_rng(context.seed)
+        self._unrated = _Unrated.of(train)
         base = self._fit_base(train, generator, context)
         self._fit_local(train, base, generator, context)
 
@@ -176,10 +192,14 @@ class LLORMA(Completer):
         run_epochs("local", config.epochs, solver, self, train, context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        return weighted_means(users, items, *self._fitted)
+        predicted: Values = weighted_means(users, items, *self._fitted)
+        unrated = self._require(self._unrated)
+        predicted[unrated.users[users] & unrated.items[items]] = unrated.mean
+        return predicted
 
     def state(self) -> State:
         kernels, local, base = self._fitted
+        unrated = self._require(self._unrated)
         arrays = {
             "user_weights": kernels.users,
             "item_weights": kernels.items,
@@ -187,6 +207,9 @@ class LLORMA(Completer):
             "item_factors": local.items,
             "base_user_factors": base.users,
             "base_item_factors": base.items,
+            "unrated_users": unrated.users.astype(np.int32),
+            "unrated_items": unrated.items.astype(np.int32),
+            "mean": np.array(unrated.mean),
         }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
@@ -208,6 +231,11 @@ class LLORMA(Completer):
                 array("base_user_factors", users, 1, self.config.base.rank),
                 array("base_item_factors", items, 1, self.config.base.rank),
             ),
+        )
+        self._unrated = _Unrated(
+            array("unrated_users", users) > 0,
+            array("unrated_items", items) > 0,
+            float(array("mean")),
         )
 
     @property

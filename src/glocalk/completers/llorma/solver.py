@@ -9,9 +9,9 @@ import numpy as np
 
 from glocalk.completers.divergence import refuse_divergence
 from glocalk.completers.llorma.loops import Factors, Kernels, Step, separate_steps
+from glocalk.completers.rated import rated
 from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.data.rating_matrix import RatingMatrix
-from glocalk.sparse.compiled import Array
 from glocalk.training.loop import LoopState
 
 Steps: TypeAlias = Callable[[RatingArrays, Kernels, Factors, Step], float]
@@ -83,11 +83,3 @@ class BaseSolver(Solver):
         for side, known in zip(self._factors, self._rated, strict=True):
             side[~known] = side[known].mean(axis=0)
         return loss
-
-
-def rated(train: RatingMatrix) -> tuple[Array, Array]:
-    """Whether each user [users] and each item [items] has a training rating."""
-    users, items = train.shape
-    return np.bincount(train.users, minlength=users) > 0, np.bincount(
-        train.items, minlength=items
-    ) > 0
