@@ -147,7 +147,8 @@ class Monitor:
         columns = {name: list(column) for name, column in state["columns"].items()}
         rows = len(Curves.model_validate(columns).epoch)
         shape = state["user_errors"].shape
-        if shape[0] != rows or (rows and self.test and shape[1] != self.test.num_users):
+        users = shape[1] if self.test is None or not rows else self.test.num_users
+        if {*map(len, columns.values())} != {rows} or tuple(shape) != (rows, users):
             raise ValueError("the errors of users and the curves do not match")
         self._columns = columns
         self._user_errors = list(state["user_errors"].numpy())

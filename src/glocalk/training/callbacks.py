@@ -99,7 +99,7 @@ class EpochEnds(Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        return self.context.observer.state_dict()
+        return {"stage": self.stage, **self.context.observer.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.context.observer.load_state_dict(state_dict)

@@ -20,6 +20,9 @@ from glocalk.training.checkpoints import AtomicCheckpoints, set_aside, usable
 from glocalk.training.context import FitContext, PredictPairs
 from glocalk.training.quiet import quiet_lightning
 
+# Of what a checkpoint lacks of these, Lightning silently takes the initial values.
+_PARTS = {"epoch", "global_step", "state_dict", "loops", "callbacks", "optimizer_states"}
+
 
 @dataclass
 class Stage:
@@ -91,6 +94,11 @@ def run_stage(
         **stage.trainer,
     }
     resume = checkpoint if checkpoint is not None and usable(checkpoint) else None
+    if resume is not None:
+        saved = AtomicCheckpoints().load_checkpoint(resume)
+        if not saved.keys() >= _PARTS or ends.state_key not in saved["callbacks"]:
+            raise set_aside(resume)
+        del saved
     with quiet_lightning():
         trainer = _make_trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
         # Lightning would convert the module after loading a checkpoint, which would lose digits.
