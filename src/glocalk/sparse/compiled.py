@@ -27,6 +27,8 @@ compile_ = numba.njit(fastmath=_KEEP_ORDER, cache=True, nogil=True, error_model=
 parallel = numba.njit(
     parallel=True, fastmath=_KEEP_ORDER, cache=True, nogil=True, error_model="numpy"
 )
+# Every operation as it is written, neither reordered nor fused.
+exact = numba.njit(cache=True, nogil=True, error_model="numpy")
 summing = numba.njit(fastmath=True, cache=True, nogil=True, error_model="numpy")
 
 
