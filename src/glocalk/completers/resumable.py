@@ -12,20 +12,24 @@ from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopCheckpoints, LoopState, OtherTrainingError
 
 
-class Solver(Protocol):
-    """What a loop trains: all that changes from one epoch to the next.
+class Resumable(Protocol):
+    """All that changes from one epoch of a loop to the next.
 
-    A new solver has the initial values, which follow from the options, the ratings and the seed.
+    A new one has the initial values, which follow from the options, the ratings and the seed.
     """
-
-    def run_epoch(self) -> float:
-        """Make an epoch and return its loss; passes a safe point every few seconds."""
 
     def state(self) -> LoopState:
         """What the next epoch depends on. Arrays have the same shapes and types at all times."""
 
     def restore(self, state: LoopState) -> None:
         """Continue from what `state` returned."""
+
+
+class Solver(Resumable, Protocol):
+    """What `run_epochs` trains."""
+
+    def run_epoch(self) -> float:
+        """Make an epoch and return its loss; passes a safe point every few seconds."""
 
 
 def run_epochs(
@@ -54,17 +58,17 @@ def run_epochs(
 
 
 class Progress:
-    """Number of epochs that a solver has made, kept in checkpoints with its state.
+    """Number of epochs, iterations or samples that are made, kept in checkpoints with the state.
 
     Args:
         stage: name of the stage.
-        solver: restored if there is a checkpoint.
+        solver: what makes them; restored if there is a checkpoint.
         completer: what is fitted.
         train: the ratings that it is fitted on.
         context: seed, observer and folder of checkpoints.
 
     Attributes:
-        epochs: number of epochs made.
+        epochs: their number.
 
     Raises:
         UnloadableCheckpointError: the checkpoint is that of another training; it was renamed.
@@ -73,7 +77,7 @@ class Progress:
     def __init__(
         self,
         stage: str,
-        solver: Solver,
+        solver: Resumable,
         completer: Completer,
         train: RatingMatrix,
         context: FitContext,

@@ -135,8 +135,8 @@ class Solver:
     def finished(self) -> bool:
         return self._gap <= self._options.tolerance or self.iterations == self._options.iterations
 
-    def run_epoch(self) -> float:
-        """Make an iteration; return the last known duality gap, relative to the objective."""
+    def iterate(self) -> None:
+        """Make an iteration."""
         options = self._options
         before, ahead = self._factors, self._ahead
         self._factors = _step(self._observed, ahead, options.nuclear_penalty)
@@ -149,7 +149,6 @@ class Solver:
         if self.iterations % _CHECK == 0 or self.iterations == options.iterations:
             penalty, tolerance = options.nuclear_penalty, options.tolerance
             self._gap = relative_gap(self._observed, self._factors, penalty, tolerance)
-        return self._gap
 
     def state(self) -> LoopState:
         (left, right), (left_ahead, right_ahead) = self._factors, self._ahead

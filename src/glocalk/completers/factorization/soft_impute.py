@@ -101,7 +101,7 @@ class SoftImpute(Completer):
             self._factors = Factors(*(torch.zeros(side, 0).double() for side in train.shape))
             return
         while not solver.finished:
-            solver.run_epoch()
+            solver.iterate()
             progress.epoch_ended(last=solver.finished)
         self._factors = solver.solution()
 
