@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from glocalk.completers.llorma.llorma import (
-    LLORMA,
-    LLORMAConfig,
-    arc_distances,
-    draw_anchors,
-    epanechnikov,
-)
+from glocalk.completers.llorma.anchors import arc_distances, draw_anchors, epanechnikov
+from glocalk.completers.llorma.llorma import LLORMA, LLORMAConfig
 from glocalk.completers.llorma.loops import (
     Factors,
     Kernels,

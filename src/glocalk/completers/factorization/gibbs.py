@@ -16,17 +16,16 @@ then each w given all others, and likewise λ, μ and v for each of the columns 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
+from glocalk.completers.factorization.draws import WORDS, gamma, normal_of, normals
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.sparse.compiled import Array, exact
 from glocalk.stopping import safe_point
 
 _INIT_STD = 0.1
-_WORDS, _SHIFT = 624, 397  # of the Mersenne Twister
 
 
 class GibbsSampler:
@@ -53,7 +52,7 @@ class GibbsSampler:
         self._ratings = np.argsort(features, kind="stable") % len(train)
         self._bounds = np.concatenate([[0], np.cumsum(np.bincount(features, minlength=size))])
         twister = np.random.RandomState(seed).get_state(legacy=False)
-        self._words, self._at = twister["state"]["key"].copy(), np.array([_WORDS])
+        self._words, self._at = twister["state"]["key"].copy(), np.array([WORDS])
         drawn = np.empty(size * rank + size + 1)
         _initial(self._words, self._at, drawn, _INIT_STD)
         self.vectors = drawn[: size * rank].reshape(rank, size).copy()
@@ -135,7 +134,7 @@ def _compute_errors(
 @exact
 def _initial(words: Array, at: Array, drawn: Array, std: float) -> None:
     for n in range(0, len(drawn), 2):
-        first, second = _normals(words, at)
+        first, second = normals(words, at)
         drawn[n] = first * std
         if n + 1 < len(drawn):
             drawn[n + 1] = second * std
@@ -145,9 +144,9 @@ def _initial(words: Array, at: Array, drawn: Array, std: float) -> None:
 def _draw_constant(words: Array, at: Array, errors: Array, constant: float) -> tuple[float, float]:
     """α and w₀; the errors change with w₀."""
     squares = _sum(errors, 0.0, True)
-    alpha = _gamma(words, at, (1.0 + len(errors)) / 2, 1 / ((1.0 + squares) / 2))
+    alpha = gamma(words, at, (1.0 + len(errors)) / 2, 1 / ((1.0 + squares) / 2))
     linear = alpha * _sum(errors, constant, False)
-    new = _normal_of(words, at, alpha * len(errors) + 1.0, linear)
+    new = normal_of(words, at, alpha * len(errors) + 1.0, linear)
     for n in range(len(errors)):
         errors[n] += new - constant
     return alpha, new
@@ -187,12 +186,12 @@ def _draw_prior(
             for w in members:
                 linear += w
             precision = lambdas[group] * (1.0 + len(members))
-            means[group] = _normal_of(words, at, precision, linear * lambdas[group])
+            means[group] = normal_of(words, at, precision, linear * lambdas[group])
         else:
             beta = 1.0
             for w in members:
                 beta += (w - means[group]) * (w - means[group])
-            lambdas[group] = _gamma(words, at, (1.0 + len(members)) / 2, 2 / beta)
+            lambdas[group] = gamma(words, at, (1.0 + len(members)) / 2, 2 / beta)
 
 
 @exact
@@ -211,7 +210,7 @@ def _draw_biases(
             errors[ratings[n]] -= old
             linear += -alpha * errors[ratings[n]]
         precision = lambdas[group] + alpha * (last - first)
-        new = _normal_of(words, at, precision, linear + lambdas[group] * means[group])
+        new = normal_of(words, at, precision, linear + lambdas[group] * means[group])
         for n in range(first, last):
             errors[ratings[n]] += new
         biases[f] = new
@@ -233,80 +232,9 @@ def _draw_column(
         linear += precision * old
         precision = precision * alpha + lambdas[group]
         linear = linear * alpha + lambdas[group] * means[group]
-        new = _normal_of(words, at, precision, linear)
+        new = normal_of(words, at, precision, linear)
         for n in range(bounds[f], bounds[f + 1]):
             other = sums[ratings[n]] - old
             sums[ratings[n]] += new - old
             errors[ratings[n]] += other * (new - old)
         column[f] = new
-
-
-@exact
-def _normal_of(words: Array, at: Array, precision: float, linear: float) -> float:
-    """A draw from Normal(linear / precision, 1 / precision)."""
-    return linear / precision + _normals(words, at)[0] / math.sqrt(precision)
-
-
-@exact
-def _gamma(words: Array, at: Array, shape: float, scale: float) -> float:
-    """Marsaglia and Tsang (2000), for shape ≥ 1, as in GNU's `std::gamma_distribution`."""
-    a = shape - 1.0 / 3.0
-    b = 1.0 / math.sqrt(9.0 * a)
-    kept, holds = 0.0, False
-    while True:
-        while True:
-            if holds:
-                n, holds = kept, False
-            else:
-                n, kept = _normals(words, at)
-                holds = True
-            v = 1.0 + b * n
-            if v > 0:
-                break
-        v = v * v * v
-        u = _uniform(words, at)
-        if u <= 1.0 - 0.0331 * n * n * n * n:
-            break
-        if math.log(u) <= 0.5 * n * n + a * (1.0 - v + math.log(v)):
-            break
-    return a * v * scale
-
-
-@exact
-def _normals(words: Array, at: Array) -> tuple[float, float]:
-    """Two normal values by Marsaglia's polar method, as in GNU's `std::normal_distribution`."""
-    while True:
-        x = 2.0 * _uniform(words, at) - 1.0
-        y = 2.0 * _uniform(words, at) - 1.0
-        square = x * x + y * y
-        if 0 < square <= 1:
-            break
-    factor = math.sqrt(-2 * math.log(square) / square)
-    return y * factor, x * factor
-
-
-@exact
-def _uniform(words: Array, at: Array) -> float:
-    """Uniform from 0 to 1, exclusive, of 64 random bits."""
-    low = np.float64(_word(words, at))
-    value = (low + np.float64(_word(words, at)) * 4294967296.0) / 18446744073709551616.0
-    return value if value < 1 else 0.9999999999999999  # the largest double below 1
-
-
-@exact
-def _word(words: Array, at: Array) -> Any:
-    """32 bits of the Mersenne Twister (Matsumoto and Nishimura, 1998)."""
-    if at[0] == _WORDS:
-        for n in range(_WORDS):
-            mixed = (words[n] & np.uint32(0x80000000)) | (
-                words[(n + 1) % _WORDS] & np.uint32(0x7FFFFFFF)
-            )
-            twist = np.uint32(0x9908B0DF) if mixed & np.uint32(1) else np.uint32(0)
-            words[n] = words[(n + _SHIFT) % _WORDS] ^ (mixed >> np.uint32(1)) ^ twist
-        at[0] = 0
-    y = words[at[0]]
-    at[0] += 1
-    y ^= y >> np.uint32(11)
-    y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
-    y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
-    return np.uint32(y ^ (y >> np.uint32(18)))

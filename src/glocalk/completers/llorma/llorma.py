@@ -42,6 +42,7 @@ import torch
 from pydantic import Field
 
 from glocalk.completers.base import Completer, State, take
+from glocalk.completers.llorma.anchors import arc_distances, draw_anchors, epanechnikov
 from glocalk.completers.llorma.loops import (
     Factors,
     Kernels,
@@ -54,7 +55,6 @@ from glocalk.completers.rated import rated
 from glocalk.completers.resumable import run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError
 from glocalk.sparse.compiled import Array
 from glocalk.training.context import FitContext
 
@@ -247,46 +247,6 @@ class LLORMA(Completer):
     @property
     def _fitted(self) -> _Models:
         return self._require(self._models)
-
-
-def draw_anchors(
-    train: RatingMatrix, count: int, generator: np.random.Generator
-) -> tuple[Indices, Indices]:
-    """Draw users uniformly and one of each user's rated items: [count] each.
-
-    Users without ratings are not drawn; a pair may be drawn more than once.
-    """
-    counts = np.bincount(train.users, minlength=train.num_users)
-    users = generator.choice(np.flatnonzero(counts), count)
-    starts = np.cumsum(counts) - counts  # ratings are in ascending order of users
-    chosen = starts[users] + generator.integers(counts[users])
-    return users, train.items[chosen]
-
-
-def arc_distances(vectors: Array, anchors: Indices) -> Array:
-    """2/π arccos of the cosine between each vector and each anchor's: [n, rank] → [n, anchors].
-
-    Distances are from 0 to 2; a vector of length 0 is at a right angle to all others.
-
-    Raises:
-        GlocalkError: a vector is too long for float64, because the training has diverged.
-    """
-    with np.errstate(over="ignore"):
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all():
-        raise GlocalkError(
-            "The factors of the base stage have overflowed: the gradient descent has diverged, so "
-            "lower model.base.learning_rate."
-        )
-    directions = vectors / np.where(lengths > 0, lengths, 1)
-    cosines = np.clip(directions @ directions[anchors].T, -1, 1)
-    return 2 / np.pi * np.arccos(cosines)
-
-
-def epanechnikov(distances: Array, width: float) -> Array:
-    """¾ max(0, 1 − (d/h)²) of each distance d [rows, anchors], with h the width."""
-    kernel: Array = 0.75 * np.maximum(0, 1 - np.square(distances / width))
-    return kernel
 
 
 def _draw(
