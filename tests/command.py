@@ -39,7 +39,8 @@ def call(*arguments, cwd, **environment):
     from glocalk.cli.main import main
 
     out, err = io.StringIO(), io.StringIO()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    handlers = {number: signal.getsignal(number) for number in numbers}
     environment = {"HYDRA_FULL_ERROR": "0", **environment}
     with (
         contextlib.chdir(cwd),

@@ -24,6 +24,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from glocalk.caches import use_writable_caches as _use_writable_caches
 from glocalk.completers import PUBLIC as _COMPLETERS
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 # OpenMP's threads spin while they wait for each other. If another program keeps a core busy, they
 # spin for as long as it holds that core. OpenMP reads the variable once, when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+_use_writable_caches()  # before anything imports numba or matplotlib
 
 _PUBLIC = {
     **_COMPLETERS,

@@ -1,8 +1,6 @@
 """`python -m glocalk …`, the same as the command `glocalk …`."""
 
-import sys
-
-from glocalk.cli.main import main
+from glocalk.cli.main import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -79,22 +80,62 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
     if not isinstance(target, str) or not target:
         raise GlocalkError(f"The config group '{where}' names no class: give it a '_target_'.")
     module_name, _, name = target.replace(":", ".").rpartition(".")
+    names = f"'{where}._target_' names '{target}', which"
     try:
         module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise GlocalkError(f"{names} cannot be imported ({import_problem(error)}).") from error
+    try:
         cls = getattr(module, name)
-    except Exception as error:
-        reason = " ".join(str(error).split()).rstrip(".")
+    except AttributeError as error:
+        found = {known: getattr(module, known, None) for known in dir(module)}
+        classes = [
+            known for known, it in found.items() if isinstance(it, type) and issubclass(it, kind)
+        ]
         raise GlocalkError(
-            f"'{where}._target_' names '{target}', which cannot be imported ({reason})."
+            f"{names} cannot be imported: '{module_name}' has no '{name}', "
+            f"{did_you_mean(name, classes)}"
         ) from error
     if not (isinstance(cls, type) and issubclass(cls, kind)):
-        raise GlocalkError(f"'{where}._target_' names '{target}', which is not a {kind.__name__}.")
+        raise GlocalkError(f"{names} is not a {kind.__name__}.")
+    if absent := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise GlocalkError(
+            f"{names} lacks {' and '.join(map(repr, absent))}: define each, as "
+            f"{kind.__module__}.{kind.__name__} describes it."
+        )
+    config = getattr(cls, "Config", None)
+    if not (isinstance(config, type) and issubclass(config, BaseConfig)):
+        raise GlocalkError(
+            f"{names} has no options that can be checked: give it a class 'Config' that is a "
+            "glocalk.config.BaseConfig."
+        )
     return cls
+
+
+def import_problem(error: BaseException) -> str:
+    """Why an import failed, with the file and the line where it did.
+
+    Args:
+        error: what the import raised.
+    """
+    reason = " ".join(str(error).split()).rstrip(".")
+    if not isinstance(error, ImportError):
+        reason = f"{type(error).__name__}: {reason}".rstrip(": ")
+    if isinstance(error, SyntaxError):
+        return f"{error.msg} in '{error.filename}', line {error.lineno}"
+    # The frames of this module and of the import system are those of the caller.
+    importing = ("<frozen importlib", importlib.__file__, __file__)
+    places = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(importing)
+    ]
+    return f"{reason}, in '{places[-1].filename}', line {places[-1].lineno}" if places else reason
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an error sentence: the nearest known name, or all of them."""
-    names = sorted(known)
+    names = sorted(name for name in known if name.strip())
     if not names:
         return "there are none."
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)

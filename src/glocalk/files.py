@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from glocalk.errors import GlocalkError
 
@@ -50,6 +51,42 @@ def write_atomically(path: Path, text: str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file for `torch.save`, whose errors are raised once the body has ended.
+
+    torch writes from compiled code. An exception that crosses it, such as that of a full disk,
+    becomes a RuntimeError that does not say why.
+
+    Raises:
+        OSError: the file cannot be written; it holds a part.
+    """
+    with path.open("wb") as file:
+        writer = _Writer(file)
+        yield cast(BinaryIO, writer)
+        if writer.error is not None:
+            raise writer.error
+
+
+class _Writer:
+    """Writes until an error, which it keeps, and ignores the rest."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, content: bytes) -> int:
+        if self.error is None:
+            try:
+                self._file.write(content)
+            except OSError as error:
+                self.error = error
+        return memoryview(content).nbytes
+
+    def flush(self) -> None:
+        """Do nothing: closing the file flushes it."""
 
 
 def seal_zip(path: Path) -> None:

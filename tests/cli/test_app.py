@@ -122,4 +122,4 @@ def test_a_signal_to_stop_ends_in_one_sentence(number, tmp_path, monkeypatch):
     )
     process = call("train", *SMALL, cwd=tmp_path)
     assert process.returncode == 128 + number
-    assert process.stderr == "Stopped: the same command continues from the last checkpoint.\n"
+    assert process.stderr == "Stopped.\n"

@@ -5,6 +5,7 @@ Every `conf/model/*.yaml` names a completer. `options/<model>.yaml` may say, all
     quick: options that make it fast on small matrices
     short: options over `quick` where only the effect of single options is tested
     change: values to change options to, where the automatic ones do not fit
+    cold: options over `quick` where users and items without training ratings are predicted
     neutral: names of options that decide how the result is computed, not which result
 """
 
@@ -53,7 +54,7 @@ def _read(path):
 def case(name):
     path = Path(__file__).parent / "options" / f"{name}.yaml"
     said = _read(path) if path.exists() else {}
-    return {"quick": {}, "short": {}, "change": {}, "neutral": [], **said}
+    return {"quick": {}, "short": {}, "change": {}, "cold": {}, "neutral": [], **said}
 
 
 def config_of(name):

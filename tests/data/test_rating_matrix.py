@@ -74,6 +74,15 @@ def test_select_takes_masks_and_positions():
         ),
         ({"ratings": [5, 1, 0, 4]}, "The rating 0 of user 1, item 0 is not on the scale 1 … 5."),
         ({"ratings": [5.5, 1, 3, 4]}, "The rating 5.5 of user 2, item 1 is not on the scale"),
+        (
+            {"ratings": [5, 1, 1e300, 4], "scale": (1, 1e300)},
+            "The rating 1e+300 of user 1, item 0 is not within ±1e+12: divide all ratings by a",
+        ),
+        ({"ratings": [5, -2e12, 3, 4], "scale": (-2e12, 5)}, "is not within ±1e+12"),
+        ({"scale": (1, 1e300)}, "The rating scale 1 … 1e+300 is not two ascending numbers"),
+        ({"scale": (-np.inf, np.inf)}, "The rating scale -inf … inf is not"),
+        ({"ratings": [], "users": [], "items": [], "scale": (5, 1)}, "The rating scale 5 … 1 is"),
+        ({"ratings": [], "users": [], "items": [], "scale": (1, np.nan)}, "1 … nan is not"),
         ({"users": [3, 0, 1, 0]}, "The user index 3 is outside 0 … 2."),
         ({"items": [1, 2, -1, 0]}, "The item index -1 is outside 0 … 3."),
         ({"users": [2.0, 0.0, 1.0, 0.0]}, "The user indices must be whole numbers"),
@@ -88,3 +97,8 @@ def test_refuses(wrong, sentence):
     with pytest.raises(GlocalkError) as error:
         matrix(**wrong)
     assert sentence in str(error.value)
+
+
+def test_the_largest_magnitude_is_a_rating():
+    wide = matrix(ratings=[1e12, -1e12, 3, 4], scale=(-1e12, 1e12))
+    assert (wide.ratings.min(), wide.ratings.max()) == (-1e12, 1e12)

@@ -1,6 +1,7 @@
 """A completer and a data set of a user's own, without a change to glocalk."""
 
 import csv
+import importlib
 import json
 import shutil
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cold_start import planted_cold_start, relative_errors
 from command import call, run
 
 BY_CLASS = ["model._target_=mypackage.MyModel", "data._target_=mypackage.MyData"]
@@ -135,6 +137,12 @@ def test_the_kept_model_predicts_once_its_module_is_named(folder):
     header, *rows = csv.reader((folder / "out.csv").read_text().splitlines())
     assert header == ["user", "item", "rank", "rating"]
     assert len(rows) == 40
+
+
+def test_its_predictions_for_users_and_items_without_ratings_are_measured(folder, monkeypatch):
+    monkeypatch.syspath_prepend(folder)
+    model = importlib.import_module("mypackage").MyModel()
+    assert max(relative_errors(model, planted_cold_start()).values()) <= 1 + 1e-6
 
 
 def test_a_settings_file_without_its_header_is_refused(tmp_path):

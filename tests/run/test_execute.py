@@ -10,7 +10,7 @@ from glocalk.errors import GlocalkError, MissingDataError
 from glocalk.records.run import Record
 from glocalk.run.execute import execute, held_record
 
-CSV = {"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger"}}
+CSV = {"csv": {"_target_": "glocalk.run.loggers.MetricsLogger"}}
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from small_run import config, forked, run_in, train_command, wait_for
 
+import glocalk.run.execute
 from command import SMALL, comparable, only_record
+from glocalk.cli.signals import until_stopped
 from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
-from glocalk.run.execute import execute
+from glocalk.run.execute import execute, train_once
+from glocalk.training.checkpoints import AtomicCheckpoints
 
 
 @pytest.fixture(scope="module")
@@ -72,29 +76,110 @@ def test_a_damaged_checkpoint_is_set_aside_and_its_stage_starts_again(whole, tmp
     assert re.search(r"final/pretrain\.ckpt' is damaged: .*\.damaged'", caplog.text)
 
 
-def _with_small_files_only(made):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))
+def test_a_complete_checkpoint_of_another_stage_is_set_aside(whole, tmp_path, caplog):
+    process = run_in(tmp_path)
+    wait_for(process, tmp_path, "runs/synthetic-*/final/finetune.ckpt")
+    process.kill()
+    process.join()
+    (path,) = tmp_path.glob("runs/synthetic-*/final/finetune.ckpt")
+    (path.parent / "pretrain.ckpt").unlink()
+    path.rename(path.parent / "pretrain.ckpt")
+    assert resumed(tmp_path) == whole
+    assert re.search(r"final/pretrain\.ckpt' is damaged: .*\.damaged'", caplog.text)
+    assert not list(tmp_path.rglob("*.ckpt*"))
+
+
+def _selection_finished(folder, training="final"):
+    """A run that is killed in its final run."""
+    process = run_in(folder)
+    wait_for(process, folder, f"runs/synthetic-*/{training}/pretrain.ckpt")
+    process.kill()
+    process.join()
+    (kept,) = folder.glob("runs/synthetic-*/selection.ckpt")
+    return kept
+
+
+def test_a_finished_selection_run_is_not_repeated(whole, tmp_path, monkeypatch):
+    kept = _selection_finished(tmp_path)
+    assert not list(kept.parent.glob("selection/*.ckpt"))
+    made = []
+
+    def once(config, split, folder, listeners):
+        made.append(folder.name)
+        return train_once(config, split, folder, listeners)
+
+    monkeypatch.setattr(glocalk.run.execute, "train_once", once)
+    assert resumed(tmp_path) == whole
+    assert made == ["final"]
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda saved: saved.clear(),
+        lambda saved: saved["monitor"]["columns"]["test_rmse"].pop(),
+        lambda saved: saved["monitor"].update(user_errors=torch.zeros(6, 3)),
+        lambda saved: saved.update(parameters="many"),
+    ],
+)
+def test_a_finished_training_that_cannot_be_read_is_made_again(whole, tmp_path, caplog, change):
+    kept = _selection_finished(tmp_path)
+    saved = AtomicCheckpoints().load_checkpoint(kept)
+    change(saved)
+    AtomicCheckpoints().save_checkpoint(saved, kept)
+    assert resumed(tmp_path) == whole
+    assert "selection.ckpt' is damaged" in caplog.text
+
+
+def test_what_a_kill_after_the_record_left_is_removed(whole, tmp_path):
+    made = config(tmp_path / "runs")
+    execute(made)
+    (record,) = tmp_path.glob("runs/*/record.json")
+    left = ["final/finetune.ckpt", "selection.ckpt", ".model.pt.1a2b", "final/.finetune.ckpt.77"]
+    for name in left:
+        (record.parent / name).write_text("")
+    assert resumed(tmp_path) == whole
+    assert not [name for name in left if (record.parent / name).exists()]
+
+
+def _with_small_files_only(made, size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    sys.exit(until_stopped(lambda: _executed(made)))
+
+
+def _executed(made):
     try:
         execute(made)
     except GlocalkError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
-def test_a_full_disk_ends_in_one_sentence(whole, tmp_path):
-    process = forked(_with_small_files_only, config(tmp_path / "runs"), log=tmp_path / "log")
+# metrics.csv has 500 bytes, a checkpoint 10 to 30 kB, the model 15 kB, the record 17 kB.
+@pytest.mark.parametrize("size", [300, 4000, 11_000, 14_000, 16_000])
+def test_a_full_disk_ends_in_one_sentence(whole, tmp_path, size):
+    logger = {"csv": {"_target_": "glocalk.run.loggers.MetricsLogger"}}
+    made = config(tmp_path / "runs", logger=logger)
+    process = forked(_with_small_files_only, made, size, log=tmp_path / "log")
     process.join()
     assert process.exitcode == 1
     line = (tmp_path / "log").read_text().strip().splitlines()[-1]
-    assert line.startswith("synthetic glocal_k seed 0 stopped, because it cannot write (")
-    assert "start it again" in line
+    assert re.match(
+        r"synthetic glocal_k seed 0 stopped, because it cannot write \(|'.*' cannot", line
+    )
+    assert "Traceback" not in (tmp_path / "log").read_text()
     assert resumed(tmp_path) == whole
+    assert not list(tmp_path.rglob("*.ckpt*"))
 
 
 @pytest.mark.slow
-def test_fifty_kills_at_random_moments(tmp_path, capsys):
+def test_interruptions_at_random_moments(tmp_path, capsys):
     script = Path(__file__).parents[1] / "campaign.py"
+    models = "glocal_k,graphrec,llorma"
     process = subprocess.run(
-        [sys.executable, script, "--kills", "50", tmp_path],
+        [sys.executable, script, "--models", models, "--stops", "3", "--kills", "2", tmp_path],
         capture_output=True,
         text=True,
         check=False,
@@ -102,9 +187,7 @@ def test_fifty_kills_at_random_moments(tmp_path, capsys):
     assert process.returncode == 0, process.stderr
     with capsys.disabled():
         print("\n" + process.stdout)
-    assert process.stdout.startswith("50 kills, every record the same:")
-    for stage in ("selection pretrain", "selection finetune", "final finetune"):
-        assert stage in process.stdout
+    assert process.stdout.splitlines()[-1].startswith("9 stops and 6 kills: every result is")
 
 
 @pytest.mark.slow

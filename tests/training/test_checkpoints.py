@@ -1,8 +1,10 @@
 import random
+import resource
 
 import pytest
 import torch
 
+from glocalk.files import seal_zip
 from glocalk.training.checkpoints import AtomicCheckpoints, DamagedCheckpointError, usable
 
 
@@ -74,3 +76,44 @@ def test_a_damaged_checkpoint_is_renamed(checkpoint, caplog):
     assert checkpoint.with_name("a.ckpt.damaged").exists()
     assert "is damaged" in caplog.text
     assert not usable(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "content", [{"a": torch.nn.Linear(1, 1)}, {"a": print}, b"no zip", b""], ids=str
+)
+def test_a_sealed_file_that_cannot_be_loaded_is_renamed(tmp_path, content):
+    path = tmp_path / "a.ckpt"
+    if isinstance(content, bytes):
+        path.write_bytes(content + b"\0\0")
+    else:
+        torch.save(content, path)  # of classes that torch does not load
+    seal_zip(path)
+    assert not usable(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.ckpt.damaged"]
+
+
+@pytest.fixture
+def file_size_limit():
+    """Lets no file grow beyond a size, as a full disk would; the error is another."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_an_oserror_at_every_size_and_the_previous_checkpoint_stays(
+    tmp_path, file_size_limit
+):
+    path = tmp_path / "a.ckpt"
+    AtomicCheckpoints().save_checkpoint({"epoch": 1}, path)
+    before, larger = path.read_bytes(), tmp_path / "larger.ckpt"
+    AtomicCheckpoints().save_checkpoint(saved(), larger)
+    needed = larger.stat().st_size
+    for size in [*range(0, needed, 97), needed - 1]:
+        file_size_limit(size)
+        with pytest.raises(OSError, match="File too large"):
+            AtomicCheckpoints().save_checkpoint(saved(), path)
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.ckpt", "larger.ckpt"]
+    file_size_limit(needed)
+    AtomicCheckpoints().save_checkpoint(saved(), path)
+    assert same(saved(), AtomicCheckpoints().load_checkpoint(path))

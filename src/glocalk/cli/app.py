@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra import version
 from hydra._internal.utils import get_args_parser
@@ -26,11 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from glocalk.cli.arguments import wants_help
 from glocalk.config import did_you_mean
 from glocalk.errors import GlocalkError
-from glocalk.run.compose import VERSION_BASE, compose, install
-
-
-class StoppedError(BaseException):
-    """SIGINT or SIGTERM arrived; not an `Exception`, so that no handler treats it as a failure."""
+from glocalk.run.compose import VERSION_BASE, compose, install, unresolved
 
 
 def run_app(
@@ -38,21 +32,19 @@ def run_app(
 ) -> None:
     """Run a `hydra.main` application; a user's error prints one sentence and exits with 1.
 
-    So does a signal to stop, with 128 plus its number. `HYDRA_FULL_ERROR=1` in the environment
-    shows an error's whole traceback instead.
+    `HYDRA_FULL_ERROR=1` in the environment shows an error's whole traceback instead.
 
     Args:
         app: the application; its arguments are in `sys.argv`.
         config_name: name of the config that it composes.
         show_help: the help text, made from the config that the other arguments compose.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
     full = os.environ.get("HYDRA_FULL_ERROR", "0") != "0"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves the error to us
     install()
     version.setbase(VERSION_BASE)
     with nullcontext() if full else exit_with_sentence():
+        sys.argv[1:] = overrides_first(config_name, sys.argv[1:])
         if wants_help(sys.argv[1:]):
             arguments = get_args_parser().parse_args(sys.argv[1:])
             folders = [arguments.config_dir] if arguments.config_dir else []
@@ -60,6 +52,29 @@ def run_app(
             print(show_help(compose(name, arguments.overrides, folders)))
         else:
             app()
+
+
+def overrides_first(command: str, given: Sequence[str]) -> list[str]:
+    """The arguments with all overrides before the flags: Hydra reads none after a flag.
+
+    Raises:
+        GlocalkError: an unknown flag, or one without its value.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise GlocalkError(f"{message[0].upper()}{message[1:]}: see glocalk {command} --help.")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    read, others = parser.parse_known_args(given)
+    for flag in others:
+        if flag.startswith("-"):
+            refuse(f"unknown flag '{flag}'")
+    overrides = [*read.overrides, *others]
+    flags = list(given)
+    for override in overrides:
+        flags.remove(override)
+    return [*overrides, *flags]
 
 
 def own_config_dirs() -> list[str]:
@@ -73,30 +88,30 @@ def own_config_dirs() -> list[str]:
 
 @contextmanager
 def exit_with_sentence() -> Iterator[None]:
-    """Print a user's error as one sentence and exit with 1; see `run_app` for signals.
+    """Print a user's error as one sentence and exit with 1.
 
     Used inside an application as well as around it, because Hydra adds lines of its own to an
     error that leaves the application.
     """
     try:
         yield
-    except StoppedError as stopped:
-        print("Stopped: the same command continues from the last checkpoint.", file=sys.stderr)
-        sys.exit(128 + stopped.args[0])
     except (
         GlocalkError,
         ConfigCompositionException,
         OverrideParseException,
         SearchPathException,
+        OmegaConfBaseException,
     ) as error:
         print(sentence(error), file=sys.stderr)
         sys.exit(1)
 
 
-def sentence(error: GlocalkError | HydraException) -> str:
+def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> str:
     """One sentence for an error of ours, or of Hydra's about the command line."""
     if isinstance(error, GlocalkError):
         return str(error)
+    if isinstance(error, OmegaConfBaseException):
+        return unresolved(error)
     if isinstance(error, OverrideParseException):
         return f"'{error.override}' is not name=value."
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -107,10 +122,7 @@ def sentence(error: GlocalkError | HydraException) -> str:
         parent = cause.parent_node
         names = list(map(str, parent)) if isinstance(parent, DictConfig) else []
         known = [name for name in names if name != "_target_"]
+        if str(cause.key) in known:  # the name is right, the value is not
+            return unresolved(cause)
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"
     return " ".join(str(error).split())
-
-
-def _stop(number: int, _: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
-    raise StoppedError(number)

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from glocalk.cli.arguments import Listed, Names, read_arguments, refuse_words, wants_help
 from glocalk.cli.help import Help, fields
-from glocalk.config import BaseConfig
+from glocalk.config import BaseConfig, did_you_mean
+from glocalk.errors import GlocalkError
 
 _Part = Literal["evaluations", "trainings", "scaling", "products", "alternatives", "busy"]
 
@@ -65,6 +66,13 @@ def main(arguments: Sequence[str]) -> int:
         of_runs = [f"{name}={value}" for name, value in options.items() if name not in own]
         config = BenchConfig.check(own, "")
         from glocalk.bench.parts import measure
+        from glocalk.run.compose import compose
+
+        known = {str(name) for name in compose("train", ["data=synthetic"])}
+        for name in options.keys() - own.keys():
+            if name.lstrip("+~").split(".")[0] not in known:
+                near = did_you_mean(name, known | BenchConfig.model_fields.keys())
+                raise GlocalkError(f"Unknown option '{name}': {near}")
 
         measure(config.parts, config.data, config.repeats, config.most_ratings, of_runs, config.out)
     return 0

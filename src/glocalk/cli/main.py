@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
+
+from glocalk.cli.signals import until_stopped
+from glocalk.cli.streams import with_output
 
 COMMANDS = {
     "train": "Train a completer on a data set and write the record of its test errors.",
@@ -27,16 +32,23 @@ _SHELL_COMPLETION = ("-sc", "--shell-completion")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line, by default that of the process; returns the exit code."""
+    """Run a command line, by default that of the process; returns the exit code.
+
+    A signal to stop ends it with 128 plus the number of the signal, see `glocalk.cli.signals`.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        try:
-            return _run(given)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return with_output(lambda: until_stopped(lambda: _run(given)))
+
+
+def entry() -> NoReturn:
+    """The program `glocalk`."""
+    code = main()
+    if code > 128:  # a signal: freeing what the libraries hold takes seconds on a busy machine
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run_command(command: str, arguments: Sequence[str]) -> int:
@@ -70,11 +82,19 @@ def _run(given: Sequence[str]) -> int:
         return complete(given)
     command, *arguments = given
     if command not in COMMANDS:
-        from glocalk.config import did_you_mean
-
-        print(f"Unknown command '{command}': {did_you_mean(command, COMMANDS)}", file=sys.stderr)
+        print(_unknown(command), file=sys.stderr)
         return 2
     return run_command(command, arguments)
+
+
+def _unknown(command: str) -> str:
+    from glocalk.config import did_you_mean
+
+    if command.startswith("-"):
+        return f"Unknown flag '{command}': flags of a command follow it, see glocalk --help."
+    if "=" in command:
+        return f"'{command}' comes after a command, as in glocalk train {command}."
+    return f"Unknown command '{command}': {did_you_mean(command, COMMANDS)}"
 
 
 def _help() -> str:

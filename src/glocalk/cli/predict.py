@@ -13,7 +13,7 @@ from pydantic import Field
 
 from glocalk.cli.arguments import read_arguments, refuse_words, wants_help
 from glocalk.cli.help import Help, fields
-from glocalk.config import BaseConfig
+from glocalk.config import BaseConfig, import_problem
 from glocalk.errors import GlocalkError
 
 _HELP = Help(
@@ -176,8 +176,7 @@ def _import(module: str | None) -> None:
         return
     try:
         importlib.import_module(module)
-    except Exception as error:
-        reason = " ".join(str(error).split()).rstrip(".")
+    except (Exception, SystemExit) as error:
         raise GlocalkError(
-            f"Option 'module' names '{module}', which cannot be imported ({reason})."
+            f"Option 'module' names '{module}', which cannot be imported ({import_problem(error)})."
         ) from error

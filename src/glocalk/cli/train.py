@@ -18,8 +18,11 @@ from glocalk.records.run import PROTOCOLS, Record
 from glocalk.run.compose import CONFIGS, VERSION_BASE
 from glocalk.run.composed import run_config
 from glocalk.run.execute import execute
+from glocalk.run.search import held_out_rmse
 
 _log = logging.getLogger(__name__)
+
+_GRID = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"  # asks for no value
 
 _HELP = Help(
     command="train",
@@ -38,17 +41,30 @@ _HELP = Help(
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="train")
-def _app(config: DictConfig) -> None:
+def _app(config: DictConfig) -> float | None:
     if HydraConfig.get().mode == RunMode.RUN:
         with exit_with_sentence():
-            record = execute(run_config(config, HydraConfig.get()))
-    else:
-        try:
-            record = execute(run_config(config, HydraConfig.get()))
-        except GlocalkError as error:
-            print(error, file=sys.stderr)
-            raise  # the sweep continues; Hydra reports its first failure at the end
+            return _train(config)
+    try:
+        return _train(config)
+    except GlocalkError as error:
+        print(error, file=sys.stderr)
+        raise  # the sweep continues; Hydra reports its first failure at the end
+
+
+def _train(config: DictConfig) -> float | None:
+    """Make the run; returns what a sweeper minimizes, never an error of test ratings."""
+    hydra = HydraConfig.get()
+    run = run_config(config, hydra)
+    record = execute(run)
     _log.info("%s", _summary(record))
+    selection = record.curves.get("selection")
+    if selection is not None:
+        stages = zip(selection.stage, selection.valid_rmse, strict=True)
+        return min(rmse for stage, rmse in stages if stage == selection.stage[-1] and rmse)
+    if hydra.mode == RunMode.MULTIRUN and hydra.sweeper._target_ != _GRID:
+        return held_out_rmse(run)  # a model without epochs makes no selection run
+    return None
 
 
 def _summary(record: Record) -> str:

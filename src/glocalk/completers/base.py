@@ -67,6 +67,11 @@ class Completer(Predictor):
     """Whether anything but ratings is used."""
 
     def __init__(self, config: BaseConfig | None = None, /, **options: Any) -> None:
+        if not _is_config(getattr(self, "Config", None)):
+            raise GlocalkError(
+                f"{type(self).__name__} has no options that can be checked: give it a class "
+                "'Config' that is a glocalk.config.BaseConfig."
+            )
         if config is not None and not isinstance(config, self.Config):
             raise GlocalkError(
                 f"{type(self).__name__} takes its options as keywords, not {config!r}: see "
@@ -77,7 +82,7 @@ class Completer(Predictor):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Show the options of `Config` as the signature of the class."""
         super().__init_subclass__(**kwargs)
-        if "Config" in cls.__dict__:
+        if _is_config(cls.__dict__.get("Config")):
             cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
                 [
                     inspect.Parameter(
@@ -155,7 +160,7 @@ class Completer(Predictor):
         """
         ModelFile.of(
             self._require(self.trained_on),
-            self.state(),
+            _checked_state(self),
             class_name=class_name(type(self)),
             options=self.config.model_dump(),
             model_version=self.model_version,
@@ -243,6 +248,22 @@ def _changed(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
 def _check_seed(seed: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
         raise GlocalkError(f"The seed must be a whole number from 0 to 2⁶³ − 1, not {seed!r}.")
+
+
+def _is_config(given: Any) -> bool:
+    return isinstance(given, type) and issubclass(given, BaseConfig)
+
+
+def _checked_state(completer: Completer) -> State:
+    """The state of a completer, if it is one; a class outside glocalk may return anything."""
+    state = completer.state()
+    named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
+    if not (named and all(isinstance(part, Tensor) for part in state.values())):
+        raise GlocalkError(
+            f"{type(completer).__name__}.state() does not return tensors by name, so the model "
+            "cannot be saved: turn each part into a torch.Tensor, or set save_model=false."
+        )
+    return state
 
 
 def class_name(cls: type[Completer]) -> str:

@@ -15,6 +15,10 @@ from glocalk.errors import GlocalkError
 Indices: TypeAlias = NDArray[np.int64]
 Values: TypeAlias = NDArray[np.float64]
 
+# The square of a rating, summed over 10¹⁴ of them, is finite in float32, whose largest number is
+# 3.4 · 10³⁸.
+LARGEST_RATING = 1e12
+
 
 @dataclass(frozen=True, eq=False)
 class RatingMatrix:
@@ -28,11 +32,12 @@ class RatingMatrix:
         items: [n] item index of each rating, 0 ≤ item < shape[1].
         ratings: [n] values, within `scale`.
         shape: (number of users, number of items), users and items without ratings included.
-        scale: (lowest, highest) possible rating.
+        scale: (lowest, highest) possible rating, at most 10¹² in magnitude.
 
     Raises:
-        GlocalkError: an index is outside the shape, a (user, item) pair occurs more than once, or
-            a rating is not finite or not on the scale.
+        GlocalkError: an index is outside the shape, a (user, item) pair occurs more than once, a
+            rating is not finite, exceeds 10¹² in magnitude or is not on the scale, or the scale is
+            not two ascending numbers of at most 10¹² in magnitude.
 
     Example:
         >>> import numpy as np
@@ -68,6 +73,10 @@ class RatingMatrix:
         for wrong, what in (
             (~np.isfinite(ratings), "a finite number"),
             (
+                np.abs(ratings) > LARGEST_RATING,
+                f"within ±{LARGEST_RATING:.0e}: divide all ratings by a constant",
+            ),
+            (
                 ~((ratings >= lowest) & (ratings <= highest)),
                 f"on the scale {lowest:g} … {highest:g}",
             ),
@@ -76,6 +85,11 @@ class RatingMatrix:
                 at = int(np.argmax(wrong))
                 pair = self._pair(users[at], items[at])
                 raise GlocalkError(f"The rating {ratings[at]:g} of {pair} is not {what}.")
+        if not -LARGEST_RATING <= lowest <= highest <= LARGEST_RATING:  # false for NaN
+            raise GlocalkError(
+                f"The rating scale {lowest:g} … {highest:g} is not two ascending numbers within "
+                f"±{LARGEST_RATING:.0e}."
+            )
         cells = users * self.shape[1] + items
         if not (np.diff(cells) > 0).all():  # sorting is slow, and most parts are sorted
             order = np.argsort(cells, kind="stable")

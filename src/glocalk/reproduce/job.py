@@ -18,6 +18,7 @@ from glocalk.reproduce.config import ReproduceConfig
 from glocalk.reproduce.plan import Planned, expected_time, make_plan, places
 from glocalk.run.composed import compose_run
 from glocalk.run.config import RunConfig
+from glocalk.stopping import StoppedError
 
 _log = logging.getLogger(__name__)
 
@@ -48,9 +49,15 @@ def reproduce(config: ReproduceConfig) -> None:
 
 
 def _train(planned: Planned) -> bool:
-    """Make a run in a separate process; returns whether it succeeded."""
+    """Make a run in a separate process, which stops with this one; returns whether it succeeded."""
     command = [sys.executable, "-m", "glocalk", "train", *planned.arguments]
-    return subprocess.run(command, check=False).returncode == 0
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait() == 0
+        except StoppedError as stopped:
+            process.send_signal(stopped.number)
+            process.wait()
+            raise
 
 
 def _find_data(

@@ -12,6 +12,7 @@ from glocalk.records.run import Record
 from glocalk.report.layout import duration
 from glocalk.run.config import RunConfig
 from glocalk.run.execute import held_record
+from glocalk.run.overrides import override, quoted
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,10 @@ def expected_time(plan: Iterable[Planned]) -> str:
 
 def places(data_dir: Path, runs_dir: Path, force: bool) -> list[str]:
     """Overrides of a run that do not change its result."""
-    return [f"data_dir='{data_dir}'", f"runs_dir='{runs_dir}'", f"force={force}"]
+    return [override("data_dir", data_dir), override("runs_dir", runs_dir), f"force={force}"]
 
 
 def _search_path(config_dirs: Iterable[Path]) -> list[str]:
     """The override that makes more configs known."""
-    folders = ",".join(f"'file://{folder}'" for folder in config_dirs)
+    folders = ",".join(quoted(f"file://{folder}") for folder in config_dirs)
     return [f"hydra.searchpath=[{folders}]"] if folders else []

@@ -24,10 +24,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from glocalk.config import BaseConfig, find_class
+from glocalk.errors import GlocalkError
+from glocalk.run.overrides import escaped, readable
 
 VERSION_BASE = "1.3"
 CONFIGS = "pkg://glocalk.conf"
@@ -59,8 +62,10 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
+        sweeps = run_mode == RunMode.MULTIRUN
+        overrides = [readable(line, sweeps=sweeps) for line in overrides]
         parsed = OverridesParser.create().parse_overrides(overrides)
-        if run_mode == RunMode.MULTIRUN:
+        if sweeps:
             # The config of a whole sweep is only a template, but an override of model.rank must
             # find its option there: take the first of the models that are swept over.
             parsed = OverridesParser.create().parse_overrides([_first(given) for given in parsed])
@@ -165,10 +170,30 @@ def as_dict(config: DictConfig) -> dict[str, Any]:
     """A composed config as plain dicts, lists and values.
 
     Interpolations are resolved; options without a value and Hydra's own are left out.
+
+    Raises:
+        GlocalkError: an interpolation cannot be resolved.
     """
-    options = OmegaConf.to_container(without(config, "hydra"), resolve=True)
+    try:
+        options = OmegaConf.to_container(without(config, "hydra"), resolve=True)
+    except OmegaConfBaseException as error:
+        raise GlocalkError(unresolved(error)) from error
     assert isinstance(options, dict)
     return {str(name): value for name, value in _without_missing(options).items()}
+
+
+def unresolved(error: OmegaConfBaseException) -> str:
+    """One sentence for a value whose `${…}` cannot be resolved."""
+    name = str(error.full_key)
+    why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    parent = error.parent_node
+    given = OmegaConf.to_container(parent, resolve=False) if parent is not None else None
+    value = given.get(error.key) if isinstance(given, dict) else None
+    literal = f"'{name}={escaped(str(value or '${…}'))}'"
+    return (
+        f"The ${{…}} of option '{name}' cannot be resolved ({why}): name an option or a resolver; "
+        f"where the text itself is meant, write {literal}."
+    )
 
 
 def without(config: DictConfig, *names: str) -> DictConfig:

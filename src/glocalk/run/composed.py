@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from glocalk.errors import GlocalkError
 from glocalk.run.compose import as_dict, compose
 from glocalk.run.config import RunConfig
+from glocalk.run.overrides import as_typed
 
 # Options that do not make another variant of a model: labels with a separate column, and
 # what cannot change a result.
@@ -80,6 +81,7 @@ def run_config(config: DictConfig, hydra: Any, without: Iterable[str] = ()) -> R
 
 def _variant(overrides: Iterable[str]) -> str:
     """What the overrides make of the model: their list, or `default` where there are none."""
-    names = [(override, override.split("=")[0].lstrip("+~")) for override in overrides]
-    telling = sorted(override for override, name in names if name not in _NOT_A_VARIANT)
-    return ",".join(telling) or "default"
+    names = [(line, line.split("=")[0].lstrip("+~")) for line in overrides]
+    telling = sorted(as_typed(line) for line, name in names if name not in _NOT_A_VARIANT)
+    # A file name that is not text in the locale's encoding holds surrogates, which JSON refuses.
+    return ",".join(telling).encode("utf-8", "backslashreplace").decode() or "default"

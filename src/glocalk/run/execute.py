@@ -11,11 +11,13 @@ import hydra.utils
 import torch
 from lightning.pytorch.loggers import Logger
 
+from glocalk import stopping
 from glocalk.completers.base import Completer
 from glocalk.completers.registry import build_completer
 from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
+from glocalk.metrics import why_no_ndcg
 from glocalk.records.identity import config_hash, run_key
 from glocalk.records.run import Record, RunName
 from glocalk.run import provenance
@@ -25,6 +27,13 @@ from glocalk.run.monitor import Listener, Monitor
 from glocalk.run.progress import EpochProgress
 from glocalk.run.protocols import FinishedTraining, take_results, validated_epoch
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
+from glocalk.stopping import StoppedError
+from glocalk.training.checkpoints import (
+    AtomicCheckpoints,
+    UnloadableCheckpointError,
+    set_aside,
+    usable,
+)
 from glocalk.training.context import FitContext
 
 _log = logging.getLogger(__name__)
@@ -33,41 +42,48 @@ _log = logging.getLogger(__name__)
 def execute(config: RunConfig) -> Record:
     """Train as `config` says and write the record, or return the existing one.
 
-    A run that was killed continues from its last checkpoint. If another process is already
+    A run that was killed continues from its last checkpoint, and repeats no finished training. If
+    another process is already
     executing the same run, this one waits and returns its record.
 
     Raises:
         GlocalkError: an error that the user can fix. A failed record holds it too, as it does any
             other exception.
+        StoppedError: a signal asked to stop; says how the run continues.
     """
     run = _prepare(config)
     for note in run.split.notes if run.split else ():
         _log.info("%s", note)
     with run.folder.lock():
         held = run.folder.held_record()
-        if held is not None and not config.force:
-            _log.info("%s is already in '%s'.", run.folder.title, run.folder.path)
-            return held
         if config.force:
             run.folder.clear()
         run.folder.remove_leftovers()
+        if held is not None and not config.force:
+            run.folder.remove_checkpoints()
+            _log.info("%s is already in '%s'.", run.folder.title, run.folder.path)
+            return held
         run.refuse_unwritable()
         try:
-            record = run.train()
-            record.write(run.folder.record)
+            with stopping.only_at_safe_points():
+                record = run.train()
+                record.write(run.folder.record)
+                run.folder.remove_checkpoints()
+        except StoppedError as stopped:
+            stopped.continues = run.folder.how_it_continues()
+            raise
         except OSError as error:
             where = f" at '{error.filename}'" if error.filename else ""
-            stopped = GlocalkError(
+            unwritten = GlocalkError(
                 f"{run.folder.title} stopped, because it cannot write ({error.strerror}{where}): "
                 "free disk space or choose another folder with runs_dir=…, then start it again; it "
                 "continues from its last checkpoint."
             )
-            run.write_failure(stopped)
-            raise stopped from error
+            run.write_failure(unwritten)
+            raise unwritten from error
         except Exception as error:
             run.write_failure(error)
             raise
-        run.folder.remove_checkpoints()
         return record
 
 
@@ -91,9 +107,10 @@ def train_once(
         trainer=config.trainer.options,
         loggers=loggers,
     )
-    completer.fit(split.train, context=context)
-    if not completer.has_epochs:
-        monitor.observe("fit", None, completer.predict_pairs)
+    with stopping.only_at_safe_points():
+        completer.fit(split.train, context=context)
+        if not completer.has_epochs:
+            monitor.observe("fit", None, completer.predict_pairs)
     return completer, monitor
 
 
@@ -140,6 +157,8 @@ class _Run:
     def train(self) -> Record:
         """Make the trainings and compute the results."""
         assert self.split is not None
+        if why := why_no_ndcg(self.split.test):
+            _log.info("%s", why)
         provenance.reset_peak_memory()
         if self.config.trainer.threads:
             torch.set_num_threads(self.config.trainer.threads)
@@ -181,14 +200,45 @@ class _Run:
     def _train_once(self, name: RunName, progress: EpochProgress) -> tuple[FinishedTraining, int]:
         assert self.split is not None
         config = self.config
+        progress.training_started(name)
+        finished = self._finished(name)
+        if finished is not None:
+            return finished
         split = self.split.keep(config.train_share, config.seed)
         if name == "selection":
             split = split.hold_out(config.protocol.valid_share, config.seed)
-        progress.training_started(name)
-        completer, monitor = train_once(config, split, self.folder.path / name, [progress])
+        try:
+            completer, monitor = train_once(config, split, self.folder.path / name, [progress])
+        except UnloadableCheckpointError:  # it is renamed now, so that this ends
+            return self._train_once(name, progress)
         if name == "final":
             self._keep_model(completer)
-        return FinishedTraining(name, monitor), completer.num_parameters
+        training = FinishedTraining(name, monitor)
+        self._keep_finished(training, completer.num_parameters)
+        return training, completer.num_parameters
+
+    def _finished(self, name: RunName) -> tuple[FinishedTraining, int] | None:
+        """The training and its number of parameters, if it was finished before."""
+        assert self.split is not None
+        path = self.folder.finished(name)
+        without_model = name == "final" and self.config.save_model
+        if (without_model and not self.folder.model_file.exists()) or not usable(path):
+            return None
+        try:
+            saved = AtomicCheckpoints().load_checkpoint(path)
+            monitor = Monitor(self.split.test)
+            monitor.load_state_dict(saved["monitor"])
+            return FinishedTraining(name, monitor), int(saved["parameters"])
+        except Exception:  # another program's content raises errors of many kinds
+            set_aside(path)
+            return None
+
+    def _keep_finished(self, training: FinishedTraining, parameters: int) -> None:
+        """Keep what the record needs of a finished training, in place of its checkpoints."""
+        content = {"monitor": training.monitor.state_dict(), "parameters": parameters}
+        AtomicCheckpoints().save_checkpoint(content, self.folder.finished(training.name))
+        self.folder.remove_checkpoints(training.name)
+        stopping.safe_point()
 
     def _keep_model(self, completer: Completer) -> None:
         """Write the model file if requested; before the record, which marks the run as finished."""

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE
 from glocalk.names import inside
-from glocalk.records.run import Record
+from glocalk.records.run import Record, RunName
 from glocalk.records.schema import SCHEMA_VERSION, migrate_command, schema_of
 
 _log = logging.getLogger(__name__)
@@ -65,6 +65,10 @@ class RunFolder:
     def model_file(self) -> Path:
         """The model file."""
         return self.path / MODEL_FILE
+
+    def finished(self, training: RunName) -> Path:
+        """What is kept of a finished training, until the run is finished too."""
+        return self.path / f"{training}.ckpt"
 
     def lock(self) -> FileLock:
         """Acquire the lock of this run, after waiting for a process that holds it.
@@ -126,17 +130,37 @@ class RunFolder:
                 return
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove everything.
+
+        Raises:
+            GlocalkError: the folder is a link, whose target may belong to something else.
+        """
+        if self.path.is_symlink():
+            raise GlocalkError(
+                f"'{self.path}' is a link to another folder: remove the link, and start again."
+            )
         if self.path.exists():
             shutil.rmtree(self.path)
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process was writing; call it under the lock."""
-        for pattern in ("*/.*.ckpt.*", ".record.json.*", f".{MODEL_FILE}.*"):
+        for pattern in ("*/.*.ckpt.*", ".*.ckpt.*", ".record.json.*", f".{MODEL_FILE}.*"):
             for path in self.path.glob(pattern):
                 path.unlink(missing_ok=True)
 
-    def remove_checkpoints(self) -> None:
-        """Remove the checkpoints: once the record exists, nothing is left to resume."""
-        for checkpoint in self.path.glob("*/*.ckpt*"):
-            checkpoint.unlink()
+    def remove_checkpoints(self, training: RunName | None = None) -> None:
+        """Remove the checkpoints, of one training or, once the record exists, of all."""
+        patterns = [f"{training}/*.ckpt*"] if training else ["*/*.ckpt*", "*.ckpt*"]
+        for pattern in patterns:
+            for checkpoint in self.path.glob(pattern):
+                checkpoint.unlink()
+
+    def how_it_continues(self) -> str:
+        """A clause on what the next start of a run that was stopped does."""
+        if self.record.exists() and self.held_record() is not None:
+            return "the run is complete"
+        if any(self.path.glob("*/*.ckpt")):
+            return "the same command continues from the last checkpoint"
+        if self.finished("selection").exists():
+            return "the same command continues with the final run"
+        return "the same command starts the run again"

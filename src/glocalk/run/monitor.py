@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +18,8 @@ from glocalk.metrics import Errors, evaluate
 from glocalk.records.run import Curves
 from glocalk.training.context import Observer, PredictPairs
 
+_log = logging.getLogger(__name__)
+
 
 class Listener(Protocol):
     """Called at the end of each epoch, for example a progress display."""
@@ -24,6 +27,15 @@ class Listener(Protocol):
     def epoch_ended(
         self, stage: str, epoch: int | None, test: Errors, valid: Errors | None
     ) -> None: ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A logger with a state, which goes into checkpoints."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class Monitor:
@@ -37,7 +49,8 @@ class Monitor:
         valid: the held-out training ratings, if there are any.
         clip: whether predictions are clipped to the rating scale first.
         listeners: called after each epoch.
-        loggers: Lightning loggers of each stage, which the errors of an epoch are logged to.
+        loggers: Lightning loggers of each stage, which the loss and the errors of an epoch are
+            logged to.
     """
 
     def __init__(
@@ -84,7 +97,8 @@ class Monitor:
             stage: name of the stage.
             epoch: 1, 2, … within the stage; None for a completer without epochs.
             predict: the completer's `predict_pairs`, as trained so far.
-            loss: what the training minimizes, where it has one.
+            loss: what the training minimizes, where it has one; left out with a warning if it
+                is not finite.
             step: the last update of the epoch, for the loggers; None logs nothing.
 
         Raises:
@@ -98,7 +112,7 @@ class Monitor:
         row: dict[str, Any] = {
             "stage": stage,
             "epoch": epoch,
-            "loss": loss if loss is not None and math.isfinite(loss) else None,
+            "loss": self._recordable(loss, stage, epoch),
             "valid_rmse": valid.rmse if valid else None,
             "test_rmse": test.rmse,
             "test_mae": test.mae,
@@ -111,26 +125,57 @@ class Monitor:
         for listener in self.listeners:
             listener.epoch_ended(stage, epoch, test, valid)
         if epoch is not None and step is not None:
-            measured = ("valid_rmse", "test_rmse", "test_mae", "test_ndcg")
+            measured = ("loss", "valid_rmse", "test_rmse", "test_mae", "test_ndcg")
             metrics = {name: row[name] for name in measured if row[name] is not None}
             for logger in self.loggers.get(stage, ()):
                 logger.log_metrics({"epoch": epoch - 1, **metrics}, step=step)
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values and one tensor, which `torch.load` reads with `weights_only=True`."""
-        errors = np.array(self._user_errors).reshape(len(self._user_errors), -1)
+        errors = np.array(self._user_errors) if self._user_errors else np.empty((0, 0))
         return {
             "columns": {name: list(column) for name, column in self._columns.items()},
             "user_errors": torch.from_numpy(errors),
             "seconds": dict(self.seconds),
+            "logs": {
+                stage: [logger.state_dict() for logger in loggers if isinstance(logger, Resumable)]
+                for stage, loggers in self.loggers.items()
+            },
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from what `state_dict` returned."""
-        self._columns = {name: list(column) for name, column in state["columns"].items()}
+        """Continue from what `state_dict` returned.
+
+        Raises:
+            ValueError: the state is not one of a monitor of these test ratings.
+        """
+        columns = {name: list(column) for name, column in state["columns"].items()}
+        rows = len(Curves.model_validate(columns).epoch)
+        shape = state["user_errors"].shape
+        users = shape[1] if self.test is None or not rows else self.test.num_users
+        if {*map(len, columns.values())} != {rows} or tuple(shape) != (rows, users):
+            raise ValueError("the errors of users and the curves do not match")
+        self._columns = columns
         self._user_errors = list(state["user_errors"].numpy())
         self.seconds = dict(state["seconds"])
+        for stage, loggers in self.loggers.items():
+            resumable = [logger for logger in loggers if isinstance(logger, Resumable)]
+            for logger, saved in zip(resumable, state["logs"].get(stage, ()), strict=False):
+                logger.load_state_dict(saved)
         self._mark = time.perf_counter()
+
+    @staticmethod
+    def _recordable(loss: float | None, stage: str, epoch: int | None) -> float | None:
+        """The loss; None, with a warning, if it is not finite, because JSON has no such number."""
+        if loss is None or math.isfinite(loss):
+            return loss
+        _log.warning(
+            "The loss of epoch %s of stage %s is %g, which is left out of the record.",
+            epoch,
+            stage,
+            loss,
+        )
+        return None
 
     def _evaluate(self, predict: PredictPairs, observed: RatingMatrix) -> Errors:
         predicted = predict(observed.users, observed.items)

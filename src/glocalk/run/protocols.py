@@ -52,7 +52,7 @@ class FinishedTraining:
             ndcg=curves.test_ndcg[ndcg_row],
             rmse_epoch=curves.epoch[rmse_row],
             mae_epoch=curves.epoch[mae_row],
-            ndcg_epoch=curves.epoch[ndcg_row],
+            ndcg_epoch=None if curves.test_ndcg[ndcg_row] is None else curves.epoch[ndcg_row],
             user_errors=self.errors_key(rmse_row),
         )
 

@@ -81,10 +81,10 @@ def peak_memory_mb() -> float:
 
 
 def _git(*arguments: str) -> str | None:
+    # Without optional locks: a stopped run ends git, which would leave its lock in the checkout.
+    command = ["git", "--no-optional-locks", "-C", str(_ROOT), *arguments]
     try:
-        result = subprocess.run(
-            ["git", "-C", str(_ROOT), *arguments], capture_output=True, text=True, check=True
-        )
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return result.stdout.strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -70,6 +71,21 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
         record = task.record(study)
         record.write(task.path)
         return record
+
+
+def held_out_rmse(config: RunConfig) -> float:
+    """The RMSE over the held-out training ratings after a training without them.
+
+    It is what a trial of a search gives, and the lowest of the last stage's epochs.
+
+    Raises:
+        GlocalkError: the training fails.
+    """
+    watch = _Watch(None)
+    split = _without_test(build_source(config.data).split(config.data_dir), config)
+    with tempfile.TemporaryDirectory(prefix=".held_out-", dir=config.runs_dir) as folder:
+        train_once(config, split, Path(folder), [watch])
+    return watch.rmse
 
 
 def describe(trial: Trial) -> str:
@@ -163,10 +179,7 @@ class _Task:
             **with_values(self.config.model_options, options),
         }
         config = self.config.model_copy(update={"model": model})
-        split = self.split.keep(config.train_share, config.seed)
-        held_out = split.hold_out(config.protocol.valid_share, config.seed)
-        assert held_out.valid is not None
-        evaluated = replace(held_out, test=held_out.valid, valid=None)
+        evaluated = _without_test(self.split, config)
         watch = _Watch(asked)
         folder = self.folder / "training"
         shutil.rmtree(folder, ignore_errors=True)
@@ -189,14 +202,26 @@ class _Task:
         )
 
 
+def _without_test(split: Split, config: RunConfig) -> Split:
+    """The split in which the held-out part of the training ratings takes the place of the test."""
+    kept = split.keep(config.train_share, config.seed)
+    held_out = kept.hold_out(config.protocol.valid_share, config.seed)
+    assert held_out.valid is not None
+    return replace(held_out, test=held_out.valid, valid=None)
+
+
 class _PrunedError(Exception):
     """Ends a training that the pruner stops."""
 
 
 class _Watch:
-    """A listener that keeps the lowest error of the last stage and ends a pruned training."""
+    """A listener that keeps the lowest error of the last stage and ends a pruned training.
 
-    def __init__(self, asked: optuna.Trial) -> None:
+    Args:
+        asked: the trial that may be pruned, if any.
+    """
+
+    def __init__(self, asked: optuna.Trial | None) -> None:
         self.asked = asked
         self.rmse, self.stage = math.inf, ""
         self.epoch: int | None = None
@@ -210,6 +235,8 @@ class _Watch:
             self.rmse, self.stage = math.inf, stage
         if test.rmse < self.rmse:
             self.rmse, self.epoch = test.rmse, epoch
+        if self.asked is None:
+            return
         self.step += 1
         self.asked.report(test.rmse, self.step)
         if epoch is not None and self.asked.should_prune():

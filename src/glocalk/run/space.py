@@ -27,7 +27,10 @@ def flat_space(nested: Mapping[str, Any], options: Mapping[str, Any], source: st
     """
     space = dict(_leaves(nested))
     if not space:
-        raise GlocalkError(f"{source} names no option to try.")
+        raise GlocalkError(
+            f"'{source}' names no option to try: choose a model that has ranges, as in "
+            f"model=item_knn, or name some, as in +search.{next(iter(options), 'NAME')}=[1,2]."
+        )
     for name, choice in space.items():
         value_of(options, name)
         _check_choice(name, choice)

@@ -9,13 +9,14 @@ import lightning
 import numpy as np
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from glocalk import stopping
 from glocalk.training.context import FitContext, PredictPairs
 
 
 class TimedCheckpoints(ModelCheckpoint):
     """Saves at most one checkpoint in a given time, because saving may take longer than an epoch.
 
-    The last epoch is always saved.
+    The last epoch is always saved, and so is one after which the training is asked to stop.
 
     Args:
         seconds: minimum time between two checkpoints.
@@ -30,9 +31,33 @@ class TimedCheckpoints(ModelCheckpoint):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         is_last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        if is_last or time.monotonic() - self.saved >= self.seconds:
+        due = time.monotonic() - self.saved >= self.seconds
+        if is_last or due or stopping.requested():
             super().on_train_epoch_end(trainer, pl_module)
             self.saved = time.monotonic()
+        stopping.safe_point()
+
+
+class SafePoints(Callback):
+    """Stops within an epoch if that is asked for: at a batch, or at an evaluation of its loss.
+
+    Attributes:
+        reached: whether the training has begun, with all that a checkpoint holds restored.
+    """
+
+    reached = False
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        del trainer, pl_module
+        self.reached = True
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        stopping.safe_point()
+
+    def on_before_backward(self, *_: Any) -> None:  # L-BFGS evaluates many times a batch
+        stopping.safe_point()
 
 
 class EpochEnds(Callback):
@@ -74,7 +99,7 @@ class EpochEnds(Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        return self.context.observer.state_dict()
+        return {"stage": self.stage, **self.context.observer.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.context.observer.load_state_dict(state_dict)

@@ -10,13 +10,21 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from glocalk.files import is_sealed_zip, seal_zip
+from glocalk.errors import GlocalkError
+from glocalk.files import is_sealed_zip, seal_zip, writing
 
 _log = logging.getLogger(__name__)
 
 
 class DamagedCheckpointError(Exception):
     """A checkpoint does not hold what was written."""
+
+
+class UnloadableCheckpointError(GlocalkError):
+    """A complete checkpoint cannot be continued from; it was renamed, so that a new fit can start.
+
+    A fit cannot go on by itself, because a part of its state may be the checkpoint's.
+    """
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -39,7 +47,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            with temporary.open("wb") as file:
+            with writing(temporary) as file:
                 torch.save(checkpoint, file)
             seal_zip(temporary)
             temporary.replace(target)
@@ -70,13 +78,18 @@ def usable(checkpoint: Path) -> bool:
         return False
     try:
         AtomicCheckpoints().load_checkpoint(checkpoint)
-    except DamagedCheckpointError:
-        aside = checkpoint.with_name(f"{checkpoint.name}.damaged")
-        checkpoint.replace(aside)
-        _log.warning(
-            "'%s' is damaged: it was renamed to '%s', and its stage starts again.",
-            checkpoint,
-            aside,
-        )
+    except OSError:
+        raise
+    except Exception:  # content that torch refuses raises errors of many kinds
+        set_aside(checkpoint)
         return False
     return True
+
+
+def set_aside(checkpoint: Path, why: str = "is damaged") -> UnloadableCheckpointError:
+    """Rename a checkpoint that cannot be continued from, and say so; returns what to raise."""
+    aside = checkpoint.with_name(f"{checkpoint.name}.damaged")
+    checkpoint.replace(aside)
+    says = f"'{checkpoint}' {why}: it was renamed to '{aside}', and its stage starts again."
+    _log.warning("%s", says)
+    return UnloadableCheckpointError(says)

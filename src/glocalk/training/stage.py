@@ -5,17 +5,23 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import lightning
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from glocalk import stopping
 from glocalk.errors import GlocalkError
-from glocalk.training.callbacks import EpochEnds, TimedCheckpoints
-from glocalk.training.checkpoints import AtomicCheckpoints, usable
+from glocalk.training.callbacks import EpochEnds, SafePoints, TimedCheckpoints
+from glocalk.training.checkpoints import AtomicCheckpoints, set_aside, usable
 from glocalk.training.context import FitContext, PredictPairs
 from glocalk.training.quiet import quiet_lightning
+
+# Of what a checkpoint lacks of these, Lightning silently takes the initial values.
+_PARTS = {"epoch", "global_step", "state_dict", "loops", "callbacks", "optimizer_states"}
 
 
 @dataclass
@@ -24,7 +30,9 @@ class Stage:
 
     Attributes:
         name: its name in curves, checkpoints and logs.
-        module: the module; it logs the loss that it minimizes as `loss`.
+        module: the module; it logs the loss that it minimizes as `loss`. With `on_epoch=True`, it
+            says `logger=False`: the observer logs the loss of an epoch, before a checkpoint is
+            written, and Lightning would do it afterwards.
         epochs: number of epochs, at least 1.
         trainer: Trainer options of this stage, which take precedence over those of the run.
         callbacks: Lightning callbacks of this stage, called before the observer.
@@ -45,16 +53,23 @@ def run_stage(
     After each epoch the observer evaluates `predict`; then a checkpoint replaces the previous one
     if that is at least `context.checkpoint_seconds` old. If the stage has been finished before,
     its checkpoint is loaded and nothing is trained. A damaged checkpoint is renamed to
-    `….ckpt.damaged`, and the stage starts again.
+    `….ckpt.damaged`, and the stage starts again. A request to stop is obeyed at the next batch or
+    evaluation of the loss; at the end of an epoch a checkpoint is written first.
 
     Args:
         stage: what to train.
         data: its batches.
         context: seed, observer, checkpoint folder and Trainer options.
         predict: the completer's `predict_pairs`.
+
+    Raises:
+        UnloadableCheckpointError: the checkpoint is complete but not one of this stage.
+        StoppedError: a stop was asked for.
     """
     gc.freeze()  # so that the collection below skips the objects that exist now
-    callbacks: list[Callback] = [*stage.callbacks, EpochEnds(stage.name, context, predict)]
+    safe_points = SafePoints()
+    ends = EpochEnds(stage.name, context, predict)
+    callbacks: list[Callback] = [*stage.callbacks, safe_points, ends]
     checkpoint = None
     if context.folder is not None:
         checkpoint = context.folder / f"{stage.name}.ckpt"
@@ -79,16 +94,46 @@ def run_stage(
         **stage.trainer,
     }
     resume = checkpoint if checkpoint is not None and usable(checkpoint) else None
+    if resume is not None:
+        saved = AtomicCheckpoints().load_checkpoint(resume)
+        if not saved.keys() >= _PARTS or ends.state_key not in saved["callbacks"]:
+            raise set_aside(resume)
+        del saved
     with quiet_lightning():
         trainer = _make_trainer(callbacks=callbacks, plugins=[AtomicCheckpoints()], **options)
         # Lightning would convert the module after loading a checkpoint, which would lose digits.
         trainer.strategy.precision_plugin.convert_module(stage.module)
-        trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
+        try:
+            _fit(trainer, stage, data, resume)
+        except (GlocalkError, OSError):
+            raise
+        except Exception as error:
+            if resume is None or safe_points.reached:
+                raise
+            raise set_aside(resume) from error
     # Lightning's objects form reference cycles, which hold the optimizer's vectors.
     stage.module.trainer = data.trainer = None
     del trainer
     gc.collect()
     gc.unfreeze()
+
+
+def _fit(
+    trainer: lightning.Trainer,
+    stage: Stage,
+    data: lightning.LightningDataModule,
+    resume: Path | None,
+) -> None:
+    """`trainer.fit`, in which signals have the effect that they have elsewhere."""
+    try:
+        trainer.fit(stage.module, datamodule=data, ckpt_path=resume)
+    except SIGTERMException:  # Lightning noticed the signal before a safe point was reached
+        stopping.safe_point()
+        raise
+    except SystemExit as exit_:  # Lightning turns Ctrl-C into the end of the program
+        if isinstance(exit_.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _make_trainer(**options: Any) -> lightning.Trainer:

@@ -23,8 +23,9 @@ Differences from the official code:
 - Its option `binary`, which is on in both configurations and not in the paper's equation, rounds
   hidden units to 0 and 1 in the forward pass and ignores the rounding in the backward pass, so
   that it does not follow the gradient of any loss; it is left out here.
-- Its evaluation predicts 3 for a user or an item without training ratings; here the prediction is
-  the middle of the scale.
+- Its evaluation predicts 3 for a user or an item without training ratings. Here the prediction is
+  the middle of the scale for an item without training ratings, and the mean of the training ratings
+  for a user without.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from typing import Literal, TypeVar, cast
 import numpy as np
 import torch
 from pydantic import Field
-from scipy.special import expit
+from scipy.special import expit, logit
 from torch import Tensor, nn
 
 from glocalk.completers.autoencoders.base import AutoEncoderCompleter, AutoEncoderConfig
@@ -45,6 +46,7 @@ from glocalk.completers.autoencoders.stage import (
     StageConfig,
 )
 from glocalk.completers.base import State, take
+from glocalk.completers.rated import rated
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.operators.base import RatingOperator
@@ -144,7 +146,8 @@ class AutoRec(AutoEncoderCompleter):
 
     The module's docstring has the equations; `AutoRecConfig` has the options.
 
-    The prediction for users and items without training ratings is the middle of the rating scale.
+    The prediction for a user without training ratings is the mean of the training ratings. For an
+    item without training ratings it is the middle of the rating scale, as in the official code.
 
     Example:
         >>> import glocalk
@@ -196,7 +199,7 @@ class AutoRec(AutoEncoderCompleter):
 
     @property
     def _width(self) -> int:
-        return self.config.hidden_size + 1  # `with_default` adds one
+        return self.config.hidden_size + 1  # `with_item_defaults` adds one
 
     def _oriented(self, of_users: T, of_items: T) -> tuple[T, T]:
         """The argument that belongs to the auto-encoder's columns, and the one to its rows."""
@@ -210,13 +213,21 @@ class AutoRec(AutoEncoderCompleter):
         activated: Values = lowest + (highest - lowest) * expit(outputs)
         return activated
 
-    def _trained_output(self) -> Output:
-        train = self._require(self._data).train
-        output = super()._trained_output()
-        rated = (
-            torch.from_numpy(np.bincount(index, minlength=size) > 0).to(output.bias.device)
-            for index, size in zip((train.users, train.items), train.shape, strict=True)
-        )
-        # f(0) is the middle of the scale if f is the sigmoid.
-        middle = sum(self._scale) / 2 if self.config.output_activation == "identity" else 0.0
-        return output.with_default(middle, *rated)
+    def _before_activation(self, rating: float) -> float:
+        """An x with f(x) = `rating`, up to 10⁻⁷ of the scale's width."""
+        if self.config.output_activation == "identity":
+            return rating
+        lowest, highest = self._scale
+        share = (rating - lowest) / ((highest - lowest) or 1.0)
+        return float(logit(np.clip(share, 1e-7, 1 - 1e-7)))
+
+    def _with_defaults(self, output: Output, train: RatingMatrix) -> Output:
+        # `train` is oriented: its users are the output's columns.
+        columns, rows = (torch.from_numpy(side).to(output.bias.device) for side in rated(train))
+        for_user = self._before_activation(float(train.ratings.mean()))
+        for_item = self._before_activation(sum(self._scale) / 2)
+        of_column, of_row = self._oriented(for_user, for_item)
+        output = output.with_user_default(of_column, columns)
+        # Where neither has ratings, the default is that of the user.
+        of_rows = torch.full_like(output.bias, of_row).where(columns, for_user)
+        return output.with_item_defaults(of_rows, rows)

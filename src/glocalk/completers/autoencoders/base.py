@@ -12,8 +12,9 @@ from glocalk.completers.autoencoders.stage import (
     StageConfig,
 )
 from glocalk.completers.base import Completer, State, refuse_mixed, take
+from glocalk.completers.rated import rated
 from glocalk.config import BaseConfig
-from glocalk.data.rating_matrix import Indices, Values
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.operators.base import predict_pairs
 from glocalk.operators.formulation import Formulation
 from glocalk.training.context import FitContext
@@ -35,7 +36,9 @@ class AutoEncoderConfig(BaseConfig):
 class AutoEncoderCompleter(Completer):
     """Predicts from the output of the stage trained last.
 
-    A subclass's `fit_matrix` passes its stages to `_run`, one after another.
+    A subclass's `fit_matrix` passes its stages to `_run`, one after another. The prediction for a
+    user without training ratings is the mean of the training ratings: nothing but the penalty
+    changes the output weights of that user, and the bias stays at its initial value.
     """
 
     config: AutoEncoderConfig
@@ -97,7 +100,14 @@ class AutoEncoderCompleter(Completer):
     @torch.no_grad()
     def _trained_output(self) -> Output:
         stage, data = self._require(self._stage), self._require(self._data)
-        return stage.output(data.operator(stage))
+        return self._with_defaults(stage.output(data.operator(stage)), data.train)
+
+    def _with_defaults(self, output: Output, train: RatingMatrix) -> Output:
+        """The output that also predicts for users and items without ratings in `train`."""
+        users, _ = rated(train)
+        return output.with_user_default(
+            float(train.ratings.mean()), torch.from_numpy(users).to(output.bias.device)
+        )
 
     @property
     def num_parameters(self) -> int:

@@ -174,8 +174,8 @@ class GLocalK(AutoEncoderCompleter):
     The module's docstring has the equations; `GLocalKConfig` has the options.
 
     An item without training ratings is a row of zeros like any other row. For a user without
-    training ratings the predictions mean little, as in the official code: that user's output
-    weights and bias are not fitted to any rating.
+    training ratings, the prediction is the mean of the training ratings. The official code predicts
+    from that user's output weights and bias, which are not fitted to any rating.
 
     Example:
         >>> import glocalk

@@ -15,12 +15,11 @@ previous call, and reports the error after the last.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from glocalk.completers.autoencoders.base import AutoEncoderCompleter
 from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNetwork, KernelStage
-from glocalk.completers.autoencoders.stage import Output, StageConfig
+from glocalk.completers.autoencoders.stage import StageConfig
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
@@ -44,8 +43,7 @@ class SparseFC(AutoEncoderCompleter):
     The module's docstring has the equations; `SparseFCConfig` has the options.
 
     An item without training ratings is a row of zeros like any other row. For a user without
-    training ratings, the prediction is the mean of the training ratings: nothing but the penalty
-    changes the output weights of that user, and the bias stays at its initial value near 0.
+    training ratings, the prediction is the mean of the training ratings.
 
     Example:
         >>> import glocalk
@@ -71,9 +69,3 @@ class SparseFC(AutoEncoderCompleter):
         stage = SparseFCTraining(network, self.config.train.iterations)
         data = FullBatch(train, self.config.formulation)
         self._run(stage, self.config.train, data, context)
-
-    def _trained_output(self) -> Output:
-        train = self._require(self._data).train
-        output = super()._trained_output()
-        rated = torch.from_numpy(np.bincount(train.users, minlength=train.num_users) > 0)
-        return output.with_default(float(train.ratings.mean()), rated.to(output.bias.device))

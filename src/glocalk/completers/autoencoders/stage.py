@@ -55,25 +55,28 @@ class Output(NamedTuple):
     weight: Tensor
     bias: Tensor
 
-    def with_default(
-        self, default: float, rated_users: Tensor, rated_items: Tensor | None = None
-    ) -> Output:
-        """The output that predicts `default` for users and items without training ratings.
+    def with_user_default(self, default: float, rated: Tensor) -> Output:
+        """The output that predicts `default` for users without training ratings.
 
         Args:
             default: the prediction.
-            rated_users: [users] whether a user has training ratings.
-            rated_items: [items] whether an item has training ratings; None leaves the predictions
-                for all items as they are. Otherwise a hidden unit is added, which is 1 for items
-                without training ratings, with weights default − bᵤ.
+            rated: [users] whether a user has training ratings.
         """
-        hidden, weight = self.hidden, self.weight * rated_users
-        bias = self.bias.where(rated_users, default)
-        if rated_items is not None:
-            column = rated_items.unsqueeze(1)
-            hidden = torch.cat([hidden * column, (~column).to(hidden.dtype)], dim=1)
-            weight = torch.cat([weight, (default - bias).unsqueeze(0)])
-        return Output(hidden, weight, bias)
+        return Output(self.hidden, self.weight * rated, self.bias.where(rated, default))
+
+    def with_item_defaults(self, defaults: Tensor, rated: Tensor) -> Output:
+        """The output that predicts each user's default for items without training ratings.
+
+        A hidden unit is added, which is 1 for these items, with weights defaultᵤ − bᵤ.
+
+        Args:
+            defaults: [users] the predictions.
+            rated: [items] whether an item has training ratings.
+        """
+        column = rated.unsqueeze(1)
+        hidden = torch.cat([self.hidden * column, (~column).to(self.hidden.dtype)], dim=1)
+        weight = torch.cat([self.weight, (defaults - self.bias).unsqueeze(0)])
+        return Output(hidden, weight, self.bias)
 
 
 class AutoEncoderStage(lightning.LightningModule):
@@ -131,4 +134,4 @@ class AutoEncoderStage(lightning.LightningModule):
 
         # The loss at the start of the epoch. It is logged after the step, because a step calls
         # the closure many times.
-        self.log("loss", optimizer.step(closure))
+        self.log("loss", optimizer.step(closure), logger=False)

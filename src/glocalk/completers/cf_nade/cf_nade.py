@@ -29,9 +29,9 @@ official code:
   barely corrects: steps are up to 6.5 times as long at first, and twice as long after 290 updates.
 - Predictions are also made with averaged weights w̄ ← .995 w̄ + .005 w that start at the initial
   weights; here always.
-- The prediction for a user without training ratings is the middle of the scale. Here V and b of
-  such a user are 0, so that all levels are equally likely: the prediction is the mean of the
-  levels, which is the middle where the levels fill the scale.
+- The prediction for a user without training ratings is the middle of the scale. Here V of such a
+  user is 0 and b such that p is the share of levels among all training ratings: the prediction is
+  their mean.
 - The epoch is chosen by 0.5 % of the ratings, held out. The official code divides the learning rate
   by 4 when 60 epochs bring no better validation error. Here it is constant, because a final run
   holds nothing out, and the protocols choose the epoch.
@@ -132,7 +132,7 @@ class CFNADEModule(StepwiseModule[Output]):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         del batch_idx
         cost = self.network.cost(batch, self.config.ordinal_weight)
-        self.log("loss", cost, on_step=False, on_epoch=True, batch_size=1)
+        self.log("loss", cost, on_step=False, on_epoch=True, logger=False, batch_size=1)
         return cost
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -181,8 +181,8 @@ def adam_options(learning_rate: float, update: int) -> tuple[float, float]:
 class CFNADE(StepwiseCompleter[Output]):
     """CF-NADE; predictions are those of the averaged weights.
 
-    The prediction for a user without training ratings is the mean of the levels for every item. An
-    item without training ratings has no input: its prediction depends on the user and the biases.
+    The prediction for a user without training ratings is the mean of the training ratings. An item
+    without training ratings has no input: its prediction depends on the user and the biases.
 
     Example:
         >>> import glocalk

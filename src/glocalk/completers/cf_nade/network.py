@@ -43,9 +43,12 @@ class CFNADENetwork(nn.Module):
         self.shared_weight = uniform(users, width)  # Q
         self.hidden_bias = nn.Parameter(torch.zeros(width))  # c
         self.output_weight = uniform(users, levels, width)  # V
-        counts = np.log(histogram + smoothing)
         rated = histogram.sum(axis=1) > 0
-        bias = np.diff(counts, axis=1, prepend=0) * rated[:, np.newaxis]
+        # Every level occurs, so that the counts of all users together need no smoothing.
+        counts = np.where(
+            rated[:, np.newaxis], np.log(histogram + smoothing), np.log(histogram.sum(axis=0))
+        )
+        bias = np.diff(counts, axis=1, prepend=0)
         self.output_bias = nn.Parameter(torch.from_numpy(bias).float())  # b
         with torch.no_grad():
             self.output_weight[torch.from_numpy(~rated)] = 0

@@ -1,4 +1,4 @@
-"""Bayesian matrix factorization by Gibbs sampling, through the library myfm.
+"""Bayesian matrix factorization by Gibbs sampling.
 
     rᵤᵢ ~ Normal(w₀ + wᵤ + wᵢ + vᵤ·vᵢ, α⁻¹)
     wᵤ ~ Normal(μ, λ⁻¹),   vᵤₖ ~ Normal(μₖ, λₖ⁻¹);   items likewise, with μ and λ of their own
@@ -6,9 +6,9 @@
 This is a factorization machine whose features are the one-hot user and the one-hot item:
 Freudenthaler, Schmidt-Thieme, Rendle, "Bayesian factorization machines", NIPS workshop on sparse
 representation, 2011; Rendle, Zhang, Koren, arXiv 1905.01395, show how strong a baseline it is. All
-of α, μ, λ, w and v are sampled: nothing is regularized by hand. The sampler is the library
-`tohtsky/myFM`, with its own priors and initial values. It is given the ratings minus their mean,
-and nothing else.
+of α, μ, λ, w and v are sampled: nothing is regularized by hand. The sampler in `gibbs` gives the
+samples of the library `tohtsky/myFM`, with its priors and initial values. It is given the ratings
+minus their mean, and nothing else.
 
 The prediction is the posterior mean, over samples s = 1 … S,
 
@@ -26,21 +26,16 @@ that take the same memory .91173; on Douban at rank 16, the exact mean has .7376
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import io
-import warnings
-from typing import Any
-
 import numpy as np
 from pydantic import Field
-from scipy import sparse
 
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
+from glocalk.completers.factorization.gibbs import GibbsSampler
+from glocalk.completers.resumable import Progress
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import RatingMatrix, Values
-from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
+from glocalk.training.loop import LoopState
 
 
 class BayesianMFConfig(BaseConfig):
@@ -65,12 +60,10 @@ class BayesianMF(FactorCompleter):
         r̂ᵤᵢ = (1/S) Σₛ (w₀ˢ + wᵤˢ + wᵢˢ + vᵤˢ·vᵢˢ)
 
     The module documents the priors and how the mean is kept. Sources: Freudenthaler,
-    Schmidt-Thieme, Rendle, "Bayesian factorization machines", 2011; the library `tohtsky/myFM`,
-    which `pip install 'glocalk[bayes]'` installs.
+    Schmidt-Thieme, Rendle, "Bayesian factorization machines", 2011; the library `tohtsky/myFM`.
 
     For a user or an item without training ratings, w and v are sampled from their priors
-    Normal(μ, λ⁻¹) and Normal(μₖ, λₖ⁻¹), so that their averages are close to the prior means. An
-    interrupted training restarts from the beginning.
+    Normal(μ, λ⁻¹) and Normal(μₖ, λₖ⁻¹), so that their averages are close to the prior means.
     """
 
     Config = BayesianMFConfig
@@ -82,32 +75,40 @@ class BayesianMF(FactorCompleter):
         return self.config.kept_rank
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
-        config = self.config
-        mean = float(train.ratings.mean())
-        posterior = PosteriorMean(train.shape, config.kept_rank)
-
-        def keep(iteration: int, sample: Any, *_: Any) -> tuple[bool, None]:
-            if iteration >= config.burn_in:
-                posterior.add(sample.w0, sample.w, sample.V)
-            return False, None
-
-        machine = _myfm().MyFMRegressor(config.rank, random_seed=context.seed % 2**31)
-        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar cannot be turned off
-            machine.fit(
-                one_hot(train),
-                train.ratings - mean,
-                n_iter=config.burn_in + config.samples,
-                n_kept_samples=1,
-                group_shapes=list(train.shape),
-                callback=keep,
-            )
-        self.factors = posterior.factors(mean)
+        chain = _Chain(train, self.config, context.seed)
+        progress = Progress("fit", chain, self, train, context)
+        samples = self.config.burn_in + self.config.samples
+        while progress.epochs < samples:
+            chain.draw(kept=progress.epochs >= self.config.burn_in)
+            progress.epoch_ended(last=progress.epochs + 1 == samples)
+        self.factors = chain.posterior.factors(float(train.ratings.mean()))
 
     @property
     def num_parameters(self) -> int:
         """Number of parameters of one sample."""
         users, items = len(self._fitted.user_biases), len(self._fitted.item_biases)
         return 1 + (users + items) * (1 + self.config.rank)
+
+
+class _Chain:
+    """The samples of a training, and the mean of those that are kept."""
+
+    def __init__(self, train: RatingMatrix, config: BayesianMFConfig, seed: int) -> None:
+        self._sampler = GibbsSampler(train, config.rank, seed % 2**31)
+        self.posterior = PosteriorMean(train.shape, config.kept_rank)
+
+    def draw(self, kept: bool) -> None:
+        sampler = self._sampler
+        sampler.draw()
+        if kept:
+            self.posterior.add(sampler.constant, sampler.biases, sampler.vectors.T)
+
+    def state(self) -> LoopState:
+        return {**self._sampler.state(), **self.posterior.state(self._sampler.rank)}
+
+    def restore(self, state: LoopState) -> None:
+        self._sampler.restore(state)
+        self.posterior.restore(state)
 
 
 class PosteriorMean:
@@ -153,6 +154,27 @@ class PosteriorMean:
             self._right,
         )
 
+    def state(self, rank: int) -> LoopState:
+        """The sums so far, with the product in as many columns as samples of `rank` can reach."""
+        columns = self._left.shape[1]
+        most = 2 * self._kept_rank + rank
+        return {
+            "count": self._count,
+            "columns": columns,
+            "constant_sum": self._constant,
+            "bias_sums": self._biases,
+            "left": _padded(self._left, most),
+            "right": _padded(self._right, most),
+        }
+
+    def restore(self, state: LoopState) -> None:
+        """Continue from what `state` returned."""
+        columns = state["columns"]
+        self._count, self._constant = state["count"], state["constant_sum"]
+        self._biases = state["bias_sums"]
+        self._left = state["left"][:, :columns].copy()
+        self._right = state["right"][:, :columns].copy()
+
     def _truncate(self) -> None:
         """Replace the product by the nearest one of rank `kept_rank` (Eckart and Young)."""
         left, left_core = np.linalg.qr(self._left)
@@ -166,29 +188,3 @@ def _padded(matrix: Values, columns: int) -> Values:
     """The first `columns` columns, filled up with zeros if there are fewer."""
     first = matrix[:, :columns]
     return np.pad(first, ((0, 0), (0, columns - first.shape[1])))
-
-
-def one_hot(train: RatingMatrix) -> sparse.csr_array:
-    """[ratings, users + items] with ones at the user and at the item of each rating."""
-    columns = np.column_stack([train.users, train.num_users + train.items]).ravel()
-    bounds = np.arange(0, len(columns) + 1, 2)
-    return sparse.csr_array(
-        (np.ones(len(columns)), columns, bounds), shape=(len(train), sum(train.shape))
-    )
-
-
-def _myfm() -> Any:
-    """The module `myfm`, an optional dependency.
-
-    Raises:
-        GlocalkError: it cannot be imported.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # myfm imports it
-            return importlib.import_module("myfm")
-    except ImportError as error:
-        raise GlocalkError(
-            "Bayesian matrix factorization (bayesian_mf) samples with the library myfm, which "
-            f"cannot be imported ({error}): pip install 'glocalk[bayes]'."
-        ) from error

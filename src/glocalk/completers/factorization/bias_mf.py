@@ -33,14 +33,17 @@ from pydantic import Field
 
 from glocalk.completers.divergence import refuse_divergence
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
-from glocalk.completers.factorization.loops import Step, normal_equations, sgd_steps
+from glocalk.completers.factorization.loops import Step, Weights, normal_equations, sgd_steps
 from glocalk.completers.rating_arrays import RatingArrays
+from glocalk.completers.resumable import run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.sparse.compiled import Array
 from glocalk.sparse.csr import CSR
+from glocalk.stopping import safe_point
 from glocalk.training.context import FitContext
+from glocalk.training.loop import LoopState
 
 _CHUNK = 1 << 23  # elements of the normal equations' matrices that are held at a time
 
@@ -94,8 +97,7 @@ class BiasMF(FactorCompleter):
     factorization techniques for recommender systems", IEEE Computer 2009.
 
     A user without training ratings has bᵤ = 0 and pᵤ = 0, so the prediction is μ + bᵢ. The
-    prediction for an item without training ratings is μ + bᵤ. An interrupted training restarts from
-    the beginning.
+    prediction for an item without training ratings is μ + bᵤ.
 
     Example:
         >>> import glocalk
@@ -127,9 +129,7 @@ class BiasMF(FactorCompleter):
             solver = ALS(train, self.factors, config)
         else:
             solver = SGD(train, self.factors, config, generator)
-        for epoch in range(1, config.epochs + 1):
-            loss = solver.run_epoch()
-            context.observer.epoch_ended(config.solver, epoch, self.predict_pairs, loss)
+        run_epochs(config.solver, config.epochs, solver, self, train, context)
 
 
 class ALS:
@@ -160,6 +160,12 @@ class ALS:
             self._by_item, factors.user_factors, factors.user_biases
         )
         return self.objective()
+
+    def state(self) -> LoopState:
+        return self.factors.weights._asdict()
+
+    def restore(self, state: LoopState) -> None:
+        self.factors.set_weights(Weights.of(state))
 
     def objective(self) -> float:
         """What each half of an epoch minimizes, see the module."""
@@ -198,6 +204,7 @@ class ALS:
         solved = np.empty((rows, width))
         step = max(_CHUNK // width**2, 1)
         for first in range(0, rows, step):
+            safe_point()
             part = slice(first, min(first + step, rows))
             gram, moments = normal_equations(ratings, part, targets, design)
             gram[:, range(width), range(width)] += penalties[part]
@@ -236,7 +243,7 @@ class SGD:
         generator: np.random.Generator,
     ) -> None:
         self._ratings = RatingArrays.of(train)
-        self._mean, self._weights = factors.mean, factors.weights
+        self._factors = factors
         self._config, self._generator = config, generator
         self._learning_rate = config.sgd.learning_rate
 
@@ -246,6 +253,18 @@ class SGD:
         order = self._generator.permutation(len(self._ratings.ratings))
         step = Step(self._learning_rate, config.regularization, config.bias_regularization)
         self._learning_rate *= config.sgd.decay
-        loss = sgd_steps(self._ratings, order, self._mean, self._weights, step)
+        loss = sgd_steps(self._ratings, order, self._factors.mean, self._factors.weights, step)
         refuse_divergence(loss, "model.sgd.learning_rate")
         return loss
+
+    def state(self) -> LoopState:
+        return {
+            **self._factors.weights._asdict(),
+            "generator": self._generator.bit_generator.state,
+            "learning_rate": self._learning_rate,
+        }
+
+    def restore(self, state: LoopState) -> None:
+        self._factors.set_weights(Weights.of(state))
+        self._generator.bit_generator.state = state["generator"]
+        self._learning_rate = state["learning_rate"]

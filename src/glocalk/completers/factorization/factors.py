@@ -69,6 +69,10 @@ class Factors:
         """All but μ: the arrays themselves, not copies."""
         return Weights(self.user_biases, self.item_biases, self.user_factors, self.item_factors)
 
+    def set_weights(self, weights: Weights) -> None:
+        """Replace all but μ by these arrays, which are not copied."""
+        self.user_biases, self.item_biases, self.user_factors, self.item_factors = weights
+
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         """[pairs] predicted ratings of (users[k], items[k])."""
         predicted = np.empty(len(users))

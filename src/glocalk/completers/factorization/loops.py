@@ -1,17 +1,19 @@
 """The compiled loops of matrix factorization over the observed ratings.
 
 Biases and factors are float64. Steps of stochastic gradient descent change them in place, one
-rating after another on one thread, so that the order of the ratings determines the result.
+rating after another on one thread, so that the order of the ratings determines the result. The
+ratings are visited in pieces, with a safe point to stop at between them, in the same order.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, Self
 
 import numpy as np
 from numba import prange
 
-from glocalk.completers.rating_arrays import RatingArrays
+from glocalk.completers.rating_arrays import RatingArrays, pieces
 from glocalk.sparse.compiled import Array, compile_, dot, parallel, use_threads
 from glocalk.sparse.csr import CSR
 
@@ -30,6 +32,11 @@ class Weights(NamedTuple):
     item_biases: Array
     user_factors: Array
     item_factors: Array
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Array]) -> Self:
+        """The arrays under their names, as in `_asdict()`."""
+        return cls(*(arrays[name] for name in cls._fields))
 
 
 class Step(NamedTuple):
@@ -80,7 +87,10 @@ def sgd_steps(
     Returns:
         Σ e², where each error e = r − r̂ is taken before its step.
     """
-    return float(_sgd_steps(*ratings, order, mean, *weights, *step))
+    total = 0.0
+    for part in pieces(len(order), weights.user_factors.shape[1]):
+        total = _sgd_steps(*ratings, order[part], mean, *weights, *step, total)
+    return float(total)
 
 
 def svd_pp_steps(
@@ -116,7 +126,13 @@ def svd_pp_steps(
     Returns:
         Σ e², where each error e = r − r̂ is taken before its step.
     """
-    return float(_svd_pp_steps(*ratings, bounds, order, mean, *weights, implicit_factors, *step))
+    total, at = 0.0, 0
+    for part in pieces(len(order), weights.user_factors.shape[1]):
+        # A piece goes on to the end of its last user, and the next begins there.
+        total, at = _svd_pp_steps(
+            *ratings, bounds, order, mean, *weights, implicit_factors, *step, total, at, part.stop
+        )
+    return float(total)
 
 
 @parallel
@@ -137,9 +153,8 @@ def _normal_equations(
 def _sgd_steps(
     users: Array, items: Array, ratings: Array, order: Array, mean: float, user_biases: Array,
     item_biases: Array, user_factors: Array, item_factors: Array, learning_rate: float,
-    regularization: float, bias_regularization: float,
+    regularization: float, bias_regularization: float, total: float,
 ) -> float:  # fmt: skip
-    total = 0.0
     for k in order:
         user, item = users[k], items[k]
         p, q = user_factors[user], item_factors[item]
@@ -159,14 +174,12 @@ def _svd_pp_steps(
     users: Array, items: Array, ratings: Array, bounds: Array, order: Array, mean: float,
     user_biases: Array, item_biases: Array, user_factors: Array, item_factors: Array,
     implicit_factors: Array, learning_rate: float, regularization: float,
-    bias_regularization: float,
-) -> float:  # fmt: skip
+    bias_regularization: float, total: float, at: int, stop: int,
+) -> tuple[float, int]:  # fmt: skip
     rank = item_factors.shape[1]
     before, s = np.empty(rank), np.empty(rank)
     keep = 1 - learning_rate * regularization
-    total = 0.0
-    at = 0
-    while at < len(order):
+    while at < stop:
         user = users[order[at]]
         first, last = bounds[user], bounds[user + 1]
         norm = 1 / np.sqrt(last - first)
@@ -199,4 +212,4 @@ def _svd_pp_steps(
             y = implicit_factors[items[n]]
             for f in range(rank):
                 y[f] = shrinkage * y[f] + s[f]
-    return total
+    return total, at

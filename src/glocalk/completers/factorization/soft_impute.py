@@ -25,30 +25,21 @@ a single λ needs no path, because the problem is convex.
 
 from __future__ import annotations
 
-import logging
-from typing import NamedTuple
-
-import numpy as np
 import torch
 from pydantic import Field
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import svds
-from torch import Tensor
 
 from glocalk.completers.base import Completer, State, take
 from glocalk.completers.baselines import Bias, BiasConfig
+from glocalk.completers.factorization.alternating import (
+    Factors,
+    Observed,
+    Solver,
+)
+from glocalk.completers.resumable import Progress
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.operators.base import predict_pairs
-from glocalk.sparse import csr
-from glocalk.sparse.csr import CSR
 from glocalk.training.context import FitContext
-
-_log = logging.getLogger(__name__)
-
-_CHECK = 10  # iterations between two checks of the duality gap, each as costly as an iteration
-_START_PRECISION = 1e-2  # of the initial singular values
-_LEAST_START = 1e-3  # of the largest singular value; a column of A and B that starts at 0 stays 0
 
 
 class SoftImputeConfig(BaseConfig):
@@ -99,14 +90,20 @@ class SoftImpute(Completer):
     config: SoftImputeConfig
 
     _baseline: Bias | None = None
-    _factors: _Factors | None = None
+    _factors: Factors | None = None
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
-        del context
         self._baseline = Bias(self.config.baseline).fit(train)
         deviations = train.ratings - self._baseline.predict_pairs(train.users, train.items)
-        observed = _Observed(train.users, train.items, deviations, train.shape)
-        self._factors = _complete(observed, self.config)
+        solver = Solver(Observed(train.users, train.items, deviations, train.shape), self.config)
+        progress = Progress("fit", solver, self, train, context)
+        if progress.epochs == 0 and not solver.start():
+            self._factors = Factors(*(torch.zeros(side, 0).double() for side in train.shape))
+            return
+        while not solver.finished:
+            solver.iterate()
+            progress.epoch_ended(last=solver.finished)
+        self._factors = solver.solution()
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         left, right = self._fitted
@@ -129,13 +126,13 @@ class SoftImpute(Completer):
         self._baseline.restore(state, shape)
         users, items = shape
         rank = ([0, *state["left"].shape] if "left" in state else [0])[-1]
-        self._factors = _Factors(
+        self._factors = Factors(
             take(state, "left", (users, rank)).double(),
             take(state, "right", (items, rank)).double(),
         )
 
     @property
-    def _fitted(self) -> _Factors:
+    def _fitted(self) -> Factors:
         return self._require(self._factors)
 
     @property
@@ -143,154 +140,3 @@ class SoftImpute(Completer):
         return self._require(self._baseline).num_parameters + sum(
             factor.numel() for factor in self._fitted
         )
-
-
-class _Factors(NamedTuple):
-    """Z = A Bᵀ: `left` A [users, rank] and `right` B [items, rank], float64."""
-
-    left: Tensor
-    right: Tensor
-
-    @property
-    def nuclear_bound(self) -> float:
-        """½ (‖A‖² + ‖B‖²): an upper bound of ‖Z‖_*, attained at the minimum."""
-        return float(self.left.square().sum() + self.right.square().sum()) / 2
-
-    def beyond(self, before: _Factors, share: float) -> _Factors:
-        """Extrapolate by `share` of the way from `before`."""
-        return _Factors(*(new + share * (new - old) for new, old in zip(self, before, strict=True)))
-
-
-class _Observed:
-    """P(D): the observed deviations, by user and by item."""
-
-    def __init__(
-        self, users: Indices, items: Indices, deviations: Values, shape: tuple[int, int]
-    ) -> None:
-        self.by_user = CSR.from_triples(users, items, deviations, shape)
-        self.by_item = CSR.from_triples(items, users, deviations, shape[::-1])
-        self._order = np.lexsort((users, items))  # from (user, item) order to (item, user)
-
-    def residual(self, factors: _Factors) -> CSR:
-        """P(D − A Bᵀ) [users, items]."""
-        completed = csr.sampled_product(self.by_user, *(factor.numpy() for factor in factors))
-        return self.by_user.with_values(self.by_user.values - completed)
-
-    def transposed(self, residual: CSR) -> CSR:
-        """The residual [items, users]."""
-        return csr.permute(self.by_item, self._order, residual.values)[0]
-
-    def gap(self, factors: _Factors, penalty: float, tolerance: float) -> float:
-        """Upper bound of the objective's distance from its minimum, relative to the objective.
-
-        A loose precision of the singular vectors suffices: the error of the spectral norm is its
-        square. And near the minimum many singular values equal λ, so that their vectors cannot be
-        told apart.
-        """
-        residual = self.residual(factors)
-        off = residual.values
-        objective = off @ off / 2 + penalty * factors.nuclear_bound
-        norm = float(_leading(residual, 1, np.sqrt(tolerance) / 10)[1][0])
-        dual = off * min(1.0, penalty / max(norm, penalty))
-        least = dual @ self.by_user.values - dual @ dual / 2
-        return float((objective - least) / objective)
-
-
-def _complete(observed: _Observed, config: SoftImputeConfig) -> _Factors:
-    """A and B of the minimum, with as many columns as its rank."""
-    penalty = config.nuclear_penalty
-    size = min(config.rank, *observed.by_user.shape)
-    left, values, right = _leading(observed.by_user, size, _START_PRECISION)
-    if values[0] <= penalty:
-        return _Factors(left[:, :0].clone(), right[:, :0].clone())
-    start = values.clamp(min=_LEAST_START * float(values[0])).sqrt()
-    factors = ahead = _Factors(left * start, right * start)
-    speed, gap = 1.0, np.inf
-    for iteration in range(1, config.iterations + 1):
-        before, factors = factors, _step(observed, ahead, penalty)
-        if _uphill(ahead, factors, before):
-            speed = 1.0
-        faster = (1 + np.sqrt(1 + 4 * speed**2)) / 2
-        ahead, speed = factors.beyond(before, (speed - 1) / faster), faster
-        if iteration % _CHECK == 0 or iteration == config.iterations:
-            gap = observed.gap(factors, penalty, config.tolerance)
-            if gap <= config.tolerance:
-                break
-    solution = _threshold(observed, factors, penalty)
-    if gap > config.tolerance:
-        _log.warning(
-            "Soft-Impute stopped within %.1e of the minimum, not %.1e, at rank %d of at most %d: "
-            "raise model.rank or model.iterations.",
-            gap,
-            config.tolerance,
-            solution.left.shape[1],
-            size,
-        )
-    return solution
-
-
-def _step(observed: _Observed, factors: _Factors, penalty: float) -> _Factors:
-    """One iteration: B, then A."""
-    left, right = factors
-    residual = observed.residual(factors)
-    right = _ridge(observed.transposed(residual), left, right, penalty)
-    residual = observed.residual(_Factors(left, right))
-    return _Factors(_ridge(residual, right, left, penalty), right)
-
-
-def _ridge(residual: CSR, fixed: Tensor, moving: Tensor, penalty: float) -> Tensor:
-    """(R F + M FᵀF) (FᵀF + λ)⁻¹: R [m, f], F [f, rank], M [m, rank] → [m, rank]."""
-    gram = fixed.T @ fixed
-    imputed = _product(residual, fixed) + moving @ gram
-    ridge = gram + penalty * torch.eye(len(gram), dtype=gram.dtype)
-    solution: Tensor = torch.linalg.solve(ridge, imputed, left=False)
-    return solution.contiguous()
-
-
-def _product(matrix: CSR, dense: Tensor) -> Tensor:
-    return torch.from_numpy(csr.matmul(matrix, dense.contiguous().numpy()))
-
-
-def _uphill(start: _Factors, factors: _Factors, before: _Factors) -> bool:
-    """Whether the step from `start` to `factors` points against that from `before` to it."""
-    ways = zip(start, factors, before, strict=True)
-    return sum(float(torch.sum((s - f) * (f - b))) for s, f, b in ways) > 0
-
-
-def _threshold(observed: _Observed, factors: _Factors, penalty: float) -> _Factors:
-    """The best Z whose rows lie in the span of B, the last step of softImpute-ALS.
-
-    Singular values of at most λ become exactly 0, which reveals the rank of the minimum.
-    """
-    left, right = factors
-    basis, _ = torch.linalg.qr(right)
-    imputed = _product(observed.residual(factors), basis) + left @ (right.T @ basis)
-    vectors, values, turn = torch.linalg.svd(imputed, full_matrices=False)
-    kept = values > penalty
-    scale = (values[kept] - penalty).sqrt()
-    return _Factors(vectors[:, kept] * scale, basis @ turn[kept].T * scale)
-
-
-def _leading(matrix: CSR, count: int, precision: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest singular values and their vectors.
-
-    Returns:
-        Left vectors [rows, count], singular values [count] in descending order, right vectors
-        [columns, count].
-    """
-    starts = np.append(matrix.starts, len(matrix.values))
-    sparse = csr_array((matrix.values, matrix.columns, starts), shape=matrix.shape)
-    if 2 * count >= min(matrix.shape):  # the dense matrix is at most twice as large as the vectors
-        left, values, right = np.linalg.svd(sparse.toarray(), full_matrices=False)
-    else:
-        # A start vector that does not depend on the numbering of users and items; a constant one
-        # would be orthogonal to deviations whose rows sum to 0.
-        short = min((0, 1), key=lambda axis: matrix.shape[axis])
-        counts = np.bincount(sparse.nonzero()[short], minlength=matrix.shape[short])
-        left, values, right = svds(sparse, k=count, v0=counts + 1.0, tol=precision)
-        left, values, right = left[:, ::-1], values[::-1], right[::-1]
-    return (
-        torch.tensor(left[:, :count].copy()),
-        torch.tensor(values[:count].copy()),
-        torch.tensor(right[:count].T.copy()),
-    )

@@ -16,19 +16,19 @@ epoch.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from pydantic import Field
 from scipy import sparse
 
 from glocalk.completers.divergence import refuse_divergence
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
-from glocalk.completers.factorization.loops import Step, svd_pp_steps
+from glocalk.completers.factorization.loops import Step, Weights, svd_pp_steps
 from glocalk.completers.rating_arrays import RatingArrays
+from glocalk.completers.resumable import run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix
 from glocalk.training.context import FitContext
+from glocalk.training.loop import LoopState
 
 
 class SVDPlusPlusConfig(BaseConfig):
@@ -56,8 +56,7 @@ class SVDPlusPlus(FactorCompleter):
     neighborhood: a multifaceted collaborative filtering model", KDD 2008.
 
     A user without training ratings has bias and factors 0, so the prediction is μ + bᵢ. The
-    prediction for an item without training ratings is μ + bᵤ. An interrupted training restarts from
-    the beginning.
+    prediction for an item without training ratings is μ + bᵤ.
 
     Example:
         >>> import glocalk
@@ -81,37 +80,77 @@ class SVDPlusPlus(FactorCompleter):
         return {"sgd": self.config.epochs}
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
-        config = self.config
-        generator = np.random.default_rng(context.seed)
-        explicit = Factors.initial(train, config.rank, config.init_std, generator)
-        implicit_factors = config.init_std * generator.standard_normal(
-            (train.num_items, config.rank)
-        )
-        ratings = RatingArrays.of(train)
-        rated = normalized_ratings(train)
-        learning_rate = config.learning_rate
-        for epoch in range(1, config.epochs + 1):
-            step = Step(learning_rate, config.regularization, config.bias_regularization)
-            order = draw_order(train, generator)
-            loss = svd_pp_steps(
-                ratings,
-                rated.indptr,
-                order,
-                explicit.mean,
-                explicit.weights,
-                implicit_factors,
-                step,
-            )
-            refuse_divergence(loss, "model.learning_rate")
-            self.factors = replace(
-                explicit, user_factors=explicit.user_factors + rated @ implicit_factors
-            )
-            context.observer.epoch_ended("sgd", epoch, self.predict_pairs, loss)
-            learning_rate *= config.decay
+        solver = _Solver(train, self.config, np.random.default_rng(context.seed))
+        self.factors = solver.factors
+        run_epochs("sgd", self.config.epochs, solver, self, train, context)
 
     @property
     def num_parameters(self) -> int:
         return super().num_parameters + self._fitted.item_factors.size  # y has their shape
+
+
+class _Solver:
+    """The stochastic gradient descent of a training.
+
+    Args:
+        train: the training ratings.
+        config: the options.
+        generator: source of the initial factors and of the order of the ratings.
+
+    Attributes:
+        factors: what predictions are made from; changed by each epoch.
+    """
+
+    def __init__(
+        self, train: RatingMatrix, config: SVDPlusPlusConfig, generator: np.random.Generator
+    ) -> None:
+        self._train, self._config, self._generator = train, config, generator
+        self.factors = Factors.initial(train, config.rank, config.init_std, generator)
+        self._weights = self.factors.weights  # with p alone, where `factors` have p + |N|^−½ Σ y
+        self._implicit_factors = config.init_std * generator.standard_normal(
+            (train.num_items, config.rank)
+        )
+        self._ratings = RatingArrays.of(train)
+        self._rated = normalized_ratings(train)
+        self._learning_rate = config.learning_rate
+
+    def run_epoch(self) -> float:
+        """Take a step for each rating; return Σ e², with each error taken before its step."""
+        config = self._config
+        loss = svd_pp_steps(
+            self._ratings,
+            self._rated.indptr,
+            draw_order(self._train, self._generator),
+            self.factors.mean,
+            self._weights,
+            self._implicit_factors,
+            Step(self._learning_rate, config.regularization, config.bias_regularization),
+        )
+        refuse_divergence(loss, "model.learning_rate")
+        self._learning_rate *= config.decay
+        self._take_weights()
+        return loss
+
+    def state(self) -> LoopState:
+        return {
+            **self._weights._asdict(),
+            "implicit_factors": self._implicit_factors,
+            "generator": self._generator.bit_generator.state,
+            "learning_rate": self._learning_rate,
+        }
+
+    def restore(self, state: LoopState) -> None:
+        self._weights = Weights.of(state)
+        self._implicit_factors = state["implicit_factors"]
+        self._generator.bit_generator.state = state["generator"]
+        self._learning_rate = state["learning_rate"]
+        self._take_weights()
+
+    def _take_weights(self) -> None:
+        implicit = self._rated @ self._implicit_factors
+        self.factors.set_weights(
+            self._weights._replace(user_factors=self._weights.user_factors + implicit)
+        )
 
 
 def normalized_ratings(train: RatingMatrix) -> sparse.csr_array:

@@ -41,6 +41,7 @@ import math
 from itertools import repeat
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -56,6 +57,7 @@ from glocalk.completers.gc_mc.layers import (
     expected_pairs,
     glorot_limit,
 )
+from glocalk.completers.rated import rated
 from glocalk.completers.stepwise import (
     MOST_LEVELS,
     EpochLoader,
@@ -148,13 +150,15 @@ class Output(NamedTuple):
     """What predictions are computed from, see `expected_pairs`.
 
     `left` is [bases, users, size], `right` [items, size], `coefficients` [bases, levels], `levels`
-    [levels].
+    [levels]. `offsets` [users] is added to the expected rating: 0 for users with training ratings,
+    and for those without what leads from the mean of the levels to the mean of the ratings.
     """
 
     left: Tensor
     right: Tensor
     coefficients: Tensor
     levels: Tensor
+    offsets: Tensor
 
 
 class GCMCModule(StepwiseModule[Output]):
@@ -179,6 +183,9 @@ class GCMCModule(StepwiseModule[Output]):
         self.graph = RatingGraph(train, config.accumulation, config.normalization, dtype)
         self.network = GCMCNetwork(train.shape, len(self.graph.levels), config, generator)
         self.average = AveragedNetwork(self.network, config.averaging, warm_up=True)
+        users, _ = rated(train)
+        offset = float(train.ratings.mean() - self.graph.levels.mean())
+        self._offsets = torch.from_numpy(np.where(users, 0.0, offset))
 
     def batches(self) -> EpochLoader[RatingGraph]:
         """The batches of an epoch: every step is on all ratings."""
@@ -191,7 +198,7 @@ class GCMCModule(StepwiseModule[Output]):
     def training_step(self, batch: RatingGraph, batch_idx: int) -> Tensor:
         del batch_idx
         loss = self.network.loss(batch, self.config.dropout)
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=1)
+        self.log("loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=1)
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -214,14 +221,22 @@ class GCMCModule(StepwiseModule[Output]):
         users, items = network.embed(self.graph.to(network.dense.device))
         decoder = network.decoder
         levels = torch.from_numpy(self.graph.levels).to(items)
-        return Output(users @ decoder.bases, items, decoder.coefficients.detach(), levels)
+        return Output(
+            users @ decoder.bases,
+            items,
+            decoder.coefficients.detach(),
+            levels,
+            self._offsets.to(items),
+        )
 
 
 class GCMC(StepwiseCompleter[Output]):
     """GC-MC; predictions are those of the averaged weights.
 
     Users and items without training ratings receive no messages, so that all levels are equally
-    likely: their prediction is the mean of the levels, in the official code as here.
+    likely. The prediction for an item without training ratings is therefore the mean of the levels,
+    in the official code as here. For a user without training ratings, where the official code
+    predicts the same, the prediction is the mean of the training ratings.
 
     Example:
         >>> import glocalk
@@ -251,16 +266,18 @@ class GCMC(StepwiseCompleter[Output]):
         self._train(module, module.batches(), context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        output = self._output()
-        pairs = self._tensors(output.right, users, items)
-        return expected_pairs(*output, *pairs).double().cpu().numpy()
+        *expectation, offsets = self._output()
+        u, i = self._tensors(offsets, users, items)
+        predicted = expected_pairs(*expectation, u, i) + offsets[u]
+        return predicted.double().cpu().numpy()
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
-        left, right, coefficients, levels = self._output()
+        left, right, coefficients, levels, offsets = self._output()
         u, i = self._tensors(right, users, items)
         scores = left[:, u] @ right[i].T
         grid = expected(scores.flatten(start_dim=1), coefficients, levels)
-        return grid.view(len(users), len(items)).double().cpu().numpy()
+        predicted = grid.view(len(users), len(items)) + offsets[u].unsqueeze(1)
+        return predicted.double().cpu().numpy()
 
     def _take_output(self, state: State, shape: tuple[int, int]) -> Output:
         users, items = shape
@@ -271,4 +288,5 @@ class GCMC(StepwiseCompleter[Output]):
             take(state, "right", (items, size)),
             take(state, "coefficients", (bases, len(levels))),
             levels,
+            take(state, "offsets", (users,)),
         )

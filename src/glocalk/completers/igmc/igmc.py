@@ -47,6 +47,7 @@ from glocalk.completers.budget import BudgetConfig
 from glocalk.completers.igmc.batches import Batch, RatedPairs, RatingDataset, ShuffledBatches
 from glocalk.completers.igmc.network import IGMCNetwork
 from glocalk.completers.igmc.subgraphs import RatingGraph, Subgraphs, enclose
+from glocalk.completers.rated import rated
 from glocalk.completers.stepwise import STAGE, TrainingData, dtype_of, refuse_levels
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
@@ -130,6 +131,8 @@ class IGMCModule(lightning.LightningModule):
         self.register_buffer("complete", torch.tensor(False))
         self.complete: Tensor  # whether the ensemble has all its networks
         self._sampler = ShuffledBatches(len(train), config.batch_size)
+        self._rated_users, _ = rated(train)
+        self._mean = float(train.ratings.mean())
 
     def batches(self) -> DataLoader[RatedPairs]:
         """The batches of an epoch."""
@@ -166,7 +169,9 @@ class IGMCModule(lightning.LightningModule):
         predicted = self.network(batch.subgraphs, self.config.dropout)
         loss = F.mse_loss(predicted, batch.ratings.to(predicted.dtype))
         loss = loss + self.config.adjacent_regularization * self.network.adjacent_difference()
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(predicted))
+        self.log(
+            "loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=len(predicted)
+        )
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -212,14 +217,16 @@ class IGMCModule(lightning.LightningModule):
             graph = self._enclose(users[chunk], items[chunk], 0.0, 0).to(self.device)
             outputs = torch.stack([network(graph) for network in networks])
             predicted[chunk] = outputs.double().mean(dim=0).cpu().numpy()
+        predicted[~self._rated_users[users]] = self._mean
         return predicted
 
 
 class IGMC(Completer):
     """IGMC; the last predictions are those of the ensemble.
 
-    A user or an item without training ratings is a node without neighbors; the prediction then
-    comes from the other's neighborhood and the weights.
+    An item without training ratings is a node without neighbors; the prediction then comes from the
+    user's neighborhood and the weights, as in the official code. For a user without training
+    ratings, the prediction is the mean of the training ratings.
 
     Example:
         >>> import glocalk

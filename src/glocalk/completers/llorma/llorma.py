@@ -28,8 +28,8 @@ thresholds; here the number of epochs is an option and the protocols choose the 
 initial local factors from 0 … 1; here they come from 0 … 2 √(mean rating / rank), which predicts
 the mean rating on any scale (with rank 20 on MovieLens, 0 … .85). And it predicts the middle of the
 scale for pairs that no anchor reaches; here the base factorization predicts them. It also predicts
-wherever the user or the item has no training ratings: the base factors of such users and items are
-the mean of all others.
+where the user or the item has no training ratings: the base factors of such users and items
+are the mean of all others. Where neither has any, the prediction is the mean of the ratings.
 """
 
 from __future__ import annotations
@@ -42,16 +42,17 @@ import torch
 from pydantic import Field
 
 from glocalk.completers.base import Completer, State, take
-from glocalk.completers.divergence import refuse_divergence
+from glocalk.completers.llorma.anchors import arc_distances, draw_anchors, epanechnikov
 from glocalk.completers.llorma.loops import (
     Factors,
     Kernels,
-    Step,
     joint_steps,
     separate_steps,
     weighted_means,
 )
-from glocalk.completers.rating_arrays import RatingArrays
+from glocalk.completers.llorma.solver import BaseSolver, Solver
+from glocalk.completers.rated import rated
+from glocalk.completers.resumable import run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.sparse.compiled import Array
@@ -105,6 +106,19 @@ class _Models(NamedTuple):
     base: Factors
 
 
+class _Unrated(NamedTuple):
+    """Which users [users] and items [items] have no training ratings, and the mean rating."""
+
+    users: Array
+    items: Array
+    mean: float
+
+    @classmethod
+    def of(cls, train: RatingMatrix) -> _Unrated:
+        users, items = rated(train)
+        return cls(~users, ~items, float(train.ratings.mean()))
+
+
 class LLORMA(Completer):
     """Local low-rank models around T anchors, averaged by a kernel.
 
@@ -116,7 +130,7 @@ class LLORMA(Completer):
 
     Pairs that no anchor reaches, which include all pairs of a user or an item without training
     ratings, are predicted by the base factorization, where such a user or item has the mean factors
-    of all others. An interrupted training restarts from the beginning.
+    of all others. Where neither has training ratings, the prediction is their mean.
 
     Example:
         >>> import glocalk
@@ -133,6 +147,7 @@ class LLORMA(Completer):
 
     config: LLORMAConfig
     _models: _Models | None = None
+    _unrated: _Unrated | None = None
 
     @property
     def schedule(self) -> dict[str, int]:
@@ -140,6 +155,7 @@ class LLORMA(Completer):
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = np.random.default_rng(context.seed)
+        self._unrated = _Unrated.of(train)
         base = self._fit_base(train, generator, context)
         self._fit_local(train, base, generator, context)
 
@@ -150,17 +166,7 @@ class LLORMA(Completer):
         highest = 1 / config.rank  # as in the authors' code
         base = _draw(train.shape, 1, config.rank, highest, generator)
         self._models = _Models(*_no_models(train.shape), base)
-        ratings = RatingArrays.of(train)
-        everywhere = Kernels(*(np.ones((size, 1)) for size in train.shape))
-        rated = _rated(train)
-        for epoch in range(1, config.epochs + 1):
-            loss = separate_steps(
-                ratings, everywhere, base, Step(config.learning_rate, config.regularization)
-            )
-            refuse_divergence(loss, "model.base.learning_rate")
-            for side, known in zip(base, rated, strict=True):
-                side[~known] = side[known].mean(axis=0)
-            context.observer.epoch_ended("base", epoch, self.predict_pairs, loss)
+        run_epochs("base", config.epochs, BaseSolver(train, base, config), self, train, context)
         return base
 
     def _fit_local(
@@ -176,25 +182,25 @@ class LLORMA(Completer):
             *(
                 known[:, None]
                 * epanechnikov(arc_distances(side[:, 0], anchor), self.config.kernel_width)
-                for side, anchor, known in zip(base, anchors, _rated(train), strict=True)
+                for side, anchor, known in zip(base, anchors, rated(train), strict=True)
             )
         )
         highest = 2 * math.sqrt(np.abs(train.ratings).mean() / config.rank)
         local = _draw(train.shape, self.config.anchors, config.rank, highest, generator)
         self._models = _Models(kernels, local, base)
-        ratings = RatingArrays.of(train)
         steps = separate_steps if self.config.algorithm == "parallel" else joint_steps
-        step = Step(config.learning_rate, config.regularization)
-        for epoch in range(1, config.epochs + 1):
-            loss = steps(ratings, kernels, local, step)
-            refuse_divergence(loss, "model.local.learning_rate")
-            context.observer.epoch_ended("local", epoch, self.predict_pairs, loss)
+        solver = Solver("local", steps, train, kernels, local, config)
+        run_epochs("local", config.epochs, solver, self, train, context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        return weighted_means(users, items, *self._fitted)
+        predicted: Values = weighted_means(users, items, *self._fitted)
+        unrated = self._require(self._unrated)
+        predicted[unrated.users[users] & unrated.items[items]] = unrated.mean
+        return predicted
 
     def state(self) -> State:
         kernels, local, base = self._fitted
+        unrated = self._require(self._unrated)
         arrays = {
             "user_weights": kernels.users,
             "item_weights": kernels.items,
@@ -202,6 +208,9 @@ class LLORMA(Completer):
             "item_factors": local.items,
             "base_user_factors": base.users,
             "base_item_factors": base.items,
+            "unrated_users": unrated.users.astype(np.int32),
+            "unrated_items": unrated.items.astype(np.int32),
+            "mean": np.array(unrated.mean),
         }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
@@ -224,6 +233,11 @@ class LLORMA(Completer):
                 array("base_item_factors", items, 1, self.config.base.rank),
             ),
         )
+        self._unrated = _Unrated(
+            array("unrated_users", users) > 0,
+            array("unrated_items", items) > 0,
+            float(array("mean")),
+        )
 
     @property
     def num_parameters(self) -> int:
@@ -233,45 +247,6 @@ class LLORMA(Completer):
     @property
     def _fitted(self) -> _Models:
         return self._require(self._models)
-
-
-def draw_anchors(
-    train: RatingMatrix, count: int, generator: np.random.Generator
-) -> tuple[Indices, Indices]:
-    """Draw users uniformly and one of each user's rated items: [count] each.
-
-    Users without ratings are not drawn; a pair may be drawn more than once.
-    """
-    counts = np.bincount(train.users, minlength=train.num_users)
-    users = generator.choice(np.flatnonzero(counts), count)
-    starts = np.cumsum(counts) - counts  # ratings are in ascending order of users
-    chosen = starts[users] + generator.integers(counts[users])
-    return users, train.items[chosen]
-
-
-def arc_distances(vectors: Array, anchors: Indices) -> Array:
-    """2/π arccos of the cosine between each vector and each anchor's: [n, rank] → [n, anchors].
-
-    Distances are from 0 to 2; a vector of length 0 is at a right angle to all others.
-    """
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    directions = vectors / np.where(lengths > 0, lengths, 1)
-    cosines = np.clip(directions @ directions[anchors].T, -1, 1)
-    return 2 / np.pi * np.arccos(cosines)
-
-
-def epanechnikov(distances: Array, width: float) -> Array:
-    """¾ max(0, 1 − (d/h)²) of each distance d [rows, anchors], with h the width."""
-    kernel: Array = 0.75 * np.maximum(0, 1 - np.square(distances / width))
-    return kernel
-
-
-def _rated(train: RatingMatrix) -> tuple[Array, Array]:
-    """Whether each user [users] and each item [items] has a training rating."""
-    users, items = train.shape
-    return np.bincount(train.users, minlength=users) > 0, np.bincount(
-        train.items, minlength=items
-    ) > 0
 
 
 def _draw(

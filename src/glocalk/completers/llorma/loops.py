@@ -1,7 +1,8 @@
 """The compiled loops of local low-rank factorization over the observed ratings.
 
 Steps of stochastic gradient descent change factors in place, one rating after another in the given
-order, so that the result does not depend on the number of threads.
+order, so that the result does not depend on the number of threads. The ratings are visited in
+pieces, with a safe point to stop at between them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from glocalk.completers.rating_arrays import RatingArrays
+from glocalk.completers.rating_arrays import RatingArrays, pieces
 from glocalk.sparse.compiled import Array, compile_, dot, parallel, summing, use_threads
 
 
@@ -53,9 +54,11 @@ def separate_steps(ratings: RatingArrays, kernels: Kernels, factors: Factors, st
     Returns:
         Σ_t Σ w e², where each error is taken before its step.
     """
-    squares = np.zeros(kernels.users.shape[1])
+    _, models, rank = factors.users.shape
+    squares = np.zeros(models)
     use_threads()
-    _separate_steps(*ratings, *kernels, *factors, *step, squares)
+    for part in pieces(len(ratings.ratings), models * rank):
+        _separate_steps(*ratings.part(part), *kernels, *factors, *step, squares)
     return float(squares.sum())
 
 
@@ -72,7 +75,11 @@ def joint_steps(ratings: RatingArrays, kernels: Kernels, factors: Factors, step:
     Returns:
         Σ e² over the covered ratings, where each error is taken before its step.
     """
-    return float(_joint_steps(*ratings, *kernels, *factors, *step))
+    _, models, rank = factors.users.shape
+    total = 0.0
+    for part in pieces(len(ratings.ratings), models * rank):
+        total = _joint_steps(*ratings.part(part), *kernels, *factors, *step, total)
+    return float(total)
 
 
 def weighted_means(
@@ -106,7 +113,9 @@ def _separate_steps(
         # One model's factors fit into the second-level cache if they are contiguous.
         p, q = user_factors[:, t].copy(), item_factors[:, t].copy()
         u, i = user_weights[:, t].copy(), item_weights[:, t].copy()
-        squares[t] = _steps(users, items, ratings, u, i, p, q, learning_rate, regularization)
+        squares[t] = _steps(
+            users, items, ratings, u, i, p, q, learning_rate, regularization, squares[t]
+        )
         user_factors[:, t] = p
         item_factors[:, t] = q
 
@@ -115,10 +124,10 @@ def _separate_steps(
 def _steps(
     users: Array, items: Array, ratings: Array, user_weights: Array, item_weights: Array,
     user_factors: Array, item_factors: Array, learning_rate: float, regularization: float,
+    total: float,
 ) -> float:  # fmt: skip
     real = user_factors.dtype.type
     keep = real(1 - learning_rate * regularization)
-    total = 0.0
     for k in range(len(ratings)):
         user, item = users[k], items[k]
         p, q = user_factors[user], item_factors[item]
@@ -133,11 +142,11 @@ def _steps(
 def _joint_steps(
     users: Array, items: Array, ratings: Array, user_weights: Array, item_weights: Array,
     user_factors: Array, item_factors: Array, learning_rate: float, regularization: float,
+    total: float,
 ) -> float:  # fmt: skip
     real = user_factors.dtype.type
     keep = real(1 - learning_rate * regularization)
     weights = np.empty(user_weights.shape[1])
-    total = 0.0
     for k in range(len(ratings)):
         user, item = users[k], items[k]
         covered = _products(user_weights[user], item_weights[item], weights)

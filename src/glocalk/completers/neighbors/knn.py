@@ -37,6 +37,7 @@ from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.sparse.compiled import Array
 from glocalk.sparse.csr import CSR
+from glocalk.stopping import safe_point
 from glocalk.training.context import FitContext
 
 _T = TypeVar("_T")
@@ -167,6 +168,7 @@ class _Neighborhood(Completer):
         order = np.argsort(place, kind="stable")
         height = max(_CELLS // deviations.by_row.shape[0], 1)
         for first in range(0, len(asked), height):
+            safe_point()
             begin, end = np.searchsorted(place, (first, first + height), sorter=order)
             pairs = order[begin:end]
             totals, weights = near_sums(

@@ -1,0 +1,48 @@
+"""The largest singular values, against NumPy's dense decomposition."""
+
+import numpy as np
+import pytest
+
+from glocalk.completers.factorization import singular
+from glocalk.completers.factorization.singular import leading_singular
+from glocalk.errors import GlocalkError
+from glocalk.sparse.csr import CSR
+
+RNG = np.random.default_rng(0)
+# Rows that sum to 0: a constant start vector is taken to 0, and all columns have equal counts.
+CENTERED = RNG.normal(size=(30, 20))
+CENTERED -= CENTERED.mean(axis=1, keepdims=True)
+EQUAL = np.linalg.qr(RNG.normal(size=(30, 20)))[0]  # every singular value is 1
+
+
+def sparse(dense):
+    rows, columns = np.indices(dense.shape).reshape(2, -1)
+    return CSR.from_triples(rows, columns, dense.ravel(), dense.shape)
+
+
+@pytest.mark.parametrize(
+    "dense",
+    [
+        RNG.normal(size=(30, 20)),
+        CENTERED,
+        CENTERED.T,
+        EQUAL,
+        np.zeros((30, 20)),
+        1e-14 * CENTERED,
+        np.outer(np.ones(30), np.ones(20)),
+    ],
+    ids=["random", "centered", "centered columns", "equal", "zero", "rounding", "rank one"],
+)
+@pytest.mark.parametrize("count", [1, 3, 15])
+def test_the_largest_singular_values_are_those_of_the_dense_decomposition(dense, count):
+    left, values, right = (part.numpy() for part in leading_singular(sparse(dense), count, 1e-9))
+    expected = np.linalg.svd(dense, compute_uv=False)[:count]
+    scale = max(expected[0], 1e-300)
+    np.testing.assert_allclose(values / scale, expected / scale, atol=1e-7)
+    np.testing.assert_allclose(dense @ right / scale, left * values / scale, atol=1e-6)
+
+
+def test_a_large_matrix_that_arpack_fails_on_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(singular, "_MOST_DENSE", 100)
+    with pytest.raises(GlocalkError, match=r"singular values .* cannot be computed .*ARPACK"):
+        leading_singular(sparse(np.zeros((30, 20))), 3, 1e-3)
