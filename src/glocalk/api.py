@@ -99,7 +99,7 @@ def evaluate(model: Completer | ArrayLike, split: Split, *, clip: bool = True) -
 
     Returns:
         `rmse` and `mae`, in rating units, and `ndcg`, in 0 … 1; see `glocalk.metrics`. `ndcg` is
-        left out where it is not defined.
+        left out where `glocalk.metrics.why_no_ndcg` says why.
 
     Raises:
         NotFittedError: the completer is not fitted.
@@ -131,8 +131,8 @@ def compare(
 
     Returns:
         One row for each completer and seed: `completer`, its name with the options that differ
-        from the defaults; `seed`; `rmse`, `mae`, `ndcg`; `parameters`, the number of trained
-        parameters; `seconds` of training.
+        from the defaults; `seed`; `rmse`, `mae`, `ndcg`, the last one NaN where it is not defined;
+        `parameters`, the number of trained parameters; `seconds` of training.
 
     Raises:
         GlocalkError: there is no seed, or a training fails.

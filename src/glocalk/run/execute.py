@@ -17,6 +17,7 @@ from glocalk.completers.registry import build_completer
 from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
+from glocalk.metrics import why_no_ndcg
 from glocalk.records.identity import config_hash, run_key
 from glocalk.records.run import Record, RunName
 from glocalk.run import provenance
@@ -153,6 +154,8 @@ class _Run:
     def train(self) -> Record:
         """Make the trainings and compute the results."""
         assert self.split is not None
+        if why := why_no_ndcg(self.split.test):
+            _log.info("%s", why)
         provenance.reset_peak_memory()
         if self.config.trainer.threads:
             torch.set_num_threads(self.config.trainer.threads)

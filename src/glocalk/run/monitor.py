@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -15,6 +17,8 @@ from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.metrics import Errors, evaluate
 from glocalk.records.run import Curves
 from glocalk.training.context import Observer, PredictPairs
+
+_log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -93,7 +97,8 @@ class Monitor:
             stage: name of the stage.
             epoch: 1, 2, … within the stage; None for a completer without epochs.
             predict: the completer's `predict_pairs`, as trained so far.
-            loss: what the training minimizes, where it has one.
+            loss: what the training minimizes, where it has one; left out with a warning if it
+                is not finite.
             step: the last update of the epoch, for the loggers; None logs nothing.
 
         Raises:
@@ -107,7 +112,7 @@ class Monitor:
         row: dict[str, Any] = {
             "stage": stage,
             "epoch": epoch,
-            "loss": loss,
+            "loss": self._recordable(loss, stage, epoch),
             "valid_rmse": valid.rmse if valid else None,
             "test_rmse": test.rmse,
             "test_mae": test.mae,
@@ -158,6 +163,19 @@ class Monitor:
             for logger, saved in zip(resumable, state["logs"].get(stage, ()), strict=False):
                 logger.load_state_dict(saved)
         self._mark = time.perf_counter()
+
+    @staticmethod
+    def _recordable(loss: float | None, stage: str, epoch: int | None) -> float | None:
+        """The loss; None, with a warning, if it is not finite, because JSON has no such number."""
+        if loss is None or math.isfinite(loss):
+            return loss
+        _log.warning(
+            "The loss of epoch %s of stage %s is %g, which is left out of the record.",
+            epoch,
+            stage,
+            loss,
+        )
+        return None
 
     def _evaluate(self, predict: PredictPairs, observed: RatingMatrix) -> Errors:
         predicted = predict(observed.users, observed.items)

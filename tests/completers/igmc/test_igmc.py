@@ -451,22 +451,29 @@ def test_the_loss_falls_below_that_of_predicting_the_mean():
     assert losses[-1] < TRAIN.ratings.var()
 
 
+def test_a_user_without_ratings_is_predicted_the_mean_rating():
+    completer = fit()
+    users, items = TRAIN.shape
+    alone = completer.predict_pairs(np.full(items, users - 1), np.arange(items))
+    np.testing.assert_array_equal(alone, TRAIN.ratings.mean())
+
+
 def test_users_and_items_without_ratings_are_nodes_without_edges():
     completer = fit()
     users, items = TRAIN.shape
     grid = completer.predict_grid(np.arange(users), np.arange(items))
     assert np.isfinite(grid).all()
-    alone = completer.predict_pairs(np.array([users - 1]), np.array([items - 1]))
-    outputs = []
-    for member in completer._module.members:
+    module = completer._module
+    graph = module._enclose(np.array([users - 1]), np.array([items - 1]), 0.0, 0)
+    for member in module.members:
         x = torch.eye(LABELS)[:2]
         read = []
         for layer in member.convolutions:
             x = (x @ layer.own + layer.bias).tanh()
             read.append(x)
         both = torch.cat(read, dim=1).flatten()
-        outputs.append(member.rating(member.dense(both).relu()).item())
-    assert alone[0] == pytest.approx(np.mean(outputs), abs=1e-5)
+        expected = member.rating(member.dense(both).relu()).item()
+        assert member(graph).item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_half_stars_are_levels_of_their_own():

@@ -261,6 +261,7 @@ def test_the_base_predicts_the_pairs_that_no_anchor_reaches():
     predicted = narrow.predict_pairs(*GRID).reshape(TRAIN.shape)
     reached = np.einsum("ut,it->ui", state["user_weights"], state["item_weights"]) > 0
     assert 0 < reached.sum() <= 4  # the anchors themselves
+    reached[-1, -1] = True  # neither has ratings
     np.testing.assert_allclose(predicted[~reached], base[~reached], rtol=1e-12)
     assert np.isfinite(monitor.curves.loss).all()
 
@@ -276,6 +277,8 @@ def test_a_user_or_item_without_ratings_is_predicted_like_the_mean_of_all_others
     users = np.arange(USERS - 1)
     found = completer.predict_pairs(users, np.full(USERS - 1, ITEMS - 1))
     np.testing.assert_allclose(found, (x[:-1] @ y[:-1].T).mean(axis=1), rtol=1e-12)
+    both = completer.predict_pairs(np.array([USERS - 1]), np.array([ITEMS - 1]))
+    assert both[0] == TRAIN.ratings.mean()
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

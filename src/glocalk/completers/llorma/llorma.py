@@ -54,6 +54,7 @@ from glocalk.completers.rated import rated
 from glocalk.completers.resumable import run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
 from glocalk.sparse.compiled import Array
 from glocalk.training.context import FitContext
 
@@ -266,8 +267,17 @@ def arc_distances(vectors: Array, anchors: Indices) -> Array:
     """2/π arccos of the cosine between each vector and each anchor's: [n, rank] → [n, anchors].
 
     Distances are from 0 to 2; a vector of length 0 is at a right angle to all others.
+
+    Raises:
+        GlocalkError: a vector is too long for float64, because the training has diverged.
     """
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all():
+        raise GlocalkError(
+            "The factors of the base stage have overflowed: the gradient descent has diverged, so "
+            "lower model.base.learning_rate."
+        )
     directions = vectors / np.where(lengths > 0, lengths, 1)
     cosines = np.clip(directions @ directions[anchors].T, -1, 1)
     return 2 / np.pi * np.arccos(cosines)
