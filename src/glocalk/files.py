@@ -52,6 +52,14 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def at_home(value: str) -> str:
+    """A value with the home folder for a leading `~`, which shells leave in `name=~/file`."""
+    try:
+        return str(Path(value).expanduser()) if value.startswith("~") else value
+    except RuntimeError:  # no such user: the name of a file that begins with ~
+        return value
+
+
 def seal_zip(path: Path) -> None:
     """Store the SHA-256 of a zip archive in it, as its comment, where readers ignore it.
 

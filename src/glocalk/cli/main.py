@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from glocalk.cli.lean import import_torchmetrics
 from glocalk.cli.streams import with_output
 
 COMMANDS = {
@@ -42,6 +43,8 @@ def run_command(command: str, arguments: Sequence[str]) -> int:
         sys.path.append(folder)
     if command in ON_HYDRA:
         completes = not set(_SHELL_COMPLETION).isdisjoint(arguments)
+        if command != "stats":
+            import_torchmetrics()
         sys.argv = ["glocalk" if completes else f"glocalk {command}", *arguments]
         importlib.import_module(f"glocalk.cli.{command}").main()
         return 0

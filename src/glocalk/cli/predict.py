@@ -12,6 +12,7 @@ from pydantic import Field
 
 from glocalk.cli.arguments import read_arguments, refuse_words, wants_help
 from glocalk.cli.help import Help, fields
+from glocalk.cli.lean import import_torchmetrics
 from glocalk.config import BaseConfig, import_problem
 from glocalk.errors import GlocalkError
 
@@ -75,6 +76,7 @@ def predict(config: PredictConfig) -> int:
         GlocalkError: an error that the user can fix.
     """
     # They import torch, which the help text does without.
+    import_torchmetrics()
     from glocalk.completers.registry import load
     from glocalk.inference.tables import check_suffix, predict_file, read_users, write_table
 
