@@ -117,9 +117,7 @@ def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     if character in _PLAIN:
         return _PLAIN[character], error.start + 1
     return codecs.backslashreplace_errors(
-        UnicodeEncodeError(
-            error.encoding, error.object, error.start, error.start + 1, error.reason
-        )
+        UnicodeEncodeError(error.encoding, error.object, error.start, error.start + 1, error.reason)
     )
 
 

@@ -77,4 +77,3 @@ def _is_quoted(read: Override) -> bool:
 def quoted(value: str) -> str:
     """Text in the quotes of Hydra's grammar."""
     return QuotedString(value, Quote.double).with_quotes()
-
