@@ -46,7 +46,7 @@ def _without_plots() -> Iterator[None]:
     def is_met_but_for_plots(cache: RequirementCache) -> bool:
         return cache.requirement != "matplotlib" and is_met(cache)
 
-    RequirementCache.__bool__ = is_met_but_for_plots  # type: ignore[method-assign]
+    RequirementCache.__bool__ = is_met_but_for_plots  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:
