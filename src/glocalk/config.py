@@ -62,7 +62,13 @@ def build(options: Mapping[str, Any], where: str, kind: type[Any]) -> Any:
         GlocalkError: there is no such class, or an option is wrong.
     """
     rest = dict(options)
-    cls = find_class(rest.pop("_target_", None), where, kind)
+    target = rest.pop("_target_", None)
+    cls = find_class(target, where, kind)
+    if absent := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise GlocalkError(
+            f"'{where}._target_' names '{target}', which lacks {' and '.join(map(repr, absent))}: "
+            f"define each, as {kind.__module__}.{kind.__name__} describes it."
+        )
     return cls(cls.Config.check(rest, where))
 
 
@@ -98,11 +104,6 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
         ) from error
     if not (isinstance(cls, type) and issubclass(cls, kind)):
         raise GlocalkError(f"{names} is not a {kind.__name__}.")
-    if absent := sorted(getattr(cls, "__abstractmethods__", ())):
-        raise GlocalkError(
-            f"{names} lacks {' and '.join(map(repr, absent))}: define each, as "
-            f"{kind.__module__}.{kind.__name__} describes it."
-        )
     config = getattr(cls, "Config", None)
     if not (isinstance(config, type) and issubclass(config, BaseConfig)):
         raise GlocalkError(

@@ -89,6 +89,14 @@ class _Writer:
         """Do nothing: closing the file flushes it."""
 
 
+def at_home(value: str) -> str:
+    """A value with the home folder for a leading `~`, which shells leave in `name=~/file`."""
+    try:
+        return str(Path(value).expanduser()) if value.startswith("~") else value
+    except RuntimeError:  # no such user: the name of a file that begins with ~
+        return value
+
+
 def seal_zip(path: Path) -> None:
     """Store the SHA-256 of a zip archive in it, as its comment, where readers ignore it.
 

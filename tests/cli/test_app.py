@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+import torch
 
 import glocalk.cli.train
 from command import SMALL, call
@@ -53,7 +54,40 @@ CASES = {
         ["data=csv", "data.rating_column=2"],
         ["Unknown option 'data.rating_column'", "did you mean 'rating'?"],
     ),
-    "unreadable override": (["model=["], ["'model=[' is not name=value"]),
+    "unreadable override": (["model=["], ["Unknown model '['", "choose from"]),
+    "unreadable name": (["évaluations=3"], ["'évaluations=3' is not name=value"]),
+    "an interpolation of nothing": (
+        ["runs_dir=${nope}"],
+        ["'runs_dir'", "'nope' not found", r"'runs_dir=\${nope}'"],
+    ),
+    "an interpolation without end": (["runs_dir=${seed"], ["'runs_dir'", "cannot be resolved"]),
+    "an interpolation of itself": (["runs_dir=${runs_dir}"], ["'runs_dir'", "Recursive"]),
+    "an interpolation of an unset variable": (
+        ["runs_dir=${oc.env:GLOCALK_NOPE}"],
+        ["'runs_dir'", "'GLOCALK_NOPE' not found"],
+    ),
+    "an interpolation of nothing in a sweep": (
+        ["-m", "runs_dir=${nope}"],
+        ["cannot be resolved", "'nope' not found"],
+    ),
+    "several devices": (["trainer.devices=2"], ["one device", "trainer.devices=1"]),
+    "every device": (["trainer.devices=-1"], ["one device"]),
+    "several devices in a stage": (
+        ["+model.pretrain.trainer.devices=[0,1]"],
+        ["one device"],
+    ),
+    "several nodes": (["+trainer.num_nodes=2"], ["one device", "trainer.num_nodes=1"]),
+    "a strategy of several processes": (["+trainer.strategy=ddp_fork"], ["trainer.strategy"]),
+    "mixed precision": (["trainer.precision=16-mixed"], ["trainer.precision=16-mixed", "32-true"]),
+    "another precision": (["trainer.precision=bf16-true"], ["trainer.precision=bf16-true"]),
+    "more threads than there can be": (
+        ["trainer.threads=1e9"],
+        ["'trainer.threads' cannot be 1000000000", "1024"],
+    ),
+    "half a thread": (["trainer.threads=1.5"], ["'trainer.threads' cannot be 1.5"]),
+    "unknown flag": (["--foo"], ["Unknown flag '--foo'", "glocalk train --help"]),
+    "a flag without its value": (["--cfg"], ["--cfg", "expected one argument"]),
+    "a flag with a wrong value": (["--cfg", "jobb"], ["'jobb'", "choose from 'job'"]),
     "a name without a value": (["seed"], ["'seed' is not name=value"]),
     "unknown class": (
         ["model._target_=glocalk.Nothing"],
@@ -123,3 +157,40 @@ def test_a_signal_to_stop_ends_in_one_sentence(number, tmp_path, monkeypatch):
     process = call("train", *SMALL, cwd=tmp_path)
     assert process.returncode == 128 + number
     assert process.stderr == "Stopped.\n"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--cfg", "job", "-p", "model", "model=bias", "data=synthetic"],
+        ["model=bias", "--cfg", "job", "data=synthetic", "-p", "model"],
+        ["-p", "model", "model=bias", "--cfg=job", "data=synthetic"],
+    ],
+)
+def test_overrides_may_follow_flags(given, tmp_path):
+    process = call("train", *given, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "\nitem_damping: 25.0\n" in process.stdout
+
+
+def test_a_gpu_that_is_not_there(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    process = call("train", *SMALL, "trainer=gpu", cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert "No supported gpu backend found" in line
+
+
+def test_a_run_in_a_linked_folder_is_not_made_again(tmp_path):
+    given = ["model=global_mean", "data=synthetic", "data.users=40", "data.items=30"]
+    given += ["data.ratings=300"]
+    assert call("train", *given, cwd=tmp_path).returncode == 0
+    (run,) = (tmp_path / "runs").glob("synthetic-*")
+    run.rename(tmp_path / "runs" / "kept")
+    run.symlink_to(tmp_path / "runs" / "kept")
+    process = call("train", *given, "force=true", cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert "is a link to another folder" in line
+    assert (tmp_path / "runs" / "kept" / "record.json").exists()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from glocalk.errors import GlocalkError
+from glocalk.files import at_home
 
 
 def read_arguments(command: str, given: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -36,7 +37,7 @@ def read_arguments(command: str, given: Sequence[str]) -> tuple[list[str], dict[
         elif name in options:
             raise GlocalkError(f"Option '{name}' is given twice.")
         else:
-            options[name] = value
+            options[name] = at_home(value)
     return words, options
 
 

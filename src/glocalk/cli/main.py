@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from glocalk.cli.lean import import_torchmetrics
 from glocalk.cli.signals import until_stopped
 from glocalk.cli.streams import with_output
 
@@ -60,6 +61,8 @@ def run_command(command: str, arguments: Sequence[str]) -> int:
         sys.path.append(folder)
     if command in ON_HYDRA:
         completes = not set(_SHELL_COMPLETION).isdisjoint(arguments)
+        if command != "stats":
+            import_torchmetrics()
         sys.argv = ["glocalk" if completes else f"glocalk {command}", *arguments]
         importlib.import_module(f"glocalk.cli.{command}").main()
         return 0

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from glocalk.cli.arguments import read_arguments, refuse_words, wants_help
 from glocalk.cli.help import Help, fields
+from glocalk.cli.lean import import_torchmetrics
 from glocalk.config import BaseConfig, import_problem
 from glocalk.errors import GlocalkError
 
@@ -105,6 +106,7 @@ def predict(config: PredictConfig) -> tuple[int, str]:
         GlocalkError: an error that the user can fix.
     """
     # They import torch, which the help text does without.
+    import_torchmetrics()
     from glocalk.completers.registry import load
     from glocalk.data.formats.options import Choice, ReadOptions
     from glocalk.data.labels import Kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ def run_config(config: DictConfig, hydra: Any, without: Iterable[str] = ()) -> R
         GlocalkError: an unknown option or an invalid value.
     """
     options = as_dict(config)
+    _refuse_what_is_not_text(options)
     if options.pop("settings", None):
         raise GlocalkError(
             f"The file 'settings/{hydra.runtime.choices['settings']}.yaml' would have no effect: "
@@ -83,5 +84,16 @@ def _variant(overrides: Iterable[str]) -> str:
     """What the overrides make of the model: their list, or `default` where there are none."""
     names = [(line, line.split("=")[0].lstrip("+~")) for line in overrides]
     telling = sorted(as_typed(line) for line, name in names if name not in _NOT_A_VARIANT)
-    # A file name that is not text in the locale's encoding holds surrogates, which JSON refuses.
-    return ",".join(telling).encode("utf-8", "backslashreplace").decode() or "default"
+    return ",".join(telling) or "default"
+
+
+def _refuse_what_is_not_text(options: Mapping[str, Any], where: str = "") -> None:
+    """Refuse names of files in another encoding than the locale's: a record cannot hold them."""
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            _refuse_what_is_not_text(value, f"{where}{name}.")
+        elif isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise GlocalkError(
+                f"Option '{where}{name}' cannot be '{value}', which is not text in the encoding of "
+                "this terminal: rename the file, or set PYTHONUTF8=1 in the environment."
+            )

@@ -13,11 +13,12 @@ letter outside ASCII. File names have all of these. The rule here:
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
+
+from glocalk.files import at_home
 
 _NAMES_A_FILE = re.compile(r"(^|[._])(path|dir)$")
 
@@ -34,7 +35,7 @@ def readable(line: str, *, sweeps: bool = False) -> str:
         return line
     names_a_file = _NAMES_A_FILE.search(name) is not None
     if names_a_file and value.startswith("~"):
-        value = _at_home(value)
+        value = at_home(value)
     read = _read(f"{name}={value}")
     if read is not None:
         swept = sweeps and read.is_sweep_override()
@@ -59,7 +60,7 @@ def override(name: str, value: object) -> str:
 
 def escaped(value: str) -> str:
     r"""Text that holds `${…}`, written so that it is not an interpolation: `\${…}`."""
-    return value.replace("${", r"\${")
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
 
 
 def _read(line: str) -> Override | None:
@@ -76,10 +77,3 @@ def _is_quoted(read: Override) -> bool:
 def quoted(value: str) -> str:
     """Text in the quotes of Hydra's grammar."""
     return QuotedString(value, Quote.double).with_quotes()
-
-
-def _at_home(value: str) -> str:
-    try:
-        return str(Path(value).expanduser())
-    except RuntimeError:  # no such user: the name of a file that begins with ~
-        return value

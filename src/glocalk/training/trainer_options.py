@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Annotated, Any
 
+import lightning
 from pydantic import AfterValidator
 
 from glocalk.config import unknown_option
@@ -20,8 +21,6 @@ def check_trainer_options(options: dict[str, Any]) -> dict[str, Any]:
         PydanticCustomError: an unknown option.
         GlocalkError: more than one device, or a precision that mixes number formats.
     """
-    import lightning  # takes seconds, and a completer without gradients does without
-
     known = inspect.signature(lightning.Trainer).parameters
     for name in options:
         if name not in known:

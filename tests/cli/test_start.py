@@ -1,0 +1,84 @@
+"""Commands start quickly: they import what they need, and no more."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from command import command
+
+HEAVY = ("torch", "lightning", "torchmetrics", "numba", "matplotlib", "optuna")
+LIGHT = (
+    "--help",
+    "--version",
+    "stats --help",
+    "stats data=synthetic",
+    "data status",
+    "data --help",
+    "report --help",
+    "report migrate none",
+    "predict --help",
+    "bench --help",
+)
+
+
+def test_commands_on_data_and_records_import_nothing_heavy(tmp_path):
+    program = (
+        "import sys, contextlib, io\n"
+        "from glocalk.cli.main import main\n"
+        "for line in sys.argv[1:]:\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "        main(line.split())\n"
+        f"    found = [name for name in {HEAVY} if name in sys.modules]\n"
+        "    assert not found, (line, found)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program, *LIGHT],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+
+
+def test_a_training_imports_neither_plots_nor_signal_processing(tmp_path):
+    program = (
+        "import sys\n"
+        "from glocalk.cli.main import main\n"
+        "main(['train', '--cfg', 'job', 'data=synthetic'])\n"
+        "import lightning\n"
+        "print([name for name in ('matplotlib', 'scipy.signal') if name in sys.modules])\n"
+        "import scipy.signal\n"
+        "print(callable(scipy.signal.convolve))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert process.stdout.splitlines()[-2:] == ["[]", "True"]
+
+
+def cpu_seconds(*arguments, cwd):
+    """The least user and system time of five processes."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    least = float("inf")
+    for _ in range(5):
+        before = os.times()
+        subprocess.run(arguments, cwd=cwd, env=environment, capture_output=True, check=True)
+        after = os.times()
+        taken = (after.children_user - before.children_user) + (
+            after.children_system - before.children_system
+        )
+        least = min(least, taken)
+    return least
+
+
+@pytest.mark.slow
+def test_the_time_that_commands_take_to_start(tmp_path):
+    unit = cpu_seconds(sys.executable, "-c", "import pandas, hydra", cwd=tmp_path)
+    # About half a second on a machine on which the limits are 1.5 and 4 seconds.
+    for line in ("--help", "stats data=synthetic", "stats --help", "data --help", "predict --help"):
+        assert cpu_seconds(*command(*line.split()), cwd=tmp_path) < 3 * unit, line
+    start = ["train", "--cfg", "job", "data=synthetic"]
+    assert cpu_seconds(*command(*start), cwd=tmp_path) < 8 * unit
