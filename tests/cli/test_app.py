@@ -9,7 +9,7 @@ import torch
 import glocalk.cli.train
 from command import SMALL, call
 
-CASES = {
+INPUTS = {
     "unknown model": (["model=glocl_k"], ["Unknown model 'glocl_k'", "did you mean 'glocal_k'?"]),
     "unknown data": (["data=ml100k"], ["Unknown data 'ml100k'", "did you mean 'ml_100k'?"]),
     "misspelled option": (
@@ -101,9 +101,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", INPUTS)
 def test_a_wrong_option_ends_in_one_sentence(case, tmp_path):
-    overrides, parts = CASES[case]
+    overrides, parts = INPUTS[case]
     given = {override.split("=")[0] for override in overrides}
     small = [] if given & {"data", "model", "model._target_"} else SMALL
     process = call("train", *small, *overrides, cwd=tmp_path)

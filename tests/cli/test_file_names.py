@@ -11,7 +11,7 @@ from command import call, command, only_record
 from glocalk.reproduce.plan import Planned
 from glocalk.run.composed import compose_run
 
-CASES = Path(__file__).parents[1] / "cases"
+INPUTS = Path(__file__).parents[1] / "inputs"
 STRANGE = "ratings, (1) of 评分's [x] {y} #2 \\ ö=ä "
 
 
@@ -19,14 +19,14 @@ STRANGE = "ratings, (1) of 评分's [x] {y} #2 \\ ö=ä "
     "name", ["évaluations.csv", "ratings (1).csv", "it's.csv", "a=b.csv", STRANGE]
 )
 def test_statistics_of_a_file(name, tmp_path):
-    shutil.copy(CASES / "small.csv", tmp_path / name)
+    shutil.copy(INPUTS / "small.csv", tmp_path / name)
     process = call("stats", "data=csv", f"data.path={name}", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert re.search(r"^ratings +3$", process.stdout, re.MULTILINE)
 
 
 def test_a_file_in_the_home_folder(tmp_path):
-    shutil.copy(CASES / "small.csv", tmp_path / "x.csv")
+    shutil.copy(INPUTS / "small.csv", tmp_path / "x.csv")
     (tmp_path / "elsewhere").mkdir()
     process = call(
         "stats", "data=csv", "data.path=~/x.csv", cwd=tmp_path / "elsewhere", HOME=str(tmp_path)
@@ -35,7 +35,7 @@ def test_a_file_in_the_home_folder(tmp_path):
 
 
 def test_every_other_file_of_a_run_and_of_its_predictions(tmp_path):
-    shutil.copy(CASES / "small.csv", tmp_path / f"train {STRANGE}")
+    shutil.copy(INPUTS / "small.csv", tmp_path / f"train {STRANGE}")
     (tmp_path / f"test {STRANGE}").write_text("user,item,rating\n1,30,5\n3,20,1\n")
     given = ["model=global_mean", "data=csv", f"data.path=train {STRANGE}"]
     given += [f"data.test_path=test {STRANGE}", f"runs_dir=runs {STRANGE}"]
@@ -53,7 +53,7 @@ def test_every_other_file_of_a_run_and_of_its_predictions(tmp_path):
 
 
 def test_the_quoting_that_an_error_shows_works_in_a_shell(tmp_path):
-    shutil.copy(CASES / "small.csv", tmp_path / "${x}.csv")
+    shutil.copy(INPUTS / "small.csv", tmp_path / "${x}.csv")
     process = call("stats", "data=csv", "data.path=${x}.csv", cwd=tmp_path)
     assert process.returncode == 1
     (line,) = process.stderr.splitlines()
@@ -88,7 +88,7 @@ def test_reproduce_with_an_apostrophe_and_a_blank_in_the_data_folder(tmp_path):
 
 def test_a_sweep_and_a_single_run_of_a_file_are_the_same_run(tmp_path):
     for name in ("évaluations.csv", "it's.csv"):
-        shutil.copy(CASES / "small.csv", tmp_path / name)
+        shutil.copy(INPUTS / "small.csv", tmp_path / name)
     given = ["model=global_mean", "data=csv"]
     process = call("train", "-m", *given, "data.path=évaluations.csv,it's.csv", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
@@ -100,7 +100,7 @@ def test_a_sweep_and_a_single_run_of_a_file_are_the_same_run(tmp_path):
 
 def test_a_file_whose_name_is_not_text_is_refused_before_a_training(tmp_path):
     name = b"lat\xe9.csv".decode("utf-8", "surrogateescape")
-    shutil.copy(CASES / "small.csv", tmp_path / name)
+    shutil.copy(INPUTS / "small.csv", tmp_path / name)
     process = call("stats", "data=csv", f"data.path={name}", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     process = call("train", "model=global_mean", "data=csv", f"data.path={name}", cwd=tmp_path)

@@ -62,7 +62,7 @@ class WithoutConfig(Completer):
 """,
 }
 
-CASES = {
+INPUTS = {
     "needs_more.Mine": ["No module named 'nothing_of_the_kind'", "needs_more.py', line 2"],
     "needs_the_other.Mine": ["No module named 'nothing_of_the_kind'", "needs_more.py', line 2"],
     "misspelled.Mine": ["invalid syntax", "misspelled.py', line 2"],
@@ -87,12 +87,12 @@ def folder(tmp_path):
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize("target", CASES)
+@pytest.mark.parametrize("target", INPUTS)
 def test_the_cause_is_named(target, folder):
     process = call("train", *DATA, f"model._target_={target}", cwd=folder)
     assert process.returncode == 1
     (line,) = process.stderr.splitlines()
-    for part in CASES[target]:
+    for part in INPUTS[target]:
         assert part in line
 
 

@@ -165,7 +165,7 @@ def test_it_says_what_it_takes_from_a_file_in_a_form_of_ratings(tmp_path, capsys
 # What a user does wrong ends in one sentence
 
 RUN, OUT, PAIRS = "run=runs/good", "out=out.csv", "pairs=pairs.csv"
-CASES = {
+INPUTS = {
     "misspelled option": ([RUN, OUT, "pair=x.csv"], ["Unknown option 'pair'", "'pairs'?"]),
     "no name": (["runs/good", OUT, PAIRS], ["'runs/good' is not name=value."]),
     "no value": ([RUN, OUT, "pairs="], ["'pairs=' is not name=value."]),
@@ -246,9 +246,9 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", INPUTS)
 def test_one_sentence(case, place, capsys):
-    arguments, parts = CASES[case]
+    arguments, parts = INPUTS[case]
     before = sorted(place.rglob("*"))
     assert predict(*arguments) == 1
     printed, error = capsys.readouterr()

@@ -16,7 +16,7 @@ ROWS = [
     ("cid", "x3", 5),
 ]
 HEADER = "user,item,rating\n"
-CASES = Path(__file__).parents[1] / "cases"
+INPUTS = Path(__file__).parents[1] / "inputs"
 
 
 def split(path, content=None, **options):

@@ -9,7 +9,7 @@ import pytest
 
 from command import call, only_record
 
-CASES = Path(__file__).parents[1] / "cases"
+INPUTS = Path(__file__).parents[1] / "inputs"
 
 
 def train(folder, *arguments):
@@ -20,7 +20,7 @@ def train(folder, *arguments):
 
 
 def triples(name):
-    rows = csv.DictReader((CASES / name).read_text().splitlines())
+    rows = csv.DictReader((INPUTS / name).read_text().splitlines())
     return [(int(row["user"]), int(row["item"]), float(row["rating"])) for row in rows]
 
 
@@ -41,7 +41,7 @@ def bias_predictions(train, test, scale):
 
 
 def test_ratings_of_0_give_a_record_with_the_ndcg_of_the_user_that_has_one(tmp_path):
-    paths = (f"data.{key}={CASES}/zero_ratings_{part}.csv" for key, part in
+    paths = (f"data.{key}={INPUTS}/zero_ratings_{part}.csv" for key, part in
              (("path", "train"), ("test_path", "test")))  # fmt: skip
     record, _ = train(tmp_path, *paths, "model=bias")
     test = triples("zero_ratings_test.csv")
@@ -58,8 +58,8 @@ def test_ratings_of_0_give_a_record_with_the_ndcg_of_the_user_that_has_one(tmp_p
 def test_negative_ratings_give_a_record_without_ndcg_and_a_sentence(tmp_path):
     record, printed = train(
         tmp_path,
-        f"data.path={CASES}/negative_train.csv",
-        f"data.test_path={CASES}/negative_test.csv",
+        f"data.path={INPUTS}/negative_train.csv",
+        f"data.test_path={INPUTS}/negative_test.csv",
         "model=bias",
     )
     result = json.loads(next((tmp_path / "runs").glob("*/record.json")).read_text())
@@ -79,8 +79,8 @@ def test_negative_ratings_give_a_record_without_ndcg_and_a_sentence(tmp_path):
 def test_new_users_are_predicted_the_mean_by_glocal_k(tmp_path):
     record, _ = train(
         tmp_path,
-        f"data.path={CASES}/cold_users_train.csv",
-        f"data.test_path={CASES}/cold_users_test.csv",
+        f"data.path={INPUTS}/cold_users_train.csv",
+        f"data.test_path={INPUTS}/cold_users_test.csv",
         *("model=glocal_k", "model.hidden_size=10"),
         *("model.pretrain.epochs=2", "model.finetune.epochs=2"),
     )
@@ -95,7 +95,7 @@ def test_new_users_are_predicted_the_mean_by_glocal_k(tmp_path):
 def test_constant_ratings_are_completed_by_soft_impute(tmp_path):
     record, _ = train(
         tmp_path,
-        f"data.path={CASES}/constant.csv",
+        f"data.path={INPUTS}/constant.csv",
         *("model=soft_impute", "model.rank=20", "model.iterations=30"),
     )
     assert record.protocols["last"].rmse == 0

@@ -2,14 +2,14 @@
 
 import pytest
 
-from data.tables import CASES, by_ids, everything, split
+from data.tables import INPUTS, by_ids, everything, split
 
 HEAD = "user,item,rating,timestamp\n"
 
 
 @pytest.mark.parametrize("how", ["ratio", "time"])
 def test_the_last_rating_is_that_of_the_highest_timestamp(how):
-    made = split(CASES / "newest_first.csv", on_duplicate="last", split=how)
+    made = split(INPUTS / "newest_first.csv", on_duplicate="last", split=how)
     assert everything(made)[1, 1] == 5
     assert made.notes[1] == (
         "newest_first.csv: 1 pair has several ratings, of which the last by time (timestamp) is "

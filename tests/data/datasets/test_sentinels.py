@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data.tables import CASES, everything, refusal, split
+from data.tables import INPUTS, everything, refusal, split
 from glocalk.data.datasets.sentinels import suspect_values
 
 FIVE = [1, 2, 3, 4, 5] * 4
@@ -34,17 +34,17 @@ def test_suspect_values(ratings, suspects):
 
 
 def test_a_suspect_value_is_said_and_never_left_out():
-    made = split(CASES / "anime_minus_one.csv")
+    made = split(INPUTS / "anime_minus_one.csv")
     assert len(everything(made)) == 20
     assert made.notes[1] == (
         "Warning: 5 of 20 ratings are -1, the others 6–10: if -1 means that there is no rating, "
         "leave it out with data.missing=-1; if it is one, give the scale, data.scale=[…,…]."
     )
-    assert len(split(CASES / "anime_minus_one.csv", scale=[-1, 10]).notes) == 1
+    assert len(split(INPUTS / "anime_minus_one.csv", scale=[-1, 10]).notes) == 1
 
 
 def test_values_that_mean_no_rating_are_left_out(tmp_path):
-    made = split(CASES / "anime_minus_one.csv", missing=-1)
+    made = split(INPUTS / "anime_minus_one.csv", missing=-1)
     assert (len(everything(made)), made.train.scale) == (15, (6, 10))
     assert made.notes[1] == "anime_minus_one.csv: 5 rows left out by data.missing"
     # User 1 has no other ratings.

@@ -8,7 +8,7 @@ from unittest import mock
 import pandas as pd
 import pytest
 
-from data.tables import CASES, HEADER, ROWS, by_ids, everything, lines, refusal, split
+from data.tables import HEADER, INPUTS, ROWS, by_ids, everything, lines, refusal, split
 from glocalk.data.datasets.table import RatingTable
 from glocalk.errors import GlocalkError, MissingDataError
 
@@ -133,7 +133,7 @@ def test_ids_are_text_in_both_files_if_in_one(tmp_path):
 
 
 def test_whole_floats_in_one_file_are_the_numbers_in_the_other():
-    train, test = CASES / "float_ids_train.csv", CASES / "int_ids_test.csv"
+    train, test = INPUTS / "float_ids_train.csv", INPUTS / "int_ids_test.csv"
     made = split(train, test_path=str(test))
     assert made.ids.users.tolist() == [1, 2, 3, 4]
     assert made.ids.items.tolist() == [101, 102, 103, 104]
@@ -185,7 +185,7 @@ def test_true_is_no_id_in_json(tmp_path):
 
 
 def test_new_users_are_a_fair_test():
-    train, test = CASES / "cold_users_train.csv", CASES / "cold_users_test.csv"
+    train, test = INPUTS / "cold_users_train.csv", INPUTS / "cold_users_test.csv"
     made = split(train, test_path=str(test))
     assert not set(made.test.users) & set(made.train.users)
     assert set(made.test.items) <= set(made.train.items)

@@ -16,7 +16,7 @@ import scipy.io
 
 from data.tables import refusal
 
-CASES = Path(__file__).parents[2] / "cases"
+INPUTS = Path(__file__).parents[2] / "inputs"
 FRAME = pd.DataFrame({"user": [1, 2], "item": [10, 11], "rating": [4, 5]})
 ROWS = "user,item,rating\n1,10,4\n2,11,5\n"
 
@@ -92,7 +92,7 @@ def test_files_of_other_tools_are_named(what, tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ((CASES / "ratings.xlsx").read_bytes(), "'r' is an Excel workbook: save it as CSV."),
+        ((INPUTS / "ratings.xlsx").read_bytes(), "'r' is an Excel workbook: save it as CSV."),
         (archive(xl__workbook="", a=""), "'r' is an Excel workbook: save it as CSV."),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "'r' is an Excel workbook: save it as"),
         (

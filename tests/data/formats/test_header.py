@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.tables import CASES, by_ids, everything, refusal, split
+from data.tables import INPUTS, by_ids, everything, refusal, split
 
 ROWS = [("a", "x", 4), ("a", "y", 5), ("b", "x", 3), ("c", "z", 1), ("b", "z", 2)]
 PAIRS = {(user, item): rating for user, item, rating in ROWS}
@@ -165,7 +165,7 @@ def test_a_header_may_be_stated(tmp_path):
 
 def test_cases_of_columns():
     def shape_and_scale(name, **options):
-        made = split(CASES / name, **options)
+        made = split(INPUTS / name, **options)
         return *made.train.shape, len(everything(made)), made.train.scale
 
     assert shape_and_scale("time_taken_as_rating.csv") == (4, 20, 20, (1, 5))
@@ -173,7 +173,7 @@ def test_cases_of_columns():
     assert shape_and_scale("items_before_users.csv") == (4, 10, 20, (1, 5))
     assert shape_and_scale("pandas_index_no_header.csv") == (4, 20, 20, (1, 5))
     assert shape_and_scale("decimal_commas.csv", decimal=",") == (4, 20, 20, (1.5, 4.5))
-    assert "'1,5' in row 1" in refusal(CASES / "decimal_commas.csv")
+    assert "'1,5' in row 1" in refusal(INPUTS / "decimal_commas.csv")
 
 
 def test_the_separator_occurs_equally_often_in_each_line(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from data.tables import by_ids, everything, refusal, split
 from glocalk.data.formats import compression
 
-CASES = Path(__file__).parents[2] / "cases"
+INPUTS = Path(__file__).parents[2] / "inputs"
 AMAZON = [
     {"reviewerID": "A2", "asin": "0001", "helpful": [0, 3], "overall": 5.0, "unixReviewTime": 30},
     {"reviewerID": "A1", "asin": "0001", "helpful": [], "overall": 3, "unixReviewTime": 10},
@@ -23,7 +23,7 @@ def json_lines(rows):
 
 
 def test_case():
-    made = split(CASES / "yelp.json")
+    made = split(INPUTS / "yelp.json")
     assert everything(made) == {("u1", "b1"): 4, ("u2", "b1"): 2}
 
 

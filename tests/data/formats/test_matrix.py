@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.tables import CASES, everything, refusal, split
+from data.tables import INPUTS, everything, refusal, split
 
 WHOLE = {("u", "A"): 5, ("u", "C"): 3, ("v", "B"): 1, ("w", "A"): 2, ("w", "C"): 4}
 NUMBERED = {(0, 0): 5, (0, 2): 3, (1, 1): 1, (2, 0): 2, (2, 2): 4}
@@ -103,13 +103,13 @@ def test_a_thin_table_of_small_numbers_is_a_table(tmp_path):
 
 
 def test_cases_of_matrices():
-    dense = split(CASES / "wide_dense.csv", layout="matrix")
+    dense = split(INPUTS / "wide_dense.csv", layout="matrix")
     assert (len(everything(dense)), dense.train.shape) == (40, (10, 4))
     assert everything(dense)["u9", "Dune"] == 2
-    zeros = split(CASES / "wide_zeros.csv", layout="matrix", missing=0)
+    zeros = split(INPUTS / "wide_zeros.csv", layout="matrix", missing=0)
     assert (len(everything(zeros)), zeros.train.shape, zeros.train.scale) == (16, (10, 4), (1, 5))
-    coat = split(CASES / "coat.ascii", layout="matrix", missing=0)
-    lines = (CASES / "coat.ascii").read_text().splitlines()
+    coat = split(INPUTS / "coat.ascii", layout="matrix", missing=0)
+    lines = (INPUTS / "coat.ascii").read_text().splitlines()
     expected = {
         (user, item): float(cell)
         for user, line in enumerate(lines)
@@ -119,7 +119,7 @@ def test_cases_of_matrices():
     assert everything(coat) == expected
     assert coat.train.shape == (10, 12)
     for name in ("wide_dense.csv", "wide_zeros.csv", "coat.ascii"):
-        assert "data.layout=matrix" in refusal(CASES / name)
+        assert "data.layout=matrix" in refusal(INPUTS / name)
 
 
 def test_what_was_taken_of_a_matrix_is_said(tmp_path):

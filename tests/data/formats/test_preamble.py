@@ -7,7 +7,7 @@ import pytest
 from data.tables import everything, refusal, split
 from glocalk.data.formats import compression
 
-CASES = Path(__file__).parents[2] / "cases"
+INPUTS = Path(__file__).parents[2] / "inputs"
 SMALL = {(1, 10): 4, (1, 11): 5, (2, 10): 3}
 BODY = "1,10,4\n1,11,5\n2,10,3\n"
 TABLE = f"user,item,rating\n{BODY}"
@@ -15,7 +15,7 @@ TABLE = f"user,item,rating\n{BODY}"
 
 @pytest.mark.parametrize("name", ["excel_sep.csv", "hash_comment.csv", "small.csv"])
 def test_cases(name):
-    assert everything(split(CASES / name)) == SMALL
+    assert everything(split(INPUTS / name)) == SMALL
 
 
 @pytest.mark.parametrize("block", [5, 1 << 20])
