@@ -284,8 +284,8 @@ class IGMC(Completer):
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
         count = (state["ratings"].numel() if "ratings" in state else 0,)
-        users, items = (take(state, name, count, whole=True) for name in ("users", "items"))
         ratings = take(state, "ratings", count)
+        users, items = (take(state, name, count, whole=True) for name in ("users", "items"))
         lowest, highest = take(state, "scale", (2,)).tolist()
         train = RatingMatrix(
             users.numpy(), items.numpy(), ratings.numpy(), shape, (lowest, highest)

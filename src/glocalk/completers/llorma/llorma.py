@@ -234,8 +234,8 @@ class LLORMA(Completer):
             ),
         )
         self._unrated = _Unrated(
-            array("unrated_users", users) > 0,
-            array("unrated_items", items) > 0,
+            take(state, "unrated_users", (users,), whole=True).numpy() > 0,
+            take(state, "unrated_items", (items,), whole=True).numpy() > 0,
             float(array("mean")),
         )
 
