@@ -16,7 +16,7 @@ from torch import Tensor
 
 from glocalk.data.ids import Ids, Labels
 from glocalk.errors import GlocalkError
-from glocalk.files import is_sealed_zip, replacing, seal_zip
+from glocalk.files import is_sealed_zip, replacing, seal_zip, writing
 from glocalk.inference.predictor import TrainedOn
 
 MODEL_FILE = "model.pt"
@@ -121,7 +121,9 @@ class ModelFile(BaseModel):
             GlocalkError: the folder cannot be written to.
         """
         with replacing(path) as temporary:
-            torch.save({name: getattr(self, name) for name in type(self).model_fields}, temporary)
+            content = {name: getattr(self, name) for name in type(self).model_fields}
+            with writing(temporary) as file:
+                torch.save(content, file)
             seal_zip(temporary)
 
     @classmethod
