@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import resource
 import sys
 from pathlib import Path
 
@@ -233,3 +234,20 @@ def test_no_module_is_imported_because_a_file_names_it(place, monkeypatch):
         assert glocalk.load("runs/good").trained_on.title == "tiny"
     finally:
         sys.modules.pop("trap", None)
+
+
+def test_a_full_disk_is_told_in_one_sentence_and_the_previous_file_stays(tmp_path):
+    split = glocalk.load_split("synthetic", users=100, items=80, ratings=3000)
+    model = glocalk.Bias().fit(split.train)
+    path = tmp_path / "model.pt"
+    model.save(path)
+    before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        for size in range(0, len(before), len(before) // 24):  # what a full disk leaves of it
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+            with pytest.raises(GlocalkError, match=r"model\.pt' cannot be written: File too large"):
+                model.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["model.pt"]

@@ -18,7 +18,7 @@ from glocalk.config import reason_of
 from glocalk.data.ids import Ids
 from glocalk.data.labels import Labels
 from glocalk.errors import GlocalkError
-from glocalk.files import is_sealed_zip, replacing, seal_zip
+from glocalk.files import is_sealed_zip, replacing, seal_zip, writing
 from glocalk.inference.archive import load_archive
 from glocalk.inference.predictor import TrainedOn
 from glocalk.names import Label
@@ -136,7 +136,9 @@ class ModelFile(BaseModel):
             GlocalkError: the folder cannot be written to.
         """
         with replacing(path) as temporary:
-            torch.save({name: getattr(self, name) for name in type(self).model_fields}, temporary)
+            content = {name: getattr(self, name) for name in type(self).model_fields}
+            with writing(temporary) as file:
+                torch.save(content, file)
             seal_zip(temporary)
 
     @classmethod
