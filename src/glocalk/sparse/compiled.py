@@ -32,7 +32,7 @@ _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"
 compile_ = numba.njit(fastmath=_KEEP_ORDER, **_OPTIONS)
 summing = numba.njit(fastmath=True, **_OPTIONS)
 # Every operation as it is written, neither reordered nor fused.
-exact = numba.njit(**_OPTIONS)
+exact = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 def parallel(function: Callable[..., None]) -> Callable[..., None]:

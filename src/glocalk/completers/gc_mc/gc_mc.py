@@ -266,9 +266,9 @@ class GCMC(StepwiseCompleter[Output]):
         self._train(module, module.batches(), context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        *expectation, offsets = self._output()
-        u, i = self._tensors(offsets, users, items)
-        predicted = expected_pairs(*expectation, u, i) + offsets[u]
+        left, right, coefficients, levels, offsets = self._output()
+        u, i = self._tensors(right, users, items)
+        predicted = expected_pairs(left, right, coefficients, levels, u, i) + offsets[u]
         return predicted.double().cpu().numpy()
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
