@@ -51,6 +51,16 @@ def test_its_state_survives_a_checkpoint(tmp_path):
     np.testing.assert_array_equal(other.user_errors(0), monitor.user_errors(0))
 
 
+@pytest.mark.parametrize("loss", [np.inf, -np.inf, np.nan])
+def test_a_loss_that_json_cannot_hold_is_left_out_with_a_warning(loss, caplog):
+    monitor = Monitor(TEST)
+    monitor.observe("fit", 1, constant(3.0), loss=float(loss))
+    monitor.observe("fit", 2, constant(3.0), loss=1.0)
+    assert monitor.curves.loss == [None, 1.0]
+    sentence = f"The loss of epoch 1 of stage fit is {loss:g}, which is left out of the record."
+    assert caplog.messages == [sentence]
+
+
 def test_a_diverged_training_is_an_error():
     with pytest.raises(GlocalkError, match="diverged"):
         Monitor(TEST).observe("fit", 1, constant(np.nan))

@@ -176,8 +176,9 @@ class Completer(Predictor):
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         """Predicted rating of each pair (users[k], items[k]), not clipped to the scale.
 
-        Defined for every user and item of the training matrix's shape, with training ratings or
-        without.
+        Defined for every user and item of the training matrix's shape. Those without training
+        ratings have a prediction too, no worse than the mean of the training ratings; the class
+        says which.
 
         Args:
             users: [pairs] user indices.

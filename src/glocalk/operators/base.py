@@ -3,7 +3,8 @@
 An auto-encoder never needs the matrix R [items, users] itself. Its input is `product`, or
 `convolved_product` for the convolved matrix; its output layer is compared with R in
 `half_squared_error`, or computed by `outputs` where an activation follows. Each formulation (dense,
-sparse, torch's sparse) implements these four methods exactly, so every network runs on each.
+sparse, torch's sparse) implements these four methods, so every network runs on each. Their values
+and gradients are equal up to rounding.
 """
 
 from __future__ import annotations

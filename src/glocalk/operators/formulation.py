@@ -38,7 +38,8 @@ def make_operator(
         items: [n] item index of each rating.
         ratings: [n] values, of the dtype and on the device to compute in.
         shape: (items, users).
-        formulation: `sparse` and `dense` give the same values; `auto` takes the faster one:
+        formulation: `sparse` and `dense` give the same values up to rounding; `auto` takes the
+            faster one:
             sparse on the CPU unless the matrix is well filled, dense on other devices unless
             the matrix is too large for that.
 

@@ -1,6 +1,6 @@
 """The sparse formulation: compiled loops over the observed ratings, on the CPU.
 
-Values and gradients are those of the dense formulation.
+Values and gradients are those of the dense formulation, up to rounding.
 """
 
 from __future__ import annotations

@@ -170,3 +170,22 @@ def test_the_result_at_too_small_a_rank_is_stationary():
     assert np.abs(left).max() > 0.5
     np.testing.assert_allclose(residual @ right, penalty * left, atol=1e-8)
     np.testing.assert_allclose(residual.T @ left, penalty * right, atol=1e-8)
+
+
+def test_a_full_matrix_that_takes_the_start_vector_to_0_is_completed():
+    # Every row sums to 0 and every column has the same count. With all cells observed, the minimum
+    # shrinks the only singular value, σ = 2 √(40 · 60), by λ.
+    users, items = np.indices((40, 60)).reshape(2, -1)
+    signs = np.where((users + items) % 2, -1.0, 1.0)
+    train = RatingMatrix(users, items, 3 + 2 * signs, (40, 60), (1, 5))
+    predicted = fitted(train, penalty=1, rank=10).predict_pairs(users, items)
+    sigma = 2 * np.sqrt(40 * 60)
+    np.testing.assert_allclose(predicted, 3 + 2 * signs * (sigma - 1) / sigma, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rating", [1.0, 3.1, 5.0])
+def test_constant_ratings_are_completed_by_themselves(rating):
+    users, items = np.nonzero(np.random.default_rng(0).random((60, 80)) < 0.3)
+    train = RatingMatrix(users, items, np.full(len(users), rating), (60, 80), (1, 5))
+    predicted = fitted(train, penalty=13, rank=20).predict_pairs(users, items)
+    np.testing.assert_allclose(predicted, rating, rtol=1e-15)

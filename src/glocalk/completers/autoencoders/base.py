@@ -29,7 +29,8 @@ class AutoEncoderConfig(BaseConfig):
     lbfgs: LBFGSConfig = LBFGSConfig()
     formulation: Formulation = Field(
         default="auto",
-        description="how products with the rating matrix are computed; equal up to rounding",
+        description="how products with the rating matrix are computed; equal up to rounding, which "
+        "a training in float32 lets grow",
     )
 
 
