@@ -220,5 +220,5 @@ def test_an_unknown_data_set_ends_in_one_sentence(tmp_path, capsys):
 def test_a_damaged_benchmark_ends_in_one_sentence(tmp_path):
     path = tmp_path / "bench.json"
     path.write_text(json.dumps({"evaluations": math.pi}))
-    with pytest.raises(GlocalkError, match="is damaged .*: remove it and run `make bench`"):
+    with pytest.raises(GlocalkError, match=r"is damaged .*: remove it and run `make bench`"):
         Bench.read(path)

@@ -168,7 +168,9 @@ class Record(RecordFile):
         if result.ndcg is not None and not 0 <= result.ndcg <= 1 + 1e-9:
             yield "its NDCG is not between 0 and 1"
         curves = self.curves.get(result.training)
-        epochs = {result.rmse_epoch, result.mae_epoch, result.ndcg_epoch}
+        epochs = {result.rmse_epoch, result.mae_epoch}
+        if result.ndcg is not None:
+            epochs.add(result.ndcg_epoch)
         if curves is not None and not epochs <= set(curves.last_epochs):
             yield "its epoch is not one of the last stage"
 
