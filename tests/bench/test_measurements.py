@@ -185,10 +185,10 @@ def test_measures_trainings_beside_a_busy_program(tmp_path, monkeypatch):
             programs.append(program)
         return program
 
-    def seconds(config):
+    def seconds(config, warm_up):
         running = sum(program.poll() is None for program in programs)
         seen.append((os.environ.get("GOMP_SPINCOUNT"), running))
-        return measure(config) if len(seen) == 1 else 10.0 + running
+        return measure(config, warm_up) if len(seen) == 1 else 10.0 + running
 
     measure, popen = busy._seconds, subprocess.Popen
     monkeypatch.setattr(busy, "_seconds", seconds)

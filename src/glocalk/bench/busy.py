@@ -26,23 +26,33 @@ from glocalk.run.config import RunConfig
 from glocalk.run.execute import train_once
 
 BUSY_CASES = (
-    Case("ml_100k", "glocal_k", ("model.pretrain.epochs=5", "model.finetune.epochs=5")),
-    Case("ml_100k", "gc_mc", ("model.epochs=100",)),
-    Case("ml_100k", "cf_nade", ("model.epochs=10",)),
-    Case("ml_100k", "graphrec", ("model.epochs=15",)),
-    Case("ml_100k", "igmc", ("model.epochs=1", "+trainer.limit_train_batches=150")),
+    Case("ml_100k", "glocal_k", ("model.pretrain.epochs=4", "model.finetune.epochs=4")),
+    Case("ml_100k", "gc_mc", ("model.epochs=25",)),
+    Case("ml_100k", "cf_nade", ("model.epochs=2",)),
+    Case("ml_100k", "graphrec", ("model.epochs=4",)),
+    Case(
+        "ml_100k",
+        "igmc",
+        (
+            "model.epochs=1",
+            "model.ensemble.members=1",
+            "model.ensemble.interval=1",
+            "+trainer.limit_train_batches=100",
+        ),
+    ),
 )
 # The number of spins that GNU OpenMP makes by default overrides the policy that glocalk sets.
 WAITING: dict[str, dict[str, str]] = {"asleep": {}, "spinning": {"GOMP_SPINCOUNT": "300000"}}
 
 
 def measure_busy_trainings(
-    config: RunConfig, options: Sequence[str], repeats: int
+    config: RunConfig, warm_up: RunConfig, options: Sequence[str], repeats: int
 ) -> list[BusyTraining]:
     """Measure a training for each way of waiting, in turns, each in a separate process.
 
     Args:
         config: config of the training.
+        warm_up: config of a small training, which loads the same compiled loops.
         options: the options that make it short.
         repeats: number of trainings of each kind.
     """
@@ -51,9 +61,9 @@ def measure_busy_trainings(
     for _ in range(repeats):
         for name, variables in WAITING.items():
             with mock.patch.dict(os.environ, variables):
-                alone[name].append(in_own_process(_seconds, config))
+                alone[name].append(in_own_process(_seconds, config, warm_up))
                 with _busy_program():
-                    beside[name].append(in_own_process(_seconds, config))
+                    beside[name].append(in_own_process(_seconds, config, warm_up))
     return [
         BusyTraining(
             data=config.data_name,
@@ -68,13 +78,17 @@ def measure_busy_trainings(
     ]
 
 
-def _seconds(config: RunConfig) -> float:
-    """Wall-clock seconds of the second of two trainings; the first one loads compiled loops."""
+def _seconds(config: RunConfig, warm_up: RunConfig) -> float:
+    """Wall-clock seconds of a training after the warm-up."""
+    _train(warm_up)
+    return _train(config)
+
+
+def _train(config: RunConfig) -> float:
     split = build_source(config.data).split(config.data_dir)
-    for _ in range(2):
-        start = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
-            train_once(config, split, Path(folder))
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        train_once(config, split, Path(folder))
     return time.perf_counter() - start
 
 

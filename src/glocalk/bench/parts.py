@@ -124,7 +124,8 @@ def _alternatives(data_sets: Sequence[str], repeats: int, overrides: Sequence[st
 def _busy(data_sets: Sequence[str], repeats: int, overrides: Sequence[str]) -> list[Any]:
     found = []
     for case, config in _cases("busy", BUSY_CASES, data_sets, overrides):
-        found += measure_busy_trainings(config, case.options, repeats)
+        small = _run_config("synthetic", *case.options, *overrides, model=case.model)
+        found += measure_busy_trainings(config, small, case.options, repeats)
     return found
 
 
