@@ -92,19 +92,18 @@ def bench():
             alternative("thresholds", [6.9], peak_mb=[1100.0], component="allocator"),
         ],
         busy=[
-            busy("asleep", [8.0, 9.0, 8.2], [15.0, 12.0, 12.3]),
-            busy("spinning", [8.0], [40.0]),
+            busy("free", [8.0, 9.0, 8.2], [15.0, 12.0, 12.3]),
+            busy("all", [8.0], [40.0]),
         ],
     )
 
 
-def busy(waiting, seconds, busy_seconds):
+def busy(cores, seconds, busy_seconds):
     return BusyTraining(
         data="ml_100k",
         model="gc_mc",
         options=[],
-        waiting=waiting,
-        threads=2,
+        cores=cores,
         seconds=seconds,
         busy_seconds=busy_seconds,
     )
@@ -244,6 +243,6 @@ def test_trainings_beside_a_busy_program_are_compared_with_those_alone():
     text = bench_texts(bench(), Path())[Path("bench.md")]
     rows = [line for line in text.splitlines() if line.startswith("| GC-MC | ML-100K | ")][-2:]
     assert rows == [
-        "| GC-MC | ML-100K | asleep | 8.20 | 1.02 | 12.30 | 1.50 |",
-        "| GC-MC | ML-100K | spinning | 8.00 | 1.00 | 40.00 | 5.00 |",
+        "| GC-MC | ML-100K | free | 8.20 | 1.02 | 12.30 | 1.54 |",
+        "| GC-MC | ML-100K | all | 8.00 | 1.00 | 40.00 | 5.00 |",
     ]

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from cases import NAMES, case, new
+
 from cold_start import planted_cold_start, relative_errors
 from glocalk.completers.autoencoders.autorec import AutoRec
 from glocalk.data.rating_matrix import RatingMatrix

@@ -8,10 +8,10 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from cases import LABELED, new_short
 
 import glocalk
 import hostile
-from cases import LABELED, new_short
 
 FEW = 25
 ENTRIES = {

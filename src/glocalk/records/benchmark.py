@@ -109,14 +109,13 @@ class AlternativeTraining(Part):
 
 
 class BusyTraining(Part):
-    """A short training on several threads, alone and beside a program that keeps one core busy."""
+    """A short training, alone and beside a program that keeps one core busy."""
 
     data: str
     model: str
     options: list[str]
-    waiting: str  # how threads wait for each other: asleep, spinning
-    threads: int
-    seconds: list[float]  # wall-clock time of each training; the ways of waiting took turns
+    cores: str  # that it takes: free, all
+    seconds: list[float]  # wall-clock time of each training; the two took turns
     busy_seconds: list[float]  # the same beside the busy program
 
 

@@ -70,6 +70,11 @@ class RunFolder:
         """What is kept of a finished training, until the run is finished too."""
         return self.path / f"{training}.ckpt"
 
+    @property
+    def threads(self) -> Path:
+        """What keeps the number of threads, until the run is finished."""
+        return self.path / "threads.ckpt"
+
     def lock(self) -> FileLock:
         """Acquire the lock of this run, after waiting for a process that holds it.
 
