@@ -4,7 +4,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from glocalk.errors import GlocalkError
 from glocalk.records.benchmark import (
     AlternativeTraining,
     Bench,
@@ -237,6 +239,28 @@ def test_a_single_part_is_shown_without_the_others(part):
 
 def test_an_empty_benchmark_gives_no_files():
     assert bench_texts(Bench(), Path("out")) == {}
+
+
+@pytest.mark.parametrize(
+    "trainings",
+    [
+        [busy("free", [8.0], [15.0])],
+        [busy("all", [8.0], [40.0]), busy("all", [9.0], [41.0])],
+    ],
+)
+def test_a_busy_training_needs_one_on_all_cores_to_compare_with(trainings, tmp_path):
+    Bench(origins={"busy": ORIGIN}, busy=trainings).write(tmp_path / "bench.json")
+    with pytest.raises(GlocalkError, match="gc_mc on ml_100k lacks a training on all cores, or"):
+        Bench.read(tmp_path / "bench.json")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seconds": []}, {"seconds": [0.0]}, {"cores": "some"}, {"model": "a|b"}]
+)
+def test_a_busy_training_with_an_impossible_field_is_refused(changes):
+    content = busy("all", [8.0], [40.0]).model_dump() | changes
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        BusyTraining.model_validate(content)
 
 
 def test_trainings_beside_a_busy_program_are_compared_with_those_alone():

@@ -11,7 +11,7 @@ from glocalk.report.layout import markdown_table
 
 
 def busy_text(trainings: Sequence[BusyTraining]) -> str:
-    """Return what was measured, and a row per training and way of waiting."""
+    """Return what was measured, and a row for each training and choice of cores."""
     return (
         "Short trainings alone and beside a program that keeps one core busy: median wall-clock "
         "seconds. The threads of a parallel loop wait for the slowest one. A run therefore takes "
