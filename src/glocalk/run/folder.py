@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE
 from glocalk.names import inside
+from glocalk.records.identity import run_folder
 from glocalk.records.run import Record, RunName
 from glocalk.records.schema import SCHEMA_VERSION, migrate_command, schema_of
 
@@ -40,7 +41,7 @@ class RunFolder:
     @property
     def name(self) -> str:
         """Name of the folder."""
-        return f"{self.data}-{self.model}-{self.key}-seed{self.seed}"
+        return run_folder(self.data, self.model, self.key, self.seed)
 
     @property
     def title(self) -> str:
