@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, one_line
 
 
 class BaseConfig(BaseModel):
@@ -119,7 +119,7 @@ def import_problem(error: BaseException) -> str:
     Args:
         error: what the import raised.
     """
-    reason = " ".join(str(error).split()).rstrip(".")
+    reason = one_line(error).rstrip(".")
     if not isinstance(error, ImportError):
         reason = f"{type(error).__name__}: {reason}".rstrip(": ")
     if isinstance(error, SyntaxError):

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from glocalk.errors import GlocalkError, shown
+from glocalk.errors import GlocalkError, one_line, shown
 
 Labels: TypeAlias = NDArray[Any]
 """[n] ids: whole numbers (int64), or text (objects of type str)."""
@@ -93,7 +93,7 @@ def as_array(values: ArrayLike | Sequence[Any], what: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
+        reason = one_line(error).rstrip(".")
         raise GlocalkError(f"The {what} cannot be converted to an array ({reason}).") from error
 
 
