@@ -56,8 +56,9 @@ def read_asked(
     Raises:
         GlocalkError: the file cannot be read, has no rows, or lacks a column or an id.
     """
-    if not path.exists():
-        raise GlocalkError(f"'{shown_path(path)}' cannot be read: there is no such file.")
+    if not path.is_file():
+        reason = "it is a folder" if path.is_dir() else "there is no such file"
+        raise GlocalkError(f"'{shown_path(path)}' cannot be read: {reason}.")
     try:
         columns = read_columns(path, {str(kind): choices[kind] for kind in choices}, options)
     except GlocalkError as error:
@@ -65,13 +66,8 @@ def read_asked(
         raise type(error)(_GROUP.sub("", str(error))) from error
     ids = {}
     for kind in choices:
+        columns.refuse_empty(kind)
         column = columns.by_role[kind]
-        if (empty := column.first("")) is not None:
-            number, _ = columns.look(empty)
-            raise GlocalkError(
-                f"Row {number} of '{shown_path(path)}' has no {kind}: fill it in, or remove the "
-                "row."
-            )
         labels, (positions,) = join([column.texts])
         ids[kind] = labels[positions[column.codes]]
     note = f"; {columns.note}" if columns.note else ""

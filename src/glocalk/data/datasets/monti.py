@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from glocalk.data.datasets.table_config import UserFileConfig
-from glocalk.data.formats.cells import shown, shown_path
+from glocalk.data.formats.cells import shown_path
 from glocalk.data.formats.matlab import Entries, MatlabFile, open_matlab
 from glocalk.data.formats.sizes import MAX_BYTES
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.data.sources import Source
 from glocalk.data.splits import Split
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _MATRICES = ("M", "Otraining", "Otest")
 # The side of the rating matrix that the nodes of each graph are on: 0 users, 1 items.

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glocalk.data.formats.cells import shown, shown_path
+from glocalk.data.formats.cells import shown_path
 from glocalk.data.formats.columns import Columns
 from glocalk.data.ids import Ids
 from glocalk.data.rating_matrix import Indices, Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 
 @dataclass(frozen=True)

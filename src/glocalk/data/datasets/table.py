@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from glocalk.data.datasets.pairs import Rated, one_per_pair
 from glocalk.data.datasets.sentinels import suspect_values
 from glocalk.data.datasets.table_config import TableConfig
-from glocalk.data.formats.cells import is_decimal_comma, is_missing, shown, shown_path
+from glocalk.data.formats.cells import is_decimal_comma, is_missing, shown_path
 from glocalk.data.formats.columns import Column, Columns
 from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
@@ -21,7 +21,7 @@ from glocalk.data.labels import Labels
 from glocalk.data.rating_matrix import Values
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 
 class RatingTable(Source):
@@ -146,13 +146,7 @@ def _check(columns: Columns, config: TableConfig) -> None:
     """Refuse a row that cannot be a rating."""
     path = columns.path
     for role in ("user", "item"):
-        empty = columns.by_role[role].first("")
-        if empty is not None:
-            number, _ = columns.look(empty)
-            raise GlocalkError(
-                f"Row {number} of '{shown_path(path)}' has no {role}: fill it in, or remove the "
-                "row."
-            )
+        columns.refuse_empty(role)
     ratings = columns.ratings
     lowest, highest = config.scale or (-np.inf, np.inf)
     wrong = ~(np.isfinite(ratings) & (lowest <= ratings) & (ratings <= highest))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from glocalk.data.labels import is_whole as is_whole
-from glocalk.errors import shown as shown
+from glocalk.errors import GlocalkError
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
@@ -40,6 +39,11 @@ def to_number(text: str, decimal: str | None = None) -> float | None:
 def is_missing(text: str) -> bool:
     """Whether a cell is empty or says that its value is missing."""
     return text.casefold() in _MISSING
+
+
+def no_rows(path: Path) -> GlocalkError:
+    """The error of a file without rows."""
+    return GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
 
 
 def shown_path(path: Path) -> str:

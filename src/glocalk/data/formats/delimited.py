@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.formats.cells import shown, shown_path
+from glocalk.data.formats.cells import no_rows, shown_path
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Piece, Texts
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.header import Header
@@ -34,7 +34,7 @@ from glocalk.data.formats.plain import PlainParser
 from glocalk.data.formats.preamble import without_preamble
 from glocalk.data.formats.separators import find_separator
 from glocalk.data.rating_matrix import Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _SNIFFED = 10  # lines that show the separator
 _HEAD = 1000  # lines that show what the columns hold,
@@ -109,7 +109,7 @@ def read_delimited(
         piece = next(pieces, None)
     by_role = {role: builder.column() for role, builder in builders.items()}
     if not any(len(column.codes) for column in by_role.values()):
-        raise GlocalkError(_no_rows(path))
+        raise no_rows(path)
     return Columns(
         path,
         by_role,
@@ -233,7 +233,7 @@ def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int,
                 raise
         except StopIteration:  # blank rows only
             if len(piece) > LONGEST or (more := next(pieces, None)) is None:
-                raise GlocalkError(_no_rows(text.path)) from None
+                raise no_rows(text.path) from None
         piece += more
 
 
@@ -287,7 +287,3 @@ def _count_lines(piece: bytes) -> int:
         return piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
     # Several times faster than counting by `bytes`.
     return int(np.count_nonzero(np.frombuffer(piece, dtype=np.uint8) == ord("\n")))
-
-
-def _no_rows(path: Path) -> str:
-    return f"'{shown_path(path)}' holds no ratings: give a file with rows."

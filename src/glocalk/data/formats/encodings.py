@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from glocalk.data.formats.cells import shown, shown_path
-from glocalk.errors import GlocalkError
+from glocalk.data.formats.cells import shown_path
+from glocalk.errors import GlocalkError, shown
 
 # The mark of UTF-32 begins with that of UTF-16.
 _MARKS = {

@@ -13,11 +13,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from glocalk.data.formats.cells import is_missing, is_whole, shown, shown_path, to_number
+from glocalk.data.formats.cells import is_missing, shown_path, to_number
 from glocalk.data.formats.evidence import Head
 from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.roles import named_roles, plain, usual
-from glocalk.errors import GlocalkError
+from glocalk.data.labels import is_whole
+from glocalk.errors import GlocalkError, shown
 
 _PLACES = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
 _CERTAIN = 6  # columns from which 0, 1, 2, … are names and no ratings

@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from glocalk.data.formats.cells import shown, shown_path
+from glocalk.data.formats.cells import no_rows, shown_path
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.encodings import as_utf_8, not_utf_8
 from glocalk.data.formats.header import Header
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.rating_matrix import Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _ROWS = 1 << 16  # objects in a part of a column
 _LONGEST = 1 << 23  # characters of an object
@@ -59,7 +59,7 @@ def read_json(
     rows = _objects(path, blocks, options.encoding)
     first = next(rows, None)
     if first is None:
-        raise GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
+        raise no_rows(path)
     header = Header(path, list(first), len(first))
     positions = header.positions(choices, options.optional)
     names = header.taken(positions)

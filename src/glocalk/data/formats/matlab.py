@@ -15,11 +15,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from glocalk.data.formats.cells import shown, shown_path
+from glocalk.data.formats.cells import shown_path
 from glocalk.data.formats.compression import check_is_file
 from glocalk.data.formats.sizes import MAX_BYTES, ZEROS, check_unpacked
 from glocalk.data.rating_matrix import Indices, Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _ENTRY = 8  # bytes of an entry as a float, or of its place
 _BLOCK = 1 << 25  # bytes of a full matrix that are read at once

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.formats.cells import is_missing, is_whole, shown, shown_path, to_number
+from glocalk.data.formats.cells import is_missing, no_rows, shown_path, to_number
 from glocalk.data.formats.columns import Column, Columns
 from glocalk.data.formats.header import is_named
 from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.roles import plain, usual
+from glocalk.data.labels import is_whole
 from glocalk.data.rating_matrix import Indices, Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _CERTAIN = 5  # users or items from which 1, 2, 3, ... are their ids and no ratings
 _ENOUGH = 10  # ratings that show their range
@@ -45,7 +46,7 @@ def read_matrix(
     """
     numbers, cells = _equally_wide(path, rows)
     if not cells or not cells[0]:
-        raise GlocalkError(_no_ratings(path))
+        raise no_rows(path)
     head, first = _header(path, cells, options)
     cells, numbers = cells[head:], numbers[head:]
     ids = _user_column(path, first, cells, choices.get("user"), options.missing)
@@ -59,7 +60,7 @@ def read_matrix(
         values, filled, rated = values[:, 1:], filled[:, 1:], rated[:, 1:]
         left, skipped = 1, "column 0 counts the ratings of each row"
     if not filled.any():
-        raise GlocalkError(_no_ratings(path))
+        raise no_rows(path)
     users, items = np.nonzero(rated)
     names = None if first is None else first[left:]
     user_names = None if ids is None else [row[ids] for row in cells]
@@ -85,10 +86,6 @@ def read_matrix(
         },
         "; ".join(notes),
     )
-
-
-def _no_ratings(path: Path) -> str:
-    return f"'{shown_path(path)}' holds no ratings: give a file with rows."
 
 
 def _equally_wide(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glocalk.data.formats.cells import shown_path
+from glocalk.data.formats.cells import no_rows, shown_path
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
 from glocalk.data.formats.header import Header
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
@@ -71,7 +71,7 @@ def read_parquet(
             f"'{shown_path(path)}' is parquet but damaged: download or create it again."
         ) from error
     if not file.metadata.num_rows:
-        raise GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
+        raise no_rows(path)
     by_role = {}
     for role, cells_of_role in cells.items():
         if role != "rating":

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from glocalk.data.formats.cells import is_number, shown, shown_path
+from glocalk.data.formats.cells import is_number, shown_path
 from glocalk.data.formats.options import Choice
 from glocalk.data.formats.pieces import LONGEST
 from glocalk.data.formats.roles import named_roles
 from glocalk.data.formats.separators import SEPARATORS
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _LONGEST_TOP = 1 << 20  # bytes of all comments
 _SEP = re.compile(r'"?sep=(.*?)"?[\r\n]*', re.IGNORECASE)

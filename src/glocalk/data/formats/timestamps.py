@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glocalk.data.formats.cells import is_number, shown, shown_path
+from glocalk.data.formats.cells import is_number, shown_path
 from glocalk.data.formats.columns import Column, Columns
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 
 def read_times(columns: Columns) -> NDArray[Any]:
