@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from glocalk.data.formats.cells import shown_path
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
 from glocalk.data.ids import Ids, join, refuse_strangers
@@ -58,7 +57,7 @@ def read_asked(
     """
     if not path.is_file():
         reason = "it is a folder" if path.is_dir() else "there is no such file"
-        raise GlocalkError(f"'{shown_path(path)}' cannot be read: {reason}.")
+        raise GlocalkError(f"'{path}' cannot be read: {reason}.")
     try:
         columns = read_columns(path, {str(kind): choices[kind] for kind in choices}, options)
     except GlocalkError as error:
@@ -92,7 +91,7 @@ def predict_pairs(
     """
     if predictor.trained_on is not None:
         asked = Ids(pairs.distinct("user"), pairs.distinct("item"))
-        place = f"'{shown_path(pairs.path)}'"
+        place = f"'{pairs.path}'"
         refuse_strangers(predictor.trained_on.ids, asked, (predictor.trained_on.title, place))
     return predictor.predict_blocks(pairs.ids["user"], pairs.ids["item"], unknown)
 

@@ -43,9 +43,4 @@ def is_missing(text: str) -> bool:
 
 def no_rows(path: Path) -> GlocalkError:
     """The error of a file without rows."""
-    return GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
-
-
-def shown_path(path: Path) -> str:
-    """A path as error sentences quote it: on one line."""
-    return " ".join(str(path).split("\n"))
+    return GlocalkError(f"'{path}' holds no ratings: give a file with rows.")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glocalk.data.formats.cells import shown_path, to_number
+from glocalk.data.formats.cells import to_number
 from glocalk.data.labels import is_whole
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.errors import GlocalkError, shown
@@ -194,8 +194,7 @@ class Columns:
         if row is not None:
             number, _ = self.look(row)
             raise GlocalkError(
-                f"Row {number} of '{shown_path(self.path)}' has no {role}: fill it in, or remove "
-                "the row."
+                f"Row {number} of '{self.path}' has no {role}: fill it in, or remove the row."
             )
 
     @property

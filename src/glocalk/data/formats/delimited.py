@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.formats.cells import no_rows, shown_path
+from glocalk.data.formats.cells import no_rows
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Piece, Texts
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.header import Header
@@ -76,7 +76,7 @@ def read_delimited(
     head = _head(text, start)
     if len(head[0]) > _WIDEST:
         raise GlocalkError(
-            f"'{shown_path(path)}' has {len(head[0]):,} columns, as no table of ratings has: read "
+            f"'{path}' has {len(head[0]):,} columns, as no table of ratings has: read "
             "it with data.layout=matrix if it is a matrix of users and items."
         )
     header = Header.of(path, head, choices, options)
@@ -177,7 +177,7 @@ class _Text:
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
             raise (_UnfinishedError if unfinished else GlocalkError)(
-                f"Row {before + reader.line_num} of '{shown_path(self.path)}' cannot be read "
+                f"Row {before + reader.line_num} of '{self.path}' cannot be read "
                 f"({shown(error)}): fix the row."
             ) from error
 
@@ -250,7 +250,7 @@ def _parse(
     for number, row in text.rows(io.StringIO(piece.decode(), newline=""), before):
         if len(row) != width:
             raise GlocalkError(
-                f"Row {number} of '{shown_path(text.path)}' has {len(row)} columns where the first "
+                f"Row {number} of '{text.path}' has {len(row)} columns where the first "
                 f"has {width}: fix the row."
             )
         for (codes, cells), position in zip(coded.values(), positions.values(), strict=True):

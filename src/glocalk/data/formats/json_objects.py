@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from glocalk.data.formats.cells import no_rows, shown_path
+from glocalk.data.formats.cells import no_rows
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.encodings import as_utf_8, not_utf_8
@@ -115,7 +115,7 @@ def _cell(path: Path, role: str, number: int, value: Any) -> str:
     if isinstance(value, bool):
         kind = "true or false"
     raise GlocalkError(
-        f"The {role} column of '{shown_path(path)}' contains {kind} in row {number}: give one "
+        f"The {role} column of '{path}' contains {kind} in row {number}: give one "
         f"object like {_EXAMPLE} per rating."
     )
 
@@ -135,7 +135,7 @@ def _objects(path: Path, blocks: Iterable[bytes], encoding: str | None) -> Itera
                 break
             at = 0
         elif ended:
-            raise GlocalkError(f"'{shown_path(path)}' continues after its JSON array: fix its end.")
+            raise GlocalkError(f"'{path}' continues after its JSON array: fix its end.")
         elif text[at] == "[" and not number and not in_array:
             in_array, at = True, at + 1
         elif text[at] == "]" and in_array:
@@ -153,19 +153,19 @@ def _objects(path: Path, blocks: Iterable[bytes], encoding: str | None) -> Itera
                     continue
                 reason = error.msg if isinstance(error, json.JSONDecodeError) else error
                 raise GlocalkError(
-                    f"Row {number + 1} of '{shown_path(path)}' cannot be read as JSON "
+                    f"Row {number + 1} of '{path}' cannot be read as JSON "
                     f"({shown(reason)}): fix it."
                 ) from error
             number += 1
             if not isinstance(value, dict):
                 raise GlocalkError(
-                    f"Row {number} of '{shown_path(path)}' is JSON, but not an object: give one "
+                    f"Row {number} of '{path}' is JSON, but not an object: give one "
                     f"like {_EXAMPLE} per rating."
                 )
             yield value
     if in_array and not ended:
         raise GlocalkError(
-            f"'{shown_path(path)}' ends before its JSON array does: download or create it again."
+            f"'{path}' ends before its JSON array does: download or create it again."
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.formats.cells import is_missing, no_rows, shown_path, to_number
+from glocalk.data.formats.cells import is_missing, no_rows, to_number
 from glocalk.data.formats.columns import Column, Columns
 from glocalk.data.formats.header import is_named
 from glocalk.data.formats.options import Choice, ReadOptions
@@ -98,7 +98,7 @@ def _equally_wide(
         cells.append([cell.strip() for cell in row])
         if len(row) != len(cells[0]):
             raise GlocalkError(
-                f"Row {number} of '{shown_path(path)}' has {len(row)} columns where the first has "
+                f"Row {number} of '{path}' has {len(row)} columns where the first has "
                 f"{len(cells[0])}: fix the row."
             )
     filled = [at + 1 for row in cells for at, cell in enumerate(row) if cell]
@@ -142,7 +142,7 @@ def _is_header(
     if not ascends and not any(outside):
         return False
     raise GlocalkError(
-        f"The first row of '{shown_path(path)}' may name the items or hold ratings: say "
+        f"The first row of '{path}' may name the items or hold ratings: say "
         "data.header=true or data.header=false."
     )
 
@@ -162,7 +162,7 @@ def _user_column(
             return 0
         raise GlocalkError(
             f"The users of a matrix are in its first column or nowhere: data.user cannot be "
-            f"'{shown(choice)}' for '{shown_path(path)}', but 0 or none."
+            f"'{shown(choice)}' for '{path}', but 0 or none."
         )
     column = [row[0] for row in cells]
     if any(to_number(cell) is None and not is_missing(cell) for cell in column):
@@ -184,7 +184,7 @@ def _user_column(
     if all(_outside(numbers, cells, missing)):
         return 0
     raise GlocalkError(
-        f"The first column of '{shown_path(path)}' may hold the ids of the users or ratings: say "
+        f"The first column of '{path}' may hold the ids of the users or ratings: say "
         f"data.user=0 or data.user={NO_IDS}."
     )
 
@@ -214,7 +214,7 @@ def _numbers(
             value = to_number(text, decimal)
             if value is None and not is_missing(text):
                 raise GlocalkError(
-                    f"The rating '{shown(text)}' in row {number} of '{shown_path(path)}' is not a "
+                    f"The rating '{shown(text)}' in row {number} of '{path}' is not a "
                     "finite number: fix it, or see data.header, data.user and data.decimal."
                 )
             known[text] = np.nan if value is None else value
@@ -240,7 +240,7 @@ def _column(
     for name in names:
         if not name or name in seen:
             what = f"names the {kind} '{shown(name)}' twice" if name else f"has a {kind} without id"
-            raise GlocalkError(f"'{shown_path(path)}' {what}: fix its ids.")
+            raise GlocalkError(f"'{path}' {what}: fix its ids.")
         seen.add(name)
     if all(map(is_whole, names)):
         return Column(codes, np.array([int(name) for name in names], dtype=np.int64))
