@@ -104,13 +104,22 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
         ) from error
     if not (isinstance(cls, type) and issubclass(cls, kind)):
         raise GlocalkError(f"{names} is not a {kind.__name__}.")
-    config = getattr(cls, "Config", None)
-    if not (isinstance(config, type) and issubclass(config, BaseConfig)):
-        raise GlocalkError(
-            f"{names} has no options that can be checked: give it a class 'Config' that is a "
-            "glocalk.config.BaseConfig."
-        )
+    if not has_config(cls):
+        raise GlocalkError(f"{names} {NO_CONFIG}")
     return cls
+
+
+def has_config(cls: type[Any]) -> bool:
+    """Whether a class has a `Config` that is a `BaseConfig`."""
+    config = getattr(cls, "Config", None)
+    return isinstance(config, type) and issubclass(config, BaseConfig)
+
+
+NO_CONFIG = (
+    "has no options that can be checked: give it a class 'Config' that is a "
+    "glocalk.config.BaseConfig."
+)
+"""The end of an error sentence about a class for which `has_config` is False."""
 
 
 def import_problem(error: BaseException) -> str:
