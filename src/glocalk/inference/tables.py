@@ -14,7 +14,7 @@ import pandas as pd
 
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
-from glocalk.data.ids import Ids, join, refuse_strangers
+from glocalk.data.ids import Ids, join, refuse_unrelated
 from glocalk.data.labels import Kind, Labels
 from glocalk.errors import GlocalkError
 from glocalk.files import replacing
@@ -92,7 +92,7 @@ def predict_pairs(
     if predictor.trained_on is not None:
         asked = Ids(pairs.distinct("user"), pairs.distinct("item"))
         place = f"'{pairs.path}'"
-        refuse_strangers(predictor.trained_on.ids, asked, (predictor.trained_on.title, place))
+        refuse_unrelated(predictor.trained_on.ids, asked, (predictor.trained_on.title, place))
     return predictor.predict_blocks(pairs.ids["user"], pairs.ids["item"], unknown)
 
 

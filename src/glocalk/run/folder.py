@@ -110,7 +110,7 @@ class RunFolder:
             return None
         if record.folder != self.name:
             _log.warning(
-                "'%s' is the record of another run (%s): this run does not take it as its own.",
+                "'%s' is the record of another run (%s), so it is ignored.",
                 self.record,
                 record.folder,
             )

@@ -140,7 +140,7 @@ def test_without_names_the_order_counts_and_an_index_is_no_user(content, tmp_pat
         (rows(USERS, ITEMS, TIMES, RATINGS), "Column 2 of 'r.csv' looks like timestamps, not"),
         (
             "0,1,2\n0,30,5\n1,31,4\n0,31,3\n",
-            "The first row of 'r.csv' counts the columns (0, 1, 2) and may be a header or not: say "
+            "The first row of 'r.csv' counts the columns (0, 1, 2) and may be a header or not: set "
             "data.header=true or data.header=false.",
         ),
     ],

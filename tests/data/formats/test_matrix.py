@@ -56,7 +56,7 @@ def test_users_and_items_without_ratings_are_counted(tmp_path):
         ("user,A,B\nu,5,4\nv,3\n", {}, "Row 3 of 'r' has 2 columns where the first has 3"),
         ("user,A,B\nu,5,4\nv,3,good\n", {}, "The rating 'good' in row 3 of 'r' is not a finite"),
         ("user,A,B\nu,5,4\nv,3,7\n", {"scale": [1, 5]}, "The rating 7 in row 3 of 'r' is not on"),
-        ("user,A,B\nu,5,4\n", {"user": "B"}, "data.user cannot be 'B' for 'r', but 0 or none."),
+        ("user,A,B\nu,5,4\n", {"user": "B"}, "cannot be 'B' for the matrix 'r': choose 0"),
         ("5\n3\n4\n", {}, "The first column of 'r' may hold the ids of the users or"),
         (
             "4,9\n5,8\n1,2\n2,1\n",

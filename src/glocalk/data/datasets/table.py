@@ -16,7 +16,7 @@ from glocalk.data.formats.columns import Column, Columns
 from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
 from glocalk.data.formats.timestamps import read_times
-from glocalk.data.ids import Ids, join, refuse_strangers
+from glocalk.data.ids import Ids, join, refuse_unrelated
 from glocalk.data.labels import Labels
 from glocalk.data.rating_matrix import Values
 from glocalk.data.sources import Source, divide
@@ -71,7 +71,7 @@ def _read(
             Ids(user_ids[np.unique(of_users)], item_ids[np.unique(of_items)])
             for of_users, of_items in zip(users, items, strict=True)
         )
-        refuse_strangers(train, test, [f"'{path}'" for path in paths])
+        refuse_unrelated(train, test, [f"'{path}'" for path in paths])
     scale = config.scale or (
         min(float(file.columns.ratings.min()) for file in files),
         max(float(file.columns.ratings.max()) for file in files),

@@ -76,7 +76,7 @@ def read_delimited(
     head = _head(text, start)
     if len(head[0]) > _WIDEST:
         raise GlocalkError(
-            f"'{path}' has {len(head[0]):,} columns, as no table of ratings has: read "
+            f"'{path}' has {len(head[0]):,} columns, too many for a table of ratings: read "
             "it with data.layout=matrix if it is a matrix of users and items."
         )
     header = Header.of(path, head, choices, options)

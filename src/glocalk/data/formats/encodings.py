@@ -79,7 +79,7 @@ def _recoded(path: Path, blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
         except UnicodeError as error:
             marked = name in _MARKS.values()
             reason = (
-                f"the {name.upper()} text that it begins as: save it as UTF-8"
+                f"{name.upper()} text, although its byte order mark says so: save it as UTF-8"
                 if marked
                 else f"{name} text: save it as UTF-8, or choose another data.encoding"
             )

@@ -293,5 +293,5 @@ def _is_numbered(path: Path, cells: Sequence[str], under: Sequence[Sequence[str]
         return True
     raise GlocalkError(
         f"The first row of '{path}' counts the columns ({', '.join(cells)}) and may be "
-        "a header or not: say data.header=true or data.header=false."
+        "a header or not: set data.header=true or data.header=false."
     )

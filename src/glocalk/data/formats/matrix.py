@@ -142,7 +142,7 @@ def _is_header(
     if not ascends and not any(outside):
         return False
     raise GlocalkError(
-        f"The first row of '{path}' may name the items or hold ratings: say "
+        f"The first row of '{path}' may name the items or hold ratings: set "
         "data.header=true or data.header=false."
     )
 
@@ -161,8 +161,8 @@ def _user_column(
         if choice == 0 or (header and choice == header[0]):
             return 0
         raise GlocalkError(
-            f"The users of a matrix are in its first column or nowhere: data.user cannot be "
-            f"'{shown(choice)}' for '{path}', but 0 or none."
+            f"data.user cannot be '{shown(choice)}' for the matrix '{path}': choose 0 if its first "
+            f"column holds the user ids, or {NO_IDS} if no column does."
         )
     column = [row[0] for row in cells]
     if any(to_number(cell) is None and not is_missing(cell) for cell in column):
@@ -184,7 +184,7 @@ def _user_column(
     if all(_outside(numbers, cells, missing)):
         return 0
     raise GlocalkError(
-        f"The first column of '{path}' may hold the ids of the users or ratings: say "
+        f"The first column of '{path}' may hold the ids of the users or ratings: set "
         f"data.user=0 or data.user={NO_IDS}."
     )
 

@@ -41,6 +41,6 @@ def check_unpacked(
         )
     if size > _SMALL and size > ratio * (path.stat().st_size if packed is None else packed):
         raise GlocalkError(
-            f"'{path}' grows more than {ratio:,} times when it is read, which ratings "
-            "do not: check it, and save it without compression if you trust it."
+            f"'{path}' takes more than {ratio:,} times its size when it is read, as "
+            "ratings never do: check it, and save it without compression if you trust it."
         )
