@@ -36,7 +36,7 @@ NUMBERED = {(0, 0): 5, (0, 2): 3, (1, 1): 1, (2, 0): 2, (2, 2): 4}
         ),
     ],
 )
-def test_matrices(content, options, expected, tmp_path):
+def test_a_matrix_is_read_with_its_ids(content, options, expected, tmp_path):
     made = split(tmp_path / "r", content, layout="matrix", **options)
     assert everything(made) == expected
 
@@ -102,7 +102,7 @@ def test_a_thin_table_of_small_numbers_is_a_table(tmp_path):
     assert everything(made) == {(3, 1): 4, (1, 2): 3, (2, 1): 5, (1, 1): 1}
 
 
-def test_cases_of_matrices():
+def test_matrices_of_the_inputs_are_read_with_their_ids():
     dense = split(INPUTS / "wide_dense.csv", layout="matrix")
     assert (len(everything(dense)), dense.train.shape) == (40, (10, 4))
     assert everything(dense)["u9", "Dune"] == 2

@@ -222,7 +222,7 @@ class Header:
             return " ".join(f"data.{role}={first + place}" for place, role in enumerate(roles))
 
         return (
-            f"Column 0 of '{self.path}' has another number in each row and may be an "
+            f"Column 0 of '{self.path}' has a different number in each row and may be an "
             f"index: choose {options(1)} if it is, or {options(0)} if it holds the users."
         )
 
