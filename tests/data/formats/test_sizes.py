@@ -153,7 +153,7 @@ def test_a_matrix_that_the_file_does_not_store(what, tmp_path):
     limit = "above" in what
     with pytest.raises(
         GlocalkError,
-        match="[0-9] bytes when it" if limit else "1,032 times its size",
+        match="[0-9] bytes when it" if limit else " times its size",
     ):
         read_monti(tmp_path / "a.mat")
 

@@ -75,9 +75,10 @@ def read_delimited(
     number, start, rest = _first_row(text, start, pieces)
     head = _head(text, start)
     if len(head[0]) > _WIDEST:
+        what = "ratings: read it with data.layout=matrix if it is a matrix of users and items"
         raise GlocalkError(
-            f"'{path}' has {len(head[0]):,} columns, too many for a table of ratings: read "
-            "it with data.layout=matrix if it is a matrix of users and items."
+            f"'{path}' has {len(head[0]):,} columns, too many for a table of "
+            f"{what if 'rating' in choices else 'users and items'}."
         )
     header = Header.of(path, head, choices, options)
     positions = header.positions(choices, options.optional)
