@@ -21,7 +21,6 @@ imported when they are first used, so that `import glocalk` is fast.
 from __future__ import annotations
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
 from glocalk.caches import use_writable_caches as _use_writable_caches
@@ -49,9 +48,6 @@ if TYPE_CHECKING:
     from glocalk.data.splits import Split
     from glocalk.errors import GlocalkError, MissingDataError, NotFittedError
 
-# OpenMP's threads spin while they wait for each other. If another program keeps a core busy, they
-# spin for as long as it holds that core. OpenMP reads the variable once, when torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 _use_writable_caches()  # before anything imports numba or matplotlib
 
 _PUBLIC = {
