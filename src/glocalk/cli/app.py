@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from glocalk.cli.arguments import wants_help
 from glocalk.config import did_you_mean
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, one_line
 from glocalk.run.compose import VERSION_BASE, compose, install, unresolved
 
 
@@ -125,4 +125,4 @@ def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> s
         if str(cause.key) in known:  # the name is right, the value is not
             return unresolved(cause)
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"
-    return " ".join(str(error).split())
+    return one_line(error)
