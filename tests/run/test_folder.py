@@ -1,10 +1,13 @@
 import json
 import logging
 import os
+import signal
 
 import pytest
 from small_run import BIAS, config, forked
 
+from glocalk import stopping
+from glocalk.completers.baselines import Bias
 from glocalk.errors import GlocalkError
 from glocalk.run.execute import execute
 from glocalk.run.folder import RunFolder
@@ -159,3 +162,32 @@ def test_a_run_folder_that_links_elsewhere_is_refused(tmp_path):
     with pytest.raises(GlocalkError, match="leads out of the folder"):
         made.clear()
     assert (tmp_path / "outside").is_dir()
+
+
+def test_how_a_stopped_run_continues_is_what_its_next_start_does(tmp_path):
+    made = folder(tmp_path)
+    assert made.how_it_continues() == "the same command starts the run again"
+    (made.path / "selection").mkdir(parents=True)
+    (made.path / "selection" / "fit.ckpt").touch()
+    assert made.how_it_continues() == "the same command continues from the last checkpoint"
+    (made.path / "selection" / "fit.ckpt").unlink()
+    made.finished("selection").touch()
+    assert made.how_it_continues() == "the same command continues with the final run"
+    made.finished("final").touch()
+    finished = "all trainings are finished, and the same command writes the record"
+    assert made.how_it_continues() == finished
+
+
+def test_a_run_stopped_after_its_last_training_says_so_and_trains_nothing(tmp_path, monkeypatch):
+    def stop():
+        if list(tmp_path.glob("*/final.ckpt")):
+            raise stopping.StoppedError(signal.SIGTERM)
+
+    options = config(tmp_path, model=BIAS, model_name="bias")
+    with monkeypatch.context() as patch:
+        patch.setattr(stopping, "safe_point", stop)
+        with pytest.raises(stopping.StoppedError) as stopped:
+            execute(options)
+    assert "the same command writes the record" in stopped.value.continues
+    monkeypatch.delattr(Bias, "fit_matrix")
+    assert execute(options).status == "done"

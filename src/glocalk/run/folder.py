@@ -167,6 +167,8 @@ class RunFolder:
             return "the run is complete"
         if any(self.path.glob("*/*.ckpt")):
             return "the same command continues from the last checkpoint"
+        if self.finished("final").exists():
+            return "all trainings are finished, and the same command writes the record"
         if self.finished("selection").exists():
             return "the same command continues with the final run"
         return "the same command starts the run again"
