@@ -94,6 +94,13 @@ class PredictConfig(BaseConfig):
             raise GlocalkError("Option 'user' goes with pairs=FILE or users=FILE.")
         if self.item is not None and self.pairs is None:
             raise GlocalkError("Option 'item' goes with pairs=FILE.")
+        for name, asked in (("pairs", self.pairs), ("users", self.users)):
+            both = asked is not None and asked.exists() and self.out.exists()
+            if both and self.out.samefile(asked):
+                raise GlocalkError(
+                    f"Option 'out' names the file of '{name}', which would be lost: choose another "
+                    "file."
+                )
 
 
 def predict(config: PredictConfig) -> tuple[int, str]:

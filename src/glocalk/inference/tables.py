@@ -56,8 +56,9 @@ def read_asked(
     Raises:
         GlocalkError: the file cannot be read, has no rows, or lacks a column or an id.
     """
-    if not path.exists():
-        raise GlocalkError(f"'{shown_path(path)}' cannot be read: there is no such file.")
+    if not path.is_file():
+        what = "it is a folder" if path.is_dir() else "there is no such file"
+        raise GlocalkError(f"'{shown_path(path)}' cannot be read: {what}.")
     try:
         columns = read_columns(path, {str(kind): choices[kind] for kind in choices}, options)
     except GlocalkError as error:

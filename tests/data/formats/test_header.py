@@ -149,6 +149,19 @@ def test_without_names_what_is_unclear_is_refused(content, sentence, tmp_path):
     assert sentence in refusal(tmp_path / "r.csv", content)
 
 
+@pytest.mark.parametrize("gap", ["\t\t", ";;"])
+def test_empty_columns_between_the_others_are_named_with_options_that_work(gap, tmp_path):
+    content = rows(USERS, ITEMS, RATINGS).replace(",", gap)  # Jester's second data set has two tabs
+    assert refusal(tmp_path / "r.csv", content) == (
+        "Column 1 of 'r.csv' is empty: choose data.user=0 data.item=2 "
+        "data.rating=4 if these are the columns."
+    )
+    made = split(tmp_path / "r.csv", content, user=0, item=2, rating=4)
+    assert everything(made) == NUMBERS
+    content = f"user{gap}item{gap}rating\n{content}"
+    assert everything(split(tmp_path / "r.csv", content)) == NUMBERS
+
+
 def test_users_who_each_rate_once_are_users(tmp_path):
     # As in a test set of one rating for each user: the first column counts the rows.
     content = rows(range(1, 7), ITEMS, RATINGS, TIMES)

@@ -160,6 +160,7 @@ class Header:
 
     def _by_place(self, roles: Sequence[str], optional: Collection[str]) -> dict[str, int]:
         head = Head(self.rows)
+        self._refuse_empty(head, [role for role in roles if role not in optional])
         first = self.first + self._count_index(head, roles)
         found, lacking = {}, []
         for role in roles:
@@ -178,6 +179,21 @@ class Header:
                 f"{self._listed}."
             )
         return found
+
+    def _refuse_empty(self, head: Head, roles: Sequence[str]) -> None:
+        """Refuse a few columns with empty ones between them, as two tabs for one make them."""
+        columns = range(self.first, len(head.columns))
+        filled = [at for at in columns if any(head.columns[at])]
+        if not {"user", "item"} <= {*roles} or not len(roles) <= len(filled) <= len(_PLACES):
+            return
+        taken = filled[: len(roles)]
+        empty = sorted({*range(self.first, taken[-1])} - {*taken})
+        if empty and not head.holds_times(taken[-1]):
+            options = " ".join(f"data.{role}={at}" for role, at in zip(roles, taken, strict=True))
+            raise GlocalkError(
+                f"Column {empty[0]} of '{shown_path(self.path)}' is empty: choose {options} if "
+                "these are the columns."
+            )
 
     def _count_index(self, head: Head, roles: Sequence[str]) -> int:
         """1 if an index of the rows comes before the users, 0 if not.
