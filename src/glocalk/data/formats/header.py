@@ -178,6 +178,13 @@ class Header:
                 f"ratings: choose data.user=…, data.item=… and data.rating=… from its columns "
                 f"{self._listed}."
             )
+        if self.rows and "rating" in roles and head.holds_likelier_ratings(found["rating"]):
+            raise GlocalkError(
+                f"Column {found['rating'] + 1} of '{shown_path(self.path)}' looks more like ratings "
+                f"than column {found['rating']}: choose data.rating={found['rating']} if this is "
+                "right, or data.user=…, data.item=… and data.rating=… from its columns "
+                f"{self._listed}."
+            )
         return found
 
     def _refuse_empty(self, head: Head, roles: Sequence[str]) -> None:
@@ -202,10 +209,11 @@ class Header:
             GlocalkError: it may or may not, or the columns may be those of a matrix.
         """
         free = {*roles}
-        if not self.rows or self.layout == "table" or not {"user", "item"} <= free:
+        if not self.rows or not {"user", "item"} <= free:
             return 0
         index = 0 if self.first else self._index(head, "rating" in free)
-        if "rating" in free and head.may_be_matrix(self.first + (index or 0)):
+        is_table = self.layout == "table" or "rating" not in free
+        if not is_table and head.may_be_matrix(self.first + (index or 0)):
             raise GlocalkError(
                 f"'{shown_path(self.path)}' may be a matrix of users and items, because its "
                 "columns look alike: read it with data.layout=matrix (and data.missing=0 if 0 "
