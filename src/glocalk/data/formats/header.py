@@ -179,11 +179,11 @@ class Header:
                 f"{self._listed}."
             )
         if self.rows and "rating" in roles and head.holds_likelier_ratings(found["rating"]):
+            at = found["rating"]
             raise GlocalkError(
-                f"Column {found['rating'] + 1} of '{shown_path(self.path)}' looks more like ratings "
-                f"than column {found['rating']}: choose data.rating={found['rating']} if this is "
-                "right, or data.user=…, data.item=… and data.rating=… from its columns "
-                f"{self._listed}."
+                f"Column {at + 1} of '{shown_path(self.path)}' looks more like ratings than column "
+                f"{at}: choose data.rating={at} if this is right, or data.user=…, data.item=… "
+                f"and data.rating=… from its columns {self._listed}."
             )
         return found
 
