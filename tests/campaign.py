@@ -26,6 +26,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.append(str(Path(__file__).parent / "completers"))
 
 from cases import NAMES, case
+
 from command import comparable, only_record
 from glocalk.cli.signals import GRACE, until_stopped
 from glocalk.run.composed import compose_run

@@ -116,7 +116,7 @@ JSON_KINDS = {
 
 @pytest.mark.parametrize("count", [FEW, ALL])
 @pytest.mark.parametrize("kind", JSON_KINDS)
-def test_records_searches_and_benchmarks(kind, count, tmp_path):
+def test_damaged_records_searches_and_benchmarks_are_refused_or_read_right(kind, count, tmp_path):
     content, read, whole = JSON_KINDS[kind]
     good = json.dumps(content).encode()
     rng, box = random.Random(kind), hostile.Box(tmp_path)
@@ -136,7 +136,7 @@ def test_records_searches_and_benchmarks(kind, count, tmp_path):
 
 
 @pytest.mark.parametrize("count", [FEW, pytest.param(300, marks=pytest.mark.slow)])
-def test_checkpoints(count, tmp_path):
+def test_damaged_checkpoints_are_refused_or_read_right(count, tmp_path):
     box = hostile.Box(tmp_path)
     box.clear()
     path = box.root / "final" / "train.ckpt"

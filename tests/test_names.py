@@ -15,7 +15,7 @@ def taken(kind, value):
 @pytest.mark.parametrize(
     "name", ["ml_100k", "table1", "a.b", "x=1,y=2", "_", "0", "A-b", "a" * 100]
 )
-def test_names(name):
+def test_a_name_of_safe_characters_is_accepted(name):
     assert taken(Name, name)
 
 
@@ -26,7 +26,7 @@ def test_names(name):
         *("a\n", "a\x00", "évaluations", "a|b", "a`b", "a<b", "~", "$x", "a" * 101, "a:b", "%s"),
     ],
 )
-def test_what_is_no_name(name):
+def test_any_other_name_is_refused(name):
     assert not taken(Name, name)
 
 
@@ -46,7 +46,7 @@ def test_labels_are_one_printable_line(label, is_one):
 @pytest.mark.parametrize(
     ("seed", "is_one"), [(0, True), (2**32 - 1, True), (2**32, False), (-1, False)]
 )
-def test_seeds(seed, is_one):
+def test_seeds_are_whole_numbers_below_2_to_the_32(seed, is_one):
     assert taken(Seed, seed) is is_one
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, one_line
 
 
 class BaseConfig(BaseModel):
@@ -104,13 +104,22 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
         ) from error
     if not (isinstance(cls, type) and issubclass(cls, kind)):
         raise GlocalkError(f"{names} is not a {kind.__name__}.")
-    config = getattr(cls, "Config", None)
-    if not (isinstance(config, type) and issubclass(config, BaseConfig)):
-        raise GlocalkError(
-            f"{names} has no options that can be checked: give it a class 'Config' that is a "
-            "glocalk.config.BaseConfig."
-        )
+    if not has_config(cls):
+        raise GlocalkError(f"{names} {NO_CONFIG}")
     return cls
+
+
+def has_config(cls: type[Any]) -> bool:
+    """Whether a class has a `Config` that is a `BaseConfig`."""
+    config = getattr(cls, "Config", None)
+    return isinstance(config, type) and issubclass(config, BaseConfig)
+
+
+NO_CONFIG = (
+    "has no options that can be checked: give it a class 'Config' that is a "
+    "glocalk.config.BaseConfig."
+)
+"""The end of an error sentence about a class for which `has_config` is False."""
 
 
 def import_problem(error: BaseException) -> str:
@@ -119,7 +128,7 @@ def import_problem(error: BaseException) -> str:
     Args:
         error: what the import raised.
     """
-    reason = " ".join(str(error).split()).rstrip(".")
+    reason = one_line(error).rstrip(".")
     if not isinstance(error, ImportError):
         reason = f"{type(error).__name__}: {reason}".rstrip(": ")
     if isinstance(error, SyntaxError):

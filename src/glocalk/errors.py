@@ -41,7 +41,12 @@ class NotFittedError(GlocalkError):
     """A completer was asked to predict, or for its state, before it was fitted."""
 
 
+def one_line(text: object) -> str:
+    """A text, or the message of another library's error, with single spaces and no line breaks."""
+    return " ".join(str(text).split())
+
+
 def shown(value: object) -> str:
     """A value as error sentences quote it: on one line, and short."""
-    line = " ".join(str(value).split())
+    line = one_line(value)
     return line if len(line) <= 40 else f"{line[:39]}…"

@@ -1,6 +1,6 @@
 """Names that files and folders are called after, and the folder that they must stay in.
 
-Records, searches and configs may come from strangers: `Name`, `Label`, `Seed` and `Hexadecimal`
+Records, searches and configs may come from others: `Name`, `Label`, `Seed` and `Hexadecimal`
 are the types of their fields, and `inside` checks the place that follows from them.
 """
 

@@ -4,7 +4,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from glocalk.errors import GlocalkError
 from glocalk.records.benchmark import (
     AlternativeTraining,
     Bench,
@@ -92,19 +94,18 @@ def bench():
             alternative("thresholds", [6.9], peak_mb=[1100.0], component="allocator"),
         ],
         busy=[
-            busy("asleep", [8.0, 9.0, 8.2], [15.0, 12.0, 12.3]),
-            busy("spinning", [8.0], [40.0]),
+            busy("free", [8.0, 9.0, 8.2], [15.0, 12.0, 12.3]),
+            busy("all", [8.0], [40.0]),
         ],
     )
 
 
-def busy(waiting, seconds, busy_seconds):
+def busy(cores, seconds, busy_seconds):
     return BusyTraining(
         data="ml_100k",
         model="gc_mc",
         options=[],
-        waiting=waiting,
-        threads=2,
+        cores=cores,
         seconds=seconds,
         busy_seconds=busy_seconds,
     )
@@ -240,10 +241,32 @@ def test_an_empty_benchmark_gives_no_files():
     assert bench_texts(Bench(), Path("out")) == {}
 
 
+@pytest.mark.parametrize(
+    "trainings",
+    [
+        [busy("free", [8.0], [15.0])],
+        [busy("all", [8.0], [40.0]), busy("all", [9.0], [41.0])],
+    ],
+)
+def test_a_busy_training_needs_one_on_all_cores_to_compare_with(trainings, tmp_path):
+    Bench(origins={"busy": ORIGIN}, busy=trainings).write(tmp_path / "bench.json")
+    with pytest.raises(GlocalkError, match="gc_mc on ml_100k lacks a training on all cores, or"):
+        Bench.read(tmp_path / "bench.json")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seconds": []}, {"seconds": [0.0]}, {"cores": "some"}, {"model": "a|b"}]
+)
+def test_a_busy_training_with_an_impossible_field_is_refused(changes):
+    content = busy("all", [8.0], [40.0]).model_dump() | changes
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        BusyTraining.model_validate(content)
+
+
 def test_trainings_beside_a_busy_program_are_compared_with_those_alone():
     text = bench_texts(bench(), Path())[Path("bench.md")]
     rows = [line for line in text.splitlines() if line.startswith("| GC-MC | ML-100K | ")][-2:]
     assert rows == [
-        "| GC-MC | ML-100K | asleep | 8.20 | 1.02 | 12.30 | 1.50 |",
-        "| GC-MC | ML-100K | spinning | 8.00 | 1.00 | 40.00 | 5.00 |",
+        "| GC-MC | ML-100K | free | 8.20 | 1.02 | 12.30 | 1.54 |",
+        "| GC-MC | ML-100K | all | 8.00 | 1.00 | 40.00 | 5.00 |",
     ]

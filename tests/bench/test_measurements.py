@@ -185,10 +185,10 @@ def test_measures_trainings_beside_a_busy_program(tmp_path, monkeypatch):
             programs.append(program)
         return program
 
-    def seconds(config, warm_up):
+    def seconds(config, warm_up, cores):
         running = sum(program.poll() is None for program in programs)
-        seen.append((os.environ.get("GOMP_SPINCOUNT"), running))
-        return measure(config, warm_up) if len(seen) == 1 else 10.0 + running
+        seen.append((cores, running))
+        return measure(config, warm_up, cores) if len(seen) == 1 else 10.0 + running
 
     measure, popen = busy._seconds, subprocess.Popen
     monkeypatch.setattr(busy, "_seconds", seconds)
@@ -196,12 +196,12 @@ def test_measures_trainings_beside_a_busy_program(tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "BUSY_CASES", [Case("synthetic", "glocal_k", SMALL[1:])])
     out = tmp_path / "bench.json"
     main(["parts=[busy]", "data=[synthetic]", "repeats=2", f"out={out}"])
-    asleep, spinning = Bench.read(out).busy
-    assert (asleep.waiting, spinning.waiting) == ("asleep", "spinning")
-    assert 0 < asleep.seconds[0] < 10
-    assert asleep.seconds[1:] + spinning.seconds == [10.0] * 3
-    assert asleep.busy_seconds + spinning.busy_seconds == [11.0] * 4
-    assert seen == [(None, 0), (None, 1), ("300000", 0), ("300000", 1)] * 2
+    free, on_all = Bench.read(out).busy
+    assert (free.cores, on_all.cores) == ("free", "all")
+    assert 0 < free.seconds[0] < 10
+    assert free.seconds[1:] + on_all.seconds == [10.0] * 3
+    assert free.busy_seconds + on_all.busy_seconds == [11.0] * 4
+    assert seen == [("free", 0), ("free", 1), ("all", 0), ("all", 1)] * 2
     assert all(program.poll() is not None for program in programs)
 
 

@@ -187,6 +187,7 @@ INPUTS = {
         [RUN, OUT, "pairs=no.csv"],
         ["'no.csv' cannot be read: there is no such file"],
     ),
+    "folder of pairs": ([RUN, OUT, "pairs=runs"], ["'runs' cannot be read: it is a folder"]),
     "no module": (
         [RUN, OUT, PAIRS, "module=no_such"],
         ["'module' names 'no_such'", "cannot be imported"],

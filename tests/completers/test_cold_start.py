@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from cases import NAMES, case, new
+
 from cold_start import planted_cold_start, relative_errors
 from glocalk.completers.autoencoders.autorec import AutoRec
 from glocalk.data.rating_matrix import RatingMatrix
@@ -53,7 +53,7 @@ def test_pairs_that_are_cold_on_both_sides_are_predicted_no_worse_than_by_the_me
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in OFFICIAL_CONSTANT])
 @pytest.mark.parametrize("scale", [(-2, 2), (0, 4)])
-def test_they_are_on_other_scales(name, scale):
+def test_cold_pairs_on_other_scales_are_predicted_no_worse_than_by_the_mean(name, scale):
     parts = planted_cold_start(scale)
     relative = relative_errors(new(name, case(name)["cold"]), parts)
     assert max(relative.values()) <= 1 + SAMPLING.get(name, TOLERANCE)

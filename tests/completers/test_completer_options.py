@@ -5,10 +5,10 @@ import inspect
 
 import numpy as np
 import pytest
+from cases import NAMES, changes, class_of, config_of, leaves, nested, new_short
 from omegaconf import OmegaConf
 
 import glocalk
-from cases import NAMES, changes, class_of, config_of, leaves, nested, new_short
 from glocalk.completers.registry import build_completer
 from glocalk.errors import GlocalkError
 from planted import planted

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from cases import LABELED, NAMES, TEST, new_short
+
 from glocalk.completers.registry import load
 
 TESTS = Path(__file__).parents[1]

@@ -8,8 +8,6 @@ import io
 import numpy as np
 import pytest
 import torch
-
-import glocalk
 from cases import (
     ALL_ITEMS,
     ALL_USERS,
@@ -25,6 +23,8 @@ from cases import (
     unobserved,
     watched,
 )
+
+import glocalk
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
 

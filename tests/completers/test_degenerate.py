@@ -5,8 +5,8 @@ import json
 
 import numpy as np
 import pytest
-
 from cases import NAMES, case, leaves, new_short
+
 from command import call
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError

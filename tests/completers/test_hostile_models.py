@@ -8,10 +8,10 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from cases import LABELED, new_short
 
 import glocalk
 import hostile
-from cases import LABELED, new_short
 
 FEW = 25
 ENTRIES = {
@@ -48,7 +48,7 @@ def read_model(path):
         *(pytest.param(name, 90, marks=pytest.mark.slow) for name in ("igmc", "soft_impute")),
     ],
 )
-def test_model_files(name, count, tmp_path):
+def test_damaged_model_files_are_refused_or_read_right(name, count, tmp_path):
     box = hostile.Box(tmp_path)
     box.clear()
     path = box.root / "model.pt"

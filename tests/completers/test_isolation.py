@@ -6,10 +6,10 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from cases import NAMES, TEST, TRAIN, VALID, watched
 from lightning.pytorch.loggers import CSVLogger
 from reach import leaks
 
-from cases import NAMES, TEST, TRAIN, VALID, watched
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext

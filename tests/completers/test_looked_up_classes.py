@@ -7,10 +7,10 @@ import types
 
 import pytest
 import torch
+from cases import LABELED
 
 import glocalk
 import hostile
-from cases import LABELED
 from glocalk.completers.baselines import Bias
 from glocalk.errors import GlocalkError
 

@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
-
 from cases import TEST, TRAIN, VALID, new
+
 from command import comparable
 from glocalk import stopping
 from glocalk.completers import rating_arrays

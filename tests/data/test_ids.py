@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from glocalk.data.datasets.movielens import MovieLens1M, MovieLens100K
-from glocalk.data.ids import Ids, join, refuse_strangers
+from glocalk.data.ids import Ids, join, refuse_unrelated
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
@@ -88,7 +88,7 @@ def sample(users, items=(7, 8)):
 )
 def test_ids_that_are_written_differently_are_refused(known, asked, sentence):
     with pytest.raises(GlocalkError) as error:
-        refuse_strangers(sample(known), sample(asked), ("'a.csv'", "'b.csv'"))
+        refuse_unrelated(sample(known), sample(asked), ("'a.csv'", "'b.csv'"))
     assert str(error.value) == (
         "None of the user ids in 'b.csv' is in 'a.csv': write them as they are there, "
         + sentence
@@ -98,7 +98,7 @@ def test_ids_that_are_written_differently_are_refused(known, asked, sentence):
 
 def test_ids_without_a_common_user_and_a_common_item_are_refused():
     with pytest.raises(GlocalkError) as error:
-        refuse_strangers(sample([1, 2], [10, 20]), sample([3, 4], [11, 21]), ("tiny", "'b.csv'"))
+        refuse_unrelated(sample([1, 2], [10, 20]), sample([3, 4], [11, 21]), ("tiny", "'b.csv'"))
     assert str(error.value) == (
         "No user and no item in 'b.csv' is in tiny (user '3', not '1'; item '11', not '10'): check "
         "the columns, and whether both are of one data set."
@@ -118,7 +118,7 @@ def test_ids_without_a_common_user_and_a_common_item_are_refused():
     ],
 )
 def test_users_that_are_all_new_are_a_fair_question(known, asked):
-    refuse_strangers(sample(known), sample(asked), ("tiny", "'b.csv'"))
+    refuse_unrelated(sample(known), sample(asked), ("tiny", "'b.csv'"))
 
 
 def split(ids):

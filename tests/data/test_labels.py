@@ -110,8 +110,8 @@ def test_anything_but_whole_numbers_and_text_is_refused(values, shown):
 )
 def test_a_float_that_may_stand_for_its_neighbor_is_refused(values, shown):
     assert refusal(values) == (
-        f"The user id {shown} is a float so large that it may stand for its neighbor: read the ids "
-        "as whole numbers or as text."
+        f"The user id {shown} is a float too large to be exact: read the ids as whole numbers or "
+        "as text."
     )
 
 

@@ -205,6 +205,10 @@ def test_parquet_holds_what_csv_holds(ids, tmp_path, monkeypatch):
             r"^Row 3 of .* has 3 columns where the first has 2",
         ),
         (b"user,item\nu1,item 1,5\n", r"^Row 2 of .* has 3 columns where the"),
+        (
+            b"user,item" + b",x" * 9999,
+            r"^'.*' has 10,001 columns, too many for a table of users and",
+        ),
         (b"user,item\nu1\n", r"^Row 2 of .* has 1 columns where the"),
         (b"user,item\nu1,item 1\nu1,\n", r"^Row 3 of .* has no item: fill it in"),
         (b"user,item\n\xff\xfe,\xff\n", r"is not UTF-8 text .*encoding=cp1252\.$"),

@@ -12,7 +12,7 @@ from glocalk.records.json_text import LARGEST, parse, read_json, to_json
         ("[NaN]", "NaN is not a finite number"),
         ("[-Infinity]", "-Infinity is not a finite number"),
         ("[1e999]", "1e999 is not a finite number"),
-        ('{"a": 1, "a": 2}', "a name twice"),
+        ('{"a": 1, "a": 2}', "a name occurs twice"),
         ("[" * 100_000, "nested too deeply"),
         ("[" * 25 + "]" * 25, "nested too deeply"),
         ('{"a":' * 25 + "1" + "}" * 25, "nested too deeply"),

@@ -29,7 +29,7 @@ from glocalk.report.variants import variants_markdown
         ("a\nb\x1b[2J\u202e", r"a\\nb\\x1b\[2J\\u202e"),
     ],
 )
-def test_markdown(text, shown):
+def test_markdown_shows_a_text_as_it_is(text, shown):
     assert markdown(text) == shown
 
 
@@ -44,7 +44,7 @@ def test_markdown(text, shown):
         ("</code><b>`", r"<code>&lt;/code&gt;&lt;b&gt;\`</code>"),
     ],
 )
-def test_code_in_markdown(text, shown):
+def test_code_in_markdown_shows_a_text_as_it_is(text, shown):
     assert code(text) == shown
     row = markdown_table(["a", "b"], [[shown, "1"]], left=1).splitlines()[2]
     assert row == f"| {shown} | 1 |"
@@ -59,7 +59,7 @@ def test_code_in_markdown(text, shown):
         ("a\nb", r"a\textbackslash{}nb"),
     ],
 )  # fmt: skip
-def test_latex(text, shown):
+def test_latex_shows_a_text_as_it_is(text, shown):
     assert tex(text) == shown
 
 
@@ -71,7 +71,7 @@ def test_latex(text, shown):
         *(("a,b", "a,b"), ('say "x"', 'say "x"'), ("\x1b[2J", r"\x1b[2J"), ("", "")),
     ],
 )
-def test_csv(cell, written):
+def test_a_spreadsheet_takes_no_cell_of_a_csv_for_a_formula(cell, written):
     text = csv_text(["a", "b"], [[cell, "1"]])
     assert list(csv.reader(io.StringIO(text)))[1] == [written, "1"]
 

@@ -1,12 +1,11 @@
-"""Trainings on all cores, alone and while another program keeps one core busy.
+"""Trainings alone, and while another program keeps one core busy.
 
-OpenMP's threads wait for each other at the end of every parallel loop. `import glocalk` makes them
-wait without spinning; the comparison is with threads that spin, which is GNU OpenMP's default.
+The threads of a parallel loop wait for the slowest one. A run therefore takes the cores that are
+free when it begins; the comparison is with one that takes all cores.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from unittest import mock
 
 import torch
 
@@ -24,6 +22,7 @@ from glocalk.data.sources import build_source
 from glocalk.records.benchmark import BusyTraining
 from glocalk.run.config import RunConfig
 from glocalk.run.execute import train_once
+from glocalk.threads import ALL_THREADS, free_threads
 
 BUSY_CASES = (
     Case("ml_100k", "glocal_k", ("model.pretrain.epochs=4", "model.finetune.epochs=4")),
@@ -41,14 +40,13 @@ BUSY_CASES = (
         ),
     ),
 )
-# The number of spins that GNU OpenMP makes by default overrides the policy that glocalk sets.
-WAITING: dict[str, dict[str, str]] = {"asleep": {}, "spinning": {"GOMP_SPINCOUNT": "300000"}}
+CORES = ("free", "all")
 
 
 def measure_busy_trainings(
     config: RunConfig, warm_up: RunConfig, options: Sequence[str], repeats: int
 ) -> list[BusyTraining]:
-    """Measure a training for each way of waiting, in turns, each in a separate process.
+    """Measure a training on the free cores and one on all, in turns, each in a separate process.
 
     Args:
         config: config of the training.
@@ -56,30 +54,29 @@ def measure_busy_trainings(
         options: the options that make it short.
         repeats: number of trainings of each kind.
     """
-    alone: dict[str, list[float]] = {name: [] for name in WAITING}
-    beside: dict[str, list[float]] = {name: [] for name in WAITING}
+    alone: dict[str, list[float]] = {cores: [] for cores in CORES}
+    beside: dict[str, list[float]] = {cores: [] for cores in CORES}
     for _ in range(repeats):
-        for name, variables in WAITING.items():
-            with mock.patch.dict(os.environ, variables):
-                alone[name].append(in_own_process(_seconds, config, warm_up))
-                with _busy_program():
-                    beside[name].append(in_own_process(_seconds, config, warm_up))
+        for cores in CORES:
+            alone[cores].append(in_own_process(_seconds, config, warm_up, cores))
+            with _busy_program():
+                beside[cores].append(in_own_process(_seconds, config, warm_up, cores))
     return [
         BusyTraining(
             data=config.data_name,
             model=config.model_name,
             options=list(options),
-            waiting=name,
-            threads=torch.get_num_threads(),
-            seconds=alone[name],
-            busy_seconds=beside[name],
+            cores=cores,
+            seconds=alone[cores],
+            busy_seconds=beside[cores],
         )
-        for name in WAITING
+        for cores in CORES
     ]
 
 
-def _seconds(config: RunConfig, warm_up: RunConfig) -> float:
+def _seconds(config: RunConfig, warm_up: RunConfig, cores: str) -> float:
     """Wall-clock seconds of a training after the warm-up."""
+    torch.set_num_threads(free_threads() if cores == "free" else ALL_THREADS)
     _train(warm_up)
     return _train(config)
 

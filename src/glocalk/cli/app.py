@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from glocalk.cli.arguments import wants_help
 from glocalk.config import did_you_mean
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, one_line
 from glocalk.run.compose import VERSION_BASE, compose, install, unresolved
 
 
@@ -131,7 +131,7 @@ def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> s
         if cause.full_key == "data.path":
             return "Option 'data.path' goes with data=csv or data=monti: name one."
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"
-    return " ".join(str(error).split())
+    return one_line(error)
 
 
 def _if_ratings(name: str) -> str:

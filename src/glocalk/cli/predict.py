@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from glocalk.cli.arguments import read_arguments, refuse_words, wants_help
 from glocalk.cli.help import Help, fields
@@ -76,6 +76,13 @@ class PredictConfig(BaseConfig):
         "because a model file must not trigger imports",
     )
 
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, value: str | None) -> str | None:
+        from glocalk.data.formats.encodings import check_encoding
+
+        return value if value is None else check_encoding(value)
+
     def check_choice(self) -> None:
         """Refuse options that do not go together.
 
@@ -123,7 +130,7 @@ def predict(config: PredictConfig) -> tuple[int, str]:
     _import(config.module)
     model = load(config.run)
     asked = None
-    options = ReadOptions(header=config.header, encoding=_encoding(config.encoding))
+    options = ReadOptions(header=config.header, encoding=config.encoding)
     if config.max_bytes is not None:
         options = replace(options, max_bytes=config.max_bytes)
     user: dict[Kind, Choice] = {"user": _column(config.user)}
@@ -173,15 +180,6 @@ def _is_same(one: Path, other: Path) -> bool:
 def _column(choice: str | None) -> int | str | None:
     """A column by its name or, if it is a whole number, by its position, as in `data.user=`."""
     return int(choice) if choice is not None and choice.isdecimal() else choice
-
-
-def _encoding(name: str | None) -> str | None:
-    from glocalk.data.formats.encodings import check_encoding
-
-    try:
-        return None if name is None else check_encoding(name)
-    except ValueError as error:
-        raise GlocalkError(f"Option 'encoding' cannot be '{name}': {error}.") from error
 
 
 def _import(module: str | None) -> None:

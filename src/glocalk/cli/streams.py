@@ -1,4 +1,4 @@
-"""Output that nothing stops: readers of a pipe that leave, and terminals that are not UTF-8."""
+"""Output to pipes whose reader closes them, to full disks, and to terminals that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PLAIN = {
 
 
 class _ReaderLeftError(BaseException):
-    """The reader of a pipe, such as `head`, has enough.
+    """The reader of a pipe, such as `head`, has closed it.
 
     Not an `Exception`, so that no handler takes it for a failure of what is being done.
     """
@@ -73,7 +73,7 @@ class _Output(io.TextIOWrapper):
             self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
-        """Go on without a log: a training is worth more."""
+        """Go on without output: the training matters more."""
         self.error = error
         _write_nowhere(self)
 
@@ -125,7 +125,7 @@ def _output(stream: TextIO) -> TextIO:
 
 
 def _write_nowhere(stream: TextIO) -> None:
-    """Let what is still buffered be written, to nobody."""
+    """Discard what is still buffered and what follows."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

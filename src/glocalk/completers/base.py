@@ -14,7 +14,7 @@ from torch import Tensor
 
 import glocalk.threads  # noqa: F401 (a forked process must use one thread)
 from glocalk.completers import PUBLIC
-from glocalk.config import BaseConfig
+from glocalk.config import NO_CONFIG, BaseConfig, has_config
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import ModelFile
@@ -67,11 +67,8 @@ class Completer(Predictor):
     """Whether anything but ratings is used."""
 
     def __init__(self, config: BaseConfig | None = None, /, **options: Any) -> None:
-        if not _is_config(getattr(self, "Config", None)):
-            raise GlocalkError(
-                f"{type(self).__name__} has no options that can be checked: give it a class "
-                "'Config' that is a glocalk.config.BaseConfig."
-            )
+        if not has_config(type(self)):
+            raise GlocalkError(f"{type(self).__name__} {NO_CONFIG}")
         if config is not None and not isinstance(config, self.Config):
             raise GlocalkError(
                 f"{type(self).__name__} takes its options as keywords, not {config!r}: see "
@@ -82,7 +79,7 @@ class Completer(Predictor):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Show the options of `Config` as the signature of the class."""
         super().__init_subclass__(**kwargs)
-        if _is_config(cls.__dict__.get("Config")):
+        if "Config" in cls.__dict__ and has_config(cls):
             cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
                 [
                     inspect.Parameter(
@@ -249,10 +246,6 @@ def _changed(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
 def _check_seed(seed: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
         raise GlocalkError(f"The seed must be a whole number from 0 to 2⁶³ − 1, not {seed!r}.")
-
-
-def _is_config(given: Any) -> bool:
-    return isinstance(given, type) and issubclass(given, BaseConfig)
 
 
 def _checked_state(completer: Completer) -> State:

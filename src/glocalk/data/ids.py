@@ -94,11 +94,11 @@ def join(columns: Sequence[Labels | Sequence[str]]) -> tuple[Labels, list[Indice
     ]
 
 
-def refuse_strangers(known: Ids, asked: Ids, where: Sequence[str]) -> None:
+def refuse_unrelated(known: Ids, asked: Ids, where: Sequence[str]) -> None:
     """Refuse ids that have nothing in common with those that are known, where it is an accident.
 
-    Users that are all new are a fair question, and so are items that are all new. It is an accident
-    if both are, or if they are written differently, see `refuse_other_writing`.
+    Only new users, or only new items, are accepted. It is an accident if there is neither a known
+    user nor a known item, or if ids are written differently, see `refuse_other_writing`.
 
     Args:
         known: the ids of the training ratings.
@@ -185,7 +185,7 @@ def _positions(known: Labels, values: ArrayLike | Sequence[Any], kind: Kind) -> 
         return _indices_in(known, wanted)
     if wanted.dtype.kind == "i":
         return _indices_in(known, wanted.astype(str).astype(object))
-    # By way of the text, because a float would not be exact.
+    # Compared as text, because a float would not be exact.
     codes, texts = pd.factorize(wanted)
     whole = np.array([is_whole(text) for text in texts])
     found = np.full(len(texts), -1)

@@ -6,7 +6,7 @@
   are `Ann` and `ann`, or `é` written as one character and as two.
 - White space around an id does not belong to it; white space inside it does.
 - A float is an id if it is whole and small enough to be exact (below 2^53 in double precision).
-- A missing or empty value is no id, nor is a Boolean, bytes, a date, or any other object.
+- Missing or empty values, Booleans, bytes, dates and other objects are not ids.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from glocalk.errors import GlocalkError, shown
+from glocalk.errors import GlocalkError, one_line, shown
 
 Labels: TypeAlias = NDArray[Any]
 """[n] ids: whole numbers (int64), or text (objects of type str)."""
@@ -93,7 +93,7 @@ def as_array(values: ArrayLike | Sequence[Any], what: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
+        reason = one_line(error).rstrip(".")
         raise GlocalkError(f"The {what} cannot be converted to an array ({reason}).") from error
 
 
@@ -165,8 +165,8 @@ def _missing(where: NDArray[np.bool_], kind: Kind) -> GlocalkError:
 def _refused(value: Any, kind: str) -> GlocalkError:
     if isinstance(value, (float, np.floating)) and np.isfinite(value) and value == np.floor(value):
         return GlocalkError(
-            f"The {kind} id {shown(value)} is a float so large that it may stand for its neighbor: "
-            "read the ids as whole numbers or as text."
+            f"The {kind} id {shown(value)} is a float too large to be exact: read the ids as whole "
+            "numbers or as text."
         )
     return GlocalkError(
         f"The {kind} id {shown(value)} is neither a whole number nor text: convert the ids to one "

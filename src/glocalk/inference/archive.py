@@ -1,7 +1,7 @@
-"""Archives of torch that come from strangers: checked before and after torch unpacks them.
+"""Archives of torch that others made: checked before and after torch unpacks them.
 
 `torch.load` with `weights_only` executes nothing, but it unpacks compressed members of any size,
-and builds tensors of many kinds, among them those whose one number stands for gigabytes. The
+and builds tensors of many kinds, among them some in which one number stands for gigabytes. The
 archive of a model holds the bytes of each tensor once, uncompressed.
 """
 
@@ -53,11 +53,11 @@ def load_archive(path: Path) -> Any:
         if isinstance(part, Tensor):
             found.append(part.numel() * part.element_size())
             if found[-1] != part.untyped_storage().nbytes():
-                raise ValueError("a tensor repeats its numbers, or has more than it holds")
+                raise ValueError("the size of a tensor is not that of its storage")
         elif not isinstance(part, _PLAIN):
             raise ValueError(f"it holds a {type(part).__name__}")
     if sorted(found) != sizes:
-        raise ValueError("two tensors share their numbers, or some belong to none")
+        raise ValueError("tensors share a storage, or a storage belongs to no tensor")
     return content
 
 
@@ -65,7 +65,7 @@ def _sizes_of_tensors(members: list[zipfile.ZipInfo], size: int) -> list[int]:
     """Bytes of each tensor, in ascending order."""
     names = [member.orig_filename for member in members]
     if not all(map(_MEMBER.fullmatch, names)) or len({name.split("/")[0] for name in names}) != 1:
-        raise ValueError("its archive has members of other names")
+        raise ValueError("its archive has members that torch does not write")
     if len(set(names)) < len(names):
         raise ValueError("its archive has two members of one name")
     if any(
@@ -96,11 +96,11 @@ def _refuse_other_kinds(pickled: bytes) -> None:
 
 
 def _parts(content: Any) -> Iterator[Any]:
-    """Everything in the content that is no container.
+    """Everything in the content that is not a container.
 
     Raises:
-        ValueError: a container is in two places, with which a few bytes may stand for gigabytes, or
-            they are nested too deeply.
+        ValueError: a container occurs twice, by which a few bytes may stand for gigabytes, or
+            containers are nested too deeply.
     """
     seen: set[int] = set()
     level = [content]
@@ -111,7 +111,7 @@ def _parts(content: Any) -> Iterator[Any]:
                 yield part
                 continue
             if id(part) in seen and part:
-                raise ValueError("a part of it is in two places")
+                raise ValueError("it contains the same object twice")
             seen.add(id(part))
             inner += [*part.keys(), *part.values()] if type(part) is dict else part
         level = inner

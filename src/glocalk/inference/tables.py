@@ -12,10 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from glocalk.data.formats.cells import shown_path
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
-from glocalk.data.ids import Ids, join, refuse_strangers
+from glocalk.data.ids import Ids, join, refuse_unrelated
 from glocalk.data.labels import Kind, Labels
 from glocalk.errors import GlocalkError
 from glocalk.files import replacing
@@ -57,8 +56,8 @@ def read_asked(
         GlocalkError: the file cannot be read, has no rows, or lacks a column or an id.
     """
     if not path.is_file():
-        what = "it is a folder" if path.is_dir() else "there is no such file"
-        raise GlocalkError(f"'{shown_path(path)}' cannot be read: {what}.")
+        reason = "it is a folder" if path.is_dir() else "there is no such file"
+        raise GlocalkError(f"'{path}' cannot be read: {reason}.")
     try:
         columns = read_columns(path, {str(kind): choices[kind] for kind in choices}, options)
     except GlocalkError as error:
@@ -66,13 +65,8 @@ def read_asked(
         raise type(error)(_GROUP.sub("", str(error))) from error
     ids = {}
     for kind in choices:
+        columns.refuse_empty(kind)
         column = columns.by_role[kind]
-        if (empty := column.first("")) is not None:
-            number, _ = columns.look(empty)
-            raise GlocalkError(
-                f"Row {number} of '{shown_path(path)}' has no {kind}: fill it in, or remove the "
-                "row."
-            )
         labels, (positions,) = join([column.texts])
         ids[kind] = labels[positions[column.codes]]
     note = f"; {columns.note}" if columns.note else ""
@@ -97,8 +91,8 @@ def predict_pairs(
     """
     if predictor.trained_on is not None:
         asked = Ids(pairs.distinct("user"), pairs.distinct("item"))
-        place = f"'{shown_path(pairs.path)}'"
-        refuse_strangers(predictor.trained_on.ids, asked, (predictor.trained_on.title, place))
+        place = f"'{pairs.path}'"
+        refuse_unrelated(predictor.trained_on.ids, asked, (predictor.trained_on.title, place))
     return predictor.predict_blocks(pairs.ids["user"], pairs.ids["item"], unknown)
 
 

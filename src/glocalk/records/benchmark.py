@@ -24,6 +24,7 @@ Implementation: TypeAlias = Annotated[
     str, Field(pattern="^(numba|llvm|scipy|torch|default|thresholds)$")
 ]
 Model: TypeAlias = Annotated[str, Field(pattern="^(glocal_k|gc_mc|igmc)$")]
+Cores: TypeAlias = Annotated[str, Field(pattern="^(free|all)$")]
 Amount: TypeAlias = Annotated[float, Field(ge=0, le=1e12)]
 Positive: TypeAlias = Annotated[float, Field(gt=0, le=1e12)]
 Repeats: TypeAlias = Annotated[list[Positive], Field(min_length=1)]
@@ -109,15 +110,14 @@ class AlternativeTraining(Part):
 
 
 class BusyTraining(Part):
-    """A short training on several threads, alone and beside a program that keeps one core busy."""
+    """A short training, alone and beside a program that keeps one core busy."""
 
-    data: str
-    model: str
-    options: list[str]
-    waiting: str  # how threads wait for each other: asleep, spinning
-    threads: int
-    seconds: list[float]  # wall-clock time of each training; the ways of waiting took turns
-    busy_seconds: list[float]  # the same beside the busy program
+    data: Name
+    model: Name
+    options: list[Label]
+    cores: Cores  # that it takes
+    seconds: Repeats  # wall-clock time of each training; the two took turns
+    busy_seconds: Repeats  # the same beside the busy program
 
 
 class Bench(Part):
@@ -165,6 +165,10 @@ class Bench(Part):
         for data, stage, _ in list(cases):
             if any(cases[data, stage, name] != 1 for name in ("dense_literal", "dense_matmul")):
                 yield f"the {stage} evaluations on {data} lack a dense form, or have it twice"
+        on_all = Counter((each.data, each.model) for each in self.busy if each.cores == "all")
+        for each in self.busy:
+            if on_all[each.data, each.model] != 1:
+                yield f"{each.model} on {each.data} lacks a training on all cores, or has two"
         for training in self.trainings:
             if sorted(cost.stage for cost in training.stages) != ["finetune", "pretrain"]:
                 yield f"the training on {training.data} has other stages"

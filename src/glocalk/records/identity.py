@@ -40,11 +40,8 @@ def search_identity(
     )
 
 
-def run_folder(
-    data: str, model: str, config_digest: str, data_checksum: str | None, version: int, seed: int
-) -> str:
-    """Name of the folder of a run; the arguments as in a record."""
-    key = run_key(config_digest, data_checksum or None, version)
+def run_folder(data: str, model: str, key: str, seed: int) -> str:
+    """Name of the folder of a run, whose `key` is that of `run_key`."""
     return f"{data}-{model}-{key}-seed{seed}"
 
 

@@ -1,7 +1,7 @@
-"""JSON of records: what is written can be read again, and what is read holds no surprise.
+"""JSON of records, strict in both directions: what is written can be read again.
 
-Python's reader takes NaN, numbers beyond the range of a float, the last of two values of one name,
-and any size. Records may come from strangers: all of that is refused here.
+Python's reader accepts NaN, numbers beyond the range of a float, a name that occurs twice, and any
+size. Records may come from others, so all of that is refused here.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _short(digits: str) -> int:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a name twice in one object")
+        raise ValueError("a name occurs twice in an object")
     return content
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from glocalk.names import Hexadecimal, Label, Name, Seed
-from glocalk.records.identity import config_hash, names_in, run_folder
+from glocalk.records.identity import config_hash, names_in, run_folder, run_key
 from glocalk.records.schema import LARGEST_ERROR, Count, Error, Part, RecordFile, Seconds
 
 PROTOCOLS = ("best_test", "validated", "held_out", "last", "official")
@@ -128,8 +128,8 @@ class Record(RecordFile):
     @property
     def folder(self) -> str:
         """Name of the folder of the run."""
-        digest, version = self.config_hash, self.model_version
-        return run_folder(self.data, self.model, digest, self.data_checksum, version, self.seed)
+        key = run_key(self.config_hash, self.data_checksum or None, self.model_version)
+        return run_folder(self.data, self.model, key, self.seed)
 
     @property
     def epochs(self) -> list[tuple[str, int | None]]:

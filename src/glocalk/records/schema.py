@@ -61,7 +61,7 @@ class RecordFile(Part):
 
     @classmethod
     def checked(cls, content: Any) -> Self:
-        """The record with this content, which may come from a stranger.
+        """The record with this content, which may come from others.
 
         Raises:
             ValueError: a field is missing, unknown or of another type, or the fields contradict one

@@ -11,33 +11,31 @@ from glocalk.report.layout import markdown_table
 
 
 def busy_text(trainings: Sequence[BusyTraining]) -> str:
-    """Return what was measured, and a row per training and way of waiting."""
+    """Return what was measured, and a row for each training and choice of cores."""
     return (
-        "Short trainings on all cores, alone and beside a program that keeps one core busy: median "
-        "wall-clock seconds. The threads of a parallel loop wait for the slowest one. *Asleep*, "
-        "which glocalk sets, they leave the core to it; *spinning*, GNU OpenMP's default, they do "
-        "not.\n\n" + _table(trainings)
+        "Short trainings alone and beside a program that keeps one core busy: median wall-clock "
+        "seconds. The threads of a parallel loop wait for the slowest one. A run therefore takes "
+        "the cores that are *free* when it begins, unless `trainer.threads` says otherwise.\n\n"
+        + _table(trainings)
     )
 
 
 def _table(trainings: Sequence[BusyTraining]) -> str:
-    spinning = {_case(each): each for each in trainings if each.waiting == "spinning"}
+    on_all = {_case(each): each for each in trainings if each.cores == "all"}
     rows = []
     for each in trainings:
         alone, busy = statistics.median(each.seconds), statistics.median(each.busy_seconds)
-        other = statistics.median(spinning[_case(each)].seconds)
+        quickest = statistics.median(on_all[_case(each)].seconds)
         rows.append(
             [
                 model_title(each.model),
                 data_title(each.data),
-                each.waiting,
-                f"{alone:.2f}",
-                f"{alone / other:.2f}",
-                f"{busy:.2f}",
-                f"{busy / alone:.2f}",
+                each.cores,
+                *(f"{alone:.2f}", f"{alone / quickest:.2f}"),
+                *(f"{busy:.2f}", f"{busy / quickest:.2f}"),
             ]
         )
-    header = ["Model", "Data", "Threads wait", "Alone", "× spinning", "Beside", "× alone"]
+    header = ["Model", "Data", "Cores", "Alone", "× all, alone", "Beside", "× all, alone"]
     return markdown_table(header, rows, left=3)
 
 

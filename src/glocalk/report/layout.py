@@ -98,7 +98,7 @@ def _csv_cell(cell: str) -> str:
 
 def markdown(text: str) -> str:
     """Text on one line, as Markdown that shows it."""
-    # Inside a word, `_` is no markup.
+    # Inside a word, `_` is not markup.
     escaped = re.sub(r"([\\`*\[\]~$]|\b_|_\b|(?<!\w)_)", r"\\\1", printable(text))
     return "".join(_HTML.get(character, character) for character in escaped)
 

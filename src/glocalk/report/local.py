@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from glocalk.errors import one_line
 from glocalk.files import write_atomically
 from glocalk.records.run import Record
 from glocalk.report.cells import Cell, data_title, default_runs, table1_cells
@@ -159,4 +160,4 @@ def _notes(local: Local, gaps: Mapping[str, str]) -> list[str]:
 
 def _message(record: Record) -> str:
     """Its failure on one line."""
-    return " ".join(record.failure.message.split()) if record.failure else "no reason recorded."
+    return one_line(record.failure.message) if record.failure else "no reason recorded."

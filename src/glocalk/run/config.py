@@ -35,7 +35,7 @@ class TrainerConfig(BaseConfig):
 
     model_config = ConfigDict(extra="allow")
 
-    threads: int | None = Field(default=None, ge=1, le=1024, description="null: one per core")
+    threads: int | None = Field(default=None, ge=1, le=1024, description="null: one per free core")
 
     @property
     def options(self) -> dict[str, Any]:

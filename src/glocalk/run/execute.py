@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import hydra.utils
-import torch
 from lightning.pytorch.loggers import Logger
 
 from glocalk import stopping
@@ -27,6 +26,7 @@ from glocalk.run.monitor import Listener, Monitor
 from glocalk.run.progress import EpochProgress
 from glocalk.run.protocols import FinishedTraining, take_results, validated_epoch
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
+from glocalk.run.threads import set_threads
 from glocalk.stopping import StoppedError
 from glocalk.training.checkpoints import (
     AtomicCheckpoints,
@@ -160,8 +160,7 @@ class _Run:
         if why := why_no_ndcg(self.split.test):
             _log.info("%s", why)
         provenance.reset_peak_memory()
-        if self.config.trainer.threads:
-            torch.set_num_threads(self.config.trainer.threads)
+        set_threads(self.config.trainer.threads, self.folder.threads)
         outcome = Outcome()
         chosen: int | None = None
         makes_selection = self.completer.has_epochs and self._may_hold_out()

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE
 from glocalk.names import inside
+from glocalk.records.identity import run_folder
 from glocalk.records.run import Record, RunName
 from glocalk.records.schema import SCHEMA_VERSION, migrate_command, schema_of
 
@@ -40,7 +41,7 @@ class RunFolder:
     @property
     def name(self) -> str:
         """Name of the folder."""
-        return f"{self.data}-{self.model}-{self.key}-seed{self.seed}"
+        return run_folder(self.data, self.model, self.key, self.seed)
 
     @property
     def title(self) -> str:
@@ -69,6 +70,11 @@ class RunFolder:
     def finished(self, training: RunName) -> Path:
         """What is kept of a finished training, until the run is finished too."""
         return self.path / f"{training}.ckpt"
+
+    @property
+    def threads(self) -> Path:
+        """What keeps the number of threads, until the run is finished."""
+        return self.path / "threads.ckpt"
 
     def lock(self) -> FileLock:
         """Acquire the lock of this run, after waiting for a process that holds it.
@@ -104,7 +110,7 @@ class RunFolder:
             return None
         if record.folder != self.name:
             _log.warning(
-                "'%s' is the record of another run (%s): this run does not take it as its own.",
+                "'%s' is the record of another run (%s), so it is ignored.",
                 self.record,
                 record.folder,
             )

@@ -30,7 +30,7 @@ class Listener(Protocol):
 
 
 @runtime_checkable
-class Resumable(Protocol):
+class StatefulLogger(Protocol):
     """A logger with a state, which goes into checkpoints."""
 
     def state_dict(self) -> dict[str, Any]: ...
@@ -138,7 +138,9 @@ class Monitor:
             "user_errors": torch.from_numpy(errors),
             "seconds": dict(self.seconds),
             "logs": {
-                stage: [logger.state_dict() for logger in loggers if isinstance(logger, Resumable)]
+                stage: [
+                    logger.state_dict() for logger in loggers if isinstance(logger, StatefulLogger)
+                ]
                 for stage, loggers in self.loggers.items()
             },
         }
@@ -159,8 +161,8 @@ class Monitor:
         self._user_errors = list(state["user_errors"].numpy())
         self.seconds = dict(state["seconds"])
         for stage, loggers in self.loggers.items():
-            resumable = [logger for logger in loggers if isinstance(logger, Resumable)]
-            for logger, saved in zip(resumable, state["logs"].get(stage, ()), strict=False):
+            stateful = [logger for logger in loggers if isinstance(logger, StatefulLogger)]
+            for logger, saved in zip(stateful, state["logs"].get(stage, ()), strict=False):
                 logger.load_state_dict(saved)
         self._mark = time.perf_counter()
 

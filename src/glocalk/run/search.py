@@ -30,6 +30,7 @@ from glocalk.run import provenance
 from glocalk.run.config import RunConfig
 from glocalk.run.execute import train_once
 from glocalk.run.space import flat_space, value_of, with_values
+from glocalk.run.threads import set_threads
 
 if TYPE_CHECKING:
     import optuna
@@ -53,8 +54,7 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
         GlocalkError: optuna is missing, or the space names an unknown option or is not a space.
     """
     _require_optuna()
-    if config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
+    set_threads(config.trainer.threads, _folder(config) / "threads")
     task = _Task.of(config, space)
     task.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(task.folder / ".lock"):
@@ -95,6 +95,10 @@ def describe(trial: Trial) -> str:
     return f"{trial.tried}: validation RMSE {rmse}{at} ({trial.state}, {trial.seconds:.0f} s)"
 
 
+def _folder(config: RunConfig) -> Path:
+    return inside(config.runs_dir, "searches", f"{config.data_name}-{config.model_name}")
+
+
 @dataclass
 class _Task:
     """A search: its config, its data, its folder and its record without trials."""
@@ -128,9 +132,7 @@ class _Task:
             threads=torch.get_num_threads(),
             trials=[],
         )
-        name = f"{config.data_name}-{config.model_name}"
-        folder = inside(config.runs_dir, "searches", name)
-        return cls(config, split, folder, blank)
+        return cls(config, split, _folder(config), blank)
 
     @property
     def path(self) -> Path:

@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from glocalk import stopping
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, one_line
 from glocalk.training.callbacks import EpochEnds, SafePoints, TimedCheckpoints
 from glocalk.training.checkpoints import AtomicCheckpoints, set_aside, usable
 from glocalk.training.context import FitContext, PredictPairs
@@ -145,7 +145,7 @@ def _make_trainer(**options: Any) -> lightning.Trainer:
     try:
         return lightning.Trainer(**options)
     except (MisconfigurationException, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
+        reason = one_line(error).rstrip(".")
         raise GlocalkError(
             f"The Trainer cannot be made ({reason}): change the options of trainer."
         ) from error

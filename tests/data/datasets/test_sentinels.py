@@ -29,7 +29,7 @@ FIVE = [1, 2, 3, 4, 5] * 4
         ([0, 0, 4, 5, 3], []),
     ],
 )
-def test_suspect_values(ratings, suspects):
+def test_values_apart_from_the_others_are_suspect(ratings, suspects):
     assert suspect_values(np.array(ratings, dtype=float)) == suspects
 
 

@@ -165,7 +165,7 @@ def test_ids_of_any_format_and_type_are_those_of_a_csv(kind, suffix, tmp_path):
     ("values", "sentence"),
     [
         ([1.5, 2.0], "The user id 1.5 is neither a whole number nor text"),
-        ([2.0**53, 2.0], "The user id 9007199254740992.0 is a float so large that"),
+        ([2.0**53, 2.0], "The user id 9007199254740992.0 is a float too large to be"),
         ([True, False], "The user id True is neither a whole number nor text"),
         (
             pd.to_datetime(["2020-01-01", "2020-01-02"]),

@@ -22,7 +22,6 @@ from data.fetch.server import (
     CONTENT,
     SHA,
     SIZE,
-    Server,
     reset,
     silent,
     status,
@@ -37,20 +36,6 @@ from glocalk.data.fetch.files import FileSet, Place, UnavailableError
 from glocalk.errors import GlocalkError, MissingDataError
 
 QUICK = Patience(silence=5, pauses=(0.01, 0.01, 0.01), whole=60)
-
-
-@pytest.fixture(autouse=True)
-def _online(monkeypatch):
-    """Downloads are allowed; the only servers are on this machine."""
-    monkeypatch.delenv("GLOCALK_OFFLINE", raising=False)
-    monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.close()
 
 
 def closed_port():

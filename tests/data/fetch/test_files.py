@@ -28,12 +28,6 @@ class Shelf(Place):
         target.write_bytes(self.content)
 
 
-@pytest.fixture(autouse=True)
-def _online(monkeypatch):
-    """Downloads are allowed; the places are in this file."""
-    monkeypatch.delenv("GLOCALK_OFFLINE")
-
-
 def files(*places):
     return FileSet("Tiny", "tiny", "https://tiny.example", {"r.txt": Checksum(SHA)}, places)
 

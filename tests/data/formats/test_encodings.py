@@ -34,7 +34,7 @@ def test_the_encoding_is_recognized_or_chosen(encoding, option, block, tmp_path,
     assert everything(made) == READ
 
 
-def test_other_alphabets(tmp_path):
+def test_text_in_encodings_of_other_alphabets_is_read(tmp_path):
     text = HEADER + "花子,寿司,4\n太郎,寿司,2\n"
     for encoding in ("shift_jis", "euc_jp", "gb18030"):
         made = split(tmp_path / "r.csv", text.encode(encoding), encoding=encoding)

@@ -131,12 +131,12 @@ def test_without_names_the_order_counts_and_an_index_is_no_user(content, tmp_pat
     [
         (
             rows([4, 2, 0, 1, 3, 5], USERS, ITEMS, RATINGS),
-            "Column 0 of 'r.csv' has another number in each row and may be an index: choose "
+            "Column 0 of 'r.csv' has a different number in each row and may be an index: choose "
             "data.user=1 data.item=2 data.rating=3 if it is, or data.user=0 data.item=1 "
             "data.rating=2 if it holds the users.",
         ),
         (rows(range(6), RATINGS, RATINGS, RATINGS), "'r.csv' may be a matrix of users and items"),
-        (rows(range(6), USERS, ITEMS), "Column 0 of 'r.csv' has another number in each row"),
+        (rows(range(6), USERS, ITEMS), "Column 0 of 'r.csv' has a different number in each row"),
         (
             rows(USERS, ITEMS, [28, 3, 3, 17, 3, 28], RATINGS, TIMES),  # Ciao: categories of items
             "Column 3 of 'r.csv' looks more like ratings than column 2: choose data.rating=2 if "
@@ -147,7 +147,7 @@ def test_without_names_the_order_counts_and_an_index_is_no_user(content, tmp_pat
         (rows(USERS, ITEMS, TIMES, RATINGS), "Column 2 of 'r.csv' looks like timestamps, not"),
         (
             "0,1,2\n0,30,5\n1,31,4\n0,31,3\n",
-            "The first row of 'r.csv' counts the columns (0, 1, 2) and may be a header or not: say "
+            "The first row of 'r.csv' counts the columns (0, 1, 2) and may be a header or not: set "
             "data.header=true or data.header=false.",
         ),
     ],
@@ -193,7 +193,7 @@ def test_a_header_may_be_stated(tmp_path):
     assert everything(split(tmp_path / "r.csv", content, header=False)) == {(0, 1): 2, **held}
 
 
-def test_cases_of_columns():
+def test_columns_of_the_inputs_are_found_as_their_makers_meant_them():
     def shape_and_scale(name, **options):
         made = split(INPUTS / name, **options)
         return *made.train.shape, len(everything(made)), made.train.scale

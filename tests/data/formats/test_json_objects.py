@@ -22,7 +22,7 @@ def json_lines(rows):
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def test_case():
+def test_reviews_of_yelp_are_read():
     made = split(INPUTS / "yelp.json")
     assert everything(made) == {("u1", "b1"): 4, ("u2", "b1"): 2}
 

@@ -36,7 +36,7 @@ NUMBERED = {(0, 0): 5, (0, 2): 3, (1, 1): 1, (2, 0): 2, (2, 2): 4}
         ),
     ],
 )
-def test_matrices(content, options, expected, tmp_path):
+def test_a_matrix_is_read_with_its_ids(content, options, expected, tmp_path):
     made = split(tmp_path / "r", content, layout="matrix", **options)
     assert everything(made) == expected
 
@@ -56,7 +56,7 @@ def test_users_and_items_without_ratings_are_counted(tmp_path):
         ("user,A,B\nu,5,4\nv,3\n", {}, "Row 3 of 'r' has 2 columns where the first has 3"),
         ("user,A,B\nu,5,4\nv,3,good\n", {}, "The rating 'good' in row 3 of 'r' is not a finite"),
         ("user,A,B\nu,5,4\nv,3,7\n", {"scale": [1, 5]}, "The rating 7 in row 3 of 'r' is not on"),
-        ("user,A,B\nu,5,4\n", {"user": "B"}, "data.user cannot be 'B' for 'r', but 0 or none."),
+        ("user,A,B\nu,5,4\n", {"user": "B"}, "cannot be 'B' for the matrix 'r': choose 0"),
         ("5\n3\n4\n", {}, "The first column of 'r' may hold the ids of the users or"),
         (
             "4,9\n5,8\n1,2\n2,1\n",
@@ -102,7 +102,7 @@ def test_a_thin_table_of_small_numbers_is_a_table(tmp_path):
     assert everything(made) == {(3, 1): 4, (1, 2): 3, (2, 1): 5, (1, 1): 1}
 
 
-def test_cases_of_matrices():
+def test_matrices_of_the_inputs_are_read_with_their_ids():
     dense = split(INPUTS / "wide_dense.csv", layout="matrix")
     assert (len(everything(dense)), dense.train.shape) == (40, (10, 4))
     assert everything(dense)["u9", "Dune"] == 2

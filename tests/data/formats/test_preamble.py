@@ -14,7 +14,7 @@ TABLE = f"user,item,rating\n{BODY}"
 
 
 @pytest.mark.parametrize("name", ["excel_sep.csv", "hash_comment.csv", "small.csv"])
-def test_cases(name):
+def test_inputs_with_a_preamble_hold_the_same_ratings(name):
     assert everything(split(INPUTS / name)) == SMALL
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from glocalk.data.datasets.table_config import UserFileConfig
-from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.matlab import Entries, MatlabFile, open_matlab
 from glocalk.data.formats.sizes import MAX_BYTES
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.data.sources import Source
 from glocalk.data.splits import Split
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _MATRICES = ("M", "Otraining", "Otest")
 # The side of the rating matrix that the nodes of each graph are on: 0 users, 1 items.
@@ -72,20 +71,19 @@ def read_monti(
         unrated = mask.cells[~np.isin(mask.cells, ratings.cells)]
         if len(unrated):
             raise GlocalkError(
-                f"{name} of '{shown_path(path)}' marks {_pair(unrated[0], shape)}, where M has no "
-                "rating."
+                f"{name} of '{path}' marks {_pair(unrated[0], shape)}, where M has no rating."
             )
     both = np.intersect1d(train.cells, test.cells)
     if len(both):
         raise GlocalkError(
-            f"Otraining and Otest of '{shown_path(path)}' both mark {_pair(both[0], shape)}: a "
+            f"Otraining and Otest of '{path}' both mark {_pair(both[0], shape)}: a "
             "test rating must not be used for training."
         )
     values = [ratings.values[np.searchsorted(ratings.cells, m.cells)] for m in (train, test)]
     every = np.concatenate(values)
     if not np.isfinite(every).all():
         raise GlocalkError(
-            f"M of '{shown_path(path)}' contains the rating {every[~np.isfinite(every)][0]:g}, "
+            f"M of '{path}' contains the rating {every[~np.isfinite(every)][0]:g}, "
             "which is not a finite number: fix the file."
         )
     if scale is None:
@@ -108,22 +106,22 @@ def _shape(path: Path, file: MatlabFile) -> tuple[int, int]:
     if missing := [name for name in _MATRICES if name not in file.names]:
         found = ", ".join(map(shown, file.names[:20])) + (", …" if len(file.names) > 20 else "")
         raise GlocalkError(
-            f"'{shown_path(path)}' has no matrix {missing[0]}: it must contain M, Otraining and "
+            f"'{path}' has no matrix {missing[0]}: it must contain M, Otraining and "
             f"Otest, and contains {found or 'nothing'}."
         )
     # Shapes before contents: a damaged shape must not ask for more memory than there is.
     shape, train, test = map(file.shape, _MATRICES)
     if not shape == train == test:
         raise GlocalkError(
-            f"The matrices M, Otraining and Otest of '{shown_path(path)}' differ in shape: "
+            f"The matrices M, Otraining and Otest of '{path}' differ in shape: "
             f"{shape}, {train} and {test}."
         )
     if not all(shape):
-        raise GlocalkError(f"The matrices of '{shown_path(path)}' are empty.")
+        raise GlocalkError(f"The matrices of '{path}' are empty.")
     for name, side in _GRAPHS.items():
         if name in file.names and (graph := file.shape(name)) != (shape[side], shape[side]):
             raise GlocalkError(
-                f"The graph {name} of '{shown_path(path)}' has shape {graph}, not "
+                f"The graph {name} of '{path}' has shape {graph}, not "
                 f"{(shape[side], shape[side])}: its nodes are the {('users', 'items')[side]} of "
                 f"M, which has {shape[0]} users × {shape[1]} items."
             )

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.columns import Columns
 from glocalk.data.ids import Ids
 from glocalk.data.rating_matrix import Indices, Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def one_per_pair(rated: Rated, ids: Ids, on_duplicate: str, file: Columns) -> tu
         raise GlocalkError(
             f"User '{shown(ids.users[rated.users[again]])}' rates item "
             f"'{shown(ids.items[rated.items[again]])}' in rows {numbers[0]} and {numbers[1]} of "
-            f"'{shown_path(file.path)}': keep one, or choose data.on_duplicate=mean or last."
+            f"'{file.path}': keep one, or choose data.on_duplicate=mean or last."
         )
     in_time = rows if rated.times is None else np.argsort(rated.times, kind="stable")
     last = np.zeros(len(first), dtype=np.int64)  # positions in `in_time`

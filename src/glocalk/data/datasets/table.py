@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from glocalk.data.datasets.pairs import Rated, one_per_pair
 from glocalk.data.datasets.sentinels import suspect_values
 from glocalk.data.datasets.table_config import TableConfig
-from glocalk.data.formats.cells import is_decimal_comma, is_missing, shown, shown_path
+from glocalk.data.formats.cells import is_decimal_comma, is_missing
 from glocalk.data.formats.columns import Column, Columns
 from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
 from glocalk.data.formats.timestamps import read_times
-from glocalk.data.ids import Ids, join, refuse_strangers
+from glocalk.data.ids import Ids, join, refuse_unrelated
 from glocalk.data.labels import Labels
 from glocalk.data.rating_matrix import Values
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 
 class RatingTable(Source):
@@ -71,7 +71,7 @@ def _read(
             Ids(user_ids[np.unique(of_users)], item_ids[np.unique(of_items)])
             for of_users, of_items in zip(users, items, strict=True)
         )
-        refuse_strangers(train, test, [f"'{shown_path(path)}'" for path in paths])
+        refuse_unrelated(train, test, [f"'{path}'" for path in paths])
     scale = config.scale or (
         min(float(file.columns.ratings.min()) for file in files),
         max(float(file.columns.ratings.max()) for file in files),
@@ -98,9 +98,7 @@ class _File:
         missing = np.isin(columns.ratings, config.missing)
         self.left_out = int(np.count_nonzero(missing))
         if self.left_out == len(missing):
-            raise GlocalkError(
-                f"All ratings in '{shown_path(path)}' are left out by data.missing: fix it."
-            )
+            raise GlocalkError(f"All ratings in '{path}' are left out by data.missing: fix it.")
         self.columns = columns.keep(np.flatnonzero(~missing)) if self.left_out else columns
         _check(self.columns, config)
         self.merged = ""
@@ -146,13 +144,7 @@ def _check(columns: Columns, config: TableConfig) -> None:
     """Refuse a row that cannot be a rating."""
     path = columns.path
     for role in ("user", "item"):
-        empty = columns.by_role[role].first("")
-        if empty is not None:
-            number, _ = columns.look(empty)
-            raise GlocalkError(
-                f"Row {number} of '{shown_path(path)}' has no {role}: fill it in, or remove the "
-                "row."
-            )
+        columns.refuse_empty(role)
     ratings = columns.ratings
     lowest, highest = config.scale or (-np.inf, np.inf)
     wrong = ~(np.isfinite(ratings) & (lowest <= ratings) & (ratings <= highest))
@@ -163,19 +155,18 @@ def _check(columns: Columns, config: TableConfig) -> None:
     text = cells["rating"]
     if is_missing(text):
         raise GlocalkError(
-            f"Row {number} of '{shown_path(path)}' has no rating ('{text}'): fill it in, or remove "
-            "the row."
+            f"Row {number} of '{path}' has no rating ('{text}'): fill it in, or remove the row."
         )
     if not np.isfinite(ratings[row]):
         comma = (
             ", or read decimal commas with 'data.decimal=\",\"'" if is_decimal_comma(text) else ""
         )
         raise GlocalkError(
-            f"The rating '{shown(text)}' in row {number} of '{shown_path(path)}' is not a finite "
+            f"The rating '{shown(text)}' in row {number} of '{path}' is not a finite "
             f"number: fix it, or choose another column with data.rating=…{comma}"
         )
     raise GlocalkError(
-        f"The rating {ratings[row]:g} in row {number} of '{shown_path(path)}' is not on the scale "
+        f"The rating {ratings[row]:g} in row {number} of '{path}' is not on the scale "
         f"{lowest:g} … {highest:g}: fix it, or the scale with data.scale=[…,…]."
     )
 
@@ -227,8 +218,8 @@ def _refuse_shared(parts: Sequence[Rated], ids: Ids, paths: Sequence[Path]) -> N
         at = int(np.argmax(both))
         raise GlocalkError(
             f"User '{shown(ids.users[test.users[at]])}' rates item "
-            f"'{shown(ids.items[test.items[at]])}' in '{shown_path(paths[0])}' and in "
-            f"'{shown_path(paths[1])}': a test rating must not be trained on."
+            f"'{shown(ids.items[test.items[at]])}' in '{paths[0]}' and in "
+            f"'{paths[1]}': a test rating must not be trained on."
         )
 
 
@@ -237,7 +228,7 @@ def _draw(rated: Rated, config: TableConfig) -> tuple[str, Rated, NDArray[np.boo
     count = len(rated.ratings)
     if count < 2:
         raise GlocalkError(
-            f"'{shown_path(config.path)}' holds one rating, which cannot be both for training and "
+            f"'{config.path}' holds one rating, which cannot be both for training and "
             "for testing: add more, or give the test ratings in another file with data.test_path=…"
         )
     size = min(max(round(config.test_share * count), 1), count - 1)

@@ -32,7 +32,7 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from glocalk.data.fetch.files import FileSet, Place, UnavailableError, offline
-from glocalk.errors import MissingDataError
+from glocalk.errors import MissingDataError, one_line
 
 _log = logging.getLogger(__name__)
 
@@ -202,13 +202,12 @@ def _explain(error: requests.RequestException, place: Download) -> tuple[str, bo
         return f"it sent nothing for {silence:g} s", True
     if caused_by(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return "the connection broke", True
-    return " ".join(str(error).split()), False  # a redirect to something that is not HTTP, say
+    return one_line(error), False  # a redirect to something that is not HTTP, say
 
 
 def _malformed(error: Exception) -> str:
     """The same for an answer that breaks the rules of HTTP."""
-    said = " ".join(str(error).split())
-    return f"its answer is malformed: {said[:100]}"
+    return f"its answer is malformed: {one_line(error)[:100]}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -221,8 +220,7 @@ def _said(cause: BaseException) -> str:
     """What the operating system or the TLS library says."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not valid ({cause.verify_message})"
-    said = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
-    return " ".join(said.split())
+    return one_line(cause.strerror if isinstance(cause, OSError) and cause.strerror else cause)
 
 
 def unpack(archive: Path, member: str, limit: int, target: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from glocalk.data.labels import is_whole as is_whole
-from glocalk.errors import shown as shown
+from glocalk.errors import GlocalkError
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
@@ -42,6 +41,6 @@ def is_missing(text: str) -> bool:
     return text.casefold() in _MISSING
 
 
-def shown_path(path: Path) -> str:
-    """A path as error sentences quote it: on one line."""
-    return " ".join(str(path).split("\n"))
+def no_rows(path: Path) -> GlocalkError:
+    """The error of a file without rows."""
+    return GlocalkError(f"'{path}' holds no ratings: give a file with rows.")

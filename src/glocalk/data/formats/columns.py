@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glocalk.data.formats.cells import is_whole, shown, to_number
+from glocalk.data.formats.cells import to_number
+from glocalk.data.labels import is_whole
 from glocalk.data.rating_matrix import Indices, Values
+from glocalk.errors import GlocalkError, shown
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,19 @@ class Columns:
             ratings=self.ratings[rows],
             look=lambda row: self.look(int(rows[row])),
         )
+
+    def refuse_empty(self, role: str) -> None:
+        """Refuse a row whose cell of a role is empty.
+
+        Raises:
+            GlocalkError: there is one; the message has its number.
+        """
+        row = self.by_role[role].first("")
+        if row is not None:
+            number, _ = self.look(row)
+            raise GlocalkError(
+                f"Row {number} of '{self.path}' has no {role}: fill it in, or remove the row."
+            )
 
     @property
     def description(self) -> str:

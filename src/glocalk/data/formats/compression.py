@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from glocalk.data.formats.cells import shown_path
 from glocalk.data.formats.foreign import refuse_document
 from glocalk.data.formats.sizes import MAX_BYTES, check_unpacked
 from glocalk.errors import GlocalkError, MissingDataError
@@ -28,9 +27,7 @@ def check_is_file(path: Path) -> None:
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise MissingDataError(
-            f"The file '{shown_path(path)}' {what}: fix data.path or data.test_path."
-        )
+        raise MissingDataError(f"The file '{path}' {what}: fix data.path or data.test_path.")
 
 
 def read_blocks(path: Path, max_bytes: int = MAX_BYTES) -> Iterator[bytes]:
@@ -92,24 +89,23 @@ def _only_member(path: Path, file: BinaryIO, max_bytes: int) -> IO[bytes]:
     refuse_document(path, [member.filename for member in members])
     if len(members) != 1:
         raise GlocalkError(
-            f"'{shown_path(path)}' is an archive of {len(members)} files: give the one that "
+            f"'{path}' is an archive of {len(members)} files: give the one that "
             "contains the ratings."
         )
     (member,) = members
     check_unpacked(path, member.file_size, max_bytes, member.compress_size)
     if member.flag_bits & _ENCRYPTED:
-        raise GlocalkError(f"'{shown_path(path)}' is protected by a password: unpack it.")
+        raise GlocalkError(f"'{path}' is protected by a password: unpack it.")
     try:
         return archive.open(member)
     except NotImplementedError as error:
         raise GlocalkError(
-            f"'{shown_path(path)}' is a zip archive of an uncommon kind, which is not supported: "
-            "unpack it."
+            f"'{path}' is a zip archive of an uncommon kind, which is not supported: unpack it."
         ) from error
 
 
 def _unreadable(path: Path, error: Exception, compressed: bool) -> str:
     if compressed:
-        return f"'{shown_path(path)}' is compressed but damaged: download or create it again."
+        return f"'{path}' is compressed but damaged: download or create it again."
     reason = error.strerror if isinstance(error, OSError) else error
-    return f"'{shown_path(path)}' cannot be read: {reason}."
+    return f"'{path}' cannot be read: {reason}."

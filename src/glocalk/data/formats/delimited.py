@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.formats.cells import shown, shown_path
+from glocalk.data.formats.cells import no_rows
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Piece, Texts
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.header import Header
@@ -34,7 +34,7 @@ from glocalk.data.formats.plain import PlainParser
 from glocalk.data.formats.preamble import without_preamble
 from glocalk.data.formats.separators import find_separator
 from glocalk.data.rating_matrix import Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _SNIFFED = 10  # lines that show the separator
 _HEAD = 1000  # lines that show what the columns hold,
@@ -79,9 +79,10 @@ def read_delimited(
     number, start, rest = _first_row(text, start, pieces)
     head = _head(text, start)
     if len(head[0]) > _WIDEST:
+        what = "ratings: read it with data.layout=matrix if it is a matrix of users and items"
         raise GlocalkError(
-            f"'{shown_path(path)}' has {len(head[0]):,} columns, as no table of ratings has: read "
-            "it with data.layout=matrix if it is a matrix of users and items."
+            f"'{path}' has {len(head[0]):,} columns, too many for a table of "
+            f"{what if 'rating' in choices else 'users and items'}."
         )
     header = Header.of(path, head, choices, options)
     positions = header.positions(choices, options.optional)
@@ -113,7 +114,7 @@ def read_delimited(
         piece = next(pieces, None)
     by_role = {role: builder.column() for role, builder in builders.items()}
     if not any(len(column.codes) for column in by_role.values()):
-        raise GlocalkError(_no_rows(path))
+        raise no_rows(path)
     return Columns(
         path,
         by_role,
@@ -181,7 +182,7 @@ class _Text:
         except csv.Error as error:
             unfinished = str(error) == "unexpected end of data"
             raise (_UnfinishedError if unfinished else GlocalkError)(
-                f"Row {before + reader.line_num} of '{shown_path(self.path)}' cannot be read "
+                f"Row {before + reader.line_num} of '{self.path}' cannot be read "
                 f"({shown(error)}): fix the row."
             ) from error
 
@@ -237,7 +238,7 @@ def _first_row(text: _Text, piece: bytes, pieces: Iterator[bytes]) -> tuple[int,
                 raise
         except StopIteration:  # blank rows only
             if len(piece) > LONGEST or (more := next(pieces, None)) is None:
-                raise GlocalkError(_no_rows(text.path)) from None
+                raise no_rows(text.path) from None
         piece += more
 
 
@@ -256,7 +257,7 @@ def _parse(
             # Only under a header is the first row that is read another one than the first.
             is_first = not any(len(codes) for codes, _ in coded.values())
             raise GlocalkError(
-                f"Row {number} of '{shown_path(text.path)}' has {len(row)} columns where the first "
+                f"Row {number} of '{text.path}' has {len(row)} columns where the first "
                 f"has {width}: fix the row{_NAMELESS if is_first and len(row) > width else ''}."
             )
         for (codes, cells), position in zip(coded.values(), positions.values(), strict=True):
@@ -293,7 +294,3 @@ def _count_lines(piece: bytes) -> int:
         return piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
     # Several times faster than counting by `bytes`.
     return int(np.count_nonzero(np.frombuffer(piece, dtype=np.uint8) == ord("\n")))
-
-
-def _no_rows(path: Path) -> str:
-    return f"'{shown_path(path)}' holds no ratings: give a file with rows."

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from glocalk.data.formats.cells import shown, shown_path
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 # The mark of UTF-32 begins with that of UTF-16.
 _MARKS = {
@@ -53,7 +52,7 @@ def as_utf_8(path: Path, blocks: Iterable[bytes], encoding: str | None = None) -
     name = codecs.lookup(encoding or _MARKS.get(mark, "utf-8")).name
     if mark and not name.startswith(_MARKS[mark]):
         raise GlocalkError(
-            f"'{shown_path(path)}' begins with the byte order mark of {_MARKS[mark].upper()}: "
+            f"'{path}' begins with the byte order mark of {_MARKS[mark].upper()}: "
             f"remove data.encoding={shown(encoding)}."
         )
     if name.startswith("utf-8"):
@@ -66,7 +65,7 @@ def as_utf_8(path: Path, blocks: Iterable[bytes], encoding: str | None = None) -
 def not_utf_8(path: Path, offset: int) -> GlocalkError:
     """The error of content that is not UTF-8 at a byte."""
     return GlocalkError(
-        f"'{shown_path(path)}' is not UTF-8 text (at byte {offset}): save it as UTF-8, or name its "
+        f"'{path}' is not UTF-8 text (at byte {offset}): save it as UTF-8, or name its "
         "encoding, as in data.encoding=cp1252."
     )
 
@@ -80,14 +79,14 @@ def _recoded(path: Path, blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
         except UnicodeError as error:
             marked = name in _MARKS.values()
             reason = (
-                f"the {name.upper()} text that it begins as: save it as UTF-8"
+                f"{name.upper()} text, although its byte order mark says so: save it as UTF-8"
                 if marked
                 else f"{name} text: save it as UTF-8, or choose another data.encoding"
             )
-            raise GlocalkError(f"'{shown_path(path)}' is not {reason}.") from error
+            raise GlocalkError(f"'{path}' is not {reason}.") from error
         if name == "iso8859-1" and (control := _CONTROL.search(text)):
             raise GlocalkError(
-                f"'{shown_path(path)}' is not Latin-1 text, because it contains the control "
+                f"'{path}' is not Latin-1 text, because it contains the control "
                 f"character U+{ord(control[0]):04X}: try data.encoding=cp1252."
             )
         yield recoded

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glocalk.data.formats.cells import is_missing, is_whole, to_number
+from glocalk.data.formats.cells import is_missing, to_number
+from glocalk.data.labels import is_whole
 
 _EARLIEST = 10**8  # seconds since 1970: no rating and no id of few items is as large
 _LARGE = 10  # the highest rating of the usual scales

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from glocalk.data.formats.cells import shown_path
 from glocalk.errors import GlocalkError
 
 _EXCEL = "is an Excel workbook: save it as CSV"
@@ -100,7 +99,7 @@ def refuse_foreign(path: Path, start: bytes) -> None:
         text = _text(start[:_SEEN]).lstrip()
         found = next((what for form, what in _TEXT.items() if re.match(form, text)), None)
     if found is not None:
-        raise GlocalkError(f"'{shown_path(path)}' {found}.")
+        raise GlocalkError(f"'{path}' {found}.")
 
 
 def refuse_document(path: Path, names: Sequence[str]) -> None:
@@ -127,7 +126,7 @@ def refuse_document(path: Path, names: Sequence[str]) -> None:
         found = "is a PyTorch file: save its rows of user, item and rating as CSV"
     else:
         return
-    raise GlocalkError(f"'{shown_path(path)}' {found}.")
+    raise GlocalkError(f"'{path}' {found}.")
 
 
 def _text(start: bytes) -> str:

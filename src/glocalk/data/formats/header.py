@@ -13,11 +13,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from glocalk.data.formats.cells import is_missing, is_whole, shown, shown_path, to_number
+from glocalk.data.formats.cells import is_missing, to_number
 from glocalk.data.formats.evidence import Head
 from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.roles import named_roles, plain, usual
-from glocalk.errors import GlocalkError
+from glocalk.data.labels import is_whole
+from glocalk.errors import GlocalkError, shown
 
 _PLACES = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
 _CERTAIN = 6  # columns from which 0, 1, 2, … are names and no ratings
@@ -110,7 +111,7 @@ class Header:
             if (first := positions.index(position)) < second:
                 raise GlocalkError(
                     f"The {roles[first]} and the {roles[second]} column of "
-                    f"'{shown_path(self.path)}' would be the same: choose data.{roles[first]} and "
+                    f"'{self.path}' would be the same: choose data.{roles[first]} and "
                     f"data.{roles[second]} from its columns {self._listed}."
                 )
         return {role: found[role] for role in choices if role in found}
@@ -130,7 +131,7 @@ class Header:
         if len(at) == 1:
             return at[0]
         raise GlocalkError(
-            f"'{shown_path(self.path)}' has {'more than one' if at else 'no'} column "
+            f"'{self.path}' has {'more than one' if at else 'no'} column "
             f"'{shown(choice)}': choose data.{role}=… from its columns {self._listed}."
         )
 
@@ -144,7 +145,7 @@ class Header:
             if len(at) > 1:
                 listed = ", ".join(shown(names[position]) for position in at)
                 raise GlocalkError(
-                    f"'{shown_path(self.path)}' has more than one {role} column ({listed}): choose "
+                    f"'{self.path}' has more than one {role} column ({listed}): choose "
                     f"data.{role}=… from its columns {self._listed}."
                 )
             if at:
@@ -174,14 +175,14 @@ class Header:
             raise GlocalkError(f"{self._lacks(lacking)}.")
         if self.rows and "rating" in found and head.holds_times(found["rating"]):
             raise GlocalkError(
-                f"Column {found['rating']} of '{shown_path(self.path)}' looks like timestamps, not "
+                f"Column {found['rating']} of '{self.path}' looks like timestamps, not "
                 f"ratings: choose data.user=…, data.item=… and data.rating=… from its columns "
                 f"{self._listed}."
             )
         if self.rows and "rating" in roles and head.holds_likelier_ratings(found["rating"]):
             at = found["rating"]
             raise GlocalkError(
-                f"Column {at + 1} of '{shown_path(self.path)}' looks more like ratings than column "
+                f"Column {at + 1} of '{self.path}' looks more like ratings than column "
                 f"{at}: choose data.rating={at} if this is right, or data.user=…, data.item=… "
                 f"and data.rating=… from its columns {self._listed}."
             )
@@ -198,7 +199,7 @@ class Header:
         if empty and not head.holds_times(taken[-1]):
             options = " ".join(f"data.{role}={at}" for role, at in zip(roles, taken, strict=True))
             raise GlocalkError(
-                f"Column {empty[0]} of '{shown_path(self.path)}' is empty: choose {options} if "
+                f"Column {empty[0]} of '{self.path}' is empty: choose {options} if "
                 "these are the columns."
             )
 
@@ -215,7 +216,7 @@ class Header:
         is_table = self.layout == "table" or "rating" not in free
         if not is_table and head.may_be_matrix(self.first + (index or 0)):
             raise GlocalkError(
-                f"'{shown_path(self.path)}' may be a matrix of users and items, because its "
+                f"'{self.path}' may be a matrix of users and items, because its "
                 "columns look alike: read it with data.layout=matrix (and data.missing=0 if 0 "
                 "means that there is no rating), or with data.layout=table if it has one row for "
                 "each rating."
@@ -245,17 +246,14 @@ class Header:
             return " ".join(f"data.{role}={first + place}" for place, role in enumerate(roles))
 
         return (
-            f"Column 0 of '{shown_path(self.path)}' has another number in each row and may be an "
+            f"Column 0 of '{self.path}' has a different number in each row and may be an "
             f"index: choose {options(1)} if it is, or {options(0)} if it holds the users."
         )
 
     def _lacks(self, roles: Sequence[str]) -> str:
         listed = " and ".join(f"no {role} column" for role in roles)
         options = " ".join(f"data.{role}=…" for role in roles)
-        return (
-            f"'{shown_path(self.path)}' has {listed}: choose {options} from its columns "
-            f"{self._listed}"
-        )
+        return f"'{self.path}' has {listed}: choose {options} from its columns {self._listed}"
 
     @property
     def _listed(self) -> str:
@@ -318,6 +316,6 @@ def _is_numbered(path: Path, cells: Sequence[str], under: Sequence[Sequence[str]
     if "0" not in (row[0] for row in under):
         return True
     raise GlocalkError(
-        f"The first row of '{shown_path(path)}' counts the columns ({', '.join(cells)}) and may be "
-        "a header or not: say data.header=true or data.header=false."
+        f"The first row of '{path}' counts the columns ({', '.join(cells)}) and may be "
+        "a header or not: set data.header=true or data.header=false."
     )

@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from glocalk.data.formats.cells import shown, shown_path
+from glocalk.data.formats.cells import no_rows
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.encodings import as_utf_8, not_utf_8
 from glocalk.data.formats.header import Header
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.rating_matrix import Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _ROWS = 1 << 16  # objects in a part of a column
 _LONGEST = 1 << 23  # characters of an object
@@ -60,7 +60,7 @@ def read_json(
     rows = _objects(path, blocks, options.encoding)
     first = next(rows, None)
     if first is None:
-        raise GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
+        raise no_rows(path)
     header = Header(path, list(first), len(first))
     positions = header.positions(choices, options.optional)
     names = header.taken(positions)
@@ -116,7 +116,7 @@ def _cell(path: Path, role: str, number: int, value: Any) -> str:
     if isinstance(value, bool):
         kind = "true or false"
     raise GlocalkError(
-        f"The {role} column of '{shown_path(path)}' contains {kind} in row {number}: give one "
+        f"The {role} column of '{path}' contains {kind} in row {number}: give one "
         f"object like {_EXAMPLE} per rating."
     )
 
@@ -136,7 +136,7 @@ def _objects(path: Path, blocks: Iterable[bytes], encoding: str | None) -> Itera
                 break
             at = 0
         elif ended:
-            raise GlocalkError(f"'{shown_path(path)}' continues after its JSON array: fix its end.")
+            raise GlocalkError(f"'{path}' continues after its JSON array: fix its end.")
         elif text[at] == "[" and not number and not in_array:
             in_array, at = True, at + 1
         elif text[at] == "]" and in_array:
@@ -154,24 +154,24 @@ def _objects(path: Path, blocks: Iterable[bytes], encoding: str | None) -> Itera
                     continue
                 if _PYTHON.match(text, at):
                     raise GlocalkError(
-                        f"Row {number + 1} of '{shown_path(path)}' is a dict of Python, not JSON: "
+                        f"Row {number + 1} of '{path}' is a dict of Python, not JSON: "
                         "write each row as json.dumps(ast.literal_eval(row))."
                     ) from error
                 reason = error.msg if isinstance(error, json.JSONDecodeError) else error
                 raise GlocalkError(
-                    f"Row {number + 1} of '{shown_path(path)}' cannot be read as JSON "
+                    f"Row {number + 1} of '{path}' cannot be read as JSON "
                     f"({shown(reason)}): fix it."
                 ) from error
             number += 1
             if not isinstance(value, dict):
                 raise GlocalkError(
-                    f"Row {number} of '{shown_path(path)}' is JSON, but not an object: give one "
+                    f"Row {number} of '{path}' is JSON, but not an object: give one "
                     f"like {_EXAMPLE} per rating."
                 )
             yield value
     if in_array and not ended:
         raise GlocalkError(
-            f"'{shown_path(path)}' ends before its JSON array does: download or create it again."
+            f"'{path}' ends before its JSON array does: download or create it again."
         )
 
 

@@ -15,11 +15,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from glocalk.data.formats.cells import shown, shown_path
 from glocalk.data.formats.compression import check_is_file
 from glocalk.data.formats.sizes import MAX_BYTES, ZEROS, check_unpacked
 from glocalk.data.rating_matrix import Indices, Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _ENTRY = 8  # bytes of an entry as a float, or of its place
 _BLOCK = 1 << 25  # bytes of a full matrix that are read at once
@@ -143,13 +142,11 @@ class MatlabFile:
         check_unpacked(self._path, size, self._max_bytes)
 
     def _not_a_matrix(self, name: str) -> GlocalkError:
-        return GlocalkError(
-            f"'{shown(name)}' in '{shown_path(self._path)}' is not a matrix of numbers."
-        )
+        return GlocalkError(f"'{shown(name)}' in '{self._path}' is not a matrix of numbers.")
 
     def _elsewhere(self, name: str) -> GlocalkError:
         return GlocalkError(
-            f"'{shown(name)}' in '{shown_path(self._path)}' is a link or is stored in another "
+            f"'{shown(name)}' in '{self._path}' is a link or is stored in another "
             "file, which is not read: save the matrix itself."
         )
 
@@ -193,9 +190,9 @@ def _unreadable(path: Path) -> str:
         with path.open("rb") as file:
             start = file.read(10)
     except OSError as error:
-        return f"'{shown_path(path)}' cannot be read: {error.strerror}."
+        return f"'{path}' cannot be read: {error.strerror}."
     if start in (b"MATLAB 5.0", b"MATLAB 7.0"):
-        return f"'{shown_path(path)}' has an older MATLAB format: save it with -v7.3."
+        return f"'{path}' has an older MATLAB format: save it with -v7.3."
     if start == b"MATLAB 7.3" or start.startswith(b"\x89HDF"):
-        return f"'{shown_path(path)}' is damaged: download or create it again."
-    return f"'{shown_path(path)}' is not a MATLAB 7.3 file (HDF5): save it with -v7.3."
+        return f"'{path}' is damaged: download or create it again."
+    return f"'{path}' is not a MATLAB 7.3 file (HDF5): save it with -v7.3."

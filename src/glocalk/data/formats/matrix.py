@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from glocalk.data.formats.cells import is_missing, is_whole, shown, shown_path, to_number
+from glocalk.data.formats.cells import is_missing, no_rows, to_number
 from glocalk.data.formats.columns import Column, Columns
 from glocalk.data.formats.header import is_named
 from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.roles import plain, usual
+from glocalk.data.labels import is_whole
 from glocalk.data.rating_matrix import Indices, Values
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _CERTAIN = 5  # users or items from which 1, 2, 3, ... are their ids and no ratings
 _ENOUGH = 10  # ratings that show their range
@@ -45,7 +46,7 @@ def read_matrix(
     """
     numbers, cells = _equally_wide(path, rows)
     if not cells or not cells[0]:
-        raise GlocalkError(_no_ratings(path))
+        raise no_rows(path)
     head, first = _header(path, cells, options)
     cells, numbers = cells[head:], numbers[head:]
     ids = _user_column(path, first, cells, choices.get("user"), options.missing)
@@ -59,7 +60,7 @@ def read_matrix(
         values, filled, rated = values[:, 1:], filled[:, 1:], rated[:, 1:]
         left, skipped = 1, "column 0 counts the ratings of each row"
     if not filled.any():
-        raise GlocalkError(_no_ratings(path))
+        raise no_rows(path)
     users, items = np.nonzero(rated)
     names = None if first is None else first[left:]
     user_names = None if ids is None else [row[ids] for row in cells]
@@ -87,10 +88,6 @@ def read_matrix(
     )
 
 
-def _no_ratings(path: Path) -> str:
-    return f"'{shown_path(path)}' holds no ratings: give a file with rows."
-
-
 def _equally_wide(
     path: Path, rows: Iterable[tuple[int, Sequence[str]]]
 ) -> tuple[list[int], list[list[str]]]:
@@ -101,7 +98,7 @@ def _equally_wide(
         cells.append([cell.strip() for cell in row])
         if len(row) != len(cells[0]):
             raise GlocalkError(
-                f"Row {number} of '{shown_path(path)}' has {len(row)} columns where the first has "
+                f"Row {number} of '{path}' has {len(row)} columns where the first has "
                 f"{len(cells[0])}: fix the row."
             )
     filled = [at + 1 for row in cells for at, cell in enumerate(row) if cell]
@@ -145,7 +142,7 @@ def _is_header(
     if not ascends and not any(outside):
         return False
     raise GlocalkError(
-        f"The first row of '{shown_path(path)}' may name the items or hold ratings: say "
+        f"The first row of '{path}' may name the items or hold ratings: set "
         "data.header=true or data.header=false."
     )
 
@@ -164,8 +161,8 @@ def _user_column(
         if choice == 0 or (header and choice == header[0]):
             return 0
         raise GlocalkError(
-            f"The users of a matrix are in its first column or nowhere: data.user cannot be "
-            f"'{shown(choice)}' for '{shown_path(path)}', but 0 or none."
+            f"data.user cannot be '{shown(choice)}' for the matrix '{path}': choose 0 if its first "
+            f"column holds the user ids, or {NO_IDS} if no column does."
         )
     column = [row[0] for row in cells]
     if any(to_number(cell) is None and not is_missing(cell) for cell in column):
@@ -187,7 +184,7 @@ def _user_column(
     if all(_outside(numbers, cells, missing)):
         return 0
     raise GlocalkError(
-        f"The first column of '{shown_path(path)}' may hold the ids of the users or ratings: say "
+        f"The first column of '{path}' may hold the ids of the users or ratings: set "
         f"data.user=0 or data.user={NO_IDS}."
     )
 
@@ -217,7 +214,7 @@ def _numbers(
             value = to_number(text, decimal)
             if value is None and not is_missing(text):
                 raise GlocalkError(
-                    f"The rating '{shown(text)}' in row {number} of '{shown_path(path)}' is not a "
+                    f"The rating '{shown(text)}' in row {number} of '{path}' is not a "
                     "finite number: fix it, or see data.header, data.user and data.decimal."
                 )
             known[text] = np.nan if value is None else value
@@ -243,7 +240,7 @@ def _column(
     for name in names:
         if not name or name in seen:
             what = f"names the {kind} '{shown(name)}' twice" if name else f"has a {kind} without id"
-            raise GlocalkError(f"'{shown_path(path)}' {what}: fix its ids.")
+            raise GlocalkError(f"'{path}' {what}: fix its ids.")
         seen.add(name)
     if all(map(is_whole, names)):
         return Column(codes, np.array([int(name) for name in names], dtype=np.int64))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glocalk.data.formats.cells import shown_path
+from glocalk.data.formats.cells import no_rows
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
 from glocalk.data.formats.header import Header
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
@@ -49,7 +49,7 @@ def read_parquet(
         import pyarrow.parquet
     except ImportError as error:
         raise GlocalkError(
-            f"Reading '{shown_path(path)}' needs pyarrow: pip install 'glocalk[parquet]'."
+            f"Reading '{path}' needs pyarrow: pip install 'glocalk[parquet]'."
         ) from error
     content = b"".join(blocks)
     try:
@@ -68,10 +68,10 @@ def read_parquet(
         raise
     except Exception as error:  # Arrow's own kinds, OSError, and more
         raise GlocalkError(
-            f"'{shown_path(path)}' is parquet but damaged: download or create it again."
+            f"'{path}' is parquet but damaged: download or create it again."
         ) from error
     if not file.metadata.num_rows:
-        raise GlocalkError(f"'{shown_path(path)}' holds no ratings: give a file with rows.")
+        raise no_rows(path)
     by_role = {}
     for role, cells_of_role in cells.items():
         if role != "rating":
@@ -120,12 +120,11 @@ def _texts(path: Path, role: str, column: pd.Series[Any]) -> Texts:
         cells = [_cell(value, role) for value in values]
     except TypeError as error:
         raise GlocalkError(
-            f"The {role} column of '{shown_path(path)}' holds lists: it must hold one value per "
-            "row."
+            f"The {role} column of '{path}' holds lists: it must hold one value per row."
         ) from error
     except UnicodeDecodeError as error:
         raise GlocalkError(
-            f"The {role} column of '{shown_path(path)}' contains bytes that are not UTF-8 text: "
+            f"The {role} column of '{path}' contains bytes that are not UTF-8 text: "
             "save it as text."
         ) from error
     if (codes < 0).any():  # missing values

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from glocalk.data.formats.cells import shown_path
 from glocalk.data.formats.encodings import as_utf_8, not_utf_8
 from glocalk.errors import GlocalkError
 
@@ -43,8 +42,7 @@ def read_pieces(
             held.append(block)
             if sum(map(len, held)) > LONGEST:
                 raise GlocalkError(
-                    f"'{shown_path(path)}' has a line of more than {LONGEST:,} bytes: give one row "
-                    "per rating."
+                    f"'{path}' has a line of more than {LONGEST:,} bytes: give one row per rating."
                 )
     if piece := b"".join(held):
         _check(path, piece, offset)
@@ -60,14 +58,12 @@ def _check(path: Path, piece: bytes, offset: int) -> None:
     if b"\0" in piece:
         if piece.count(b"\0") >= len(piece) // 3:  # every second byte of plain letters and digits
             raise GlocalkError(
-                f"'{shown_path(path)}' seems to be UTF-16 without a byte order mark: save it as "
+                f"'{path}' seems to be UTF-16 without a byte order mark: save it as "
                 "UTF-8, or choose data.encoding=utf-16-le or utf-16-be."
             )
         raise GlocalkError(
-            f"'{shown_path(path)}' is not a table of text, because it holds zero bytes: give a "
+            f"'{path}' is not a table of text, because it holds zero bytes: give a "
             "csv, tsv or parquet file."
         )
     if b"\x1f" in piece:  # stands for `::` in what follows
-        raise GlocalkError(
-            f"'{shown_path(path)}' contains the control character U+001F: remove it."
-        )
+        raise GlocalkError(f"'{path}' contains the control character U+001F: remove it.")

@@ -123,7 +123,7 @@ class PlainParser:
         return Piece(by_role, ratings)
 
     def _texts(self, frame: pd.DataFrame) -> Piece | None:
-        """The columns by way of their texts; None if an id is empty, or maybe the row."""
+        """The columns, read as text; None if an id is empty, or maybe the row."""
         by_role: dict[str, Indices | Texts] = {}
         ratings = _NONE
         for role, position in self._positions.items():

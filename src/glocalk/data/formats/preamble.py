@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from glocalk.data.formats.cells import is_number, shown, shown_path
+from glocalk.data.formats.cells import is_number
 from glocalk.data.formats.options import Choice
 from glocalk.data.formats.pieces import LONGEST
 from glocalk.data.formats.roles import named_roles
 from glocalk.data.formats.separators import SEPARATORS
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 _LONGEST_TOP = 1 << 20  # bytes of all comments
 _SEP = re.compile(r'"?sep=(.*?)"?[\r\n]*', re.IGNORECASE)
@@ -58,7 +58,7 @@ def without_preamble(
     top, rest = texts[declared:end], start[sum(map(len, lines[:end])) :]
     if any(map(_is_marked, top)) and end == len(lines):
         raise GlocalkError(
-            f"Every line at the top of '{shown_path(path)}' begins with # or %, as comments do: "
+            f"Every line at the top of '{path}' begins with # or %, as comments do: "
             "give the file a header if they are ratings."
         )
     if any(map(_KONECT.match, top)):
@@ -82,7 +82,7 @@ def _sep_line(path: Path, lines: Sequence[str]) -> tuple[str | None, int]:
         return None, 0
     if found[1] not in SEPARATORS:
         raise GlocalkError(
-            f"'{shown_path(path)}' begins with 'sep={shown(found[1])}', which is not a separator: "
+            f"'{path}' begins with 'sep={shown(found[1])}', which is not a separator: "
             "use , ; | :: a tab or a space."
         )
     return found[1], first + 1
@@ -134,7 +134,7 @@ def _checked(
             if is_number(other)
         ):
             raise GlocalkError(
-                f"Row {before + number + 1} of '{shown_path(path)}' begins with '{line.strip()[0]}'"
+                f"Row {before + number + 1} of '{path}' begins with '{line.strip()[0]}'"
                 ", but could be a rating: remove it if it is a comment, else give the file a "
                 "header."
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from glocalk.data.formats.cells import shown_path
 from glocalk.errors import GlocalkError
 
 MAX_BYTES = 4 << 30
@@ -37,11 +36,11 @@ def check_unpacked(
     """
     if size > max_bytes:
         raise GlocalkError(
-            f"'{shown_path(path)}' takes more than {max_bytes:,} bytes when it is read: raise "
+            f"'{path}' takes more than {max_bytes:,} bytes when it is read: raise "
             "data.max_bytes if you trust it."
         )
     if size > _SMALL and size > ratio * (path.stat().st_size if packed is None else packed):
         raise GlocalkError(
-            f"'{shown_path(path)}' grows more than {ratio:,} times when it is read, which ratings "
-            "do not: check it, and save it without compression if you trust it."
+            f"'{path}' takes more than {ratio:,} times its size when it is read, as "
+            "ratings never do: check it, and save it without compression if you trust it."
         )

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
-from glocalk.data.formats.cells import shown_path
 from glocalk.data.formats.columns import Columns
 from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.delimited import read_delimited
@@ -53,5 +52,5 @@ def read_columns(
 def _refuse_matrix(path: Path, form: str, options: ReadOptions) -> None:
     if options.layout == "matrix":
         raise GlocalkError(
-            f"'{shown_path(path)}' is {form}, but data.layout=matrix reads text: save it as csv."
+            f"'{path}' is {form}, but data.layout=matrix reads text: save it as csv."
         )

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glocalk.data.formats.cells import is_number, shown, shown_path
+from glocalk.data.formats.cells import is_number
 from glocalk.data.formats.columns import Column, Columns
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 
 def read_times(columns: Columns) -> NDArray[Any]:
@@ -32,7 +32,7 @@ def read_times(columns: Columns) -> NDArray[Any]:
         except (ValueError, OverflowError) as error:
             number, _ = columns.look(int(np.argmax(column.codes == position)))
             raise GlocalkError(
-                f"The timestamp '{shown(text)}' in row {number} of '{shown_path(columns.path)}' is "
+                f"The timestamp '{shown(text)}' in row {number} of '{columns.path}' is "
                 "neither a number nor a date like 2021-11-01: fix it, or choose another column "
                 "with data.timestamp=…"
             ) from error
