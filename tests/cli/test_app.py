@@ -89,6 +89,18 @@ INPUTS = {
     "a flag without its value": (["--cfg"], ["--cfg", "expected one argument"]),
     "a flag with a wrong value": (["--cfg", "jobb"], ["'jobb'", "choose from 'job'"]),
     "a name without a value": (["seed"], ["'seed' is not name=value"]),
+    "a file without its option": (
+        ["it's.csv"],
+        ["""is not name=value: write data=csv 'data.path=it'"'"'s.csv'."""],
+    ),
+    "a file as data set": (
+        ["data=r.csv"],
+        ["Unknown data 'r.csv': write data=csv data.path=r.csv."],
+    ),
+    "a path without data=csv": (
+        ["data=synthetic", "data.path=r.csv"],
+        ["Option 'data.path' goes with data=csv or data=monti: name one."],
+    ),
     "unknown class": (
         ["model._target_=glocalk.Nothing"],
         ["'model._target_' names 'glocalk.Nothing'", "cannot be imported"],
@@ -104,6 +116,8 @@ INPUTS = {
 @pytest.mark.parametrize("case", INPUTS)
 def test_a_wrong_option_ends_in_one_sentence(case, tmp_path):
     overrides, parts = INPUTS[case]
+    for name in ("it's.csv", "r.csv"):
+        (tmp_path / name).write_text("user,item,rating\n1,7,5\n1,8,4\n")
     given = {override.split("=")[0] for override in overrides}
     small = [] if given & {"data", "model", "model._target_"} else SMALL
     process = call("train", *small, *overrides, cwd=tmp_path)

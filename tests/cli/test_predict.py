@@ -223,6 +223,15 @@ INPUTS = {
         ["write them as they are there, 'u1' and not 'U1'"],
     ),
     "unknown user": ([RUN, OUT, "top=1", "users=eve.csv"], ["user id 'eve' is not in tiny"]),
+    "pairs are a folder": (
+        [RUN, OUT, "pairs=folder.csv"],
+        ["'folder.csv' cannot be read: it is a"],
+    ),
+    "out is pairs": ([RUN, "out=./pairs.csv", PAIRS], ["'out' names the file of 'pairs', which"]),
+    "out is users": (
+        [RUN, "out=users.csv", "top=1", "users=users.csv"],
+        ["'out' names the file of 'users', which"],
+    ),
     "out in no folder": ([RUN, "out=pairs.csv/out.csv", PAIRS], ["'pairs.csv/out.csv' cannot be"]),
     "out is a folder": ([RUN, "out=folder.csv", PAIRS], ["'folder.csv' cannot be written: it is"]),
 }

@@ -212,7 +212,7 @@ def test_parquet_holds_what_csv_holds(ids, tmp_path, monkeypatch):
         (b"user,item\nu1\n", r"^Row 2 of .* has 1 columns where the"),
         (b"user,item\nu1,item 1\nu1,\n", r"^Row 3 of .* has no item: fill it in"),
         (b"user,item\n\xff\xfe,\xff\n", r"is not UTF-8 text .*encoding=cp1252\.$"),
-        (b"user,item\nu1,item 1\neve,item 1\n", r"The user id 'eve' is not in tiny\."),
+        (b"user,item\nu1,item 1\neve,item 1\n", r"The user id 'eve' is not in tiny: correct it"),
     ],
 )
 def test_what_is_wrong_with_a_file_of_pairs_is_one_sentence(content, sentence, tmp_path):

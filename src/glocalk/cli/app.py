@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra import version
@@ -113,9 +115,11 @@ def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> s
     if isinstance(error, OmegaConfBaseException):
         return unresolved(error)
     if isinstance(error, OverrideParseException):
-        return f"'{error.override}' is not name=value."
+        return f"'{error.override}' is not name=value{_if_ratings(str(error.override))}."
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
+        if group == "data" and (instead := _if_ratings(name)):
+            return f"Unknown {group} '{name}'{instead}."
         return f"Unknown {group} '{name}': {did_you_mean(name, error.options or [])}"
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
@@ -124,5 +128,13 @@ def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> s
         known = [name for name in names if name != "_target_"]
         if str(cause.key) in known:  # the name is right, the value is not
             return unresolved(cause)
+        if cause.full_key == "data.path":
+            return "Option 'data.path' goes with data=csv or data=monti: name one."
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"
     return one_line(error)
+
+
+def _if_ratings(name: str) -> str:
+    """How to name a file of ratings, for one that was given without its option."""
+    is_file = "=" not in name and Path(name).is_file()
+    return f": write data=csv {shlex.quote(f'data.path={name}')}" if is_file else ""

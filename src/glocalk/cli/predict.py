@@ -101,6 +101,12 @@ class PredictConfig(BaseConfig):
             raise GlocalkError("Option 'user' goes with pairs=FILE or users=FILE.")
         if self.item is not None and self.pairs is None:
             raise GlocalkError("Option 'item' goes with pairs=FILE.")
+        for name, asked in (("pairs", self.pairs), ("users", self.users)):
+            if asked is not None and _is_same(asked, self.out):
+                raise GlocalkError(
+                    f"Option 'out' names the file of '{name}', which would be lost: choose another "
+                    "file."
+                )
 
 
 def predict(config: PredictConfig) -> tuple[int, str]:
@@ -164,6 +170,11 @@ def main(arguments: Sequence[str]) -> int:
 def completions() -> list[str]:
     """What the shell may complete an argument to."""
     return [f"{name}=" for name in PredictConfig.model_fields]
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether both are one file, which exists."""
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _column(choice: str | None) -> int | str | None:

@@ -273,12 +273,18 @@ def _asked(values: ArrayLike | Sequence[Any], kind: Kind) -> Labels:
     return as_labels(values, kind)
 
 
-def _found(known: TrainedOn, asked: Labels, kind: Kind, unknown: Unknown = "refuse") -> Indices:
+def _found(known: TrainedOn, asked: Labels, kind: Kind, unknown: Unknown | None = None) -> Indices:
     """[n] the indices of the ids that are asked for, −1 for unknown ids.
 
+    Args:
+        known: the training ratings.
+        asked: the ids.
+        kind: that of the ids.
+        unknown: as in `Predictor.predict`; None refuses where there is no choice.
+
     Raises:
-        GlocalkError: an id is unknown and `unknown` is `refuse`, or all of them are and are written
-            differently from those that are known.
+        GlocalkError: an id is unknown and `unknown` is not `mean`, or all of them are and are
+            written differently from those that are known.
     """
     ids = known.ids
     labels, find = (ids.users, ids.find_users) if kind == "user" else (ids.items, ids.find_items)
@@ -286,7 +292,11 @@ def _found(known: TrainedOn, asked: Labels, kind: Kind, unknown: Unknown = "refu
     missing = indices < 0
     if missing.all():
         refuse_other_writing(labels, asked, kind, known.title)
-    if missing.any() and unknown == "refuse":
+    if missing.any() and unknown != "mean":
         label = shown(asked[np.argmax(missing)])
-        raise GlocalkError(f"The {kind} id '{label}' is not in {known.title}.")
+        # These quotes are right in Python, and a shell drops them.
+        other = "leave it out" if unknown is None else 'choose unknown="mean" for the mean rating'
+        raise GlocalkError(
+            f"The {kind} id '{label}' is not in {known.title}: correct it, or {other}."
+        )
     return indices

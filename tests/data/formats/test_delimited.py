@@ -29,6 +29,12 @@ def test_encodings(encoding, tmp_path):
     ("content", "options", "sentence"),
     [
         ("1,7,5\n1,8,3,4\n", {}, "Row 2 of 'r.csv' has 4 columns where the first has 3: fix"),
+        ("u i r\n1 1 7 5\n2 1 8 3\n", {}, "has 3: fix the row, or, if all rows have as many, name"),
+        (
+            "u i r\n1 7 5\n1 8 3 4\n",
+            {},
+            "Row 3 of 'r.csv' has 4 columns where the first has 3: fix the row.",
+        ),
         ("1,7,5\n1,8\n", {}, "Row 2 of 'r.csv' has 2 columns where the first has 3: fix"),
         ('1,7,5\n1,"8,3\n1,9,3\n', {}, "of 'r.csv' cannot be read (unexpected end of data): fix"),
         ('1,7,5,a\n1,8,3,"b\n1,9,3,c\n', {}, "of 'r.csv' cannot be read (unexpected end of data)"),

@@ -137,6 +137,13 @@ def test_without_names_the_order_counts_and_an_index_is_no_user(content, tmp_pat
         ),
         (rows(range(6), RATINGS, RATINGS, RATINGS), "'r.csv' may be a matrix of users and items"),
         (rows(range(6), USERS, ITEMS), "Column 0 of 'r.csv' has a different number in each row"),
+        (
+            rows(USERS, ITEMS, [28, 3, 3, 17, 3, 28], RATINGS, TIMES),  # Ciao: categories of items
+            "Column 3 of 'r.csv' looks more like ratings than column 2: choose data.rating=2 if "
+            "this is right, or data.user=…, data.item=… and data.rating=… from its columns 0, 1, "
+            "2, 3, 4 (it has no header).",
+        ),
+        (rows("abcdef", USERS, ITEMS, RATINGS), "Column 3 of 'r.csv' looks more like ratings than"),
         (rows(USERS, ITEMS, TIMES, RATINGS), "Column 2 of 'r.csv' looks like timestamps, not"),
         (
             "0,1,2\n0,30,5\n1,31,4\n0,31,3\n",
@@ -147,6 +154,29 @@ def test_without_names_the_order_counts_and_an_index_is_no_user(content, tmp_pat
 )
 def test_without_names_what_is_unclear_is_refused(content, sentence, tmp_path):
     assert sentence in refusal(tmp_path / "r.csv", content)
+
+
+def test_a_table_may_have_an_index_where_it_is_no_matrix(tmp_path):
+    content = rows([4, 2, 0, 1, 3, 5], [1, 1, 2, 3, 3, 2], [4, 1, 4, 2, 1, 3], RATINGS)
+    assert "may be a matrix" in refusal(tmp_path / "r.csv", content)
+    sentence = refusal(tmp_path / "r.csv", content, layout="table")
+    assert "may be an index: choose data.user=1 data.item=2 data.rating=3 if it is" in sentence
+    made = split(tmp_path / "r.csv", content, user=1, item=2, rating=3)
+    pairs = zip([1, 1, 2, 3, 3, 2], [4, 1, 4, 2, 1, 3], strict=True)
+    assert everything(made) == dict(zip(pairs, RATINGS, strict=True))
+
+
+@pytest.mark.parametrize("gap", ["\t\t", ";;"])
+def test_empty_columns_between_the_others_are_named_with_options_that_work(gap, tmp_path):
+    content = rows(USERS, ITEMS, RATINGS).replace(",", gap)  # Jester's second data set has two tabs
+    assert refusal(tmp_path / "r.csv", content) == (
+        "Column 1 of 'r.csv' is empty: choose data.user=0 data.item=2 "
+        "data.rating=4 if these are the columns."
+    )
+    made = split(tmp_path / "r.csv", content, user=0, item=2, rating=4)
+    assert everything(made) == NUMBERS
+    content = f"user{gap}item{gap}rating\n{content}"
+    assert everything(split(tmp_path / "r.csv", content)) == NUMBERS
 
 
 def test_users_who_each_rate_once_are_users(tmp_path):

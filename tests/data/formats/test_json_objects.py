@@ -102,6 +102,10 @@ def row(**changed):
         (row() + row(rating=float("inf")), "The rating 'Infinity' in row 2"),
         (row() + row(rating=True), "The rating 'true' in row 2"),
         (row() + '{"user": 1, "user": 2}', "Row 2 of 'r' cannot be read as JSON (a name occurs tw"),
+        (
+            "{'user': 1, u'item': 2}",
+            "Row 1 of 'r' is a dict of Python, not JSON: write each row as",
+        ),
         (row() + '{"user": 1 "item": 2}', "Row 2 of 'r' cannot be read as JSON (Expecting ',' del"),
         (row() + row()[:-9], "Row 2 of 'r' cannot be read as JSON ("),
         (row() + "1,2,3\n", "Row 2 of 'r' is JSON, but not an object"),

@@ -41,6 +41,10 @@ _HEAD = 1000  # lines that show what the columns hold,
 _CELLS = 100_000  # or fewer of many columns, but
 _LEAST = 20
 _WIDEST = 10_000  # columns of a table
+_NAMELESS = (
+    ", or, if all rows have as many, name each column in the header (R's write.table does with "
+    "row.names=FALSE)"
+)
 _UNIT = "\x1f"  # takes the place of `::`, because both parsers split at one character only
 # ASCII white space of `str.split` other than line ends and the space itself.
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 7)
@@ -250,9 +254,11 @@ def _parse(
     coded = {role: (array("i"), dict[str, int]()) for role in positions}
     for number, row in text.rows(io.StringIO(piece.decode(), newline=""), before):
         if len(row) != width:
+            # Only under a header is the first row that is read another one than the first.
+            is_first = not any(len(codes) for codes, _ in coded.values())
             raise GlocalkError(
                 f"Row {number} of '{text.path}' has {len(row)} columns where the first "
-                f"has {width}: fix the row."
+                f"has {width}: fix the row{_NAMELESS if is_first and len(row) > width else ''}."
             )
         for (codes, cells), position in zip(coded.values(), positions.values(), strict=True):
             codes.append(cells.setdefault(row[position], len(cells)))

@@ -67,6 +67,20 @@ class Head:
         few = len(np.unique(known)) <= len(known) / 2
         return bool(len(known)) and (few or bool((np.abs(known) <= _LARGE).all()))
 
+    def holds_likelier_ratings(self, position: int) -> bool:
+        """Whether the next column is on a usual scale of ratings, and this one is not.
+
+        This one may hold the categories of items, or the items after an id of each row. Whole
+        numbers may, and two levels in the next column are a flag.
+        """
+        if position + 1 >= len(self.columns) or self.count < 5 or not self.holds_ids(position):
+            return False
+        this, following = self._numbers[position], self._numbers[position + 1]
+        if this is None or following is None or np.isnan(following).any():
+            return False
+        usual = len(np.unique(following)) > 2 and (np.abs(following) <= _LARGE).all()
+        return bool(usual and (this > _LARGE).any())
+
     def may_be_matrix(self, first: int = 0) -> bool:
         """Whether the rows may be users and the columns, from `first` on, items.
 

@@ -161,6 +161,7 @@ class Header:
 
     def _by_place(self, roles: Sequence[str], optional: Collection[str]) -> dict[str, int]:
         head = Head(self.rows)
+        self._refuse_empty(head, [role for role in roles if role not in optional])
         first = self.first + self._count_index(head, roles)
         found, lacking = {}, []
         for role in roles:
@@ -178,7 +179,29 @@ class Header:
                 f"ratings: choose data.user=…, data.item=… and data.rating=… from its columns "
                 f"{self._listed}."
             )
+        if self.rows and "rating" in roles and head.holds_likelier_ratings(found["rating"]):
+            at = found["rating"]
+            raise GlocalkError(
+                f"Column {at + 1} of '{self.path}' looks more like ratings than column "
+                f"{at}: choose data.rating={at} if this is right, or data.user=…, data.item=… "
+                f"and data.rating=… from its columns {self._listed}."
+            )
         return found
+
+    def _refuse_empty(self, head: Head, roles: Sequence[str]) -> None:
+        """Refuse a few columns with empty ones between them, as two tabs for one make them."""
+        columns = range(self.first, len(head.columns))
+        filled = [at for at in columns if any(head.columns[at])]
+        if not {"user", "item"} <= {*roles} or not len(roles) <= len(filled) <= len(_PLACES):
+            return
+        taken = filled[: len(roles)]
+        empty = sorted({*range(self.first, taken[-1])} - {*taken})
+        if empty and not head.holds_times(taken[-1]):
+            options = " ".join(f"data.{role}={at}" for role, at in zip(roles, taken, strict=True))
+            raise GlocalkError(
+                f"Column {empty[0]} of '{self.path}' is empty: choose {options} if "
+                "these are the columns."
+            )
 
     def _count_index(self, head: Head, roles: Sequence[str]) -> int:
         """1 if an index of the rows comes before the users, 0 if not.
@@ -187,10 +210,11 @@ class Header:
             GlocalkError: it may or may not, or the columns may be those of a matrix.
         """
         free = {*roles}
-        if not self.rows or self.layout == "table" or not {"user", "item"} <= free:
+        if not self.rows or not {"user", "item"} <= free:
             return 0
         index = 0 if self.first else self._index(head, "rating" in free)
-        if "rating" in free and head.may_be_matrix(self.first + (index or 0)):
+        is_table = self.layout == "table" or "rating" not in free
+        if not is_table and head.may_be_matrix(self.first + (index or 0)):
             raise GlocalkError(
                 f"'{self.path}' may be a matrix of users and items, because its "
                 "columns look alike: read it with data.layout=matrix (and data.missing=0 if 0 "

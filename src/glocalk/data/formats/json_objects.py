@@ -29,6 +29,7 @@ from glocalk.errors import GlocalkError, shown
 _ROWS = 1 << 16  # objects in a part of a column
 _LONGEST = 1 << 23  # characters of an object
 _EXAMPLE = '{"user": 1, "item": 10, "rating": 4}'
+_PYTHON = re.compile(r"\{\s*u?'")  # str(dict), as some data sets are published
 _WHITE = re.compile(r"[ \t\n\r]*")
 
 
@@ -151,6 +152,11 @@ def _objects(path: Path, blocks: Iterable[bytes], encoding: str | None) -> Itera
                 if cut and (more := next(texts, "")):
                     text, at = text[at:] + more, 0
                     continue
+                if _PYTHON.match(text, at):
+                    raise GlocalkError(
+                        f"Row {number + 1} of '{path}' is a dict of Python, not JSON: "
+                        "write each row as json.dumps(ast.literal_eval(row))."
+                    ) from error
                 reason = error.msg if isinstance(error, json.JSONDecodeError) else error
                 raise GlocalkError(
                     f"Row {number + 1} of '{path}' cannot be read as JSON "
