@@ -1,10 +1,12 @@
 import csv
 import io
+import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
+from glocalk.errors import GlocalkError
 from glocalk.records.benchmark import (
     AlternativeTraining,
     Bench,
@@ -247,3 +249,24 @@ def test_trainings_beside_a_busy_program_are_compared_with_those_alone():
         "| GC-MC | ML-100K | asleep | 8.20 | 1.02 | 12.30 | 1.50 |",
         "| GC-MC | ML-100K | spinning | 8.00 | 1.00 | 40.00 | 5.00 |",
     ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"waiting": "<b>"},
+        {"waiting": "asleep"},
+        {"model": "a|b"},
+        {"data": "../x"},
+        {"seconds": []},
+        {"seconds": [0.0]},
+        {"busy_seconds": [-1.0]},
+        {"options": ["a\nb"]},
+    ],
+)
+def test_hostile_trainings_beside_a_busy_program_are_refused(change, tmp_path):
+    content = bench().model_dump()
+    content["busy"] = [{**busy("spinning", [8.0], [40.0]).model_dump(), **change}]
+    (tmp_path / "bench.json").write_text(json.dumps(content))
+    with pytest.raises(GlocalkError, match="is damaged"):
+        Bench.read(tmp_path / "bench.json")

@@ -23,6 +23,7 @@ Component: TypeAlias = Annotated[str, Field(pattern="^(product|allocator)$")]
 Implementation: TypeAlias = Annotated[
     str, Field(pattern="^(numba|llvm|scipy|torch|default|thresholds)$")
 ]
+Waiting: TypeAlias = Annotated[str, Field(pattern="^(asleep|spinning)$")]
 Model: TypeAlias = Annotated[str, Field(pattern="^(glocal_k|gc_mc|igmc)$")]
 Amount: TypeAlias = Annotated[float, Field(ge=0, le=1e12)]
 Positive: TypeAlias = Annotated[float, Field(gt=0, le=1e12)]
@@ -111,13 +112,13 @@ class AlternativeTraining(Part):
 class BusyTraining(Part):
     """A short training on several threads, alone and beside a program that keeps one core busy."""
 
-    data: str
-    model: str
-    options: list[str]
-    waiting: str  # how threads wait for each other: asleep, spinning
-    threads: int
-    seconds: list[float]  # wall-clock time of each training; the ways of waiting took turns
-    busy_seconds: list[float]  # the same beside the busy program
+    data: Name
+    model: Name
+    options: list[Label]
+    waiting: Waiting  # how threads wait for each other
+    threads: Count
+    seconds: Repeats  # wall-clock time of each training; the ways of waiting took turns
+    busy_seconds: Repeats  # the same beside the busy program
 
 
 class Bench(Part):
@@ -168,3 +169,7 @@ class Bench(Part):
         for training in self.trainings:
             if sorted(cost.stage for cost in training.stages) != ["finetune", "pretrain"]:
                 yield f"the training on {training.data} has other stages"
+        ways = Counter((each.model, each.data, each.waiting) for each in self.busy)
+        for model, data, _ in list(ways):
+            if ways[model, data, "spinning"] != 1:
+                yield f"the busy trainings of {model} on {data} lack a spinning one, or repeat it"

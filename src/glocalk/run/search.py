@@ -23,7 +23,7 @@ from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.metrics import Errors
-from glocalk.names import inside
+from glocalk.names import inside, refuse_links
 from glocalk.records.identity import search_identity
 from glocalk.records.search import Search, Trial
 from glocalk.run import provenance
@@ -57,6 +57,7 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
         torch.set_num_threads(config.trainer.threads)
     task = _Task.of(config, space)
     task.folder.mkdir(parents=True, exist_ok=True)
+    refuse_links(task.folder, task.path.name)
     with FileLock(task.folder / ".lock"):
         held = task.held_record(trials)
         if held is not None:

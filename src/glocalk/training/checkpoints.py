@@ -20,6 +20,10 @@ class DamagedCheckpointError(Exception):
     """A checkpoint does not hold what was written."""
 
 
+class OtherTrainingError(Exception):
+    """A state is that of a training with other options, ratings or seed."""
+
+
 class UnloadableCheckpointError(GlocalkError):
     """A complete checkpoint cannot be continued from; it was renamed, so that a new fit can start.
 
