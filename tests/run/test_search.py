@@ -1,5 +1,6 @@
 import json
 import random
+import resource
 import time
 
 import numpy as np
@@ -247,3 +248,17 @@ def test_a_journal_elsewhere_is_not_written_to(tmp_path):
     with pytest.raises(GlocalkError, match="leads out of the folder"):
         search(made, BIAS_SPACE, trials=2)
     assert (tmp_path / "notes").read_text() == "precious"
+
+
+@pytest.mark.parametrize("size", [0, 300, 3000])
+def test_a_full_disk_ends_in_one_sentence(tmp_path, size):
+    made = config(tmp_path / "runs", **BIAS_RUN)
+    expected = outcomes(search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, trials=3))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        with pytest.raises(GlocalkError, match="stopped, because it cannot write"):
+            search(made, BIAS_SPACE, trials=3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert outcomes(search(made, BIAS_SPACE, trials=3)) == expected

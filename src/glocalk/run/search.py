@@ -50,12 +50,24 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
         trials: number of trials in all.
 
     Raises:
-        GlocalkError: optuna is missing, or the space names an unknown option or is not a space.
+        GlocalkError: optuna is missing, the space names an unknown option or is not a space, or
+            the disk is full.
     """
     _require_optuna()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     task = _Task.of(config, space)
+    try:
+        return _search(task, trials)
+    except OSError as error:
+        raise GlocalkError(
+            f"The search in '{task.folder}' stopped, because it cannot write ({error.strerror}): "
+            "free disk space or choose another folder with runs_dir=…, then start it again; it "
+            "continues after its last trial."
+        ) from error
+
+
+def _search(task: _Task, trials: int) -> Search:
     task.folder.mkdir(parents=True, exist_ok=True)
     refuse_links(task.folder, task.path.name)
     with FileLock(task.folder / ".lock"):

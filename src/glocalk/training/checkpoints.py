@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,9 @@ class AtomicCheckpoints(TorchCheckpointIO):
         del weights_only  # checkpoints hold tensors and plain values only
         if not is_sealed_zip(Path(path)):
             raise DamagedCheckpointError(path)
+        with zipfile.ZipFile(path) as archive:  # torch would unpack members to any size
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise DamagedCheckpointError(path)
         checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
         return checkpoint
 
