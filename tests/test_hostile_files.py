@@ -154,3 +154,12 @@ def test_damaged_checkpoints_are_refused_or_read_right(count, tmp_path):
         assert not watch.seen, f"{what}: {watch.seen[:3]}"
         assert path.with_name("train.ckpt.damaged").read_bytes() == changed
         assert not path.exists()
+
+
+def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
+    path = tmp_path / "train.ckpt"
+    path.write_bytes(hostile.sealed({"state": {"w": torch.zeros(1000)}}))
+    assert usable(path)
+    path.write_bytes(hostile.sealed({"state": {"w": torch.zeros(1000)}}, "deflated"))
+    assert not usable(path)
+    assert path.with_name("train.ckpt.damaged").exists()

@@ -59,3 +59,19 @@ def inside(root: Path, *parts: str) -> Path:
             "symbolic link, or the file with this name in it."
         )
     return place
+
+
+def refuse_links(root: Path, *replaced: str) -> None:
+    """Refuse a folder in which something is a link that leads out of it.
+
+    Args:
+        root: the folder, whose files are written and removed.
+        replaced: files in it that are never written through a link, but replaced.
+
+    Raises:
+        GlocalkError: there is one.
+    """
+    for path in root.rglob("*"):
+        part = str(path.relative_to(root))
+        if path.is_symlink() and part not in replaced:
+            inside(root, part)

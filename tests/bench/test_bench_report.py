@@ -255,7 +255,7 @@ def test_a_busy_training_needs_one_on_all_cores_to_compare_with(trainings, tmp_p
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seconds": []}, {"seconds": [0.0]}, {"cores": "some"}, {"model": "a|b"}]
+    "changes", [{"seconds": []}, {"busy_seconds": [-1.0]}, {"cores": "some"}, {"model": "a|b"}]
 )
 def test_a_busy_training_with_an_impossible_field_is_refused(changes):
     content = busy("all", [8.0], [40.0]).model_dump() | changes

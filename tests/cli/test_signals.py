@@ -180,3 +180,11 @@ def test_how_it_continues_is_said(capsys):
     assert until_stopped(work) == 143
     said = "Stopped: the same command continues with the final run.\n"
     assert capsys.readouterr().err == said
+
+
+def test_ctrl_c_before_the_handlers_are_in_place_needs_no_traceback(capsys):
+    def work():
+        raise KeyboardInterrupt
+
+    assert until_stopped(work) == 130
+    assert capsys.readouterr().err == "Stopped.\n"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -305,3 +306,12 @@ def test_damaged_and_foreign_files_are_left_alone(tmp_path):
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(GlocalkError, match=r"There is no folder '.*none' to migrate\."):
         migrate_folder(tmp_path / "none")
+
+
+def test_the_present_folder_is_renamed_too(tmp_path, monkeypatch):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "record.json").write_text(json.dumps(OLD))
+    monkeypatch.chdir(tmp_path / "old")
+    migrate_folder(Path())
+    (path,) = tmp_path.glob("*/record.json")
+    assert path.parent.name == Record.read(path).folder

@@ -191,3 +191,38 @@ def test_a_run_stopped_after_its_last_training_says_so_and_trains_nothing(tmp_pa
     assert "the same command writes the record" in stopped.value.continues
     monkeypatch.delattr(Bias, "fit_matrix")
     assert execute(options).status == "done"
+
+
+@pytest.mark.parametrize("part", ["selection", "final"])
+def test_a_training_writes_and_removes_nothing_through_a_link(tmp_path, part):
+    execute(config(tmp_path / "runs", model=BIAS, model_name="bias"))
+    (path,) = tmp_path.glob("runs/*/record.json")
+    path.unlink()
+    (path.parent / part).rmdir() if (path.parent / part).exists() else None
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("best.ckpt", ".best.ckpt.1"):
+        (outside / name).write_text("precious")
+    (path.parent / part).symlink_to(outside)
+    with pytest.raises(GlocalkError, match=f"{part}' leads out of the folder"):
+        execute(config(tmp_path / "runs", model=BIAS, model_name="bias"))
+    assert sorted(file.name for file in outside.iterdir()) == [".best.ckpt.1", "best.ckpt"]
+
+
+def test_locks_that_lie_elsewhere_are_refused(tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / ".locks").symlink_to(tmp_path / "outside")
+    with pytest.raises(GlocalkError, match="leads out of the folder"):
+        folder(tmp_path / "runs").lock()
+    assert not list((tmp_path / "outside").iterdir())
+
+
+def test_a_folder_with_the_name_of_a_leftover_is_left_alone(tmp_path):
+    made = folder(tmp_path)
+    places = [made.path / "final" / ".train.ckpt.1", made.path / "final" / "train.ckpt"]
+    for place in places:
+        place.mkdir(parents=True)
+    made.remove_leftovers()
+    made.remove_checkpoints()
+    assert all(place.is_dir() for place in places)

@@ -104,9 +104,9 @@ def test_a_finished_selection_run_is_not_repeated(whole, tmp_path, monkeypatch):
     assert not list(kept.parent.glob("selection/*.ckpt"))
     made = []
 
-    def once(config, split, folder, listeners):
+    def once(config, split, folder, *others):
         made.append(folder.name)
-        return train_once(config, split, folder, listeners)
+        return train_once(config, split, folder, *others)
 
     monkeypatch.setattr(glocalk.run.execute, "train_once", once)
     assert resumed(tmp_path) == whole
@@ -130,6 +130,20 @@ def test_a_finished_training_that_cannot_be_read_is_made_again(whole, tmp_path, 
     AtomicCheckpoints().save_checkpoint(saved, kept)
     assert resumed(tmp_path) == whole
     assert "selection.ckpt' is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["selection.ckpt", "final/pretrain.ckpt"])
+def test_nothing_is_taken_over_from_a_run_of_another_seed(whole, tmp_path, caplog, part):
+    """As after copying a run's folder to the name of another one."""
+    kept = _selection_finished(tmp_path)
+    name = kept.parent.name
+    kept.parent.rename(tmp_path / "other")
+    own = tmp_path / "runs" / name.replace("seed0", "seed1") / part
+    own.parent.mkdir(parents=True)
+    (tmp_path / "other" / part).rename(own)
+    expected = comparable(execute(config(tmp_path / "whole", seed=1)))
+    assert comparable(execute(config(tmp_path / "runs", seed=1))) == expected != whole
+    assert f"{part}' is that of another training" in caplog.text
 
 
 def test_what_a_kill_after_the_record_left_is_removed(whole, tmp_path):

@@ -1,5 +1,6 @@
 import json
 import random
+import resource
 import time
 
 import numpy as np
@@ -223,3 +224,41 @@ def test_the_present_value_is_tried_first_even_if_the_list_lacks_it(tmp_path):
     study = Study(tmp_path / "journal", "s", space, {"item_damping": 25.0}, 0, 0)
     assert study.ask()[1] == {"item_damping": 25.0}
     assert study.ask()[1]["item_damping"] in (1.0, 5.0, 25.0)
+
+
+@pytest.mark.parametrize(
+    "line", [b"hello", bytes(100), b"[1, 2]", b"[" * 100_000, b'{"op_code": 99}', b"\xe9"]
+)
+def test_a_damaged_journal_is_an_error(tmp_path, line):
+    made = config(tmp_path, **BIAS_RUN)
+    search(made, BIAS_SPACE, trials=1)
+    journal = path_of(tmp_path).with_name("journal.log")
+    journal.write_bytes(journal.read_bytes() + line + b"\n")
+    with pytest.raises(GlocalkError, match=r"journal\.log' is damaged: remove it"):
+        search(made, BIAS_SPACE, trials=2)
+
+
+def test_a_journal_elsewhere_is_not_written_to(tmp_path):
+    made = config(tmp_path / "runs", **BIAS_RUN)
+    search(made, BIAS_SPACE, trials=1)
+    journal = path_of(tmp_path / "runs").with_name("journal.log")
+    journal.unlink()
+    (tmp_path / "notes").write_text("precious")
+    journal.symlink_to(tmp_path / "notes")
+    with pytest.raises(GlocalkError, match="leads out of the folder"):
+        search(made, BIAS_SPACE, trials=2)
+    assert (tmp_path / "notes").read_text() == "precious"
+
+
+@pytest.mark.parametrize("size", [0, 300, 3000])
+def test_a_full_disk_ends_in_one_sentence(tmp_path, size):
+    made = config(tmp_path / "runs", **BIAS_RUN)
+    expected = outcomes(search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, trials=3))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        with pytest.raises(GlocalkError, match="stopped, because it cannot write"):
+            search(made, BIAS_SPACE, trials=3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert outcomes(search(made, BIAS_SPACE, trials=3)) == expected

@@ -12,6 +12,7 @@ from glocalk.cli.arguments import read_arguments, refuse_words, wants_help
 from glocalk.cli.help import Help, fields
 from glocalk.config import BaseConfig, did_you_mean
 from glocalk.errors import GlocalkError
+from glocalk.names import inside
 
 _HELP = Help(
     command="report",
@@ -102,7 +103,7 @@ def _local(config: ReportConfig, words: Sequence[str]) -> list[str]:
     refuse_words(words)
     if not config.runs.is_dir():
         raise GlocalkError(f"There is no folder '{config.runs}': name one with runs=FOLDER.")
-    out = config.runs / "report"
+    out = inside(config.runs, "report")
     write_local_table(config.runs, config.records, out, {})
     return [(out / "table1.md").read_text(encoding="utf-8").rstrip()]
 

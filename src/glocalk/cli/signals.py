@@ -36,6 +36,9 @@ def until_stopped(work: Callable[[], int]) -> int:
     except StoppedError as stopped:
         print(f"Stopped{stopped.continues and ': ' + stopped.continues}.", file=sys.stderr)
         return 128 + stopped.number
+    except KeyboardInterrupt:  # before the handlers of signals are in place
+        print("Stopped.", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import re
 import sys
 from collections.abc import Mapping
@@ -94,7 +95,7 @@ def _class_of(file: ModelFile, path: Path) -> type[Completer]:
             f"import '{module_name[:100]}' before you load the model."
         )
     cls = vars(sys.modules[module_name]).get(name)
-    if not (isinstance(cls, type) and issubclass(cls, Completer)):
+    if not (isinstance(cls, type) and issubclass(cls, Completer)) or inspect.isabstract(cls):
         why = f"it names '{file.class_name}', which is not a completer"
         raise GlocalkError(damaged(path, why))
     return cls

@@ -8,8 +8,9 @@ import numpy as np
 
 from glocalk.completers.base import Completer, class_name
 from glocalk.data.rating_matrix import RatingMatrix
+from glocalk.training.checkpoints import OtherTrainingError
 from glocalk.training.context import FitContext
-from glocalk.training.loop import LoopCheckpoints, LoopState, OtherTrainingError
+from glocalk.training.loop import LoopCheckpoints, LoopState
 
 
 class Resumable(Protocol):

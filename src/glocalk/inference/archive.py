@@ -27,6 +27,7 @@ _GLOBALS = {
     "torch._utils _rebuild_tensor_v2",
     *(f"torch {kind}Storage" for kind in _KINDS),
 }
+_SURROGATE = re.compile("[\ud800-\udfff]")  # pickles hold halves of pairs, files of UTF-8 do not
 _PLAIN = (str, int, float, type(None))  # a truth value is an int
 _DEEPEST = 20
 
@@ -54,6 +55,10 @@ def load_archive(path: Path) -> Any:
             found.append(part.numel() * part.element_size())
             if found[-1] != part.untyped_storage().nbytes():
                 raise ValueError("the size of a tensor is not that of its storage")
+            if part.requires_grad or part.is_neg():
+                raise ValueError("a tensor is no plain array of its numbers")
+        elif isinstance(part, str) and _SURROGATE.search(part):
+            raise ValueError("a text of it is not Unicode")
         elif not isinstance(part, _PLAIN):
             raise ValueError(f"it holds a {type(part).__name__}")
     if sorted(found) != sizes:

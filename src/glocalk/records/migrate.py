@@ -133,6 +133,8 @@ def _why(error: Exception) -> str:
 
 def _rename_run(folder: Path, record: Record) -> list[str]:
     """Give the folder of a run the name that its new config hash asks for."""
+    if folder.name in ("", ".."):  # `.` has no name to replace
+        folder = folder.resolve()
     renamed = folder.with_name(record.folder)
     if renamed == folder:
         return []

@@ -12,6 +12,7 @@ from glocalk.data.fetch.download import fetch_missing
 from glocalk.data.fetch.files import offline
 from glocalk.data.sources import Source, build_source
 from glocalk.errors import GlocalkError, MissingDataError
+from glocalk.names import inside
 from glocalk.records.run import read_records
 from glocalk.report.local import write_local_table
 from glocalk.reproduce.config import ReproduceConfig
@@ -34,7 +35,7 @@ def reproduce(config: ReproduceConfig) -> None:
     committed = read_records(config.reports_dir / "records")
     plan = make_plan(runs, committed, config.config_dirs)
     _show(plan)
-    table = config.runs_dir / "report"
+    table = inside(config.runs_dir, "report")
     failed = []
     for number, planned in enumerate(plan, start=1):
         if not planned.held:

@@ -30,6 +30,7 @@ from glocalk.run.threads import set_threads
 from glocalk.stopping import StoppedError
 from glocalk.training.checkpoints import (
     AtomicCheckpoints,
+    OtherTrainingError,
     UnloadableCheckpointError,
     set_aside,
     usable,
@@ -58,6 +59,7 @@ def execute(config: RunConfig) -> Record:
         held = run.folder.held_record()
         if config.force:
             run.folder.clear()
+        run.folder.refuse_links()
         run.folder.remove_leftovers()
         if held is not None and not config.force:
             run.folder.remove_checkpoints()
@@ -93,12 +95,19 @@ def held_record(config: RunConfig) -> Record | None:
 
 
 def train_once(
-    config: RunConfig, split: Split, folder: Path, listeners: Sequence[Listener] = ()
+    config: RunConfig,
+    split: Split,
+    folder: Path,
+    listeners: Sequence[Listener] = (),
+    name: str = "",
 ) -> tuple[Completer, Monitor]:
-    """One training on `split`, with checkpoints and logs in `folder`."""
+    """One training on `split`, with checkpoints and logs in `folder`.
+
+    It continues from no checkpoint of a training with another `name`.
+    """
     completer = build_completer(config.model)
     loggers = {stage: _loggers(config, folder, stage) for stage in completer.schedule}
-    monitor = Monitor(split.test, split.valid, config.protocol.clip, listeners, loggers)
+    monitor = Monitor(split.test, split.valid, config.protocol.clip, listeners, loggers, name)
     context = FitContext(
         seed=config.seed,
         observer=monitor.observer(),
@@ -207,7 +216,9 @@ class _Run:
         if name == "selection":
             split = split.hold_out(config.protocol.valid_share, config.seed)
         try:
-            completer, monitor = train_once(config, split, self.folder.path / name, [progress])
+            completer, monitor = train_once(
+                config, split, self.folder.path / name, [progress], self._name_of(name)
+            )
         except UnloadableCheckpointError:  # it is renamed now, so that this ends
             return self._train_once(name, progress)
         if name == "final":
@@ -225,12 +236,18 @@ class _Run:
             return None
         try:
             saved = AtomicCheckpoints().load_checkpoint(path)
-            monitor = Monitor(self.split.test)
+            monitor = Monitor(self.split.test, training=self._name_of(name))
             monitor.load_state_dict(saved["monitor"])
             return FinishedTraining(name, monitor), int(saved["parameters"])
+        except OtherTrainingError:
+            set_aside(path, "is that of another training")
         except Exception:  # another program's content raises errors of many kinds
             set_aside(path)
-            return None
+        return None
+
+    def _name_of(self, name: RunName) -> str:
+        """What a training of this run has in common with no other: config, data, seed, part."""
+        return f"{self.folder.name}/{name}"
 
     def _keep_finished(self, training: FinishedTraining, parameters: int) -> None:
         """Keep what the record needs of a finished training, in place of its checkpoints."""

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE
-from glocalk.names import inside
+from glocalk.names import inside, refuse_links
 from glocalk.records.identity import run_folder
 from glocalk.records.run import Record, RunName
 from glocalk.records.schema import SCHEMA_VERSION, migrate_command, schema_of
@@ -80,9 +80,9 @@ class RunFolder:
         """Acquire the lock of this run, after waiting for a process that holds it.
 
         Raises:
-            GlocalkError: the runs folder cannot be written to.
+            GlocalkError: the runs folder cannot be written to, or its locks lie elsewhere.
         """
-        path = self.runs_dir / ".locks" / f"{self.name}.lock"
+        path = inside(self.runs_dir, ".locks", f"{self.name}.lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path)
@@ -148,18 +148,28 @@ class RunFolder:
         if self.path.exists():
             shutil.rmtree(self.path)
 
+    def refuse_links(self) -> None:
+        """Refuse links through which a training would write or remove files elsewhere.
+
+        Raises:
+            GlocalkError: there is one.
+        """
+        refuse_links(self.path, self.record.name, self.model_file.name)
+
     def remove_leftovers(self) -> None:
         """Remove what a killed process was writing; call it under the lock."""
         for pattern in ("*/.*.ckpt.*", ".*.ckpt.*", ".record.json.*", f".{MODEL_FILE}.*"):
             for path in self.path.glob(pattern):
-                path.unlink(missing_ok=True)
+                if not path.is_dir():
+                    path.unlink(missing_ok=True)
 
     def remove_checkpoints(self, training: RunName | None = None) -> None:
         """Remove the checkpoints, of one training or, once the record exists, of all."""
         patterns = [f"{training}/*.ckpt*"] if training else ["*/*.ckpt*", "*.ckpt*"]
         for pattern in patterns:
             for checkpoint in self.path.glob(pattern):
-                checkpoint.unlink()
+                if not checkpoint.is_dir():
+                    checkpoint.unlink()
 
     def how_it_continues(self) -> str:
         """A clause on what the next start of a run that was stopped does."""

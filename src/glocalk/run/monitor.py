@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import Logger
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.metrics import Errors, evaluate
 from glocalk.records.run import Curves
+from glocalk.training.checkpoints import OtherTrainingError
 from glocalk.training.context import Observer, PredictPairs
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Monitor:
         listeners: called after each epoch.
         loggers: Lightning loggers of each stage, which the loss and the errors of an epoch are
             logged to.
+        training: identifies the training, which takes no state of another one.
     """
 
     def __init__(
@@ -60,9 +62,10 @@ class Monitor:
         clip: bool = True,
         listeners: Sequence[Listener] = (),
         loggers: Mapping[str, Sequence[Logger]] | None = None,
+        training: str = "",
     ) -> None:
         self.test, self.valid, self.clip, self.listeners = test, valid, clip, listeners
-        self.loggers = loggers or {}
+        self.loggers, self.training = loggers or {}, training
         self._columns: dict[str, list[Any]] = {name: [] for name in Curves.model_fields}
         self._user_errors: list[Values] = []
         self.seconds: dict[str, float] = {}
@@ -134,6 +137,7 @@ class Monitor:
         """Plain values and one tensor, which `torch.load` reads with `weights_only=True`."""
         errors = np.array(self._user_errors) if self._user_errors else np.empty((0, 0))
         return {
+            "training": self.training,
             "columns": {name: list(column) for name, column in self._columns.items()},
             "user_errors": torch.from_numpy(errors),
             "seconds": dict(self.seconds),
@@ -149,8 +153,11 @@ class Monitor:
         """Continue from what `state_dict` returned.
 
         Raises:
+            OtherTrainingError: the state is one of another training.
             ValueError: the state is not one of a monitor of these test ratings.
         """
+        if state["training"] != self.training:
+            raise OtherTrainingError
         columns = {name: list(column) for name, column in state["columns"].items()}
         rows = len(Curves.model_validate(columns).epoch)
         shape = state["user_errors"].shape

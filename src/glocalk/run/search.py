@@ -23,7 +23,7 @@ from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.metrics import Errors
-from glocalk.names import inside
+from glocalk.names import inside, refuse_links
 from glocalk.records.identity import search_identity
 from glocalk.records.search import Search, Trial
 from glocalk.run import provenance
@@ -51,12 +51,25 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
         trials: number of trials in all.
 
     Raises:
-        GlocalkError: optuna is missing, or the space names an unknown option or is not a space.
+        GlocalkError: optuna is missing, the space names an unknown option or is not a space, or
+            the disk is full.
     """
     _require_optuna()
     set_threads(config.trainer.threads, _folder(config) / "threads")
     task = _Task.of(config, space)
+    try:
+        return _search(task, trials)
+    except OSError as error:
+        raise GlocalkError(
+            f"The search in '{task.folder}' stopped, because it cannot write ({error.strerror}): "
+            "free disk space or choose another folder with runs_dir=…, then start it again; it "
+            "continues after its last trial."
+        ) from error
+
+
+def _search(task: _Task, trials: int) -> Search:
     task.folder.mkdir(parents=True, exist_ok=True)
+    refuse_links(task.folder, task.path.name)
     with FileLock(task.folder / ".lock"):
         held = task.held_record(trials)
         if held is not None:

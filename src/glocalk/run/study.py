@@ -20,6 +20,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from glocalk.errors import GlocalkError
 from glocalk.records.search import Trial
 from glocalk.run.space import Space
 
@@ -39,6 +40,9 @@ class Study:
         start: the options of the first trial.
         seed: seed of all proposals.
         warmup_epochs: epochs before which no training is pruned.
+
+    Raises:
+        GlocalkError: the journal is damaged, or another program's.
     """
 
     def __init__(
@@ -61,16 +65,30 @@ class Study:
             for name, choice in space.items()
         }
         backend = JournalFileBackend(str(journal), lock_obj=_NoLock())  # type: ignore[arg-type]
-        self._study = optuna.create_study(
-            storage=JournalStorage(backend),
-            study_name=name,
-            load_if_exists=True,
-            pruner=optuna.pruners.MedianPruner(
-                n_startup_trials=_RANDOM_TRIALS - 1, n_warmup_steps=warmup_epochs
-            ),
+        pruner = optuna.pruners.MedianPruner(
+            n_startup_trials=_RANDOM_TRIALS - 1, n_warmup_steps=warmup_epochs
         )
-        for running in self._study.get_trials(states=(TrialState.RUNNING,)):
-            self._finish(running)
+        try:
+            self._study = optuna.create_study(
+                storage=JournalStorage(backend),
+                study_name=name,
+                load_if_exists=True,
+                pruner=pruner,
+            )
+            made = self.trials
+            for running in self._study.get_trials(states=(TrialState.RUNNING,)):
+                self._finish(running)
+        except OSError:
+            raise
+        except Exception as error:  # what a journal holds raises errors of many kinds
+            raise GlocalkError(
+                f"The journal '{journal}' is damaged: remove it, or search again with force=true."
+            ) from error
+        if any(trial.options.keys() != self.space.keys() for trial in made):
+            raise GlocalkError(
+                f"The journal '{journal}' holds trials of other options: remove it, or search "
+                "again with force=true."
+            )
 
     @property
     def trials(self) -> list[Trial]:

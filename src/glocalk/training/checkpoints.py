@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ _log = logging.getLogger(__name__)
 
 class DamagedCheckpointError(Exception):
     """A checkpoint does not hold what was written."""
+
+
+class OtherTrainingError(Exception):
+    """A state is that of a training with other options, ratings or seed."""
 
 
 class UnloadableCheckpointError(GlocalkError):
@@ -68,6 +73,9 @@ class AtomicCheckpoints(TorchCheckpointIO):
         del weights_only  # checkpoints hold tensors and plain values only
         if not is_sealed_zip(Path(path)):
             raise DamagedCheckpointError(path)
+        with zipfile.ZipFile(path) as archive:  # torch would unpack members to any size
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise DamagedCheckpointError(path)
         checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
         return checkpoint
 

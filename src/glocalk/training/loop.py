@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from glocalk import stopping
-from glocalk.training.checkpoints import AtomicCheckpoints, set_aside, usable
+from glocalk.training.checkpoints import AtomicCheckpoints, OtherTrainingError, set_aside, usable
 from glocalk.training.context import FitContext
 
 LoopState: TypeAlias = Mapping[str, Any]
@@ -19,10 +19,6 @@ dictionaries such as `generator.bit_generator.state`) by name."""
 
 
 _SHARE = 0.03  # of the time of a training, which its checkpoints may take at most
-
-
-class OtherTrainingError(Exception):
-    """A state is that of a training with other options, ratings or seed."""
 
 
 class LoopCheckpoints:

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from glocalk import stopping
 from glocalk.errors import GlocalkError, one_line
 from glocalk.training.callbacks import EpochEnds, SafePoints, TimedCheckpoints
-from glocalk.training.checkpoints import AtomicCheckpoints, set_aside, usable
+from glocalk.training.checkpoints import AtomicCheckpoints, OtherTrainingError, set_aside, usable
 from glocalk.training.context import FitContext, PredictPairs
 from glocalk.training.quiet import quiet_lightning
 
@@ -63,7 +63,8 @@ def run_stage(
         predict: the completer's `predict_pairs`.
 
     Raises:
-        UnloadableCheckpointError: the checkpoint is complete but not one of this stage.
+        UnloadableCheckpointError: the checkpoint is complete but not one of this stage of this
+            training.
         StoppedError: a stop was asked for.
     """
     gc.freeze()  # so that the collection below skips the objects that exist now
@@ -110,7 +111,9 @@ def run_stage(
         except Exception as error:
             if resume is None or safe_points.reached:
                 raise
-            raise set_aside(resume) from error
+            other = isinstance(error, OtherTrainingError)
+            why = "is that of another training" if other else "is damaged"
+            raise set_aside(resume, why) from error
     # Lightning's objects form reference cycles, which hold the optimizer's vectors.
     stage.module.trainer = data.trainer = None
     del trainer

@@ -119,3 +119,21 @@ def test_what_is_not_a_matrix(what, tmp_path):
             file[name] = marks
     with pytest.raises(GlocalkError, match=r"'M' in .* is not a matrix of numbers"):
         read_monti(tmp_path / "a.mat")
+
+
+@pytest.mark.parametrize("part", ["jc", "ir", "data"])
+def test_a_part_of_a_sparse_matrix_in_a_huge_chunk_is_refused(part, tmp_path):
+    """HDF5 would unpack 3.2 GB for five numbers."""
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        parts = file.create_group("M")
+        parts.attrs["MATLAB_sparse"] = 5
+        for name, values in {"jc": np.arange(6), "ir": np.arange(5), "data": np.ones(5)}.items():
+            more = {"chunks": (400_000_000,), "compression": "gzip"} if name == part else {}
+            made = parts.create_dataset(name, values.shape, "f8", maxshape=(None,), **more)
+            if name != part:
+                made[:] = values
+    with (
+        pytest.raises(GlocalkError, match="grows more than 100 times"),
+        open_matlab(tmp_path / "a.mat") as file,
+    ):
+        file.shape("M")

@@ -78,6 +78,8 @@ class MatlabFile:
             raise self._not_a_matrix(name)
         rows, columns = int(stored.attrs["MATLAB_sparse"]), parts[0].shape[0] - 1
         self._check(_ENTRY * (rows + sum(part.size for part in parts)))
+        for part in parts:
+            self._check(_chunk_size(part))
         return rows, columns
 
     def entries(self, name: str) -> Entries:
@@ -136,7 +138,7 @@ class MatlabFile:
         in_file = stored.id.get_storage_size()
         size = _ENTRY * math.prod(stored.shape)
         check_unpacked(self._path, size, self._max_bytes, in_file, ZEROS)
-        self._check(_ENTRY * math.prod(stored.chunks or ()))
+        self._check(_chunk_size(stored))
 
     def _check(self, size: int) -> None:
         check_unpacked(self._path, size, self._max_bytes)
@@ -149,6 +151,11 @@ class MatlabFile:
             f"'{shown(name)}' in '{self._path}' is a link or is stored in another "
             "file, which is not read: save the matrix itself."
         )
+
+
+def _chunk_size(stored: h5py.Dataset) -> int:
+    """Bytes of one chunk, which HDF5 unpacks as a whole, however little of it is in use."""
+    return max(_ENTRY, int(stored.dtype.itemsize)) * math.prod(stored.chunks or ())
 
 
 def _blocks(stored: h5py.Dataset) -> Iterator[tuple[slice, slice]]:
