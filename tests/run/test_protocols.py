@@ -13,6 +13,7 @@ def trained(name, rmse, mae, ndcg, valid=None, first=2):
     monitor = Monitor()
     monitor.load_state_dict(
         {
+            "training": "",
             "columns": {
                 "stage": ["first"] * first + ["second"] * (size - first),
                 "epoch": [*range(1, first + 1), *range(1, size - first + 1)],
@@ -95,6 +96,7 @@ def test_a_completer_without_epochs_has_one_result_under_every_protocol():
     monitor = Monitor()
     monitor.load_state_dict(
         {
+            "training": "",
             "columns": {
                 "stage": ["fit"],
                 "epoch": [None],
