@@ -1,6 +1,7 @@
 """Where real data lies, and the rule that no test may skip it where it is there."""
 
 import os
+import signal
 from pathlib import Path
 
 # Matrices in tests are tiny: a second thread costs more than it brings, and processes side by
@@ -10,6 +11,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["GLOCALK_OFFLINE"] = "1"
 
 import pytest
+
+# A shell ignores SIGINT in what it starts in the background, and nohup ignores SIGHUP. Programs that
+# the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 DATA_DIR = Path(os.environ.get("GLOCALK_DATA_DIR", "data")).absolute()
 
