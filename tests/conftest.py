@@ -12,8 +12,8 @@ os.environ["GLOCALK_OFFLINE"] = "1"
 
 import pytest
 
-# A shell ignores SIGINT in what it starts in the background, and nohup ignores SIGHUP. Programs that
-# the tests start would inherit that.
+# A shell ignores SIGINT in what it starts in the background, and nohup ignores SIGHUP. Programs
+# that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
