@@ -77,8 +77,9 @@ def cpu_seconds(*arguments, cwd):
 @pytest.mark.slow
 def test_the_time_that_commands_take_to_start(tmp_path):
     unit = cpu_seconds(sys.executable, "-c", "import pandas, hydra", cwd=tmp_path)
-    # About half a second on a machine on which the limits are 1.5 and 4 seconds.
+    # Where these take .5 s and the libraries of a training 3.6 s, the limits are 1.5 s and 4 s.
     for line in ("--help", "stats data=synthetic", "stats --help", "data --help", "predict --help"):
         assert cpu_seconds(*command(*line.split()), cwd=tmp_path) < 3 * unit, line
+    libraries = cpu_seconds(sys.executable, "-c", "import torch, lightning.pytorch", cwd=tmp_path)
     start = ["train", "--cfg", "job", "data=synthetic"]
-    assert cpu_seconds(*command(*start), cwd=tmp_path) < 8 * unit
+    assert cpu_seconds(*command(*start), cwd=tmp_path) < 1.3 * libraries

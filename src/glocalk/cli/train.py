@@ -60,8 +60,9 @@ def _train(config: DictConfig) -> float | None:
     _log.info("%s", _summary(record))
     selection = record.curves.get("selection")
     if selection is not None:
-        stages = zip(selection.stage, selection.valid_rmse, strict=True)
-        return min(rmse for stage, rmse in stages if stage == selection.stage[-1] and rmse)
+        rows = zip(selection.stage, selection.valid_rmse, strict=True)
+        last = [rmse for stage, rmse in rows if stage == selection.stage[-1] and rmse is not None]
+        return min(last, default=None)
     if hydra.mode == RunMode.MULTIRUN and hydra.sweeper._target_ != _GRID:
         return held_out_rmse(run)  # a model without epochs makes no selection run
     return None
