@@ -163,7 +163,7 @@ def _check(columns: Columns, config: TableConfig) -> None:
         )
         raise GlocalkError(
             f"The rating '{shown(text)}' in row {number} of '{path}' is not a finite "
-            f"number: fix it, or choose another column with data.rating=…{comma}"
+            f"number: fix it, or choose another column with data.rating=…{comma}."
         )
     raise GlocalkError(
         f"The rating {ratings[row]:g} in row {number} of '{path}' is not on the scale "
