@@ -114,7 +114,7 @@ def test_the_option_in_a_sentence_works_as_it_is_written(tmp_path):
     (tmp_path / "own.csv").write_text("user;item;rating\n" + "".join(lines))
     process = call("stats", "data=csv", "data.path=own.csv", cwd=tmp_path)
     assert process.returncode == 1
-    (option,) = shlex.split(process.stderr.strip().rpartition("with ")[2])
+    (option,) = shlex.split(process.stderr.strip().removesuffix(".").rpartition("with ")[2])
     process = call("stats", "data=csv", "data.path=own.csv", option, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert "scale 1.5–5.5\n" in process.stdout
