@@ -56,7 +56,7 @@ def load_archive(path: Path) -> Any:
             if found[-1] != part.untyped_storage().nbytes():
                 raise ValueError("the size of a tensor is not that of its storage")
             if part.requires_grad or part.is_neg():
-                raise ValueError("a tensor is no plain array of its numbers")
+                raise ValueError("a tensor is not a plain array")
         elif isinstance(part, str) and _SURROGATE.search(part):
             raise ValueError("a text of it is not Unicode")
         elif not isinstance(part, _PLAIN):

@@ -44,8 +44,7 @@ def execute(config: RunConfig) -> Record:
     """Train as `config` says and write the record, or return the existing one.
 
     A run that was killed continues from its last checkpoint, and repeats no finished training. If
-    another process is already
-    executing the same run, this one waits and returns its record.
+    another process is already executing the same run, this one waits and returns its record.
 
     Raises:
         GlocalkError: an error that the user can fix. A failed record holds it too, as it does any
