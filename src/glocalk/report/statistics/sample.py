@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
+from glocalk.report.load import CellKey, cell_of
 
+# What a column of errors is: cell, seed, and key in the record's `user_errors`.
+Column: TypeAlias = tuple[CellKey, int, str]
 Floats: TypeAlias = NDArray[np.float64]
 
 
@@ -28,6 +31,7 @@ class Sample:
         counts: [users] number of test ratings, each above 0.
         errors: [users, seeds] sums of squared errors.
         deterministic: whether the result does not depend on the seed.
+        columns: what each column is.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Sample:
     counts: Floats
     errors: Floats
     deterministic: bool = False
+    columns: tuple[Column, ...] = ()
 
     @classmethod
     def of(cls, runs: Sequence[Record], protocol: str) -> Sample:
@@ -43,6 +48,7 @@ class Sample:
         counts = np.array(first.user_counts, dtype=np.float64)
         keys = [run.protocols[protocol].user_errors for run in runs]
         errors = np.array([run.user_errors[key] for run, key in zip(runs, keys, strict=True)])
+        columns = [(cell_of(run), run.seed, key) for run, key in zip(runs, keys, strict=True)]
         tested = counts > 0
         return cls(
             name=f"{first.model} on {first.data}",
@@ -50,6 +56,7 @@ class Sample:
             counts=counts[tested],
             errors=errors.T[tested],
             deterministic=any(run.deterministic for run in runs),
+            columns=tuple(columns),
         )
 
     @property
