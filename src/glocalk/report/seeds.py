@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from glocalk.report.published import Published
 from glocalk.report.tables import PAPER, Table, mean_and_sd
 
 MODEL = "glocal_k"
-DRAWN = 5  # runs that the paper averages
+DRAWN: Final = 5  # runs that the paper averages
 
 _PROTOCOLS = ("best_test", "last")
 _HALF = 0.0005  # a published figure has three decimals: what is below .7215 is .721 or less

@@ -19,9 +19,9 @@ _HEADER = (
 
 _LEAD = """# Variants
 
-Test RMSE of runs with other options than those of Table 1, without the experiments that have a table
-or figure of their own. *Unchanged* is the `official` figure of Table 1's run of the same data, model
-and seed, *Published* the paper's figure.
+Test RMSE of runs with other options than those of Table 1. Experiments that have a table or figure
+of their own are left out. *Unchanged* is the `official` figure of Table 1's run of the same data,
+model and seed, *Published* the paper's figure.
 
 """
 
