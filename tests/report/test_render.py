@@ -32,7 +32,8 @@ def test_writes_every_file(project, capsys):
     names = {path.name for path in (project / "reports").iterdir()}
     assert names == {
         *("records", "results.csv", "table1.csv", "table1.md", "table1.tex"),
-        *("costs.md", "curves_ml_100k.svg"),
+        *("costs.md", "curves_ml_100k.svg", "claims.csv", "claims.md", "epochs.csv", "epochs.md"),
+        *("gap.csv", "gap.md", "gap.png", "gap.svg", "intervals.csv", "intervals.md"),
     }
     said = capsys.readouterr().out
     assert said == (
@@ -46,7 +47,9 @@ def test_rendering_twice_gives_the_same_bytes(project):
     assert main([]) == 0
     assert snapshot(project) == first
     assert not any(
-        b"\r" in content or str(project).encode() in content for content in first.values()
+        b"\r" in content or str(project).encode() in content
+        for path, content in first.items()
+        if path.suffix != ".png"
     )
 
 
@@ -130,7 +133,7 @@ def test_figures_without_records_are_removed(project):
     (project / "reports" / "other.svg").write_text("not ours")
     assert main([]) == 0
     assert sorted(path.name for path in (project / "reports").glob("*.svg")) == [
-        *("curves_ml_100k.svg", "other.svg")
+        *("curves_ml_100k.svg", "gap.svg", "other.svg")
     ]
 
 
