@@ -3,9 +3,9 @@ import csv
 import pytest
 from factory import baseline, record, search
 
+from glocalk.report import table1
 from glocalk.report.cells import table1_cells
 from glocalk.report.published import read_published
-from glocalk.report import table1
 from glocalk.report.statistics.measured import Measured
 
 PUBLISHED = read_published()
