@@ -44,17 +44,13 @@ _Published: TypeAlias = Mapping[str, Mapping[float, str]]
 def fig3_files(records: Sequence[Record]) -> Files:
     """The figure as svg and png, and its values as csv, Markdown and LaTeX."""
     curves, published = _curves(records), _published()
-
-    def draw() -> Figure:
-        return _figure(curves, published)
-
     table = _table(curves, published)
     return {
         "fig3.csv": _csv(curves, published),
         "fig3.md": figure_markdown(table),
         "fig3.tex": table.tex(),
-        "fig3.svg": svg_text(draw, COLUMN),
-        "fig3.png": png_bytes(draw, COLUMN),
+        "fig3.svg": svg_text(lambda: fig3_figure(records), COLUMN),
+        "fig3.png": png_bytes(lambda: fig3_figure(records), COLUMN),
     }
 
 
@@ -140,8 +136,9 @@ def _notes(points: Sequence[Point]) -> list[str]:
     ]
 
 
-def _figure(curves: _Curves, published: _Published) -> Figure:
-    """A row for each data set."""
+def fig3_figure(records: Sequence[Record]) -> Figure:
+    """A row for each data set, with the least of each curve marked."""
+    curves, published = _curves(records), _published()
     figure = Figure(figsize=(COLUMN_WIDTH, 4.6), layout="constrained")
     rows = figure.subplots(len(DATA_SETS), sharex=True)
     for axes, data in zip(rows, DATA_SETS, strict=True):
