@@ -14,6 +14,7 @@ TABLE = Table(
 
 def test_markdown_has_the_group_above_each_column():
     assert TABLE.markdown() == (
+        "What 100 % of `a_b` shows.\n\n"
         "| Data | A<br>x | A<br>y | seeds |\n"
         "| :-- | --: | --: | --: |\n"
         "| one | .1 ± .2 | −.3 | 1 |\n"

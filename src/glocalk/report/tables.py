@@ -36,10 +36,10 @@ class Table:
         return len(list(takewhile(lambda column: not column[0], self.columns)))
 
     def markdown(self) -> str:
-        """The table and its notes; a group's name stands above each of its columns' names."""
+        """Caption, table and notes; a group's name stands above each of its columns' names."""
         header = [f"{group}<br>{name}" if group else name for group, name in self.columns]
         listed = "".join(f"- {note}\n" for note in self.notes)
-        return f"{markdown_table(header, self.rows, self._left)}\n{listed}"
+        return f"{self.caption}\n\n{markdown_table(header, self.rows, self._left)}\n{listed}"
 
     def tex(self) -> str:
         """A table environment with the rules of booktabs."""
