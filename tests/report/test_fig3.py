@@ -63,6 +63,17 @@ def test_curves_and_the_stars_on_them():
     assert stars == [(30, 0.8905), (60, pytest.approx(0.8905)), (60, pytest.approx(0.894))]
 
 
+def test_a_mean_far_above_the_published_curve_is_written_at_the_top_of_its_panel():
+    far = other("fig3", f"{PRETRAIN}=10", 0.95, validated=0.9, seed=0)
+    usual, cut = fig3_figure(RECORDS).axes[0], fig3_figure([*RECORDS, far]).axes[0]
+    # Published: .8905 to .9012, so that the panel may reach .9119; .92 of the records is above.
+    assert [text.get_text() for text in usual.texts] == ["↑ .9200"]
+    assert [text.get_text() for text in cut.texts] == ["↑ .9500", "↑ .9200"]
+    assert cut.get_ylim()[1] == pytest.approx(0.9119)
+    assert cut.get_ylim()[0] < 0.89
+    assert not fig3_figure(RECORDS).axes[1].texts  # where nothing was run
+
+
 def test_optimum():
     assert optimum({10.0: 0.9, 20.0: 0.8, 30.0: 0.8}) == 20.0
     assert optimum({}) is None
