@@ -175,7 +175,7 @@ def _cut(axes: Axes, top: float, ours: Mapping[str, Mapping[float, float]]) -> N
                 axes.annotate(
                     f"↑ {rmse(mean)}",
                     (epochs, top),
-                    xytext=(-10, -6 - 8 * line),
+                    xytext=(-7, -6 - 8 * line),
                     textcoords="offset points",
                     color=_STYLES[protocol][0],
                 )
