@@ -14,7 +14,7 @@ import numpy as np
 
 from glocalk.report.statistics.sample import Floats
 
-RESAMPLES = 10_000
+RESAMPLES = 5_000
 LEVEL = 0.95
 
 _SEED = 20210830  # any; fixed, so that the same records give the same interval
