@@ -74,6 +74,10 @@ class RunConfig(BaseConfig):
         ge=0, description="minimum time between two checkpoints; 0: one after each epoch"
     )
     save_model: bool = Field(description="keep the fitted model, for glocalk predict")
+    share_stages: bool = Field(
+        default=False,
+        description="share stages with runs that differ only afterwards: GLocal-K's pre-training",
+    )
     progress: bool = Field(description="show a progress bar in a terminal")
 
     @property
