@@ -4,12 +4,15 @@ import logging
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from small_run import MODEL, config, run_in, wait_for
 
+import glocalk.run.execute
 from command import comparable
 from glocalk.run import provenance
+from glocalk.run.composed import compose_run
 from glocalk.run.execute import execute, train_once
 from glocalk.training.checkpoints import AtomicCheckpoints
 
@@ -69,29 +72,31 @@ def test_a_run_leaves_its_pretraining_after_every_ten_epochs_and_at_the_end(stor
     for folder in (selection, final):
         names = {path.name for path in folder.iterdir()} - {".lock"}
         assert names == {"epoch_0010.ckpt", "epoch_0020.ckpt"}
-    sharing(tmp_path, epochs=3)
-    assert len(list(tmp_path.glob(".shared/*/epoch_0003.ckpt"))) == 2
+    sharing(tmp_path, epochs=3, protocol={"selection": "never"})
+    assert len(list(tmp_path.glob(".shared/*/epoch_0003.ckpt"))) == 1
 
 
 def test_a_run_that_is_not_asked_to_share_leaves_nothing(tmp_path):
-    execute(config(tmp_path, model=model()))
+    execute(config(tmp_path, model=model(1), protocol={"selection": "never"}))
     assert not (tmp_path / ".shared").exists()
 
 
-def test_sharing_is_no_part_of_what_identifies_a_run(tmp_path):
-    assert config(tmp_path, share_stages=True).identity == config(tmp_path).identity
+def test_sharing_is_no_part_of_what_identifies_a_run():
+    alone, shared = (compose_run(["data=synthetic", *more]) for more in ([], ["share_stages=true"]))
+    assert (alone.share_stages, shared.share_stages) == (False, True)
+    assert shared.identity == alone.identity
 
 
+OTHER = {"finetune": {"epochs": 2, "iterations": 3, "trainer": {}}}
 OTHERS = {
-    "the same epochs": (20, {}, []),
     "fewer epochs": (10, {}, []),
     "a number between two files": (13, {}, [11, 12, 13]),
-    "more epochs": (23, {}, [21, 22, 23]),
-    "no file of so few epochs": (4, {}, [1, 2, 3, 4]),
-    "a larger kernel": (20, {"kernel_size": 5}, []),
-    "more convolutions": (20, {"convolution_layers": 2}, []),
-    "the average, on another scale": (20, {"aggregation": "average", "dot_scale": 2.0}, []),
-    "another fine-tuning": (20, {"finetune": {"epochs": 2, "iterations": 3}}, []),
+    "more epochs": (21, {}, [21]),
+    "no file of so few epochs": (2, {}, [1, 2]),
+    "a larger kernel, more convolutions": (10, {"kernel_size": 5, "convolution_layers": 2}, []),
+    "the average, on another scale, and another fine-tuning": (
+        *(10, {"aggregation": "average", "dot_scale": 2.0, "redraw_kernels": False, **OTHER}, []),
+    ),
 }
 
 
@@ -108,28 +113,18 @@ def test_a_run_that_shares_has_the_record_of_one_that_does_not(
 
 
 def test_the_seconds_are_those_of_the_run_that_made_the_epochs(stored, tmp_path):
-    (path,) = stored.glob("synthetic-*/record.json")
-    first = execute(config(stored, model=model(), share_stages=True, variant="first"))
-    assert path.exists()
+    first = sharing(stored, variant="first")
     shared = sharing(copied(stored, tmp_path))
     for part in ("selection", "final"):
         assert shared.seconds[f"{part}/pretrain"] == first.seconds[f"{part}/pretrain"]
 
 
-def test_the_final_run_alone_shares_too(stored, tmp_path, trained):
-    runs = copied(stored, tmp_path)
-    shared = sharing(runs, 20, protocol={"selection": "never"})
-    assert trained == []
-    alone = config(tmp_path / "alone", model=model(), protocol={"selection": "never"})
-    assert comparable(shared) == comparable(execute(alone))
-
-
 def test_the_log_of_a_run_that_shares_has_the_other_epochs(stored, tmp_path):
     runs = copied(stored, tmp_path)
-    sharing(runs, 23, logger=CSV)
+    sharing(runs, 12, logger=CSV, protocol={"selection": "never"})
     (log,) = runs.glob("*/final/pretrain/*/metrics.csv")
-    epochs = [line.split(",")[0] for line in log.read_text().splitlines()[1:]]
-    assert epochs == ["20", "21", "22"]
+    epochs = {line.split(",")[0] for line in log.read_text().splitlines()[1:]}
+    assert epochs == {"10", "11"}
 
 
 PARTS_OF_THE_KEY = {
@@ -137,9 +132,8 @@ PARTS_OF_THE_KEY = {
     "share of the training ratings": {"train_share": 0.9},
     "held-out share": {"protocol": {"valid_share": 0.1}},
     "seed": {"seed": 1},
-    "clipping": {"protocol": {"clip": False}},
+    "clipping": {"protocol": {"clip": False, "selection": "never"}},
     "trainer": {"trainer": {"deterministic": True}},
-    "threads": {"trainer": {"threads": 2}},
     "hidden units": {"options": {"hidden_size": 5}},
     "hidden layers": {"options": {"hidden_layers": 1}},
     "kernel dimension": {"options": {"kernel_dimension": 4}},
@@ -147,26 +141,44 @@ PARTS_OF_THE_KEY = {
     "penalty on kernels": {"options": {"lambda_s": 0.007}},
     "optimizer": {"options": {"lbfgs": {**MODEL["lbfgs"], "memory": 3}}},
     "formulation": {"options": {"formulation": "dense"}},
-    "iterations": {"options": {"pretrain": {"epochs": 20, "iterations": 4, "trainer": {}}}},
+    "iterations": {"options": {"pretrain": {"epochs": 1, "iterations": 4, "trainer": {}}}},
     "trainer of the stage": {
-        "options": {"pretrain": {**MODEL["pretrain"], "epochs": 20, "trainer": {"max_epochs": 20}}}
+        "options": {"pretrain": {"epochs": 1, "iterations": 5, "trainer": {"max_epochs": 1}}}
     },
 }
+SHORT = {"finetune": {"epochs": 1, "iterations": 1, "trainer": {}}}
+
+
+def short(runs, options=None, **changes):
+    """A run of one epoch of pre-training."""
+    changes = {"save_model": False, "protocol": {"selection": "never"}, **changes}
+    return sharing(runs, 1, {**SHORT, **(options or {})}, **changes)
+
+
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    """A folder of runs with the first epoch of pre-training, in both trainings."""
+    runs = tmp_path_factory.mktemp("one_epoch") / "runs"
+    short(runs, variant="first", protocol={})
+    return runs
+
+
+def test_the_pretraining_of_the_same_training_is_taken(one_epoch, tmp_path, trained):
+    short(copied(one_epoch, tmp_path))
+    assert trained == []
 
 
 @pytest.mark.parametrize("change", PARTS_OF_THE_KEY.values(), ids=PARTS_OF_THE_KEY.keys())
-def test_the_pretraining_of_another_training_is_not_taken(change, stored, tmp_path, trained):
-    runs = copied(stored, tmp_path)
-    sharing(runs, 20, **change)
+def test_the_pretraining_of_another_training_is_not_taken(change, one_epoch, tmp_path, trained):
+    short(copied(one_epoch, tmp_path), **change)
     # The final run of a run that holds out another share has the same ratings.
-    only = ["selection"] if change.get("protocol", {}).get("valid_share") else None
-    expected = [(part, epoch) for part, epoch in both(range(1, 21)) if not only or part in only]
-    assert trained == expected
+    part = "selection" if "valid_share" in change.get("protocol", {}) else "final"
+    assert trained == [(part, 1)]
 
 
-@pytest.mark.parametrize("what", ["version", "processor", "libraries"])
+@pytest.mark.parametrize("what", ["version", "processor", "libraries", "threads"])
 def test_the_pretraining_of_other_code_or_another_machine_is_not_taken(
-    what, stored, tmp_path, trained, monkeypatch
+    what, one_epoch, tmp_path, trained, monkeypatch
 ):
     from glocalk.completers.autoencoders.glocal_k import GLocalK
 
@@ -174,10 +186,14 @@ def test_the_pretraining_of_other_code_or_another_machine_is_not_taken(
         monkeypatch.setattr(GLocalK, "model_version", GLocalK.model_version + 1)
     elif what == "processor":
         monkeypatch.setattr(provenance, "cpu", lambda: "another")
-    else:
+    elif what == "libraries":
         monkeypatch.setattr(provenance, "versions", lambda: {"torch": "1.0"})
-    sharing(copied(stored, tmp_path))
-    assert trained == both(range(1, 21))
+    else:
+        monkeypatch.setattr(
+            glocalk.run.execute, "torch", SimpleNamespace(get_num_threads=lambda: 2)
+        )
+    short(copied(one_epoch, tmp_path))
+    assert trained == [("final", 1)]
 
 
 def _flip_a_bit(path):
@@ -199,13 +215,17 @@ def _of_another_key(saved):
     saved["shared"] = "0" * 64
 
 
+def _without_a_weight(saved):
+    del saved["state_dict"]["network.autoencoder.layers.0.bias"]
+
+
 DAMAGES = {
     "a flipped bit": _flip_a_bit,
     "cut off": lambda path: os.truncate(path, 1000),
     "empty": lambda path: path.write_bytes(b""),
     "of another key": _change(_of_another_key),
     "without a part": _change(lambda saved: saved.pop("loops")),
-    "without a weight": _change(lambda saved: saved["state_dict"].popitem()),
+    "without a weight": _change(_without_a_weight),
     "without an observer": _change(lambda saved: saved["callbacks"].clear()),
     "without anything": _change(lambda saved: saved.clear()),
 }
@@ -213,91 +233,90 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
 def test_a_damaged_file_is_removed_with_a_warning_and_its_epochs_are_trained(
-    damage, stored, tmp_path, trained, caplog
+    damage, one_epoch, tmp_path, trained, caplog
 ):
-    runs = copied(stored, tmp_path)
-    files = list(runs.glob(".shared/*/epoch_0020.ckpt"))
+    runs = copied(one_epoch, tmp_path)
+    files = list(runs.glob(".shared/*/epoch_0001.ckpt"))
     for path in files:
         damage(path)
-    shared = sharing(runs, variant="first")
-    assert trained == both(range(11, 21))
+    shared = short(runs, variant="first", protocol={})
+    assert trained == both([1])
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == len(files) == 2
-    assert all("epoch_0020.ckpt' is damaged, so it was removed" in said for said in warnings)
-    (path,) = stored.glob("synthetic-*/record.json")
-    whole = execute(config(stored, model=model(), variant="first"))
+    assert all("epoch_0001.ckpt' is damaged, so it was removed" in said for said in warnings)
+    whole = short(one_epoch, variant="first", protocol={})
     assert comparable(shared) == comparable(whole)
     assert all(path.exists() for path in files)  # made again
 
 
+def test_the_file_with_fewer_epochs_stands_in_for_a_damaged_one(stored, tmp_path, trained):
+    runs = copied(stored, tmp_path)
+    for path in runs.glob(".shared/*/epoch_0020.ckpt"):
+        _flip_a_bit(path)
+    shared = sharing(runs, variant="first")
+    assert trained == both(range(11, 21))
+    assert comparable(shared) == comparable(sharing(stored, variant="first"))
+
+
 def test_a_state_that_the_observer_refuses_is_removed_and_trained(
-    stored, tmp_path, trained, caplog
+    one_epoch, tmp_path, trained, caplog
 ):
     def change(saved):
         (state,) = (state for state in saved["callbacks"].values() if "user_errors" in state)
         state["columns"]["test_rmse"].pop()
 
-    runs = copied(stored, tmp_path)
+    runs = copied(one_epoch, tmp_path)
     for path in runs.glob(".shared/*/epoch_*.ckpt"):
         _change(change)(path)
-    shared = sharing(runs, 20)
-    assert trained == both(range(1, 21))
-    assert comparable(shared) == comparable(execute(config(tmp_path / "alone", model=model())))
+    shared = short(runs)
+    assert trained == [("final", 1)]
+    assert comparable(shared) == comparable(short(tmp_path / "alone"))
     assert "pretrain.ckpt' is damaged" in caplog.text
-
-
-def test_files_may_be_removed_at_any_time(stored, tmp_path, trained):
-    runs = copied(stored, tmp_path)
-    for path in runs.glob(".shared/*/epoch_0010.ckpt"):
-        path.unlink()
-    sharing(runs, 12)
-    assert trained == both(range(1, 13))
 
 
 def test_a_folder_that_cannot_be_written_to_costs_a_warning(tmp_path, caplog):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / ".shared").write_text("")
-    made = config(tmp_path / "runs", model=model(3), share_stages=True)
-    record = execute(made)
-    assert record.status == "done"
-    assert caplog.text.count("epoch_0003.ckpt' cannot be written (Not a directory)") == 2
+    assert short(tmp_path / "runs").status == "done"
+    assert caplog.text.count("epoch_0001.ckpt' cannot be written (Not a directory)") == 1
 
 
-@pytest.mark.parametrize("killed_in", ["selection", "final"])
+@pytest.mark.parametrize("killed_in", [pytest.param("selection", marks=pytest.mark.slow), "final"])
 def test_a_run_that_is_killed_goes_on_and_has_the_same_record(
-    killed_in, stored, tmp_path, trained
+    killed_in, one_epoch, tmp_path, trained
 ):
-    runs = copied(stored, tmp_path)
-    options = {"model": model(40, kernel_size=5), "share_stages": True}
+    runs = copied(one_epoch, tmp_path)
+    options = {"model": model(5, kernel_size=5, **SHORT), "share_stages": True}
     process = run_in(tmp_path, **options)
     wait_for(process, tmp_path, f"runs/synthetic-*/{killed_in}/pretrain.ckpt")
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL, "it ended before it could be killed"
     shared = execute(config(runs, **options))
-    assert all(epoch > 20 for _, epoch in trained)
-    alone = execute(config(tmp_path / "alone", model=model(40, kernel_size=5)))
+    assert not {("selection", 1), ("final", 1)} & set(trained)
+    alone = execute(config(tmp_path / "alone", model=options["model"]))
     assert comparable(shared) == comparable(alone)
     names = {path.name for path in runs.glob(".shared/*/*")} - {".lock"}
-    assert names == {f"epoch_00{epoch}.ckpt" for epoch in (10, 20, 30, 40)}
+    assert names == {"epoch_0001.ckpt", "epoch_0005.ckpt"}
 
 
-def test_what_a_killed_process_was_writing_is_removed(stored, tmp_path):
-    runs = copied(stored, tmp_path)
-    for folder in runs.glob(".shared/*"):
-        (folder / ".epoch_0021.ckpt.77").write_text("")
-    sharing(runs, 21)
-    assert not list(runs.glob(".shared/*/.epoch*"))
+def test_what_a_killed_process_was_writing_is_removed(one_epoch, tmp_path):
+    runs = copied(one_epoch, tmp_path)
+    for path in list(runs.glob(".shared/*/*.ckpt")):
+        path.with_name(".epoch_0001.ckpt.77").write_text("")
+        path.unlink()
+    short(runs, protocol={})
+    assert {path.name for path in runs.glob(".shared/*/*")} == {".lock", "epoch_0001.ckpt"}
 
 
 def test_two_processes_that_make_the_same_epochs_at_once_share_one_set_of_files(tmp_path):
-    models = [model(20, kernel_size=size) for size in (3, 5)]
+    models = [model(3, kernel_size=size, **SHORT) for size in (3, 5)]
     processes = [run_in(tmp_path, model=one, share_stages=True) for one in models]
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     names = sorted(path.name for path in tmp_path.glob("runs/.shared/*/*.ckpt"))
-    assert names == ["epoch_0010.ckpt"] * 2 + ["epoch_0020.ckpt"] * 2
+    assert names == ["epoch_0003.ckpt"] * 2
     for one in models:
         alone = execute(config(tmp_path / "alone", model=one))
         assert comparable(execute(config(tmp_path / "runs", model=one))) == comparable(alone)
