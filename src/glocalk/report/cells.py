@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from glocalk.records.run import Record
-from glocalk.report.published import Published, read_published
+from glocalk.report.published import Published, read_published, results_of
 
 # Data sets of the paper, in its order, by config name.
 DATA_SETS = {"ml_100k": "ML-100K", "ml_1m": "ML-1M", "douban": "Douban"}
@@ -82,7 +82,8 @@ class Cell:
         return statistics.median(times) if times else None
 
     def _values(self, protocol: str) -> list[float]:
-        return [run.protocols[protocol].rmse for run in self.runs if protocol in run.protocols]
+        results = map(results_of, self.runs)
+        return [found[protocol].rmse for found in results if protocol in found]
 
 
 def data_title(data: str) -> str:

@@ -25,7 +25,7 @@ from glocalk.run.config import RunConfig
 from glocalk.run.folder import RunFolder, shared_stages
 from glocalk.run.monitor import Listener, Monitor
 from glocalk.run.progress import EpochProgress
-from glocalk.run.protocols import FinishedTraining, take_results, validated_epoch
+from glocalk.run.protocols import FinishedTraining, settled_epoch, take_results, validated_epoch
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
 from glocalk.run.threads import set_threads
 from glocalk.stopping import StoppedError
@@ -194,11 +194,13 @@ class _Run:
         provenance.reset_peak_memory()
         set_threads(self.config.trainer.threads, self.folder.threads)
         outcome = Outcome()
-        chosen: int | None = None
+        chosen = settled = None
         makes_selection = self.completer.has_epochs and self._may_hold_out()
         if makes_selection and self._takes_epoch_of_lowest_seed():
             makes_selection = False
-            chosen = self._epoch_of_lowest_seed()
+            chosen = self._epoch_of_lowest_seed("validated")
+            if self.completer.official == "settled":
+                settled = self._epoch_of_lowest_seed("official")
             outcome.epoch_from_seed = self.config.protocol.lowest_seed
         with EpochProgress(
             self.folder.title,
@@ -209,10 +211,10 @@ class _Run:
             selection = None
             if makes_selection:
                 selection, _ = self._train_once("selection", progress)
-                chosen = validated_epoch(selection)
+                chosen, settled = validated_epoch(selection), settled_epoch(selection)
             final, outcome.parameters = self._train_once("final", progress)
         outcome.trainings = [final] if selection is None else [selection, final]
-        outcome.protocols = take_results(selection, final, chosen, self.completer.official)
+        outcome.protocols = take_results(selection, final, chosen, self.completer.official, settled)
         return done_record(self.config, self.completer, self.split, self.commit, outcome)
 
     def refuse_unwritable(self) -> None:
@@ -292,7 +294,7 @@ class _Run:
     def _may_hold_out(self) -> bool:
         if self.config.protocol.selection != "never":
             return True
-        if self.completer.official == "validated":
+        if self.completer.official in ("validated", "settled"):
             raise GlocalkError(
                 f"{self.folder.title} is reported at the epoch that its selection run chooses: "
                 "protocol.selection cannot be 'never'."
@@ -303,7 +305,7 @@ class _Run:
         protocol = self.config.protocol
         return protocol.selection == "lowest_seed" and self.config.seed != protocol.lowest_seed
 
-    def _epoch_of_lowest_seed(self) -> int | None:
+    def _epoch_of_lowest_seed(self, protocol: str) -> int | None:
         seed = self.config.protocol.lowest_seed
         record = self._folder(seed).held_record()
         if record is None:
@@ -312,11 +314,11 @@ class _Run:
                 f"record in '{self.config.runs_dir}': run seed={seed} first, or set "
                 "protocol.selection=each_seed."
             )
-        result = record.protocols.get("validated")
+        result = record.protocols.get(protocol)
         epochs = list(self.completer.schedule.values())[-1]
         if result is None or not 0 < (result.rmse_epoch or 0) <= epochs:
             raise GlocalkError(
-                f"'{self._folder(seed).record}' has no validated epoch between 1 and {epochs}: run "
-                f"seed={seed} again with force=true."
+                f"'{self._folder(seed).record}' has no {protocol} epoch between 1 and {epochs}: "
+                f"run seed={seed} again with force=true."
             )
         return result.rmse_epoch
