@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from small_run import MODEL, config, run_in, wait_for
 
-import glocalk.run.execute
+import glocalk.run.shared
 from command import comparable
 from glocalk.completers.autoencoders.glocal_k import GLocalK, PreTraining
 from glocalk.run import provenance
@@ -190,9 +190,7 @@ def test_the_pretraining_of_other_code_or_another_machine_is_not_taken(
     elif what == "libraries":
         monkeypatch.setattr(provenance, "versions", lambda: {"torch": "1.0"})
     else:
-        monkeypatch.setattr(
-            glocalk.run.execute, "torch", SimpleNamespace(get_num_threads=lambda: 2)
-        )
+        monkeypatch.setattr(glocalk.run.shared, "torch", SimpleNamespace(get_num_threads=lambda: 2))
     short(copied(one_epoch, tmp_path))
     assert trained == [("final", 1)]
 

@@ -26,8 +26,7 @@ _FLOATS = (torch.float32, torch.float64)
 _LARGEST = 1e100  # products of three stay finite
 
 OfficialRule = Literal["best_test", "validated", "last", "settled"]
-"""A protocol, or `settled`: the first epoch whose validation RMSE differs by at most .001 from that
-of the epoch before, where PREA ends a training (see `glocalk.run.protocols.settled_epoch`)."""
+"""A protocol, or `settled`: see `glocalk.run.protocols.settled_epoch`."""
 
 State: TypeAlias = Mapping[str, Tensor]
 """What a fitted completer predicts from: tensors by name, so that reading a file of them executes

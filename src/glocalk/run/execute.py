@@ -7,10 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import hydra.utils
-import torch
-from lightning.pytorch.loggers import Logger
-
 from glocalk import stopping
 from glocalk.completers.base import Completer
 from glocalk.completers.registry import build_completer
@@ -22,11 +18,13 @@ from glocalk.records.identity import config_hash, run_key
 from glocalk.records.run import Record, RunName
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.run.folder import RunFolder, shared_stages
+from glocalk.run.folder import RunFolder
+from glocalk.run.loggers import make_loggers
 from glocalk.run.monitor import Listener, Monitor
 from glocalk.run.progress import EpochProgress
 from glocalk.run.protocols import FinishedTraining, settled_epoch, take_results, validated_epoch
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
+from glocalk.run.shared import shared_stages
 from glocalk.run.threads import set_threads
 from glocalk.stopping import StoppedError
 from glocalk.training.checkpoints import (
@@ -37,7 +35,6 @@ from glocalk.training.checkpoints import (
     usable,
 )
 from glocalk.training.context import FitContext
-from glocalk.training.shared import SharedStages
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +104,7 @@ def train_once(
     It continues from no checkpoint of a training with another `name`.
     """
     completer = build_completer(config.model)
-    loggers = {stage: _loggers(config, folder, stage) for stage in completer.schedule}
+    loggers = {stage: make_loggers(config, folder, stage) for stage in completer.schedule}
     monitor = Monitor(split.test, split.valid, config.protocol.clip, listeners, loggers, name)
     context = FitContext(
         seed=config.seed,
@@ -116,7 +113,7 @@ def train_once(
         checkpoint_seconds=config.checkpoint_seconds,
         trainer=config.trainer.options,
         loggers=loggers,
-        shared=_shared_stages(config, split) if config.share_stages else None,
+        shared=shared_stages(config, split) if config.share_stages else None,
     )
     with stopping.only_at_safe_points():
         completer.fit(split.train, context=context)
@@ -133,40 +130,6 @@ def _prepare(config: RunConfig) -> _Run:
         _Run(config, completer, None).write_failure(error)
         raise
     return _Run(config, completer, split)
-
-
-def _shared_stages(config: RunConfig, split: Split) -> SharedStages:
-    """Where stages are shared, and all that they and their curves depend on besides the model.
-
-    The checksum of the split stands for the data, the share of the ratings kept, and what is held
-    out from them.
-    """
-    options = config.trainer.options
-    return SharedStages(
-        shared_stages(config.runs_dir),
-        {
-            "split": split.checksum,
-            "clip": config.protocol.clip,
-            "trainer": options,
-            "threads": torch.get_num_threads(),
-            "device": provenance.device(str(options.get("accelerator"))),
-            "processor": provenance.cpu(),
-            "versions": provenance.versions(),
-        },
-    )
-
-
-def _loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:
-    try:
-        return [
-            hydra.utils.instantiate(node, save_dir=folder, name=stage)
-            for node in config.logger.values()
-        ]
-    except Exception as error:
-        raise GlocalkError(
-            f"A logger cannot be made ({str(error.__cause__ or error).splitlines()[0]}): "
-            "install what it needs, or choose logger=csv."
-        ) from error
 
 
 class _Run:
