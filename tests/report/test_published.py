@@ -1,4 +1,7 @@
-from glocalk.report.published import read_published
+import pytest
+from factory import record, result
+
+from glocalk.report.published import read_published, results_of
 
 
 def test_the_papers_table_in_the_papers_order():
@@ -19,6 +22,37 @@ def test_models_with_side_information():
     assert models == {"gc_mc_extra", "graphrec_extra", "graem", "mg_gat"}
 
 
-def test_the_figures_that_look_like_the_authors_own_runs_carry_a_note():
+def test_figures_by_a_rule_that_needs_explaining_carry_a_note():
     noted = [(figure.model, figure.data) for figure in read_published() if figure.note]
-    assert noted == [("sparse_fc", "ml_100k"), ("sparse_fc", "douban")]
+    assert noted == [("llorma", "ml_1m"), ("sparse_fc", "ml_100k"), ("sparse_fc", "douban")]
+
+
+def test_figures_published_by_others_than_the_models_authors_have_their_rule():
+    of_others = {(f.model, f.data): f.rule for f in read_published() if f.rule}
+    assert of_others == {
+        ("sparse_fc", "ml_100k"): "best_test",
+        ("sparse_fc", "douban"): "best_test",
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "official"),
+    [
+        ("sparse_fc", "ml_100k", 0.88),
+        ("sparse_fc", "ml_1m", 0.905),
+        ("glocal_k", "ml_100k", 0.905),
+        ("zoo", "ml_100k", 0.905),
+    ],
+)
+def test_official_is_by_the_rule_of_the_published_figure(model, data, official):
+    made = record(model=model, data=data, best=0.88, official=0.905)
+    found = results_of(made)
+    assert found["official"].rmse == official
+    assert made.protocols["official"].rmse == 0.905
+    others = made.protocols.keys() - {"official"}
+    assert all(found[name] == made.protocols[name] for name in others)
+
+
+def test_a_record_without_the_published_rule_keeps_its_own():
+    made = record(model="sparse_fc", protocols={"official": result(0.9, 2)})
+    assert results_of(made) == made.protocols

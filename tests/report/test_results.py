@@ -37,6 +37,12 @@ def test_a_row_per_run_and_protocol_whatever_order_records_come_in():
     ]
 
 
+def test_official_is_by_the_rule_of_the_published_figure():
+    made = record(model="sparse_fc", best=0.88, official=0.905)
+    rows = {row["protocol"]: row for row in csv.DictReader(results_csv([made]).splitlines())}
+    assert rows["official"]["rmse"] == rows["best_test"]["rmse"] == "0.880000"
+
+
 def test_what_a_run_does_not_have_is_empty():
     made = baseline(parameters=None, commit=None, train_share=0.25)
     row = next(csv.DictReader(results_csv([made]).splitlines()))

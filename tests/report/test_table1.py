@@ -77,6 +77,11 @@ def test_means_and_sample_deviations():
     }
 
 
+def test_official_of_a_figure_that_others_published_is_by_their_rule():
+    made = record(model="sparse_fc", best=0.88, official=0.905)
+    assert csv_row(table1_csv(cells(made)), "sparse_fc", "ml_100k")["official_mean"] == "0.880000"
+
+
 def test_official_is_its_own_column():
     made = record(best=0.88, official=0.905)
     assert csv_row(table1_csv(cells(made)), "glocal_k", "ml_100k")["official_mean"] == "0.905000"

@@ -7,6 +7,7 @@ import sys
 import time
 
 from glocalk.cli.main import main
+from glocalk.completers.autoencoders.glocal_k import GLocalK
 from glocalk.completers.baselines import Bias
 from glocalk.config import BaseConfig
 from glocalk.data.sources import Source
@@ -74,6 +75,18 @@ class Validated(Bias):
 
     has_epochs = True
     official = "validated"
+
+
+class SettledBias(Validated):
+    """A completer that claims to have epochs and to be reported where they settle."""
+
+    official = "settled"
+
+
+class Settled(GLocalK):
+    """GLocal-K, reported where the validation error settles."""
+
+    official = "settled"
 
 
 class NoData(Source):

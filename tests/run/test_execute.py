@@ -1,9 +1,10 @@
+import itertools
 import logging
 
 import numpy as np
 import pytest
 from lightning.pytorch.loggers import TensorBoardLogger
-from small_run import BIAS, MODEL, config, run_in
+from small_run import BIAS, MODEL, STAGE, config, run_in
 
 from command import comparable, only_record
 from glocalk.errors import GlocalkError, MissingDataError
@@ -101,8 +102,22 @@ def test_the_selection_run_can_be_left_out(tmp_path):
     assert set(record.protocols) == {"best_test", "last", "official"}
 
 
-def test_a_completer_whose_official_rule_is_validated_needs_a_selection_run(tmp_path):
-    model = {"_target_": "small_run.Validated"}
+def test_an_official_epoch_that_settles_on_validation_serves_the_other_seeds(tmp_path):
+    model = {**MODEL, "_target_": "small_run.Settled", "finetune": {**STAGE, "epochs": 8}}
+    shared = {"protocol": {"selection": "lowest_seed"}, "model": model}
+    first, second = (execute(config(tmp_path, **shared, seed=seed)) for seed in (0, 1))
+    valid = first.curves["selection"].valid_rmse[3:]
+    changes = [abs(later - earlier) for earlier, later in itertools.pairwise(valid)]
+    epoch = next((n for n, change in enumerate(changes, start=2) if change <= 0.001), 8)
+    for record in (first, second):
+        official = record.protocols["official"]
+        assert official.rmse_epoch == epoch != record.protocols["last"].rmse_epoch
+        assert official.rmse == record.curves["final"].test_rmse[3 + epoch - 1]
+
+
+@pytest.mark.parametrize("rule", ["Validated", "SettledBias"])
+def test_a_completer_whose_official_rule_needs_a_selection_run_gets_one(rule, tmp_path):
+    model = {"_target_": f"small_run.{rule}"}
     with pytest.raises(GlocalkError) as error:
         execute(config(tmp_path, model=model, protocol={"selection": "never"}))
     assert str(error.value) == (

@@ -4,7 +4,7 @@ import torch
 
 from glocalk.records.run import PROTOCOLS
 from glocalk.run.monitor import Monitor
-from glocalk.run.protocols import FinishedTraining, take_results, validated_epoch
+from glocalk.run.protocols import FinishedTraining, settled_epoch, take_results, validated_epoch
 
 
 def trained(name, rmse, mae, ndcg, valid=None, first=2):
@@ -47,6 +47,36 @@ FINAL = trained(
 
 def test_validation_picks_the_earliest_of_the_last_stage():
     assert validated_epoch(SELECTION) == 2
+
+
+@pytest.mark.parametrize(
+    ("valid", "epoch"),
+    [
+        ([0.97, 0.95, 0.9495, 0.80], 3),  # the first small change, not the lowest error
+        ([0.97, 0.95, 0.9505, 0.80], 3),  # upwards too
+        ([0.97, 0.9695, 0.90, 0.8999], 2),
+        ([0.97, 0.95, 0.93, 0.91], 4),  # none: the last
+        ([0.97, None, 0.9695, 0.80], 4),  # nothing to compare with
+    ],
+)
+def test_the_settled_epoch_is_the_first_that_changes_little(valid, epoch):
+    # The first stage does not count: it ends with a small change.
+    selection = trained("selection", [0.9] * 6, [0.7] * 6, [None] * 6, [0.5, 0.5, *valid])
+    assert settled_epoch(selection) == epoch
+
+
+def test_a_single_epoch_is_the_settled_one():
+    selection = trained("selection", [0.9] * 3, [0.7] * 3, [None] * 3, [0.5, 0.5, 0.9])
+    assert settled_epoch(selection) == 1
+
+
+def test_official_is_taken_at_the_settled_epoch_of_the_final_run():
+    official = take_results(SELECTION, FINAL, 2, "settled", 3)["official"]
+    assert (official.training, official.rmse, official.mae, official.ndcg) == (
+        *("final", 0.89, 0.72, 0.87),
+    )
+    assert official.rmse_epoch == official.mae_epoch == official.ndcg_epoch == 3
+    assert official.user_errors == "final/second/3"
 
 
 def test_each_protocol_takes_its_own_training_and_epoch():

@@ -25,7 +25,8 @@ _WHOLE = (torch.int32, torch.int64)
 _FLOATS = (torch.float32, torch.float64)
 _LARGEST = 1e100  # products of three stay finite
 
-OfficialRule = Literal["best_test", "validated", "last"]
+OfficialRule = Literal["best_test", "validated", "last", "settled"]
+"""A protocol, or `settled`: see `glocalk.run.protocols.settled_epoch`."""
 
 State: TypeAlias = Mapping[str, Tensor]
 """What a fitted completer predicts from: tensors by name, so that reading a file of them executes
@@ -55,7 +56,7 @@ class Completer(Predictor):
     """Raised if a change may alter the numbers, so that old records are not mixed with new ones."""
 
     official: ClassVar[OfficialRule] = "last"
-    """The protocol by which the model's own code picks the figure it reports."""
+    """The rule by which the model's own code picks the figure it reports."""
 
     has_epochs: ClassVar[bool] = True
     """Whether the training has epochs; without them, all protocols give the same result."""

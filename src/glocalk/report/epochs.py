@@ -8,6 +8,7 @@ from glocalk.records.run import Record
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import NOTHING, csv_text, markdown_table, whole
 from glocalk.report.parts import Files, Sources
+from glocalk.report.published import results_of
 from glocalk.report.statistics.measured import PROTOCOLS
 
 COLUMNS = ("model", "data", "seed", "epochs", *PROTOCOLS, "validated_from_seed")
@@ -83,5 +84,5 @@ def _listed(cell: Cell, protocol: str) -> str:
 
 
 def _epoch(run: Record, protocol: str) -> int | None:
-    result = run.protocols.get(protocol)
+    result = results_of(run).get(protocol)
     return result.rmse_epoch if result else None

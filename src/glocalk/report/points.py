@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from glocalk.records.run import Record
 from glocalk.report.layout import number
+from glocalk.report.published import results_of
 
 POINT_COLUMNS = (
     *("best_test_mean", "best_test_sd", "validated_mean", "validated_sd"),
@@ -37,9 +38,8 @@ class Point:
 
     def by_seed(self, protocol: str) -> dict[int, float]:
         """Test RMSE of each seed that has the protocol."""
-        return {
-            run.seed: run.protocols[protocol].rmse for run in self.runs if protocol in run.protocols
-        }
+        results = {run.seed: results_of(run) for run in self.runs}
+        return {seed: of[protocol].rmse for seed, of in results.items() if protocol in of}
 
     def mean(self, protocol: str) -> float | None:
         """Mean test RMSE over the seeds that have the protocol; None where none has."""

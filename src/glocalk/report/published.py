@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
+
+from glocalk.records.run import ProtocolResult, Record
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Published:
         side_information: whether it uses more than ratings.
         data: config name of the data set.
         rmse: test RMSE, of three decimals.
+        rule: the protocol by which whoever published the figure picked it; empty where that is
+            the rule of the model's own code, as far as is known.
         note: what a reader should know about the figure, or empty.
     """
 
@@ -25,6 +31,7 @@ class Published:
     side_information: bool
     data: str
     rmse: float
+    rule: str
     note: str
 
 
@@ -37,6 +44,7 @@ def read_published() -> list[Published]:
             side_information=row["side_information"] == "yes",
             data=row["data"],
             rmse=float(row["rmse"]),
+            rule=row["rule"],
             note=row["note"],
         )
         for row in _rows("published.csv")
@@ -56,3 +64,19 @@ def read_figures(file: str, *keys: str) -> dict[tuple[str, ...], str]:
 def _rows(file: str) -> list[dict[str, str]]:
     text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
+
+
+def results_of(record: Record) -> Mapping[str, ProtocolResult]:
+    """The results of a record under each protocol, `official` by the rule of the published figure.
+
+    The record's own `official` is by the rule of the model's own code. It stays where the figure
+    was published by the same rule, and where there is no published figure.
+    """
+    published = _rules().get((record.model, record.data))
+    result = record.protocols.get(published) if published else None
+    return record.protocols if result is None else {**record.protocols, "official": result}
+
+
+@cache
+def _rules() -> dict[tuple[str, str], str]:
+    return {(figure.model, figure.data): figure.rule for figure in read_published()}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from glocalk.records.run import PROTOCOLS, Record
 from glocalk.report.layout import csv_text, number, whole
+from glocalk.report.published import results_of
 
 COLUMNS = (
     *("experiment", "data", "split", "train_share", "model", "variant", "settings_from", "seed"),
@@ -25,10 +26,11 @@ def results_csv(records: Iterable[Record]) -> str:
 
 
 def _rows(record: Record) -> Iterable[list[str]]:
+    results = results_of(record)
     for protocol in PROTOCOLS:
-        if protocol not in record.protocols:
+        if protocol not in results:
             continue
-        result = record.protocols[protocol]
+        result = results[protocol]
         yield [
             record.experiment,
             record.data,

@@ -38,8 +38,8 @@ PROTOCOL_NOTES = {
     "last": "the test error of the final run after its last epoch.",
     "held_out": "the test error of the selection run itself, at the same epoch as `validated` (in "
     "`table1.csv`).",
-    "official": "the rule by which the model's own code picks the figure it reports (in "
-    "`table1.csv`).",
+    "official": "the rule by which whoever published the figure picked it, which is that of the "
+    "model's own code unless a note below says otherwise (in `table1.csv`).",
 }
 _SHOWN = ("best_test", "validated", "last")
 _WITH_SD = ("best_test", "validated")

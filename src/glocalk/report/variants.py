@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from glocalk.records.run import Record
 from glocalk.report.cells import data_title, is_default
 from glocalk.report.layout import code, difference, markdown_table, rmse
-from glocalk.report.published import Published
+from glocalk.report.published import Published, results_of
 
 _HEADER = (
     *("Experiment", "Data", "Model", "Changed", "Seed", "`official`", "Unchanged", "Difference"),
@@ -65,7 +65,7 @@ def _changed(run: Record) -> str:
 
 
 def _figure(run: Record, protocol: str) -> float | None:
-    result = run.protocols.get(protocol)
+    result = results_of(run).get(protocol)
     return result.rmse if result else None
 
 

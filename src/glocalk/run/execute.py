@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import hydra.utils
-from lightning.pytorch.loggers import Logger
-
 from glocalk import stopping
 from glocalk.completers.base import Completer
 from glocalk.completers.registry import build_completer
@@ -22,10 +19,12 @@ from glocalk.records.run import Record, RunName
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
 from glocalk.run.folder import RunFolder
+from glocalk.run.loggers import make_loggers
 from glocalk.run.monitor import Listener, Monitor
 from glocalk.run.progress import EpochProgress
-from glocalk.run.protocols import FinishedTraining, take_results, validated_epoch
+from glocalk.run.protocols import FinishedTraining, settled_epoch, take_results, validated_epoch
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
+from glocalk.run.shared import shared_stages
 from glocalk.run.threads import set_threads
 from glocalk.stopping import StoppedError
 from glocalk.training.checkpoints import (
@@ -105,7 +104,7 @@ def train_once(
     It continues from no checkpoint of a training with another `name`.
     """
     completer = build_completer(config.model)
-    loggers = {stage: _loggers(config, folder, stage) for stage in completer.schedule}
+    loggers = {stage: make_loggers(config, folder, stage) for stage in completer.schedule}
     monitor = Monitor(split.test, split.valid, config.protocol.clip, listeners, loggers, name)
     context = FitContext(
         seed=config.seed,
@@ -114,6 +113,7 @@ def train_once(
         checkpoint_seconds=config.checkpoint_seconds,
         trainer=config.trainer.options,
         loggers=loggers,
+        shared=shared_stages(config, split) if config.share_stages else None,
     )
     with stopping.only_at_safe_points():
         completer.fit(split.train, context=context)
@@ -130,19 +130,6 @@ def _prepare(config: RunConfig) -> _Run:
         _Run(config, completer, None).write_failure(error)
         raise
     return _Run(config, completer, split)
-
-
-def _loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:
-    try:
-        return [
-            hydra.utils.instantiate(node, save_dir=folder, name=stage)
-            for node in config.logger.values()
-        ]
-    except Exception as error:
-        raise GlocalkError(
-            f"A logger cannot be made ({str(error.__cause__ or error).splitlines()[0]}): "
-            "install what it needs, or choose logger=csv."
-        ) from error
 
 
 class _Run:
@@ -170,11 +157,13 @@ class _Run:
         provenance.reset_peak_memory()
         set_threads(self.config.trainer.threads, self.folder.threads)
         outcome = Outcome()
-        chosen: int | None = None
+        chosen = settled = None
         makes_selection = self.completer.has_epochs and self._may_hold_out()
         if makes_selection and self._takes_epoch_of_lowest_seed():
             makes_selection = False
-            chosen = self._epoch_of_lowest_seed()
+            chosen = self._epoch_of_lowest_seed("validated")
+            if self.completer.official == "settled":
+                settled = self._epoch_of_lowest_seed("official")
             outcome.epoch_from_seed = self.config.protocol.lowest_seed
         with EpochProgress(
             self.folder.title,
@@ -185,10 +174,10 @@ class _Run:
             selection = None
             if makes_selection:
                 selection, _ = self._train_once("selection", progress)
-                chosen = validated_epoch(selection)
+                chosen, settled = validated_epoch(selection), settled_epoch(selection)
             final, outcome.parameters = self._train_once("final", progress)
         outcome.trainings = [final] if selection is None else [selection, final]
-        outcome.protocols = take_results(selection, final, chosen, self.completer.official)
+        outcome.protocols = take_results(selection, final, chosen, self.completer.official, settled)
         return done_record(self.config, self.completer, self.split, self.commit, outcome)
 
     def refuse_unwritable(self) -> None:
@@ -268,7 +257,7 @@ class _Run:
     def _may_hold_out(self) -> bool:
         if self.config.protocol.selection != "never":
             return True
-        if self.completer.official == "validated":
+        if self.completer.official in ("validated", "settled"):
             raise GlocalkError(
                 f"{self.folder.title} is reported at the epoch that its selection run chooses: "
                 "protocol.selection cannot be 'never'."
@@ -279,7 +268,7 @@ class _Run:
         protocol = self.config.protocol
         return protocol.selection == "lowest_seed" and self.config.seed != protocol.lowest_seed
 
-    def _epoch_of_lowest_seed(self) -> int | None:
+    def _epoch_of_lowest_seed(self, protocol: str) -> int | None:
         seed = self.config.protocol.lowest_seed
         record = self._folder(seed).held_record()
         if record is None:
@@ -288,11 +277,11 @@ class _Run:
                 f"record in '{self.config.runs_dir}': run seed={seed} first, or set "
                 "protocol.selection=each_seed."
             )
-        result = record.protocols.get("validated")
+        result = record.protocols.get(protocol)
         epochs = list(self.completer.schedule.values())[-1]
         if result is None or not 0 < (result.rmse_epoch or 0) <= epochs:
             raise GlocalkError(
-                f"'{self._folder(seed).record}' has no validated epoch between 1 and {epochs}: run "
-                f"seed={seed} again with force=true."
+                f"'{self._folder(seed).record}' has no {protocol} epoch between 1 and {epochs}: "
+                f"run seed={seed} again with force=true."
             )
         return result.rmse_epoch

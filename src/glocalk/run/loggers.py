@@ -1,4 +1,4 @@
-"""The metrics of each stage in a csv file."""
+"""The loggers of each stage, and the one that writes its metrics to a csv file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,33 @@ import os
 from pathlib import Path
 from typing import Any
 
+import hydra.utils
 from lightning.fabric.loggers.logger import rank_zero_experiment
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
+from glocalk.errors import GlocalkError
+from glocalk.run.config import RunConfig
+
 _log = logging.getLogger(__name__)
+
+
+def make_loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:
+    """The loggers that a run asks for, of one stage.
+
+    Raises:
+        GlocalkError: one of them cannot be made.
+    """
+    try:
+        return [
+            hydra.utils.instantiate(node, save_dir=folder, name=stage)
+            for node in config.logger.values()
+        ]
+    except Exception as error:
+        raise GlocalkError(
+            f"A logger cannot be made ({str(error.__cause__ or error).splitlines()[0]}): "
+            "install what it needs, or choose logger=csv."
+        ) from error
 
 
 class MetricsLogger(CSVLogger):

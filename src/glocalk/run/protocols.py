@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from glocalk.completers.base import OfficialRule
 from glocalk.records.run import Curves, ProtocolResult, RunName
 from glocalk.run.monitor import Monitor
+
+_SETTLED = 0.001  # change of the validation RMSE
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,26 @@ def validated_epoch(selection: FinishedTraining) -> int | None:
     return selection.curves.epoch[row]
 
 
+def settled_epoch(selection: FinishedTraining) -> int | None:
+    """The first epoch whose validation RMSE differs by at most .001 from that of the epoch before.
+
+    The last epoch if there is none. PREA (`jnhwkim/PREA`) ends the training of LLORMA there.
+    """
+    rows = selection.last_stage
+    column = selection.curves.valid_rmse
+    for before, row in itertools.pairwise(rows):
+        last, rmse = column[before], column[row]
+        if last is not None and rmse is not None and abs(last - rmse) <= _SETTLED:
+            return selection.curves.epoch[row]
+    return selection.curves.epoch[rows[-1]]
+
+
 def take_results(
     selection: FinishedTraining | None,
     final: FinishedTraining,
     chosen_epoch: int | None,
     official: OfficialRule,
+    settled: int | None = None,
 ) -> dict[str, ProtocolResult]:
     """The result under every protocol.
 
@@ -101,6 +119,7 @@ def take_results(
         chosen_epoch: the epoch that validation chose; None for a completer without epochs, or if
             none was chosen, which leaves out `validated`.
         official: the rule of the model's own code.
+        settled: the epoch of the rule `settled`; needed for no other.
     """
     last = final.last_stage[-1]
     results = {"best_test": best_test(final), "last": final.at(last, last, last)}
@@ -110,5 +129,9 @@ def take_results(
     if selection is not None:
         row = selection.row_of(chosen_epoch)
         results["held_out"] = selection.at(row, row, row)
-    results["official"] = results[official]
+    if official == "settled":
+        row = final.row_of(settled)
+        results["official"] = final.at(row, row, row)
+    else:
+        results["official"] = results[official]
     return results

@@ -23,9 +23,10 @@ Differences from the official code:
 - Its option `binary`, which is on in both configurations and not in the paper's equation, rounds
   hidden units to 0 and 1 in the forward pass and ignores the rounding in the backward pass, so
   that it does not follow the gradient of any loss; it is left out here.
-- Its evaluation predicts 3 for a user or an item without training ratings. Here the prediction is
-  the middle of the scale for an item without training ratings, and the mean of the training ratings
-  for a user without.
+- Its learner leaves pairs of a user or an item without training ratings out of its error. (Its
+  evaluation can count them, with 3 as the prediction, but is not asked to.) Here every pair counts:
+  the prediction is the middle of the scale for an item without training ratings, and the mean of
+  the training ratings for a user without.
 """
 
 from __future__ import annotations
@@ -147,7 +148,8 @@ class AutoRec(AutoEncoderCompleter):
     The module's docstring has the equations; `AutoRecConfig` has the options.
 
     The prediction for a user without training ratings is the mean of the training ratings. For an
-    item without training ratings it is the middle of the rating scale, as in the official code.
+    item without training ratings it is the middle of the rating scale. The official code leaves
+    such pairs out of its error.
 
     Example:
         >>> import glocalk

@@ -24,7 +24,10 @@ itself; with `global`, as in that of 2016, their weighted mean does:
 an error, it shrinks them about T times as much as in a single factorization.
 
 The authors' code differs in three ways. It stops both stages when the errors stop falling, by
-thresholds; here the number of epochs is an option and the protocols choose the epoch. It draws
+thresholds: the joint training of local models ends as soon as an epoch changes the RMSE over
+held-out ratings by at most .001. Here the number of epochs is an option and the protocols choose
+the epoch, `official` by that rule (`settled`). The error falls slowly and for long, so that it
+ends the training well before the epoch of the lowest validation error. The authors' code draws
 initial local factors from 0 … 1; here they come from 0 … 2 √(mean rating / rank), which predicts
 the mean rating on any scale (with rank 20 on MovieLens, 0 … .85). And it predicts the middle of the
 scale for pairs that no anchor reaches; here the base factorization predicts them. It also predicts
@@ -143,8 +146,8 @@ class LLORMA(Completer):
     """
 
     Config = LLORMAConfig
-    official = "validated"  # `global` stops by held-out ratings; `parallel` looks at test ratings
-
+    model_version = 2
+    official = "settled"  # where `global` stops; `parallel` looks at test ratings instead
     config: LLORMAConfig
     _models: _Models | None = None
     _unrated: _Unrated | None = None

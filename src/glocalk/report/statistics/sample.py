@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
 from glocalk.report.load import CellKey, cell_of
+from glocalk.report.published import results_of
 
 # What a column of errors is: cell, seed, and key in the record's `user_errors`.
 Column: TypeAlias = tuple[CellKey, int, str]
@@ -46,7 +47,7 @@ class Sample:
         """The errors of runs that differ in their seed only, all of which have the protocol."""
         first = runs[0]
         counts = np.array(first.user_counts, dtype=np.float64)
-        keys = [run.protocols[protocol].user_errors for run in runs]
+        keys = [results_of(run)[protocol].user_errors for run in runs]
         errors = np.array([run.user_errors[key] for run, key in zip(runs, keys, strict=True)])
         columns = [(cell_of(run), run.seed, key) for run, key in zip(runs, keys, strict=True)]
         tested = counts > 0
