@@ -15,6 +15,7 @@ from glocalk.report.embed import Embedded, with_embedded
 from glocalk.report.experiments import EXPERIMENTS, experiment_part
 from glocalk.report.figures import curves_files
 from glocalk.report.load import load_committed
+from glocalk.report.page.part import page_part
 from glocalk.report.parts import Files, Part, Sources
 from glocalk.report.readme_table import readme_table
 from glocalk.report.results import results_csv
@@ -101,9 +102,13 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     costs_page = readme.parent / "docs" / "costs.md"
     if costs_page.exists():
         embedded.append(Embedded(costs_page, "costs", costs_markdown(sources.cells)))
-    made = [item for part in PARTS for item in part.files(sources).items()]
-    files = {**{out_dir / name: content for name, content in made}, **with_embedded(embedded)}
-    existing: set[Path] = set().union(*(part.existing(out_dir) for part in PARTS))
+    made = dict(item for part in PARTS for item in part.files(sources).items())
+    links = [Path(os.path.relpath(path, out_dir)).as_posix() for path in committed.paths]
+    page = page_part(links, dict(made))
+    made |= page.files(sources)
+    documents = with_embedded(embedded)
+    files = {**{out_dir / name: content for name, content in made.items()}, **documents}
+    existing: set[Path] = set().union(*(part.existing(out_dir) for part in (*PARTS, page)))
     return Report(files, sorted(existing - files.keys()), len(committed.done), committed.failed)
 
 
