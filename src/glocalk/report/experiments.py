@@ -6,10 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from glocalk.records.run import Record
+from glocalk.report.fig2 import fig2_files
+from glocalk.report.fig3 import fig3_files
+from glocalk.report.folds import folds_files
 from glocalk.report.parts import Files, Part, Sources
+from glocalk.report.table2 import table2_files
 
 # One line for each experiment with a table or figure of its own.
-EXPERIMENTS: Mapping[str, Callable[[Sequence[Record]], Files]] = MappingProxyType({})
+EXPERIMENTS: Mapping[str, Callable[[Sequence[Record]], Files]] = MappingProxyType(
+    {
+        "table2": table2_files,
+        "fig2": fig2_files,
+        "fig3": fig3_files,
+        "folds": folds_files,
+    }
+)
 
 
 def experiment_files(experiment: str, records: Sequence[Record]) -> Files:

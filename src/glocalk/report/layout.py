@@ -49,6 +49,16 @@ def difference(value: float | None) -> str:
     return ("−" if value < 0 else "+") + size
 
 
+def interval(low: float, high: float) -> str:
+    """An interval of a difference: `[−.0132, −.0059]`."""
+    return f"[{difference(low)}, {difference(high)}]"
+
+
+def p_value(value: float) -> str:
+    """`p = .042`, `p < .001`."""
+    return "p < .001" if value < 0.001 else f"p = {rmse(value, 3)}"
+
+
 def number(value: float | None, digits: int = 6) -> str:
     """A number in a csv; empty for None."""
     return "" if value is None else f"{value:.{digits}f}"
