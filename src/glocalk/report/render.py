@@ -10,6 +10,7 @@ from glocalk.errors import GlocalkError
 from glocalk.files import as_bytes, write_atomically
 from glocalk.records.benchmark import Bench
 from glocalk.report.bench import bench_texts
+from glocalk.report.claims.tables import claims_files
 from glocalk.report.costs import costs_markdown
 from glocalk.report.embed import Embedded, with_embedded
 from glocalk.report.experiments import EXPERIMENTS, experiment_part
@@ -79,6 +80,7 @@ PARTS = (
     Part(_variants_files, ("variants.md",)),
     Part(_bench_files, ("bench.md", "bench*.csv", "bench*.svg")),
     *map(experiment_part, EXPERIMENTS),
+    Part(claims_files, ("claims.*",)),
 )
 
 

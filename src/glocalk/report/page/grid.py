@@ -37,11 +37,13 @@ class Column:
         name: its head; `code` in backticks.
         group: what stands above several heads; empty for none.
         kind: how it sorts: `text` or `number`; empty if it does not.
+        drawn: markup below the name, such as the numbers of an axis.
     """
 
     name: str
     group: str = ""
     kind: str = "number"
+    drawn: Markup = Markup("")
 
 
 def grid(

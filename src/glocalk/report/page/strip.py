@@ -60,12 +60,19 @@ def strip(axis: Axis, marks: Sequence[Mark], interval: tuple[float, float] | Non
     )
 
 
-def ruler(axis: Axis) -> Markup:
-    """The numbers of the axis, to stand below the strips."""
-    ticks = y_ticks((axis.low, axis.high), 5)
+def ruler(axis: Axis, signed: bool = False) -> Markup:
+    """The numbers of the axis, to stand above or below the strips; `signed` for differences."""
+    ticks = y_ticks((axis.low, axis.high), 4)
     digits = decimals(ticks)
     return fill(
         "ruler.html",
         width=axis.width,
-        ticks=[(short(axis.x(value)), rmse(value, digits)) for value in ticks],
+        ticks=[(short(axis.x(value)), _number(value, digits, signed)) for value in ticks],
     )
+
+
+def _number(value: float, digits: int, signed: bool) -> str:
+    size = rmse(abs(value), digits)
+    if not signed:
+        return size
+    return "0" if not float(size) else f"{'−' if value < 0 else '+'}{size}"

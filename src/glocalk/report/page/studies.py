@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -135,7 +135,7 @@ def fig3_section(material: Material, charts: Sequence[Chart]) -> Section | None:
         lines.append(line)
     body = _study(
         "Test RMSE of GLocal-K against the number of pre-training epochs.",
-        Markup('<div class="charts">{}</div>').format(Markup("\n").join(map(chart_markup, charts))),
+        Markup('<div class="charts three">{}</div>').format(Markup("\n").join(map(chart_markup, charts))),
         material.notes("fig3.md"),
         grid("fig3-table", "Values of Fig. 3, published and ours", columns, lines),
     )
@@ -183,10 +183,17 @@ def _sweep(figure_name: str, data: str, protocol: str, lines: Sequence[Line], x:
         x_label=x,
         x_limits=(low, high),
         x_ticks=[(place, f"{place:g}") for place in places],
-        y_limits=padded(y for line in drawn for _, y in line.points),
+        y_limits=padded(end for line in drawn for end in _ends(line)),
         steps=[(place, f"{place:g} {x}" if x != _SHARE else f"share {place:g}") for place in places],
         lines=drawn,
     )
+
+
+def _ends(line: Line) -> Iterable[float]:
+    """Every height that the line or one of its bars reaches."""
+    spread = line.spread or [None] * len(line.points)
+    for (_, y), sd in zip(line.points, spread, strict=True):
+        yield from (y - (sd or 0), y + (sd or 0))
 
 
 def _study(lead: str, shown: Markup, notes: Sequence[str], values: Markup | None = None) -> Markup:

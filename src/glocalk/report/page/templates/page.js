@@ -77,7 +77,7 @@
     const cells = all("[data-column]", table);
     const rows = all("tbody tr:not(.group)", table);
     const groups = all("tbody tr.group", table);
-    const says = (what, text) => { form.querySelector(`[data-says=${what}]`).textContent = text; };
+    const status = form.querySelector("[role=status]");
     const show = () => {
       const chosen = form.elements.protocol.value;
       const sets = new Set(all("[name=data]:checked", form).map((box) => box.value));
@@ -108,9 +108,7 @@
           .find((each) => each.dataset.set === sorted.dataset.set && each.dataset.column === chosen && !each.hidden);
         table.sortBy(same ?? sorted, same ? sorted.getAttribute("aria-sort") : null);
       }
-      const note = document.querySelector(`[data-protocol="${chosen}"]`);
-      says("protocol", note ? `${chosen}: ${note.textContent}` : "");
-      says("rows", `${kept.length} of ${rows.length} models`);
+      status.textContent = `${kept.length} of ${rows.length} models`;
     };
     form.addEventListener("input", show);
     form.addEventListener("submit", (event) => event.preventDefault());
@@ -122,11 +120,11 @@
   // Values of a chart: by pointer, or with the arrow keys on the slider below it.
   for (const [key, chart] of Object.entries(data.charts)) {
     const figure = document.getElementById(key);
-    const drawing = figure.querySelector("svg");
-    const label = `Values of ${figure.querySelector("title").textContent}`;
+    const drawing = figure.querySelector("svg.drawing");
+    const label = `Values of ${drawing.querySelector("title").textContent}`;
     const slider = made("input", { type: "range", min: 0, max: chart.at.length - 1, value: chart.at.length - 1 });
     const output = made("output");
-    const name = made("label", {}, slider, "Values at a point: move over the figure, or focus the slider and use the arrow keys");
+    const name = made("label", {}, slider, "Values: point at the figure, or move the slider");
     slider.setAttribute("aria-label", label);
     // As wide as the plot above it, with half the width of its thumb on either side.
     const width = drawing.viewBox.baseVal.width, [start, end] = [chart.at[0], chart.at.at(-1)];
