@@ -65,9 +65,7 @@ class Local:
 
 def cell_of(record: Record) -> CellKey:
     """The cell of a table that a run belongs to, with other seeds."""
-    return CellKey(
-        record.experiment, record.data, record.train_share, record.model, record.variant
-    )
+    return CellKey(record.experiment, record.data, record.train_share, record.model, record.variant)
 
 
 def name_of(record: Record) -> str:

@@ -17,6 +17,7 @@ from glocalk.report.experiments import EXPERIMENTS, experiment_part
 from glocalk.report.figures import curves_files
 from glocalk.report.load import load_committed
 from glocalk.report.page.part import page_part
+from glocalk.report.page.screenshot import PICTURE, is_stale
 from glocalk.report.parts import Files, Part, Sources
 from glocalk.report.readme_table import readme_table
 from glocalk.report.results import results_csv
@@ -128,7 +129,8 @@ def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
     """Compare the existing files with the report that the records give, byte for byte.
 
     Raises:
-        GlocalkError: files differ, are missing or are superfluous; the message names them.
+        GlocalkError: files differ, are missing or are superfluous, or the picture of the page shows
+            an older one; the message names them.
     """
     report = make_report(records_dir, out_dir, readme)
     different = [
@@ -139,6 +141,12 @@ def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
     if different or report.superfluous:
         names = ", ".join(f"'{path}'" for path in [*different, *report.superfluous])
         raise GlocalkError(f"These files do not match the records: {names}; run `make report`.")
+    page, picture = report.files.get(out_dir / "index.html"), out_dir / PICTURE
+    if isinstance(page, str) and picture.exists() and is_stale(picture, page):
+        raise GlocalkError(
+            f"'{picture}' does not show the first screen of the page as it is now: run `make "
+            "screenshot`, which needs a Chromium and no rating data."
+        )
 
 
 def _count(number: int, name: str) -> str:

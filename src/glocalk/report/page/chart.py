@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -158,7 +159,7 @@ def y_ticks(limits: tuple[float, float], number: int = 6) -> list[float]:
 
 def decimals(ticks: Sequence[float]) -> int:
     """Digits after the point that tell the ticks apart, at least two."""
-    step = min((b - a for a, b in zip(ticks, ticks[1:], strict=False)), default=0.01)
+    step = min((b - a for a, b in itertools.pairwise(ticks)), default=0.01)
     return max(2, -math.floor(math.log10(step) + 1e-9))
 
 

@@ -48,7 +48,11 @@ def claims_section(material: Material) -> Section | None:
         "claims.html",
         protocols=protocols,
         overview=[
-            (statements[name], made[0]["source"], [_count(made, protocol) for protocol in protocols])
+            (
+                statements[name],
+                made[0]["source"],
+                [_count(made, protocol) for protocol in protocols],
+            )
             for name, made in _by_claim(rows)
         ],
         tables=[

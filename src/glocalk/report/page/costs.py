@@ -17,9 +17,7 @@ def costs_section(material: Material) -> Section | None:
             rows.setdefault((cell.title, *machine), {})[cell.data] = cell
     if not rows:
         return None
-    lines = [
-        (*row, [_cost(made.get(data)) for data in DATA_SETS]) for row, made in rows.items()
-    ]
+    lines = [(*row, [_cost(made.get(data)) for data in DATA_SETS]) for row, made in rows.items()]
     body = fill("costs.html", data_sets=list(DATA_SETS.values()), rows=lines)
     return Section("costs", "What a training costs", "Costs", body)
 

@@ -35,7 +35,10 @@ def gap_section(material: Material) -> Section | None:
             "gap-table",
             "`best_test` − `validated`, mean over seeds, for each model and data set",
             columns,
-            [[*_entries(row, axis), *epochs.get((row["model"], row["data"]), _NONE)] for row in rows],
+            [
+                [*_entries(row, axis), *epochs.get((row["model"], row["data"]), _NONE)]
+                for row in rows
+            ],
         ),
         notes=material.notes("gap.md"),
     )

@@ -43,7 +43,7 @@ class Column:
     name: str
     group: str = ""
     kind: str = "number"
-    drawn: Markup = Markup("")
+    drawn: Markup | None = None
 
 
 def grid(

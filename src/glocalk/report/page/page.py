@@ -51,24 +51,27 @@ def page_html(material: Material) -> str:
         records_section(material),
     )
     style, script = asset("page.css"), asset("page.js")
-    return fill(
-        "page.html",
-        policy="; ".join(
-            (
-                "default-src 'none'",
-                f"style-src {_source(style)}",
-                f"script-src {_source(script)}",
-                "img-src data:",
-                "base-uri 'none'",
-                "form-action 'none'",
-            )
-        ),
-        style=Markup(style),
-        script=Markup(script),
-        sections=[section for section in sections if section],
-        data={"charts": {chart.key: reader_data(chart) for chart in charts}},
-        runs=len(material.records),
-    ) + "\n"
+    return (
+        fill(
+            "page.html",
+            policy="; ".join(
+                (
+                    "default-src 'none'",
+                    f"style-src {_source(style)}",
+                    f"script-src {_source(script)}",
+                    "img-src data:",
+                    "base-uri 'none'",
+                    "form-action 'none'",
+                )
+            ),
+            style=Markup(style),
+            script=Markup(script),
+            sections=[section for section in sections if section],
+            data={"charts": {chart.key: reader_data(chart) for chart in charts}},
+            runs=len(material.records),
+        )
+        + "\n"
+    )
 
 
 def _source(text: str) -> str:

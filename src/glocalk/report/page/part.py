@@ -9,6 +9,7 @@ from glocalk.report.page.page import page_html
 from glocalk.report.page.section import File, Material
 from glocalk.report.parts import Files, Part, Sources
 
+
 def page_part(links: Sequence[str], others: Files) -> Part:
     """The part that makes the page; nothing without a record.
 

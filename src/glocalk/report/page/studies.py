@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from glocalk.report.cells import DATA_SETS, data_title, model_title
 from glocalk.report.page.chart import Chart, Line, chart_markup, padded
-from glocalk.report.page.grid import Column, change, figure, grid, published, words
+from glocalk.report.page.grid import Column, Entry, change, figure, grid, published, words
 from glocalk.report.page.markup import fill
 from glocalk.report.page.section import Material, Section
 
@@ -32,15 +32,14 @@ def table2_section(material: Material) -> Section | None:
     cells = {(row["varied"], row["value"], row["data"]): row for row in rows}
     columns = [Column("Varied", kind="text"), Column("Value", kind="text")]
     for title in DATA_SETS.values():
-        columns += [Column("published", title), *(Column(f"`{name}`", title) for name in _PROTOCOLS)]
+        columns += _triple(title)
         columns.append(Column("− base", title))
     lines = []
     for varied, value in dict.fromkeys((varied, value) for varied, value, _ in cells):
         line = [words(_VARIED.get(varied, varied)), words(_value(varied, value))]
         for data in DATA_SETS:
             row = cells[varied, value, data]
-            line.append(published(row["published"]))
-            line += [figure(row[f"{name}_mean"], row[f"{name}_sd"]) for name in _PROTOCOLS]
+            line += _figures(row)
             line.append(change(row["validated_minus_base"]))
         lines.append(line)
     caption = "Variants of the global kernel, test RMSE; − base: difference of `validated` means"
@@ -51,6 +50,10 @@ def table2_section(material: Material) -> Section | None:
         material.notes("table2.md"),
     )
     return Section("table2", "Table 2: the global kernel", "Table 2", body)
+
+
+def _triple(group: str) -> list[Column]:
+    return [Column("published", group), *(Column(f"`{name}`", group) for name in _PROTOCOLS)]
 
 
 def _value(varied: str, value: str) -> str:
@@ -81,14 +84,13 @@ def fig2_section(material: Material, charts: Sequence[tuple[str, Chart]]) -> Sec
     columns = [Column("Data", kind="text"), Column("Share")]
     for model in _HUES:
         title = model_title(model)
-        columns += [Column("published", title), *(Column(f"`{name}`", title) for name in _PROTOCOLS)]
+        columns += _triple(title)
     lines = []
     for data, share in dict.fromkeys((data, share) for data, share, _ in cells):
         line = [words(data_title(data)), words(share)]
         for model in _HUES:
             row = cells[data, share, model]
-            line.append(published(row["published"]))
-            line += [figure(row[f"{name}_mean"], row[f"{name}_sd"]) for name in _PROTOCOLS]
+            line += _figures(row)
         lines.append(line)
     body = _study(
         "Test RMSE against the share of the training ratings that is kept.",
@@ -124,22 +126,26 @@ def fig3_section(material: Material, charts: Sequence[Chart]) -> Section | None:
     cells = {(row["data"], row["pretrain_epochs"]): row for row in rows}
     columns = [Column("Epochs")]
     for title in DATA_SETS.values():
-        columns += [Column("published", title), *(Column(f"`{name}`", title) for name in _PROTOCOLS)]
+        columns += _triple(title)
     lines = []
     for epochs in dict.fromkeys(epochs for _, epochs in cells):
         line = [words(epochs)]
         for data in DATA_SETS:
             row = cells[data, epochs]
-            line.append(published(row["published"]))
-            line += [figure(row[f"{name}_mean"], row[f"{name}_sd"]) for name in _PROTOCOLS]
+            line += _figures(row)
         lines.append(line)
     body = _study(
         "Test RMSE of GLocal-K against the number of pre-training epochs.",
-        Markup('<div class="charts three">{}</div>').format(Markup("\n").join(map(chart_markup, charts))),
+        _row_of(charts),
         material.notes("fig3.md"),
         grid("fig3-table", "Values of Fig. 3, published and ours", columns, lines),
     )
     return Section("fig3", "Fig. 3: epochs of pre-training", "Fig. 3", body)
+
+
+def _figures(row: Mapping[str, str]) -> list[Entry]:
+    ours = (figure(row[f"{name}_mean"], row[f"{name}_sd"]) for name in _PROTOCOLS)
+    return [published(row["published"]), *ours]
 
 
 _SHARE = "share of the training ratings"
@@ -184,9 +190,14 @@ def _sweep(figure_name: str, data: str, protocol: str, lines: Sequence[Line], x:
         x_limits=(low, high),
         x_ticks=[(place, f"{place:g}") for place in places],
         y_limits=padded(end for line in drawn for end in _ends(line)),
-        steps=[(place, f"{place:g} {x}" if x != _SHARE else f"share {place:g}") for place in places],
+        steps=[(place, f"{x}: {place:g}") for place in places],
         lines=drawn,
     )
+
+
+def _row_of(charts: Sequence[Chart]) -> Markup:
+    drawn = Markup("\n").join(map(chart_markup, charts))
+    return Markup('<div class="charts three">\n{}\n</div>').format(drawn)
 
 
 def _ends(line: Line) -> Iterable[float]:

@@ -54,13 +54,16 @@ def _row(cells: Sequence[Cell]) -> Row:
     figures = []
     for data in DATA_SETS:
         cell = by_data.get(data)
-        figures.append(_figure(data, "published", cell and cell.published_rmse, None, 3))
+        figures.append(_figure(data, "published", cell.published_rmse if cell else None, 3))
         for name in PROTOCOLS:
-            figures.append(_figure(data, name, cell and cell.mean(name), cell and cell.sd(name), 4))
+            mean, sd = (cell.mean(name), cell.sd(name)) if cell else (None, None)
+            figures.append(_figure(data, name, mean, 4, sd))
     return Row(cells[0].title, cells[0].side_information, figures)
 
 
-def _figure(data: str, column: str, value: float | None, sd: float | None, digits: int) -> Figure:
+def _figure(
+    data: str, column: str, value: float | None, digits: int, sd: float | None = None
+) -> Figure:
     return Figure(
         data=data,
         column=column,
