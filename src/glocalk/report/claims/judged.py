@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glocalk.report.claims.listed import Case, Claim, Comparison
@@ -64,14 +63,14 @@ def judge_claim(claim: Claim, measured: Measured) -> list[Judgment]:
     Raises:
         GlocalkError: runs that a claim compares are of different splits or users.
     """
-    made = []
+    judgments = []
     for protocol in PROTOCOLS:
         findings = _findings(claim, protocol, measured)
         for case in claim.cases:
-            found = [findings[made] for made in case.comparisons if made in findings]
+            found = [findings[one] for one in case.comparisons if one in findings]
             complete = found and len(found) == len(case.comparisons)
             verdicts = [_verdict(finding, claim.margin) for finding in found]
-            made.append(
+            judgments.append(
                 Judgment(
                     claim,
                     case,
@@ -80,14 +79,12 @@ def judge_claim(claim: Claim, measured: Measured) -> list[Judgment]:
                     max(found, key=lambda one: one.difference.estimate) if complete else None,
                 )
             )
-    return made
+    return judgments
 
 
 def _verdict(finding: Finding, margin: float) -> Verdict:
     difference = finding.difference
-    evidence = Evidence(
-        difference.estimate, difference.interval, finding.p_value, finding.spread
-    )
+    evidence = Evidence(difference.estimate, difference.interval, finding.p_value, finding.spread)
     return judge(evidence, margin)
 
 

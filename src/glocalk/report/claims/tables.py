@@ -13,7 +13,7 @@ from glocalk.report.layout import (
     NOTHING,
     csv_text,
     difference,
-    interval,
+    difference_interval,
     markdown_table,
     number,
     p_value,
@@ -47,8 +47,8 @@ What the records say about each claim in the text of Han et al., CIKM 2021 (arXi
   method for all comparisons of the claim under the protocol.
 
 A claim **{Verdict.HOLDS}** if the interval lies below 0, p is below {100 * SIGNIFICANCE:.0f} %, and
-the difference is larger than the spread of seeds. It **{Verdict.FAILS}** if the same is true above 0.
-Otherwise it **{Verdict.OPEN}**. A claim with a margin is judged with the margin in place of 0.
+the difference is larger than the spread of seeds. It **{Verdict.FAILS}** if the same is true above
+0. Otherwise it **{Verdict.OPEN}**. A claim with a margin is judged with the margin in place of 0.
 A row against several others needs all of them: it holds if it holds against each, and does not hold
 if it does not against one. It shows the one with the largest difference.
 
@@ -160,7 +160,7 @@ def _evidence(found: Finding, judgment: Judgment) -> str:
         [
             *[found.comparison.against] * several,
             f"{difference(found.difference.estimate)} ± {rmse(found.spread)}{mark}",
-            interval(*found.difference.interval),
-            p_value(found.p_value),
+            difference_interval(*found.difference.interval),
+            f"p {p_value(found.p_value)}".replace("p .", "p = ."),
         ]
     )

@@ -45,7 +45,7 @@ def resampled_rmse(counts: Floats, errors: Floats, resamples: int = RESAMPLES) -
     """
     users = len(counts)
     # The legacy generator, because its stream is the same in all versions of numpy (NEP 19).
-    random = np.random.RandomState(_SEED)  # noqa: NPY002
+    random = np.random.RandomState(_SEED)
     made = np.empty((resamples, errors.shape[1]))
     for start in range(0, resamples, _AT_ONCE):
         rows = min(_AT_ONCE, resamples - start)

@@ -38,7 +38,8 @@ def contributions(terms: Sequence[tuple[float, Sample]]) -> Floats:
         GlocalkError: the samples differ in their split or users.
     """
     refuse_others([sample for _, sample in terms])
-    return np.sum([factor * _pseudo_values(sample) for factor, sample in terms], axis=0)
+    values: Floats = np.sum([factor * _pseudo_values(sample) for factor, sample in terms], axis=0)
+    return values
 
 
 def paired_p_value(terms: Sequence[tuple[float, Sample]], margin: float = 0.0) -> float:

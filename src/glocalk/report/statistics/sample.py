@@ -73,7 +73,7 @@ class Sample:
     @property
     def seeds(self) -> int:
         """Number of seeds."""
-        return self.errors.shape[1]
+        return int(self.errors.shape[1])
 
     @property
     def sd(self) -> float | None:
