@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from glocalk.report.cells import data_title
 from glocalk.report.claims.listed import claims_of_paper
-from glocalk.report.layout import NOTHING, difference, interval, p_value
+from glocalk.report.layout import NOTHING, difference, difference_interval, p_value
 from glocalk.report.page.chart import padded
 from glocalk.report.page.grid import Entry, change
 from glocalk.report.page.markup import fill
@@ -105,7 +105,7 @@ def _shown(row: Row, axis: Axis) -> dict[str, object]:
         "against": f"{row['against']}: {row['strongest']}" if several else row["against"],
         "published": change(row["published"]),
         "ours": change(row["difference"]),
-        "interval": Entry(interval(low, high) if told else NOTHING, row["low"]),
+        "interval": Entry(difference_interval(low, high) if told else NOTHING, row["low"]),
         "p": Entry(p_value(float(row["p_adjusted"])) if told else NOTHING),
         "drawn": strip(axis, marks, (low, high) if told else None),
         "told": _told(row["verdict"]),

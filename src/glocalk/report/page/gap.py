@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from glocalk.report.cells import data_title, model_title
-from glocalk.report.layout import NOTHING, difference
+from glocalk.report.layout import NOTHING, difference_interval
 from glocalk.report.page.chart import padded
 from glocalk.report.page.grid import Column, Entry, change, figure, grid, words
 from glocalk.report.page.markup import fill
@@ -23,7 +23,7 @@ def gap_section(material: Material) -> Section | None:
     ends = [float(row[end]) for row in rows for end in ("low", "high")]
     axis = Axis(*padded([*ends, 0.0], 0.04), lines=(0.0,), width=240)
     columns = [
-        *(Column("Data", kind="text"), Column("Model", kind="text")),
+        *(Column("Model", kind="text"), Column("Data", kind="text")),
         *(Column("`best_test`"), Column("`validated`"), Column("gap"), Column("95 % interval")),
         *(Column("drawn", kind="", drawn=ruler(axis, signed=True)), Column("seeds")),
         *(Column(f"epochs of `{name}`", kind="") for name in ("best_test", "validated")),
@@ -48,12 +48,12 @@ def gap_section(material: Material) -> Section | None:
 def _entries(row: Row, axis: Axis) -> list[Entry]:
     low, high, gap = (float(row[name]) for name in ("low", "high", "gap"))
     return [
-        words(data_title(row["data"])),
         words(model_title(row["model"])),
+        words(data_title(row["data"])),
         figure(row["best_test_mean"]),
         figure(row["validated_mean"]),
         change(row["gap"]),
-        Entry(f"[{difference(low)}, {difference(high)}]", row["low"]),
+        Entry(difference_interval(low, high), row["low"]),
         Entry("", drawn=strip(axis, [Mark(gap, "circle", "one")], (low, high))),
         words(row["seeds"]),
     ]
