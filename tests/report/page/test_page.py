@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -81,9 +82,7 @@ def test_headings_go_down_one_level_at_a_time(tree):
     levels = [int(tag[1]) for tag, _, _ in tree.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(
-        after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)
-    )
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 def test_it_has_a_language_landmarks_and_names(tree):

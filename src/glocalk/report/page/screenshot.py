@@ -52,7 +52,7 @@ def take(folder: Path, browser: Path | None = None) -> Path:
 
     Args:
         folder: the folder of the report.
-        browser: the program; None takes the first Chromium or Chrome on the PATH.
+        browser: the program, by its path or its name on the PATH; None looks for a Chromium there.
 
     Raises:
         GlocalkError: there is no page or no browser, or the browser does not draw the page.
@@ -60,7 +60,7 @@ def take(folder: Path, browser: Path | None = None) -> Path:
     page = folder / "index.html"
     if not page.is_file():
         raise GlocalkError(f"There is no page '{page}' to draw: run `make report` first.")
-    program = browser or _found()
+    program = _found() if browser is None else shutil.which(browser) or browser.absolute()
     with tempfile.TemporaryDirectory() as scratch:
         drawn = Path(scratch, "drawn.png")
         command = [
@@ -88,11 +88,11 @@ def take(folder: Path, browser: Path | None = None) -> Path:
     return picture
 
 
-def _found() -> Path:
+def _found() -> str:
     for name in _BROWSERS:
         program = shutil.which(name)
         if program:
-            return Path(program)
+            return program
     raise GlocalkError(
         "The picture of the page needs a Chromium or Chrome, and none is on the PATH: install one, "
         "or name it with browser=PROGRAM."

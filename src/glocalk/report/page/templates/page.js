@@ -77,6 +77,7 @@
     const cells = all("[data-column]", table);
     const rows = all("tbody tr:not(.group)", table);
     const groups = all("tbody tr.group", table);
+    const members = groups.map((row) => rows.filter((each) => each.parentElement === row.parentElement));
     const status = form.querySelector("[role=status]");
     const show = () => {
       const chosen = form.elements.protocol.value;
@@ -100,9 +101,7 @@
         return fits;
       });
       const sorted = table.querySelector("[aria-sort]");
-      for (const row of groups) {
-        row.hidden = !everything && !all("tr:not(.group)", row.parentElement).some((each) => !each.hidden);
-      }
+      groups.forEach((row, place) => { row.hidden = members[place].every((each) => each.hidden); });
       if (sorted?.hidden) {
         const same = all("thead [data-column]", table)
           .find((each) => each.dataset.set === sorted.dataset.set && each.dataset.column === chosen && !each.hidden);
