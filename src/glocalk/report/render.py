@@ -86,6 +86,7 @@ PARTS = (
     Part(_variants_files, ("variants.md",)),
     Part(_bench_files, ("bench.md", "bench*.csv", "bench*.svg")),
     *map(experiment_part, EXPERIMENTS),
+    Part(seeds_files, ("seeds.*",)),
     Part(claims_files, ("claims.*",)),
     Part(intervals_files, ("intervals.*",)),
     Part(gap_files, ("gap.*",)),

@@ -121,10 +121,10 @@ def chart_markup(chart: Chart) -> Markup:
         heads=[(short(chart.x(value)), text) for value, text in chart.heads],
         rules=[(label, short(chart.y(value))) for label, value in chart.rules],
         lines=[
-            (line, _path(chart, line), _bars(chart, line), _places(chart, line.points))
+            (line, _path(chart, line), _bars(chart, line), _inside(chart, line.points))
             for line in chart.lines
         ],
-        marks=[(marks, _places(chart, marks.points)) for marks in chart.marks],
+        marks=[(marks, _inside(chart, marks.points)) for marks in chart.marks],
         legend=[line for line in chart.lines if not line.thin],
         shapes=SHAPES,
     )
@@ -182,6 +182,12 @@ def _path(chart: Chart, line: Line) -> str:
 
 def _places(chart: Chart, points: Iterable[tuple[float, float]]) -> list[tuple[str, str]]:
     return [(short(chart.x(x)), short(chart.y(y))) for x, y in points]
+
+
+def _inside(chart: Chart, points: Iterable[tuple[float, float]]) -> list[tuple[str, str]]:
+    """The places of points within the limits."""
+    low, high = chart.y_limits
+    return _places(chart, [(x, y) for x, y in points if low <= y <= high])
 
 
 def _bars(chart: Chart, line: Line) -> list[tuple[str, str, str]]:

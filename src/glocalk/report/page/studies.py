@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
 from glocalk.report.cells import DATA_SETS, data_title, model_title
+from glocalk.report.layout import rmse
 from glocalk.report.page.chart import Chart, Line, chart_markup, padded
 from glocalk.report.page.grid import Column, Entry, change, figure, grid, published, words
 from glocalk.report.page.markup import fill
@@ -114,7 +116,10 @@ def fig3_charts(material: Material) -> list[Chart]:
         lines = [_theirs(own, "pretrain_epochs", "Published", "ink", "diamond")]
         for protocol, (hue, shape) in _RULES.items():
             lines.append(_ours(own, "pretrain_epochs", protocol, f"Ours, {protocol}", hue, shape))
-        charts.append(_sweep("fig3", data, "", lines, "epochs of pre-training"))
+        figures = [y for _, y in lines[0].points]
+        # A training without pre-training may fail by more than all other points differ.
+        top = 2 * max(figures) - min(figures)
+        charts.append(_sweep("fig3", data, "", lines, "epochs of pre-training", top))
     return charts
 
 
@@ -176,8 +181,13 @@ def _ours(rows: Rows, place: str, protocol: str, label: str, hue: str, shape: st
     )
 
 
-def _sweep(figure_name: str, data: str, protocol: str, lines: Sequence[Line], x: str) -> Chart:
+def _sweep(
+    figure_name: str, data: str, protocol: str, lines: Sequence[Line], x: str, top: float = math.inf
+) -> Chart:
+    """A chart of one data set; means above `top` are written there."""
     drawn = [line for line in lines if line.points]
+    beyond = {place: y for line in drawn for place, y in line.points if y > top}
+    low_y, high_y = padded(end for line in drawn for end in _ends(line) if end <= top)
     places = sorted({place for line in drawn for place, _ in line.points})
     under = f", {protocol}" if protocol else ""
     low, high = padded(places, 0.04)
@@ -189,7 +199,8 @@ def _sweep(figure_name: str, data: str, protocol: str, lines: Sequence[Line], x:
         x_label=x,
         x_limits=(low, high),
         x_ticks=[(place, f"{place:g}") for place in places],
-        y_limits=padded(end for line in drawn for end in _ends(line)),
+        y_limits=(low_y, top if beyond else high_y),
+        heads=[(place, f"↑ {rmse(y)}") for place, y in beyond.items()],
         steps=[(place, f"{x}: {place:g}") for place in places],
         lines=drawn,
     )
