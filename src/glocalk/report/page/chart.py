@@ -76,6 +76,7 @@ class Chart:
         rules: name and height of horizontal lines over the whole width.
         dividers: where a part ends on the horizontal axis.
         heads: x and text of names above the plot.
+        beyond: x and text of points above the upper end.
         wide: whether it fills the width of the page.
     """
 
@@ -92,6 +93,7 @@ class Chart:
     rules: Sequence[tuple[str, float]] = ()
     dividers: Sequence[float] = ()
     heads: Sequence[tuple[float, str]] = ()
+    beyond: Sequence[tuple[float, str]] = ()
     wide: bool = False
     extra: Markup = field(default=Markup(""))
 
@@ -119,6 +121,7 @@ def chart_markup(chart: Chart) -> Markup:
         y_ticks=[(short(chart.y(value)), rmse(value, digits)) for value in ticks],
         dividers=[short(chart.x(value)) for value in chart.dividers],
         heads=[(short(chart.x(value)), text) for value, text in chart.heads],
+        beyond=[(short(chart.x(value)), text) for value, text in chart.beyond],
         rules=[(label, short(chart.y(value))) for label, value in chart.rules],
         lines=[
             (line, _path(chart, line), _bars(chart, line), _inside(chart, line.points))

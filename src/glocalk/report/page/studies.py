@@ -200,7 +200,7 @@ def _sweep(
         x_limits=(low, high),
         x_ticks=[(place, f"{place:g}") for place in places],
         y_limits=(low_y, top if beyond else high_y),
-        heads=[(place, f"↑ {rmse(y)}") for place, y in beyond.items()],
+        beyond=[(place, f"↑ {rmse(y)}") for place, y in beyond.items()],
         steps=[(place, f"{x}: {place:g}") for place in places],
         lines=drawn,
     )
@@ -208,7 +208,7 @@ def _sweep(
 
 def _row_of(charts: Sequence[Chart]) -> Markup:
     drawn = Markup("\n").join(map(chart_markup, charts))
-    return Markup('<div class="charts three">\n{}\n</div>').format(drawn)
+    return Markup('<div class="charts triple">\n{}\n</div>').format(drawn)
 
 
 def _ends(line: Line) -> Iterable[float]:
