@@ -73,25 +73,34 @@ It *learns* <b>something</b>.
 
 ![Taps](taps.svg) ![Gone](gone.svg) ![Far](http://example.org/x.svg)
 
-| a | b |
-| :-- | --: |
-| 1 | 2 |
+<img src="taps.svg" alt="Again &quot;" width="860">
+
+<img src="taps.svg" alt="" onerror="f()"><script>f()</script>
 
 ## Details
 
-More.
+| a | b<br>c |
+| :-- | --: |
+| 1 | <code>2</code> |
 """
 
 
-def test_the_study_of_the_kernel_is_its_beginning_with_its_figures_inside():
+def test_the_study_of_the_kernel_is_its_text_with_its_figures_inside():
     files = {"kernels.md": KERNELS, "taps.svg": "<svg onload='x'/>"}
     section = kernels_section(Material([], [], [], [], files))
     body = str(section.body)
     assert "<em>learns</em> &lt;b&gt;something" in body
-    assert "More." not in body
+    assert "The kernel</h" not in body
+    assert "<h3>Details</h3>" in body
     assert 'href="kernels.md"' in body
-    (source,) = re.findall('src="data:image/svg\\+xml;base64,(.*?)"', body)
-    assert base64.b64decode(source).decode() == files["taps.svg"]
+    sources = re.findall('alt="(.*?)" src="data:image/svg\\+xml;base64,(.*?)"', body)
+    assert [alternative for alternative, _ in sources] == ["Taps", "Again &#34;", ""]
+    assert {base64.b64decode(source).decode() for _, source in sources} == {files["taps.svg"]}
+    assert "<script" not in body
+    assert "onerror" not in body
+    assert "&lt;script&gt;f()" in body
+    assert '<th scope="col" class="number">b<br>c</th>' in body
+    assert '<td class="number"><code>2</code></td>' in body
     assert "<em>Gone</em> <em>Far</em>" in body
     assert "example.org" not in body
     assert '<div class="scroll"' in body

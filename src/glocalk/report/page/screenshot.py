@@ -84,7 +84,9 @@ def take(folder: Path, browser: Path | None = None) -> Path:
         label.add_text(_LABEL, shown_part(page.read_text(encoding="utf-8")))
         picture = folder / PICTURE
         with image, replacing(picture) as temporary:
-            image.convert("RGB").save(temporary, format="PNG", optimize=True, pnginfo=label)
+            # The rarest colors, those of the marks, stay what they are.
+            few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+            few.save(temporary, format="PNG", optimize=True, pnginfo=label)
     return picture
 
 
