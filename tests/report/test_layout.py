@@ -1,6 +1,15 @@
 import pytest
 
-from glocalk.report.layout import csv_text, difference, enumeration, markdown_table, rmse, tex
+from glocalk.report.layout import (
+    csv_text,
+    difference,
+    difference_interval,
+    enumeration,
+    markdown_table,
+    p_value,
+    rmse,
+    tex,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +26,19 @@ def test_rmse_as_the_paper_prints_it(value, digits, text):
 )
 def test_differences_are_signed(value, text):
     assert difference(value) == text
+
+
+def test_intervals_of_differences():
+    assert difference_interval(-0.0132, 0.00004) == "[−.0132, .0000]"
+    assert difference(-0.00004, digits=5) == "−.00004"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0421, ".042"), (0.001, ".001"), (0.00099, "< .001"), (0.9996, "1"), (None, "–")],
+)
+def test_p_values(value, text):
+    assert p_value(value) == text
 
 
 def test_enumeration():

@@ -14,6 +14,7 @@ from glocalk.report.epochs import has_epochs
 from glocalk.report.layout import csv_text, difference, difference_interval, number, rmse
 from glocalk.report.load import cell_of
 from glocalk.report.parts import Files, Sources
+from glocalk.report.statistics.bootstrap import same_everywhere
 from glocalk.report.statistics.measured import Difference, Measured
 from glocalk.report.style import png_bytes, svg_text
 from glocalk.report.sweep import BLUE, GRAY, VERMILION, figure_markdown
@@ -71,7 +72,7 @@ def gap_of(cell: Cell, measured: Measured) -> Gap | None:
         best.mean,
         validated.mean,
         measured.difference([(1, best), (-1, validated)]),
-        tuple(float(gap) for gap in best.rmse - validated.rmse),
+        tuple(map(same_everywhere, best.rmse - validated.rmse)),
     )
 
 

@@ -55,8 +55,10 @@ def difference_interval(low: float, high: float) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """`.042`, `< .001`; `–` for None."""
-    return "< .001" if value is not None and value < 0.001 else rmse(value, 3)
+    """`.042`, `< .001`, `1`; `–` for None."""
+    if value is None or 0.001 <= value < 0.9995:
+        return rmse(value, 3)
+    return "< .001" if value < 0.001 else "1"
 
 
 def number(value: float | None, digits: int = 6) -> str:

@@ -102,6 +102,7 @@ OTHER_DATA, OTHER_MODEL = {"data": "douban"}, {"model": "igmc"}
         ([(FIRST, (0.8, 0.9)), (SECOND, (0.8, 0.82))], 0.1),  # the largest of several variants
         ([(HALF, (0.8, 0.9)), (MOST, (0.8, 0.83))], 0.03),  # the nearest share before others
         ([(OTHER_DATA, (0.8, 0.9)), (FIRST, (0.8, 0.81))], 0.01),  # the same data before others
+        ([(FIRST, (0.8, 0.81)), (HALF, (0.8, 0.9))], 0.1),  # unchanged options before a near share
         ([(OTHER_DATA, (0.7, 0.72))], 0.02),
         ([(FIRST, (0.8,))], None),
         ([(OTHER_MODEL, (0.8, 0.9))], None),

@@ -65,3 +65,10 @@ def test_the_interval_lies_between_quantiles():
     values = np.arange(1001.0)
     assert percentile_interval(values) == pytest.approx((25, 975))
     assert percentile_interval(values, level=0.5) == pytest.approx((250, 750))
+
+
+def test_the_last_digits_in_which_processors_differ_are_left_out():
+    values = np.array([0.1 + 0.2, 0.3])
+    assert values[0] != values[1]
+    assert percentile_interval(values[:1]) == percentile_interval(values[1:]) == (0.3, 0.3)
+    assert str(percentile_interval(np.array([-1e-12])).low) == "0.0"

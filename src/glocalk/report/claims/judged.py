@@ -137,8 +137,8 @@ def _samples(
 def _spread(cell: CellKey, sample: Sample, protocol: str, measured: Measured) -> float | None:
     """The standard deviation over seeds; of one seed, that of the model's most similar cell.
 
-    That is its cell with several seeds on the same data with the nearest share of training ratings,
-    Table 1's before others, or else the one with the largest deviation on another data set.
+    That is one with several seeds: on the same data before others, without changed options before
+    variants, with the nearest share of the training ratings, and then the one that varies most.
     """
     if sample.sd is not None:
         return sample.sd
@@ -150,10 +150,8 @@ def _spread(cell: CellKey, sample: Sample, protocol: str, measured: Measured) ->
         and made.sd is not None
     }
 
-    def unlikeness(other: CellKey) -> tuple[bool, float, bool, float]:
-        elsewhere = other.data != cell.data
+    def unlikeness(other: CellKey) -> tuple[bool, bool, float, float]:
         distance = round(abs(other.train_share - cell.train_share), 6)
-        unchanged = other.experiment == "table1" or distance > 0
-        return (elsewhere, 0 if elsewhere else distance, not unchanged, -relatives[other])
+        return other.data != cell.data, other.variant != "default", distance, -relatives[other]
 
     return relatives[min(relatives, key=unlikeness)] if relatives else None

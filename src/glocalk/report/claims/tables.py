@@ -38,9 +38,9 @@ What the records say about each claim in the text of Han et al., CIKM 2021 (arXi
   0, GLocal-K is better. Variants of one model are compared at the seeds that they have in common.
 - ± *spread of seeds*: by how much the difference of two single runs varies, the root of the sum of
   both sides' variances over seeds. A side with one seed (†) takes the variance of the model's most
-  similar runs: on the same data, with the nearest share of training ratings, Table 1's before
-  those of variants; or else the largest on the other data sets. Without a spread, an effect
-  that another seed may undo would count as shown.
+  similar runs: those on the same data before others, without changed options before variants, and
+  with the nearest share of the training ratings. Without a spread, an effect that another seed may
+  undo would count as shown.
 - *[low, high]*: {100 * LEVEL:.0f} % interval of the difference by a bootstrap over users with test
   ratings ({RESAMPLES:,} resamples, the same users for both sides).
 - *p*: two-sided paired t-test of users' contributions to the difference, adjusted by Holm's
@@ -155,12 +155,12 @@ def _cell(judgment: Judgment, first: Judgment) -> str:
 
 def _evidence(found: Finding, judgment: Judgment) -> str:
     mark = " †" * found.lent
-    several = len(judgment.case.comparisons) > 1
+    several, p = len(judgment.case.comparisons) > 1, p_value(found.p_value)
     return "<br>".join(
         [
             *[found.comparison.against] * several,
             f"{difference(found.difference.estimate)} ± {rmse(found.spread)}{mark}",
             difference_interval(*found.difference.interval),
-            f"p {p_value(found.p_value)}".replace("p .", "p = ."),
+            f"p {'' if p.startswith('<') else '= '}{p}",
         ]
     )

@@ -49,7 +49,7 @@ def markdown_html(text: str, files: Mapping[str, str]) -> Markup:
     for token in tokens:
         if token.tag in ("h2", "h3", "h4"):
             token.tag = f"h{int(token.tag[1]) + 1}"
-        elif token.tag == "th":
+        elif token.type == "th_open":
             token.attrSet("scope", "col")
         # A table aligns its columns by an inline style, which the page's policy forbids.
         if token.attrs.pop("style", "") == "text-align:right":

@@ -10,7 +10,12 @@ import numpy as np
 
 from glocalk.records.run import Record
 from glocalk.report.load import CellKey, cell_of
-from glocalk.report.statistics.bootstrap import Interval, percentile_interval, resampled_rmse
+from glocalk.report.statistics.bootstrap import (
+    Interval,
+    percentile_interval,
+    resampled_rmse,
+    same_everywhere,
+)
 from glocalk.report.statistics.paired import paired_p_value
 from glocalk.report.statistics.sample import Column, Floats, Sample, refuse_others
 
@@ -94,7 +99,7 @@ class Measured:
         """
         refuse_others([sample for _, sample in terms])
         return Difference(
-            estimate=sum(factor * sample.mean for factor, sample in terms),
+            estimate=same_everywhere(sum(factor * sample.mean for factor, sample in terms)),
             interval=percentile_interval(
                 np.sum([factor * self._means(sample) for factor, sample in terms], axis=0)
             ),
