@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -17,6 +17,7 @@ from glocalk.report.page.section import Material, Section
 
 _FILE = "kernels.md"
 _IMAGE = re.compile(r'<img src="([^"<>]+)" alt="([^"<>]*)"[^<>]*>')
+_PLAIN = " /:;,=.()-"  # what an address in an attribute may hold; an svg is half of it
 _TAGS = ("<br>", "<code>", "</code>")  # what the report's own Markdown has
 
 
@@ -78,9 +79,8 @@ def _embedded(name: str, alternative: str, env: EnvType) -> str:
     svg = env["files"].get(name)
     if svg is None or not name.endswith(".svg"):
         return str(Markup("<em>{}</em>").format(alternative))
-    source = base64.b64encode(svg.encode()).decode()
-    shown = '<img class="embedded" alt="{}" src="data:image/svg+xml;base64,{}">'
-    return str(Markup(shown).format(alternative, source))
+    shown = '<img class="embedded" alt="{}" src="data:image/svg+xml,{}">'
+    return str(Markup(shown).format(alternative, quote(svg, safe=_PLAIN)))
 
 
 def _table_open(*_: object) -> str:
