@@ -1,9 +1,9 @@
 """A small project with a page, made from made-up records of every experiment."""
 
 import pytest
-from factory import README, baseline, curves, record
 
 from glocalk.report.render import render
+from report.factory import README, baseline, curves, record
 
 EVIL = "</script><img src=x onerror=\"document.title='obeyed'\">'`<!--"
 

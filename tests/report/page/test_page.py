@@ -10,10 +10,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from factory import README, record, write
 
 from glocalk.cli.report import main
 from glocalk.report.page.markup import with_code
+from report.factory import README, record, write
 
 VOID = {"meta", "input", "br", "hr", "img", "link"}
 COMMITTED = Path(__file__).resolve().parents[3] / "reports" / "index.html"

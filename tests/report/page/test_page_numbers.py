@@ -4,12 +4,12 @@ import json
 import re
 
 import pytest
-from factory import curves, record
 
 from glocalk.report.cells import table1_cells
 from glocalk.report.page.curves import curve_charts
 from glocalk.report.page.section import Material
 from glocalk.report.published import read_published
+from report.factory import curves, record
 
 
 @pytest.fixture(scope="session")

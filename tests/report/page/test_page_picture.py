@@ -4,11 +4,11 @@ import re
 import sys
 
 import pytest
-from factory import README, record, write
 from PIL import Image
 
 from glocalk.cli.report import main
 from glocalk.report.page.screenshot import is_stale, shown_part
+from report.factory import README, record, write
 
 # A program that writes a picture where a Chromium would.
 BROWSER = """#!{python}
