@@ -77,7 +77,7 @@ class Chart:
         dividers: where a part ends on the horizontal axis.
         heads: x and text of names above the plot.
         beyond: x and text of points above the upper end.
-        wide: whether it fills the width of the page.
+        extra: markup below it.
     """
 
     key: str
@@ -94,7 +94,6 @@ class Chart:
     dividers: Sequence[float] = ()
     heads: Sequence[tuple[float, str]] = ()
     beyond: Sequence[tuple[float, str]] = ()
-    wide: bool = False
     extra: Markup = field(default=Markup(""))
 
     def x(self, value: float) -> float:

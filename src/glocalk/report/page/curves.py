@@ -87,7 +87,6 @@ def _chart(cell: Cell, material: Material) -> Chart:
         heads=[(start + 0.5 + length / 2, name) for name, start, length in stages]
         if len(stages) > 1
         else [],
-        wide=True,
         extra=fill("curve_records.html", links=[(run.seed, material.link(run)) for run in runs]),
     )
 
