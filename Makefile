@@ -25,7 +25,7 @@ OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix 
 	cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 \
 	nvjitlink nvshmem-cu13 nvtx)
 
-.PHONY: help setup data reproduce test test-slow lint report check promote bench lock audit clean
+.PHONY: help setup data reproduce test test-slow lint report screenshot check promote bench lock audit clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -67,6 +67,9 @@ lint: $(READY) ## check style, types, and which package imports which
 
 report: $(READY) ## make reports/, the README's table and docs/costs.md from reports/records/
 	$(BIN)/glocalk report
+
+screenshot: $(READY) ## draw the first screen of reports/index.html for the README; needs a Chromium
+	$(BIN)/glocalk report screenshot
 
 check: $(READY) ## check that reports/ match the committed records
 	$(BIN)/glocalk report check

@@ -73,7 +73,8 @@ def test_the_wheel_holds_every_config_and_table(site):
         for path in (ROOT / "conf").glob(pattern):
             copy = site / "glocalk" / "conf" / path.relative_to(ROOT / "conf")
             assert copy.read_bytes() == path.read_bytes()
-    tables = sorted((ROOT / "src" / "glocalk" / "report").rglob("*.csv"))
+    report = ROOT / "src" / "glocalk" / "report"
+    tables = [*report.rglob("*.csv"), *(report / "page" / "templates").iterdir()]
     assert "published.csv" in {path.name for path in tables}
     for path in tables:
         assert (site / path.relative_to(ROOT / "src")).read_bytes() == path.read_bytes()

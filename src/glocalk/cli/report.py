@@ -19,7 +19,7 @@ _HELP = Help(
     does="make tables and figures from records. Without a command, those of the committed "
     "records; the figures are written to `out`, and the README's table and "
     "docs/costs.md updated.",
-    usage=["report [check|promote|local|migrate FOLDER] [name=value ...]"],
+    usage=["report [check|promote|local|screenshot|migrate FOLDER] [name=value ...]"],
     examples={
         "report promote model=bias_mf data=ml_100k": "copy this machine's records of a model",
         "report migrate runs": "bring old records in runs/ to the current schema",
@@ -37,6 +37,9 @@ class ReportConfig(BaseConfig):
     runs: Path = Field(default=Path("runs"), description="the runs of this machine")
     model: str | None = Field(default=None, description="promote the records of this model only")
     data: str | None = Field(default=None, description="promote the records of this data set only")
+    browser: Path | None = Field(
+        default=None, description="program of the Chromium that draws the page, if not on the PATH"
+    )
     searches: bool = Field(
         default=False, description="promote searches for hyperparameters instead of records of runs"
     )
@@ -116,9 +119,17 @@ def _migrate(config: ReportConfig, words: Sequence[str]) -> list[str]:
     return migrate_folder(folder) or [f"'{folder}' holds no record of an older schema."]
 
 
+def _screenshot(config: ReportConfig, words: Sequence[str]) -> list[str]:
+    from glocalk.report.page.screenshot import take
+
+    refuse_words(words)
+    return [f"Made '{take(config.out, config.browser)}', the first screen of the page."]
+
+
 _COMMANDS: dict[str, tuple[str, Callable[[ReportConfig, Sequence[str]], list[str]]]] = {
     "check": ("write nothing; exit with 1 if a report does not match the records", _check),
     "promote": ("copy this machine's done records to the committed ones", _promote),
     "local": ("print this machine's table, which is written to runs/report/", _local),
+    "screenshot": ("draw the page's first screen, OUT/page.png, with a Chromium", _screenshot),
     "migrate": ("bring the records below FOLDER to the current schema, in place", _migrate),
 }

@@ -36,10 +36,12 @@ class Committed:
 
     Attributes:
         done: in order of path.
+        paths: the file of each of them.
         failed: number of failed records, which no table shows.
     """
 
     done: list[Record]
+    paths: list[Path]
     failed: int
 
 
@@ -89,7 +91,7 @@ def load_committed(folder: Path) -> Committed:
             failed += 1
     _refuse_twice(done)
     _refuse_stale(done)
-    return Committed(list(done.values()), failed)
+    return Committed(list(done.values()), list(done), failed)
 
 
 def load_local(runs: Path) -> Local:

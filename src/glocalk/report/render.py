@@ -19,6 +19,8 @@ from glocalk.report.figures import curves_files
 from glocalk.report.gap import gap_files
 from glocalk.report.intervals import intervals_files
 from glocalk.report.load import load_committed
+from glocalk.report.page.part import page_part
+from glocalk.report.page.screenshot import PICTURE, is_stale
 from glocalk.report.parts import Files, Part, Sources
 from glocalk.report.readme_table import readme_table
 from glocalk.report.results import results_csv
@@ -90,6 +92,7 @@ PARTS = (
     Part(gap_files, ("gap.*",)),
     Part(epochs_files, ("epochs.*",)),
     Part(smoothing_files, ("smoothing.*",)),
+    Part(seeds_files, ("seeds.*",)),
 )
 
 
@@ -113,9 +116,13 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     costs_page = readme.parent / "docs" / "costs.md"
     if costs_page.exists():
         embedded.append(Embedded(costs_page, "costs", costs_markdown(sources.cells)))
-    made = [item for part in PARTS for item in part.files(sources).items()]
-    files = {**{out_dir / name: content for name, content in made}, **with_embedded(embedded)}
-    existing: set[Path] = set().union(*(part.existing(out_dir) for part in PARTS))
+    made = dict(item for part in PARTS for item in part.files(sources).items())
+    links = [Path(os.path.relpath(path, out_dir)).as_posix() for path in committed.paths]
+    page = page_part(links, dict(made))
+    made |= page.files(sources)
+    documents = with_embedded(embedded)
+    files = {**{out_dir / name: content for name, content in made.items()}, **documents}
+    existing: set[Path] = set().union(*(part.existing(out_dir) for part in (*PARTS, page)))
     return Report(files, sorted(existing - files.keys()), len(committed.done), committed.failed)
 
 
@@ -133,7 +140,8 @@ def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
     """Compare the existing files with the report that the records give, byte for byte.
 
     Raises:
-        GlocalkError: files differ, are missing or are superfluous; the message names them.
+        GlocalkError: files differ, are missing or are superfluous, or the picture of the page shows
+            an older one; the message names them.
     """
     report = make_report(records_dir, out_dir, readme)
     different = [
@@ -144,6 +152,12 @@ def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
     if different or report.superfluous:
         names = ", ".join(f"'{path}'" for path in [*different, *report.superfluous])
         raise GlocalkError(f"These files do not match the records: {names}; run `make report`.")
+    page, picture = report.files.get(out_dir / "index.html"), out_dir / PICTURE
+    if isinstance(page, str) and picture.exists() and is_stale(picture, page):
+        raise GlocalkError(
+            f"'{picture}' does not show the first screen of the page as it is now: run `make "
+            "screenshot`, which needs a Chromium and no rating data."
+        )
 
 
 def _count(number: int, name: str) -> str:

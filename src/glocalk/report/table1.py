@@ -92,7 +92,7 @@ def table1_markdown(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
         if len(groups) > 1:
             rows.append([f"*{label}*", *[""] * (len(header) - 1)])
         rows += group
-    notes = "".join(f"- {note}\n" for note in _notes(cells))
+    notes = "".join(f"- {note}\n" for note in table1_notes(cells))
     return f"{markdown_table(header, rows, left=2)}\n{notes}"
 
 
@@ -128,7 +128,7 @@ def table1_tex(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
         r"\bottomrule",
         r"\end{tabular}",
         r"\begin{flushleft}",
-        *(rf"{tex(note)}\par" for note in _notes(cells)),
+        *(rf"{tex(note)}\par" for note in table1_notes(cells)),
         r"\end{flushleft}",
         r"\end{table*}",
     ]
@@ -186,7 +186,8 @@ def _figure(cell: Cell, protocol: str) -> str:
     return rmse(mean) + spread
 
 
-def _notes(cells: Sequence[Cell]) -> list[str]:
+def table1_notes(cells: Sequence[Cell]) -> list[str]:
+    """Sentences under the table, with `code` in backticks."""
     shown = [cell for cell in cells if cell.data in DATA_SETS]
     made = [cell for cell in shown if cell.runs]
     return [

@@ -1,0 +1,1 @@
+"""The page `index.html`: every report in one self-contained file."""

@@ -1,0 +1,113 @@
+"""Axes, strips and text within the page."""
+
+import re
+from urllib.parse import unquote
+
+import pytest
+from markupsafe import Markup
+
+from glocalk.report.page.chart import decimals, padded, short, y_ticks
+from glocalk.report.page.grid import Column, Entry, grid
+from glocalk.report.page.kernels import kernels_section, markdown_html
+from glocalk.report.page.section import Material
+from glocalk.report.page.strip import Axis, Mark, ruler, strip
+
+
+@pytest.mark.parametrize(
+    ("limits", "ticks", "digits"),
+    [
+        ((0.878, 0.972), [0.88, 0.9, 0.92, 0.94, 0.96], 2),
+        ((0.8205, 0.8252), [0.821, 0.822, 0.823, 0.824, 0.825], 3),
+        ((0.7211, 0.7219), [0.7212, 0.7214, 0.7216, 0.7218], 4),
+    ],
+)
+def test_ticks_are_round_and_told_apart(limits, ticks, digits):
+    assert y_ticks(limits) == pytest.approx(ticks)
+    assert decimals(y_ticks(limits)) == digits
+
+
+def test_limits_leave_room_on_both_sides():
+    assert padded([0.9, 1.0, 0.95], 0.1) == pytest.approx((0.89, 1.01))
+    low, high = padded([0.9])
+    assert low < 0.9 < high
+
+
+def test_coordinates_are_short():
+    assert [short(value) for value in (12.04, 12.25, -3.0, 0.96)] == ["12", "12.2", "-3", "1"]
+
+
+def test_a_strip_draws_marks_and_its_interval_where_they_are():
+    axis = Axis(0.0, 1.0, lines=(0.5,), width=116)  # 100 between the margins of 8
+    drawn = strip(
+        axis, [Mark(0.25, "circle", "one"), Mark(2.0, "diamond", "ink", True)], (0.1, 0.4)
+    )
+    assert re.findall(r"translate\((\S+) 10\)", drawn) == ["33", "108"]  # the end, for one beyond
+    assert 'class="interval" d="M18 10H48"' in drawn
+    assert 'class="zero" d="M58 1V19"' in drawn
+    assert 'class="mark ink hollow"' in drawn
+
+
+def test_the_numbers_of_an_axis_have_a_sign_where_they_are_differences():
+    axis = Axis(-0.011, 0.012)
+    assert re.findall(">([^<>\n]+)</text>", ruler(axis, signed=True)) == [
+        *("−.01", "0", "+.01"),
+    ]
+    assert re.findall(">([^<>\n]+)</text>", ruler(Axis(0.888, 0.902))) == [
+        *(".890", ".895", ".900"),
+    ]
+
+
+def test_groups_of_columns_stand_above_their_columns():
+    columns = [Column("a", kind="text"), Column("b", "G"), Column("c", "G", kind="")]
+    made = grid("key", "A `caption`", columns, [[Entry("x"), Entry("1", "1"), Entry("<b>")]])
+    assert 'rowspan="2" data-sort="text">a</th>' in made
+    assert '<th scope="colgroup" colspan="2" class="set">G</th>' in made
+    assert made.index(">G<") < made.index(">b<")
+    assert "A <code>caption</code>" in made
+    assert "&lt;b&gt;" in made
+
+
+KERNELS = """# The kernel
+
+It *learns* <b>something</b>.
+
+![Taps](taps.svg) ![Gone](gone.svg) ![Far](http://example.org/x.svg)
+
+<img src="taps.svg" alt="Again &quot;" width="860">
+
+<img src="taps.svg" alt="" onerror="f()"><script>f()</script>
+
+## Details
+
+| a | b<br>c |
+| :-- | --: |
+| 1 | <code>2</code> |
+"""
+
+
+def test_the_study_of_the_kernel_is_its_text_with_its_figures_inside():
+    files = {"kernels.md": KERNELS, "taps.svg": "<svg onload='x'/>"}
+    section = kernels_section(Material([], [], [], [], files))
+    body = str(section.body)
+    assert "<em>learns</em> &lt;b&gt;something" in body
+    assert "The kernel</h" not in body
+    assert "<h3>Details</h3>" in body
+    assert 'href="kernels.md"' in body
+    sources = re.findall('alt="(.*?)" src="data:image/svg\\+xml,(.*?)"', body)
+    assert [alternative for alternative, _ in sources] == ["Taps", "Again &#34;", ""]
+    assert {unquote(source) for _, source in sources} == {files["taps.svg"]}
+    assert "<script" not in body
+    assert "onerror" not in body
+    assert "&lt;script&gt;f()" in body
+    assert '<th scope="col" class="number">b<br>c</th>' in body
+    assert '<td class="number"><code>2</code></td>' in body
+    assert "<em>Gone</em> <em>Far</em>" in body
+    assert "example.org" not in body
+    assert '<div class="scroll"' in body
+    assert kernels_section(Material([], [], [], [], {})) is None
+
+
+def test_headings_of_markdown_go_below_those_of_the_page():
+    made = markdown_html("## A\n\n### B\n", {})
+    assert isinstance(made, Markup)
+    assert made == "<h3>A</h3>\n<h4>B</h4>\n"
