@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from glocalk.config import BaseConfig
+from glocalk.executors.base import check_executor
 from glocalk.names import Name, Seed
 
 
@@ -36,6 +37,10 @@ class ReproduceConfig(BaseConfig):
     seeds: list[Seed] = Field(min_length=1, description="seeds of each row")
     strict: bool = Field(description="fail if a data set is missing, instead of leaving a gap")
     force: bool = Field(description="train again even if a record exists")
+    executor: dict[str, Any] = Field(
+        default={"_target_": "glocalk.executors.local.LocalExecutor"},
+        description="where runs are made",
+    )
     data_dir: Path = Field(description="folder with the files of data sets")
     runs_dir: Path = Field(description="folder of the runs")
     reports_dir: Path = Field(
@@ -44,6 +49,12 @@ class ReproduceConfig(BaseConfig):
     config_dirs: tuple[Path, ...] = Field(
         default=(), description="folders with more configs, from --config-dir"
     )
+
+    @field_validator("executor")
+    @classmethod
+    def _is_known(cls, executor: dict[str, Any]) -> dict[str, Any]:
+        check_executor(executor)
+        return executor
 
     def models_on(self, data: str) -> list[str]:
         """The models to train on a data set."""
