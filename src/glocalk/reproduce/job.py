@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from glocalk.completers.registry import build_completer
@@ -12,6 +10,8 @@ from glocalk.data.fetch.download import fetch_missing
 from glocalk.data.fetch.files import offline
 from glocalk.data.sources import Source, build_source
 from glocalk.errors import GlocalkError, MissingDataError
+from glocalk.executors.base import build_executor
+from glocalk.executors.jobs import Job, run_jobs
 from glocalk.names import inside
 from glocalk.records.run import read_records
 from glocalk.report.local import write_local_table
@@ -19,7 +19,6 @@ from glocalk.reproduce.config import ReproduceConfig
 from glocalk.reproduce.plan import Planned, expected_time, make_plan, places
 from glocalk.run.composed import compose_run
 from glocalk.run.config import RunConfig
-from glocalk.stopping import StoppedError
 
 _log = logging.getLogger(__name__)
 
@@ -36,29 +35,22 @@ def reproduce(config: ReproduceConfig) -> None:
     plan = make_plan(runs, committed, config.config_dirs)
     _show(plan)
     table = inside(config.runs_dir, "report")
-    failed = []
-    for number, planned in enumerate(plan, start=1):
-        if not planned.held:
-            _log.info("\n[%d/%d] %s (%s)", number, len(plan), planned.title, planned.time)
-            if not _train(planned):
-                failed.append(planned.title)
+
+    def write_table(*_: object) -> None:
         write_local_table(config.runs_dir, config.reports_dir / "records", table, gaps)
-    write_local_table(config.runs_dir, config.reports_dir / "records", table, gaps)
+
+    jobs = [
+        Job(planned.title, tuple(planned.arguments), expected=planned.time)
+        for planned in plan
+        if not planned.held
+    ]
+    with build_executor(config.executor) as executor:
+        failed = run_jobs(jobs, executor, executor.at_once, write_table)
+    write_table()
     _log.info("\n%s", (table / "table1.md").read_text(encoding="utf-8"))
     if failed:
-        raise GlocalkError(f"Failed: {'; '.join(failed)}: see above, then start again.")
-
-
-def _train(planned: Planned) -> bool:
-    """Make a run in a separate process, which stops with this one; returns whether it succeeded."""
-    command = [sys.executable, "-m", "glocalk", "train", *planned.arguments]
-    with subprocess.Popen(command) as process:
-        try:
-            return process.wait() == 0
-        except StoppedError as stopped:
-            process.send_signal(stopped.number)
-            process.wait()
-            raise
+        titles = "; ".join(job.title for job, _ in failed)
+        raise GlocalkError(f"Failed: {titles}: see above, then start again.")
 
 
 def _find_data(
