@@ -1,5 +1,4 @@
 import socket
-import sys
 import time
 from pathlib import Path
 
@@ -11,10 +10,12 @@ from omegaconf import OmegaConf
 import glocalk.reproduce.job
 import glocalk.reproduce.plan
 from command import call
+from glocalk.executors.process import Outcome
 from glocalk.records.run import read_records
 from glocalk.reproduce.config import ReproduceConfig
 from glocalk.reproduce.plan import Planned, expected_time, make_plan
 from glocalk.run.composed import compose_run
+from inline_executor import InlineExecutor
 from report.factory import record
 
 
@@ -27,13 +28,13 @@ def _no_runs_of_the_user(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch):
     """Runs are made in this process: it has imported everything."""
+    monkeypatch.setattr(glocalk.reproduce.job, "build_executor", lambda _: InlineExecutor())
 
-    def train(planned):
-        process = call("train", *planned.arguments, cwd=Path.cwd())
-        sys.stderr.write(process.stderr)
-        return process.returncode == 0
 
-    monkeypatch.setattr(glocalk.reproduce.job, "_train", train)
+@pytest.fixture
+def not_trained(monkeypatch):
+    """Nothing is trained."""
+    monkeypatch.setattr(InlineExecutor, "make", lambda *_: Outcome(0))
 
 
 def table(folder):
@@ -180,10 +181,10 @@ def test_the_main_cell_comes_before_cheaper_ones_and_those_by_time(monkeypatch):
     ]
 
 
+@pytest.mark.usefixtures("not_trained")
 def test_a_deterministic_model_is_run_for_the_first_seed_alone(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(glocalk.reproduce.job, "_show", shown.extend)
-    monkeypatch.setattr(glocalk.reproduce.job, "_train", lambda _: True)
     arguments = ["data_sets=[synthetic]", "models=[bias,svd_pp]", "seeds=[3,1]"]
     assert call("reproduce", *arguments, cwd=tmp_path).returncode == 0
     titles = {planned.title for planned in shown}
@@ -194,11 +195,11 @@ def test_a_deterministic_model_is_run_for_the_first_seed_alone(tmp_path, monkeyp
     }
 
 
+@pytest.mark.usefixtures("not_trained")
 @pytest.mark.data("ml-100k", "ml-1m", "douban")
 def test_the_plan_is_baselines_then_the_main_cell_then_the_rest(tmp_path, data_dir, monkeypatch):
     shown = []
     monkeypatch.setattr(glocalk.reproduce.job, "_show", shown.extend)
-    monkeypatch.setattr(glocalk.reproduce.job, "_train", lambda _: True)
     arguments = [f"data_dir='{data_dir.resolve()}'", "models=[glocal_k,bias,global_mean]"]
     assert call("reproduce", *arguments, cwd=tmp_path).returncode == 0
     titles = [planned.title for planned in shown]

@@ -88,9 +88,16 @@ def execute(config: RunConfig) -> Record:
         return record
 
 
-def held_record(config: RunConfig) -> Record | None:
-    """The finished record of this run in its runs folder, if there is one."""
-    return _prepare(config).folder.held_record()
+def held_record(config: RunConfig, checksum: str | None = None) -> Record | None:
+    """The finished record of this run in its runs folder, if there is one.
+
+    Args:
+        config: the run.
+        checksum: that of its split; None reads the data.
+    """
+    if checksum is None:
+        return _prepare(config).folder.held_record()
+    return _folder(config, build_completer(config.model), checksum, config.seed).held_record()
 
 
 def train_once(
@@ -145,6 +152,14 @@ def _loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:
         ) from error
 
 
+def _folder(
+    config: RunConfig, completer: Completer, checksum: str | None, seed: int
+) -> RunFolder:
+    """The folder of the run with a seed, on data with this checksum."""
+    key = run_key(config_hash(config.identity), checksum, completer.model_version)
+    return RunFolder(config.runs_dir, config.data_name, config.model_name, key, seed)
+
+
 class _Run:
     """A run, identified by its config, its data and its model's version."""
 
@@ -154,13 +169,8 @@ class _Run:
         self.folder = self._folder(config.seed)
 
     def _folder(self, seed: int) -> RunFolder:
-        config = self.config
-        key = run_key(
-            config_hash(config.identity),
-            self.split.checksum if self.split else None,
-            self.completer.model_version,
-        )
-        return RunFolder(config.runs_dir, config.data_name, config.model_name, key, seed)
+        checksum = self.split.checksum if self.split else None
+        return _folder(self.config, self.completer, checksum, seed)
 
     def train(self) -> Record:
         """Make the trainings and compute the results."""
