@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from glocalk.errors import GlocalkError
+from glocalk.records.identity import config_hash
 from glocalk.records.run import PROTOCOLS, Record
 from glocalk.report.cells import is_default
 
@@ -16,6 +17,9 @@ CellKey: TypeAlias = tuple[str, str, float, str, str]
 
 # What the seeds of one cell share; if they do not, they measure different things.
 _SHARED = ("split", "model_version", "config_hash", "data_checksum")
+
+# Which seeds make a selection run is no difference: it changes neither training.
+_SELECTION = ("selection", "lowest_seed")
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,17 @@ def _read(path: Path) -> Record:
     return record
 
 
-def _shared(record: Record) -> tuple[object, ...]:
-    return tuple(getattr(record, name) for name in _SHARED)
+def _shared(record: Record) -> tuple[str, ...]:
+    return (record.split, str(record.model_version), _config_hash(record), record.data_checksum)
+
+
+def _config_hash(record: Record) -> str:
+    """Hash of the config without the rule of which seeds make a selection run."""
+    protocol = record.config.get("protocol")
+    if not isinstance(protocol, dict):
+        return record.config_hash
+    kept = {name: value for name, value in protocol.items() if name not in _SELECTION}
+    return config_hash({**record.config, "protocol": kept})
 
 
 def _refuse_twice(records: Mapping[Path, Record]) -> None:
@@ -144,8 +157,8 @@ def _refuse_stale(records: Mapping[Path, Record]) -> None:
     for path, record in records.items():
         cells.setdefault(cell_of(record), []).append(path)
     for paths in cells.values():
-        for name in _SHARED:
-            values = [getattr(records[path], name) for path in paths]
+        shared = [_shared(records[path]) for path in paths]
+        for name, values in zip(_SHARED, zip(*shared, strict=True), strict=True):
             odd, other = _odd_one(values)
             if values[odd] != values[other]:
                 raise GlocalkError(
