@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -41,11 +42,11 @@ class Point:
     fixed: tuple[str, ...] = ()
 
 
-def points_of_sweep(sweep: str) -> list[tuple[str, ...]]:
+def overrides_of(sweep: str) -> list[tuple[str, ...]]:
     """The overrides of each run that `glocalk train -m` makes of a line such as `a=1,2 b=3`.
 
     Raises:
-        ValueError: the line cannot be read, or it names what other entries of a plan name.
+        ValueError: the line cannot be read, or it names what a plan has entries for.
     """
     lines = [readable(line, sweeps=True) for line in shlex.split(sweep)]
     try:
@@ -55,34 +56,46 @@ def points_of_sweep(sweep: str) -> list[tuple[str, ...]]:
         raise ValueError(one_line(error)) from error
     for override in parsed:
         if override.key_or_group in _OWN_ENTRIES:
-            raise ValueError(f"'{override.key_or_group}' has its own entry in a plan")
+            raise ValueError(f"'{override.key_or_group}' is no option of a sweep")
     return [tuple(point) for point in points]
 
 
 def _checked_sweep(sweep: str) -> str:
-    points_of_sweep(sweep)
+    overrides_of(sweep)
     return sweep
 
 
 def _checked_options(options: str) -> str:
-    if len(points_of_sweep(options)) != 1:
-        raise ValueError("each of these options has one value")
+    if len(overrides_of(options)) > 1:
+        raise ValueError("each of its options has one value")
     return options
 
 
 class Block(BaseConfig):
-    """Runs of a plan: every combination of models, data sets, seeds and values of options."""
+    """Runs of a plan: every combination of models, data sets, seeds and swept options."""
 
     models: list[Name] = Field(min_length=1, description="models by config name")
     data: list[Name] = Field(min_length=1, description="data sets by config name")
     seeds: list[Seed] = Field(default=[0], min_length=1, description="seeds")
-    sweep: Annotated[str, AfterValidator(_checked_sweep)] = Field(
-        default="", description="options as after glocalk train -m: model.kernel_size=3,5,7"
+    sweeps: list[Annotated[str, AfterValidator(_checked_sweep)]] = Field(
+        default=[""],
+        min_length=1,
+        description="options, each as after glocalk train -m: model.kernel_size=3,5,7",
     )
     fixed: Annotated[str, AfterValidator(_checked_options)] = Field(
-        default="", description="options of all runs which the variant is not named after"
+        default="", description="options of all these runs, after which no variant is named"
     )
     scope: Scope = Field(default="paper", description="the smallest scope with these runs")
     heavy: dict[Name, list[Name]] = Field(
-        default={}, description="by model, data sets that only scope=full and committed train it on"
+        default={}, description="by model, the data sets that it is trained on in scope full alone"
     )
+
+    def points(self, data: str, model: str, seeds: Sequence[Seed]) -> list[Point]:
+        """Its points for one data set, one model and these seeds."""
+        fixed = tuple(shlex.split(self.fixed))
+        return [
+            Point(data, model, seed, options, fixed)
+            for sweep in self.sweeps
+            for options in overrides_of(sweep)
+            for seed in seeds
+        ]

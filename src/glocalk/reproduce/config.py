@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from glocalk.config import BaseConfig
 from glocalk.errors import GlocalkError
 from glocalk.executors.base import check_executor
 from glocalk.names import Name, Seed
-from glocalk.reproduce.blocks import SCOPES, Block, Point, Scope, points_of_sweep
+from glocalk.reproduce.blocks import SCOPES, Block, Point, Scope
 
 
 class ReproduceConfig(BaseConfig):
@@ -69,13 +68,12 @@ class ReproduceConfig(BaseConfig):
         data_sets = {data for block in blocks for data in block.data}
         models = {model for block in blocks for model in block.models}
         points = [
-            Point(data, model, seed, options, tuple(shlex.split(block.fixed)))
+            point
             for block in blocks
             for data in _chosen(block.data, self.data_sets, data_sets)
             for model in _chosen(block.models, self.models, models)
             if not self._too_heavy(block, data, model)
-            for seed in self.seeds or block.seeds
-            for options in points_of_sweep(block.sweep)
+            for point in block.points(data, model, self.seeds or block.seeds)
         ]
         if not points:
             raise GlocalkError(

@@ -10,8 +10,8 @@ from glocalk.report.cells import is_default
 from glocalk.report.experiments import experiment_files
 from glocalk.report.load import load_local
 from glocalk.report.local import write_local_table
-from glocalk.report.variants import variants_markdown
 from glocalk.report.published import read_published
+from glocalk.report.variants import variants_markdown
 from glocalk.reproduce.config import ReproduceConfig
 
 

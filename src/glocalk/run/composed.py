@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from glocalk.errors import GlocalkError
-from glocalk.run.compose import as_dict, compose
+from glocalk.run.compose import as_dict, compose, config_dirs_of
 from glocalk.run.config import RunConfig
 from glocalk.run.overrides import as_typed
 
@@ -106,7 +106,7 @@ def _effective(telling: Sequence[str], config: DictConfig, hydra: Any) -> list[s
     if not telling:
         return []
     others = [line for line in hydra.overrides.task if line not in telling]
-    plain = compose(hydra.job.config_name, others, _config_dirs(hydra))
+    plain = compose(hydra.job.config_name, others, config_dirs_of(hydra))
     return [
         line
         for line in telling
@@ -116,20 +116,11 @@ def _effective(telling: Sequence[str], config: DictConfig, hydra: Any) -> list[s
 
 def _run_of_base(base: str, hydra: Any) -> RunConfig:
     """The run of the base experiment that has the other options given."""
-    others = [line for line in hydra.overrides.task if _key(line) in _NOT_A_VARIANT - {"experiment"}]
-    config = compose(
-        hydra.job.config_name, [*others, f"experiment={base}"], _config_dirs(hydra)
-    )
-    return run_config(config, config.hydra)
-
-
-def _config_dirs(hydra: Any) -> list[str]:
-    """The folders with more configs that Hydra found this config in."""
-    return [
-        source.path
-        for source in hydra.runtime.config_sources
-        if source.schema == "file" and source.provider != "main"
+    others = [
+        line for line in hydra.overrides.task if _key(line) in _NOT_A_VARIANT - {"experiment"}
     ]
+    config = compose(hydra.job.config_name, [*others, f"experiment={base}"], config_dirs_of(hydra))
+    return run_config(config, config.hydra)
 
 
 def _refuse_what_is_not_text(options: Mapping[str, Any], where: str = "") -> None:

@@ -152,9 +152,7 @@ def _loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:
         ) from error
 
 
-def _folder(
-    config: RunConfig, completer: Completer, checksum: str | None, seed: int
-) -> RunFolder:
+def _folder(config: RunConfig, completer: Completer, checksum: str | None, seed: int) -> RunFolder:
     """The folder of the run with a seed, on data with this checksum."""
     key = run_key(config_hash(config.identity), checksum, completer.model_version)
     return RunFolder(config.runs_dir, config.data_name, config.model_name, key, seed)
