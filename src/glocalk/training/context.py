@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from lightning.pytorch.loggers import Logger
 
 from glocalk.data.rating_matrix import Indices, Values
+from glocalk.training.shared import SharedStages
 
 PredictPairs = Callable[[Indices, Indices], Values]
 """`Completer.predict_pairs`: the prediction of each (user index, item index)."""
@@ -43,6 +44,13 @@ class Observer(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
 
+    def adopted(self, state: dict[str, Any]) -> dict[str, Any]:
+        """What `state_dict` would return here, if this training had made the epochs in `state`.
+
+        Args:
+            state: what it returned in another training that made the same epochs.
+        """
+
 
 class NoObserver:
     """Evaluates nothing."""
@@ -64,6 +72,11 @@ class NoObserver:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Ignore the state."""
 
+    def adopted(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Return an empty state."""
+        del state
+        return {}
+
 
 @dataclass
 class FitContext:
@@ -78,6 +91,8 @@ class FitContext:
         loggers: Lightning loggers of each stage.
         checkpoint_seconds: minimum time between two checkpoints of a stage. The last epoch of a
             stage is always saved.
+        shared: where stages that several trainings have in common are kept; None trains all of
+            them. It takes effect together with `folder`.
     """
 
     seed: int = 0
@@ -86,3 +101,4 @@ class FitContext:
     trainer: dict[str, Any] = field(default_factory=dict)
     loggers: Mapping[str, Sequence[Logger]] = field(default_factory=dict)
     checkpoint_seconds: float = 0
+    shared: SharedStages | None = None

@@ -19,6 +19,7 @@ from glocalk.operators.base import predict_pairs
 from glocalk.operators.formulation import Formulation
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
+from glocalk.training.shared import SharedPart
 from glocalk.training.stage import Stage, run_stage
 
 
@@ -49,11 +50,16 @@ class AutoEncoderCompleter(Completer):
     _restored: tuple[Output, int] | None = None
 
     def _run(
-        self, module: AutoEncoderStage, config: StageConfig, data: FullBatch, context: FitContext
+        self,
+        module: AutoEncoderStage,
+        config: StageConfig,
+        data: FullBatch,
+        context: FitContext,
+        shared: SharedPart | None = None,
     ) -> None:
-        """Train one stage on `data`."""
+        """Train one stage on `data`; `shared` is what other trainings have in common with it."""
         self._stage, self._data, self._restored = module, data, None
-        stage = Stage(module.stage, module, config.epochs, config.trainer)
+        stage = Stage(module.stage, module, config.epochs, config.trainer, shared=shared)
         run_stage(stage, data, context, self.predict_pairs)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:

@@ -22,7 +22,7 @@ layers, and aggregation by the average.
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -33,10 +33,12 @@ from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNet
 from glocalk.completers.autoencoders.kernels import average_global_kernel, global_kernel
 from glocalk.completers.autoencoders.layers import EffectiveLayer, encode, truncated_normal_
 from glocalk.completers.autoencoders.stage import StageConfig
+from glocalk.completers.base import class_name
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.operators.base import RatingOperator, mean_prediction
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
+from glocalk.training.shared import SharedPart
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +46,18 @@ _KERNEL_SIGMA = 0.1  # of the item kernels' initial values
 # All entries of a random global kernel are negative with probability 2⁻ᵗ². Of 100 draws of a
 # 3 × 3 kernel, 98 have at least two positive entries.
 _MOST_DRAWS = 100
+
+# Options without effect on pre-training. A new option is not among them until someone has made
+# sure that it has none: runs that differ in others do not share their pre-training.
+_WITHOUT_EFFECT_ON_PRETRAINING: dict[str, Any] = {
+    "kernel_size": True,
+    "convolution_layers": True,
+    "aggregation": True,
+    "dot_scale": True,
+    "redraw_kernels": True,
+    "pretrain": {"epochs"},
+    "finetune": True,
+}
 
 
 class OptionalStageConfig(StageConfig):
@@ -203,11 +217,18 @@ class GLocalK(AutoEncoderCompleter):
         data = FullBatch(train, self.config.formulation)
         pretrain, finetune = self.config.pretrain, self.config.finetune
         if pretrain.epochs:
-            self._run(PreTraining(network, pretrain.iterations), pretrain, data, context)
+            stage = PreTraining(network, pretrain.iterations)
+            self._run(stage, pretrain, data, context, self._shared(network))
         if finetune.epochs:
             if self.config.redraw_kernels:
                 self._redraw_kernels(network, data, generator)
             self._run(FineTuning(network, finetune.iterations), finetune, data, context)
+
+    def _shared(self, network: GLocalKNetwork) -> SharedPart:
+        """The pre-trained auto-encoder, which runs with other item kernels have in common."""
+        options = self.config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_PRETRAINING)
+        made_by = {"class": class_name(type(self)), "version": self.model_version}
+        return SharedPart(network.autoencoder, {**made_by, "config": options})
 
     @staticmethod
     def _redraw_kernels(
