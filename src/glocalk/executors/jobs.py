@@ -147,10 +147,10 @@ class _Jobs:
         self.ended[job] = outcome
         if outcome.code is None:
             _log.info("%s %s: not run, because %s", self._number(job), job.title, outcome.said)
-        elif not self.executor.shows or outcome.lost:
-            how = "done" if outcome.done else "failed"
-            said = f", {outcome.said}" if outcome.said else ""
-            _log.info("%s %s: %s%s", self._number(job), job.title, how, said)
+        elif outcome.done and not self.executor.shows:
+            _log.info("%s done: %s", self._number(job), outcome.said or job.title)
+        elif outcome.said:
+            _log.info("%s failed: %s: %s", self._number(job), job.title, outcome.said)
         self.done(job, outcome)
 
     def _number(self, job: Job) -> str:

@@ -44,7 +44,7 @@ def reproduce(config: ReproduceConfig) -> None:
         for planned in plan
         if not planned.held
     ]
-    with build_executor(config.executor) as executor:
+    with build_executor(config.executor, len(plan)) as executor:
         failed = run_jobs(jobs, executor, executor.at_once, write_table)
     write_table()
     _log.info("\n%s", (table / "table1.md").read_text(encoding="utf-8"))
