@@ -28,7 +28,7 @@ def _no_runs_of_the_user(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch):
     """Runs are made in this process: it has imported everything."""
-    monkeypatch.setattr(glocalk.reproduce.job, "build_executor", lambda _: InlineExecutor())
+    monkeypatch.setattr(glocalk.reproduce.job, "build_executor", lambda *_: InlineExecutor())
 
 
 @pytest.fixture

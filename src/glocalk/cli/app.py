@@ -110,13 +110,13 @@ def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> s
         group, _, name = error.missing_cfg_file.rpartition("/")
         if group == "data" and (instead := _if_ratings(name)):
             return f"Unknown {group} '{name}'{instead}."
-        known = did_you_mean(name, error.options or [])
+        instead = did_you_mean(name, error.options or [])
         if group == "experiment":
             return (
                 f"Unknown experiment '{name}', which is no file experiment/{name}.yaml in a folder "
-                f"given with --config-dir either: {known}"
+                f"given with --config-dir either: {instead}"
             )
-        return f"Unknown {group} '{name}': {known}"
+        return f"Unknown {group} '{name}': {instead}"
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         parent = cause.parent_node

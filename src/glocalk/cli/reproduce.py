@@ -1,4 +1,4 @@
-"""`glocalk reproduce`: train the plan of an experiment, with its table or figure after every run."""
+"""`glocalk reproduce`: train the plan of an experiment, with its files after every run."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ _EVERY = 0.1  # seconds
 class ExecutorConfig(BaseConfig):
     """What all executors are told."""
 
+    jobs: int | None = Field(default=None, ge=1, le=1024, description="runs at once")
     retries: int = Field(
         default=1, ge=0, description="how often a run is repeated whose worker was lost"
     )
@@ -126,12 +127,18 @@ def check_executor(options: Mapping[str, Any]) -> None:
     cls.Config.check(rest, "executor")
 
 
-def build_executor(options: Mapping[str, Any]) -> RunExecutor:
+def build_executor(options: Mapping[str, Any], runs: int | None = None) -> RunExecutor:
     """The executor that the options name, ready to be given runs.
+
+    Args:
+        options: as in `check_executor`.
+        runs: how many runs the plan has, if it is known; one alone has the whole machine.
 
     Raises:
         GlocalkError: the options are wrong, or the executor cannot be started.
     """
     check_executor(options)
+    if runs == 1 and options.get("jobs") is None:
+        options = {**options, "jobs": 1}
     executor: RunExecutor = build(options, "executor", RunExecutor)
     return executor

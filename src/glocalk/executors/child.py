@@ -28,6 +28,8 @@ def main() -> None:
     parent = int(sys.argv.pop(1))
     # Ray's workers hold SIGINT back, and a child inherits that.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    # SLURM sends it to all processes of a job before the time limit; the worker obeys it.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     runpy.run_module("glocalk", run_name="__main__", alter_sys=True)
 

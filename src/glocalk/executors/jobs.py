@@ -27,12 +27,14 @@ class Job:
         arguments: those of `glocalk train`.
         after: jobs that must have succeeded first. Those that are not among the jobs of
             `run_jobs` count as done.
+        rather_after: jobs that must have ended first, but may have failed.
         expected: the time it is expected to take, in words.
     """
 
     title: str
     arguments: tuple[str, ...]
     after: tuple[Job, ...] = ()
+    rather_after: tuple[Job, ...] = ()
     expected: str = ""
 
 
@@ -114,7 +116,8 @@ class _Jobs:
         for job in list(self.waiting):
             if len(self.running) == self.at_once:
                 return
-            if all(it in self.ended for it in job.after if it in self.numbers):
+            first = (*job.after, *job.rather_after)
+            if all(it in self.ended for it in first if it in self.numbers):
                 self.waiting.remove(job)
                 self._submit(job)
         if self.waiting and not self.running:
@@ -147,10 +150,10 @@ class _Jobs:
         self.ended[job] = outcome
         if outcome.code is None:
             _log.info("%s %s: not run, because %s", self._number(job), job.title, outcome.said)
-        elif not self.executor.shows or outcome.lost:
-            how = "done" if outcome.done else "failed"
-            said = f", {outcome.said}" if outcome.said else ""
-            _log.info("%s %s: %s%s", self._number(job), job.title, how, said)
+        elif outcome.done and not self.executor.shows:
+            _log.info("%s done: %s", self._number(job), outcome.said or job.title)
+        elif outcome.said:
+            _log.info("%s failed: %s: %s", self._number(job), job.title, outcome.said)
         self.done(job, outcome)
 
     def _number(self, job: Job) -> str:

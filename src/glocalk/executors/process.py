@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +54,25 @@ _running: set[subprocess.Popen[str]] = set()
 """The processes of this one's runs that have not been told to stop."""
 
 
-def stop_runs(number: int) -> None:
-    """Send a signal, once, to the processes of all runs that this process waits for."""
-    for process in list(_running):
+def stop_runs(number: int, seconds: float = 0.0) -> None:
+    """Send a signal, once, to the processes of all runs that this process waits for.
+
+    Args:
+        number: the signal.
+        seconds: how long to wait for their end.
+    """
+    told = list(_running)
+    for process in told:
         _running.discard(process)
         process.send_signal(number)
+    ends = time.monotonic() + seconds
+    while any(process.poll() is None for process in told) and time.monotonic() < ends:
+        time.sleep(0.05)
+
+
+def call(function: Callable[[], Outcome]) -> Outcome:
+    """Call a function; what a worker of a cluster is given."""
+    return function()
 
 
 def make_run(
@@ -73,7 +88,6 @@ def make_run(
         threads: the number of threads that its libraries begin with.
         shown: whether the run prints to this process's output, with its progress bar.
     """
-    command = [sys.executable, "-m", "glocalk.executors.child", str(os.getpid())]
     environment = dict(os.environ)
     if threads is not None:
         # Not only torch's threads: BLAS starts one for each core otherwise.
@@ -81,7 +95,7 @@ def make_run(
     output = None if shown else subprocess.PIPE
     try:
         process = subprocess.Popen(
-            [*command, "train", *arguments],
+            [*_command(), *arguments],
             cwd=folder,
             env=environment,
             stdin=None if shown else subprocess.DEVNULL,
@@ -103,6 +117,10 @@ def make_run(
     if code < 0:
         return lost(f"its process was ended by {signal.Signals(-code).name}")
     return Outcome(code, _last_line(out) if code == 0 else _last_line(err) or _last_line(out))
+
+
+def _command() -> list[str]:
+    return [sys.executable, "-m", "glocalk.executors.child", str(os.getpid()), "train"]
 
 
 def _wait(process: subprocess.Popen[str]) -> tuple[str, str]:

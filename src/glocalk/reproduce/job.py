@@ -29,10 +29,13 @@ def reproduce(config: ReproduceConfig) -> None:
     plan = make_plan(runs, committed)
     _show(plan)
 
-    with build_executor(config.executor) as executor:
-        failed = run_jobs(
-            jobs_of(plan), executor, executor.at_once, lambda *_: write_files(config, gaps)
-        )
+    jobs = jobs_of(plan)
+
+    def write(*_: object) -> None:
+        write_files(config, gaps)
+
+    with build_executor(config.executor, len(jobs)) as executor:
+        failed = run_jobs(jobs, executor, executor.at_once, write)
     _log.info("\n%s", write_files(config, gaps))
     if failed:
         titles = "; ".join(job.title for job, _ in failed)

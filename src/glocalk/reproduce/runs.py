@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from glocalk.completers.registry import build_completer
@@ -13,8 +14,10 @@ from glocalk.data.fetch.files import offline
 from glocalk.data.sources import Source, build_source
 from glocalk.errors import MissingDataError
 from glocalk.records.identity import config_hash
-from glocalk.reproduce.config import Point, ReproduceConfig
-from glocalk.run.composed import compose_run
+from glocalk.reproduce.blocks import Point
+from glocalk.reproduce.config import ReproduceConfig
+from glocalk.run.compose import compose
+from glocalk.run.composed import Composing, compose_run
 from glocalk.run.config import RunConfig
 from glocalk.run.overrides import override, quoted
 
@@ -89,23 +92,24 @@ def compose_runs(config: ReproduceConfig) -> list[Composed]:
         GlocalkError: an unknown option or an invalid value.
         HydraException: there is no such config or option.
     """
+    composing = cache(compose)  # a point that changes nothing is composed often
     runs: dict[tuple[str, str], Composed] = {}
     for point in config.points():
-        run = _composed(config, point)
+        run = _composed(config, point, composing)
         deterministic = build_completer(run.config.model).deterministic
         seed = "any" if deterministic else str(run.config.seed)
         runs.setdefault((config_hash(run.config.identity), seed), run)
     return list(runs.values())
 
 
-def _composed(config: ReproduceConfig, point: Point) -> Composed:
+def _composed(config: ReproduceConfig, point: Point, composing: Composing) -> Composed:
     names = [f"experiment={config.experiment}", f"data={point.data}", f"model={point.model}"]
     names += [f"seed={point.seed}", *point.options]
     where = places(config.data_dir, config.runs_dir, config.force)
-    run = compose_run([*names, *where], config.config_dirs)
+    run = compose_run([*names, *where], config.config_dirs, composing)
     if point.fixed and run.experiment == config.experiment:  # not the base, which has none
         names += [*point.fixed, override("variant", run.variant)]
-        run = compose_run([*names, *where], config.config_dirs)
+        run = compose_run([*names, *where], config.config_dirs, composing)
     return Composed(run, (*names, *where, *_search_path(config.config_dirs)))
 
 

@@ -27,10 +27,7 @@ def waits(runs: Sequence[RunConfig]) -> list[Waits]:
     """What each of the runs waits for among them."""
     sources, longest = _epoch_sources(runs), _longest_first_stages(runs)
     return [
-        Waits(
-            needs=() if sources[number] in (None, number) else (sources[number],),
-            prefers=() if longest[number] == number else (longest[number],),
-        )
+        Waits(needs=_others(number, sources[number]), prefers=_others(number, longest[number]))
         for number in range(len(runs))
     ]
 
@@ -48,6 +45,10 @@ def needed_first(waiting: Sequence[Waits]) -> list[int]:
     for number in range(len(waiting)):
         place(number)
     return list(placed)
+
+
+def _others(number: int, other: int | None) -> tuple[int, ...]:
+    return () if other is None or other == number else (other,)
 
 
 def _epoch_sources(runs: Sequence[RunConfig]) -> list[int | None]:

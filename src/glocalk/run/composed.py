@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -36,26 +36,38 @@ _NOT_A_VARIANT = {
     "force",
     "checkpoint_seconds",
     "save_model",
+    "share_stages",
     "progress",
 }
 
 
-def compose_run(overrides: Sequence[str] = (), config_dirs: Iterable[str | Path] = ()) -> RunConfig:
+Composing: TypeAlias = Callable[[str, tuple[str, ...], tuple[str | Path, ...]], DictConfig]
+"""`compose`, or what remembers its results: name of the config, overrides, folders."""
+
+
+def compose_run(
+    overrides: Sequence[str] = (),
+    config_dirs: Iterable[str | Path] = (),
+    composing: Composing = compose,
+) -> RunConfig:
     """The config of the run that `glocalk train` makes of these overrides.
 
     Args:
         overrides: as on the command line, `model=bias_mf`.
         config_dirs: folders with more configs, as `--config-dir` names one.
+        composing: composes configs.
 
     Raises:
         GlocalkError: an unknown option or an invalid value.
         HydraException: there is no such config or option.
     """
-    config = compose("train", overrides, config_dirs)
-    return run_config(config, config.hydra)
+    config = composing("train", tuple(overrides), tuple(config_dirs))
+    return run_config(config, config.hydra, composing=composing)
 
 
-def run_config(config: DictConfig, hydra: Any, without: Iterable[str] = ()) -> RunConfig:
+def run_config(
+    config: DictConfig, hydra: Any, without: Iterable[str] = (), composing: Composing = compose
+) -> RunConfig:
     """The checked config of a run.
 
     An experiment may have a `base`, another experiment that has the point from which its options
@@ -67,9 +79,11 @@ def run_config(config: DictConfig, hydra: Any, without: Iterable[str] = ()) -> R
         hydra: Hydra's own options. They say which model, data set and experiment were chosen, and
             what was overridden, from which the variant is named if the config does not name it.
         without: names of options that are not those of a run.
+        composing: composes configs.
 
     Raises:
         GlocalkError: an unknown option or an invalid value.
+        HydraException: there is no such base.
     """
     options = as_dict(config)
     choices = hydra.runtime.choices
@@ -85,12 +99,14 @@ def run_config(config: DictConfig, hydra: Any, without: Iterable[str] = ()) -> R
     base = options.pop("base", None)
     for name in (*without, "plan"):
         options.pop(name, None)
-    if options["variant"] is None:
+    if not options["variant"]:
         telling = [line for line in hydra.overrides.task if _key(line) not in _NOT_A_VARIANT]
         if base is not None:
-            telling = _effective(telling, config, hydra)
+            telling = _effective(telling, config, hydra, composing)
             if not telling and options["train_share"] == 1:
-                return _run_of_base(base, hydra)
+                run = _run_of_base(base, hydra, composing)
+                # Stages are shared with the other runs of this experiment.
+                return run.model_copy(update={"share_stages": options["share_stages"]})
         options["variant"] = ",".join(sorted(map(as_typed, telling))) or "default"
     names = {"data_name": choices["data"], "model_name": choices["model"]}
     return RunConfig.check({**options, **names}, "")
@@ -101,12 +117,14 @@ def _key(line: str) -> str:
     return line.split("=")[0].lstrip("+~")
 
 
-def _effective(telling: Sequence[str], config: DictConfig, hydra: Any) -> list[str]:
+def _effective(
+    telling: Sequence[str], config: DictConfig, hydra: Any, composing: Composing
+) -> list[str]:
     """The overrides that give an option another value than it has without all of them."""
     if not telling:
         return []
-    others = [line for line in hydra.overrides.task if line not in telling]
-    plain = compose(hydra.job.config_name, others, config_dirs_of(hydra))
+    others = tuple(line for line in hydra.overrides.task if line not in telling)
+    plain = composing(hydra.job.config_name, others, tuple(config_dirs_of(hydra)))
     return [
         line
         for line in telling
@@ -114,12 +132,12 @@ def _effective(telling: Sequence[str], config: DictConfig, hydra: Any) -> list[s
     ]
 
 
-def _run_of_base(base: str, hydra: Any) -> RunConfig:
-    """The run of the base experiment that has the other options given."""
-    others = [
-        line for line in hydra.overrides.task if _key(line) in _NOT_A_VARIANT - {"experiment"}
-    ]
-    config = compose(hydra.job.config_name, [*others, f"experiment={base}"], config_dirs_of(hydra))
+def _run_of_base(base: str, hydra: Any, composing: Composing) -> RunConfig:
+    """The run of the base experiment with the same data, model, seed and places."""
+    kept = _NOT_A_VARIANT - {"experiment", "base", "train_share"}
+    others = [line for line in hydra.overrides.task if _key(line) in kept]
+    overrides = (*others, f"experiment={base}", "base=null")
+    config = composing(hydra.job.config_name, overrides, tuple(config_dirs_of(hydra)))
     return run_config(config, config.hydra)
 
 

@@ -38,7 +38,7 @@ from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.operators.base import RatingOperator, mean_prediction
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
-from glocalk.training.shared import SharedPart
+from glocalk.training.shared import SharedPart, SharedStage
 
 _log = logging.getLogger(__name__)
 
@@ -211,6 +211,13 @@ class GLocalK(AutoEncoderCompleter):
         epochs = {"pretrain": self.config.pretrain.epochs, "finetune": self.config.finetune.epochs}
         return {stage: number for stage, number in epochs.items() if number}
 
+    @property
+    def shared_stage(self) -> SharedStage:
+        """Pre-training, which runs with other item kernels have in common."""
+        options = self.config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_PRETRAINING)
+        made_by = {"class": class_name(type(self)), "version": self.model_version}
+        return SharedStage(PreTraining.stage, {**made_by, "config": options})
+
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = torch.Generator().manual_seed(context.seed)
         network = GLocalKNetwork(train.shape, self.config, generator)
@@ -218,17 +225,12 @@ class GLocalK(AutoEncoderCompleter):
         pretrain, finetune = self.config.pretrain, self.config.finetune
         if pretrain.epochs:
             stage = PreTraining(network, pretrain.iterations)
-            self._run(stage, pretrain, data, context, self._shared(network))
+            shared = SharedPart(network.autoencoder, self.shared_stage.options)
+            self._run(stage, pretrain, data, context, shared)
         if finetune.epochs:
             if self.config.redraw_kernels:
                 self._redraw_kernels(network, data, generator)
             self._run(FineTuning(network, finetune.iterations), finetune, data, context)
-
-    def _shared(self, network: GLocalKNetwork) -> SharedPart:
-        """The pre-trained auto-encoder, which runs with other item kernels have in common."""
-        options = self.config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_PRETRAINING)
-        made_by = {"class": class_name(type(self)), "version": self.model_version}
-        return SharedPart(network.autoencoder, {**made_by, "config": options})
 
     @staticmethod
     def _redraw_kernels(
