@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -11,10 +9,9 @@ from omegaconf import DictConfig
 from glocalk.cli.app import exit_with_sentence, run_app
 from glocalk.cli.config_help import groups, options
 from glocalk.cli.help import HYDRA_FLAGS, Help
-from glocalk.errors import GlocalkError
-from glocalk.reproduce.config import ReproduceConfig
+from glocalk.reproduce.config import ReproduceConfig, reproduce_config
 from glocalk.reproduce.job import reproduce
-from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict, config_dirs_of, without
+from glocalk.run.compose import CONFIGS, VERSION_BASE, without
 
 _HELP = Help(
     command="reproduce",
@@ -36,21 +33,7 @@ _HELP = Help(
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="reproduce")
 def _app(config: DictConfig) -> None:
     with exit_with_sentence():
-        reproduce(_checked(config, HydraConfig.get()))
-
-
-def _checked(config: DictConfig, hydra: Any) -> ReproduceConfig:
-    """The config with the plan of the experiment; the rest of its file is for `glocalk train`."""
-    options = as_dict(config)
-    experiment = hydra.runtime.choices["experiment"]
-    of_experiment = options.pop("experiment", {})
-    if not of_experiment.get("plan"):
-        raise GlocalkError(
-            f"Experiment '{experiment}' has no plan: write one into experiment/{experiment}.yaml, "
-            "as in conf/experiment/table2.yaml."
-        )
-    options |= {"experiment": experiment, "plan": of_experiment["plan"]}
-    return ReproduceConfig.check({**options, "config_dirs": config_dirs_of(hydra)}, "")
+        reproduce(reproduce_config(config, HydraConfig.get()))
 
 
 def _help(config: DictConfig) -> str:

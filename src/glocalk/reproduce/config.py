@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+from omegaconf import DictConfig
 from pydantic import Field, field_validator
 
 from glocalk.config import BaseConfig
@@ -13,6 +14,7 @@ from glocalk.errors import GlocalkError
 from glocalk.executors.base import check_executor
 from glocalk.names import Name, Seed
 from glocalk.reproduce.blocks import SCOPES, Block, Point, Scope
+from glocalk.run.compose import as_dict, config_dirs_of
 
 
 class ReproduceConfig(BaseConfig):
@@ -85,6 +87,28 @@ class ReproduceConfig(BaseConfig):
     def _too_heavy(self, block: Block, data: str, model: str) -> bool:
         small = self.scope in ("paper", "all") and self.models is None
         return small and data in block.heavy.get(model, ())
+
+
+def reproduce_config(config: DictConfig, hydra: Any) -> ReproduceConfig:
+    """The checked config: of the experiment's file it has the plan alone.
+
+    Args:
+        config: a composed `reproduce` config.
+        hydra: Hydra's own options, which say which experiment was chosen.
+
+    Raises:
+        GlocalkError: an unknown option, an invalid value, or an experiment without a plan.
+    """
+    options = as_dict(config)
+    name = hydra.runtime.choices["experiment"]
+    plan = (options.pop("experiment", None) or {}).get("plan")
+    if not plan:
+        raise GlocalkError(
+            f"Experiment '{name}' has no plan: write one into experiment/{name}.yaml, as in "
+            "conf/experiment/table2.yaml."
+        )
+    own = {"experiment": name, "plan": plan, "config_dirs": config_dirs_of(hydra)}
+    return ReproduceConfig.check({**options, **own}, "")
 
 
 def _chosen(own: Sequence[str], wanted: Sequence[str] | None, named: set[str]) -> Sequence[str]:

@@ -58,7 +58,7 @@ class Planned:
 
 
 def make_plan(runs: Sequence[Found], committed: Sequence[Record]) -> list[Planned]:
-    """The runs in order: quick ones, GLocal-K on ML-100K, then the cheapest first.
+    """The runs in order: those made already, quick ones, GLocal-K on ML-100K, then the cheapest.
 
     A run comes after those that it waits for.
 
@@ -74,23 +74,31 @@ def make_plan(runs: Sequence[Found], committed: Sequence[Record]) -> list[Planne
         return not planned.quick, not main, seconds, run.seed
 
     plan = sorted((_planned(run, committed) for run in runs), key=order)
-    by_number = dict(enumerate(plan))
-    return [by_number[number] for number in needed_first(_waits(plan))]
+    todo = [planned for planned in plan if not planned.held]
+    return [
+        *(planned for planned in plan if planned.held),
+        *(todo[number] for number in needed_first(_waits(todo))),
+    ]
 
 
 def jobs_of(plan: Sequence[Planned]) -> list[Job]:
-    """The runs still to be made, each waiting for others where it takes something from them."""
+    """The runs still to be made; each waits for those that it takes something from.
+
+    Args:
+        plan: what `make_plan` returned.
+    """
     todo = [planned for planned in plan if not planned.held]
-    jobs: dict[int, Job] = {}
-    for number, (planned, wait) in enumerate(zip(todo, _waits(todo), strict=True)):
-        jobs[number] = Job(
+    jobs: list[Job] = []
+    for planned, wait in zip(todo, _waits(todo), strict=True):
+        job = Job(
             planned.title,
             planned.arguments,
-            after=tuple(jobs[other] for other in wait.needs),
-            rather_after=tuple(jobs[other] for other in wait.prefers),
+            after=tuple(jobs[number] for number in wait.needs),
+            rather_after=tuple(jobs[number] for number in wait.prefers),
             expected=planned.time,
         )
-    return list(jobs.values())
+        jobs.append(job)
+    return jobs
 
 
 def expected_time(plan: Iterable[Planned]) -> str:

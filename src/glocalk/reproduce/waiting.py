@@ -77,6 +77,7 @@ def _longest_first_stages(runs: Sequence[RunConfig]) -> list[int]:
             depends_on = {
                 **{name: run.identity[name] for name in ("data", "trainer", "train_share")},
                 **{"model": run.model_name, "options": shared.options, "seed": run.seed},
+                "clip": run.protocol.clip,  # the curves depend on it
             }
             keys.append(config_hash(depends_on))
             epochs.append(completer.schedule.get(shared.name, 0))
