@@ -56,7 +56,7 @@ class RayExecutor(RunExecutor):
         import ray
 
         _start(config)
-        cpus = int(ray.cluster_resources().get("CPU", 0))
+        cpus = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
         if cpus < config.threads:
             ray.shutdown()
             raise GlocalkError(
