@@ -19,6 +19,7 @@ from glocalk.errors import GlocalkError
 from glocalk.executors.process import Outcome, make_run
 
 _EVERY = 0.1  # seconds
+_THREADS = "trainer.threads="
 
 
 class ExecutorConfig(BaseConfig):
@@ -74,10 +75,12 @@ class RunExecutor(ThreadPoolExecutor, ABC):
         Args:
             arguments: of `glocalk train`. `trainer.threads` is added unless it is among them.
         """
-        given = [line for line in arguments if line.startswith("trainer.threads=")]
         threads = self.threads
-        if threads is not None and not given:
-            arguments = [*arguments, f"trainer.threads={threads}"]
+        given = [line.split("=")[1] for line in arguments if line.startswith(_THREADS)]
+        if given:
+            threads = int(given[-1]) if given[-1].isdigit() else None
+        elif threads is not None:
+            arguments = [*arguments, f"{_THREADS}{threads}"]
         run = partial(make_run, list(arguments), Path.cwd(), threads, self.shows)
         return self.submit(self.call, run)
 

@@ -26,7 +26,8 @@ class Job:
         title: what is run; names the job in what is printed.
         arguments: those of `glocalk train`.
         after: jobs that must have succeeded first. Those that are not among the jobs of
-            `run_jobs` count as done.
+            `run_jobs` count as done. They exist before this one does, so that no two jobs can
+            wait for each other.
         rather_after: jobs that must have ended first, but may have failed.
         expected: the time it is expected to take, in words.
     """
@@ -60,20 +61,20 @@ def run_jobs(
         The jobs without a record, with why.
 
     Raises:
-        ValueError: jobs wait for each other.
         StoppedError: a signal asked to stop; everything has stopped.
     """
-    try:
-        with stopping.longer(executor.grace), stopping.only_at_safe_points():
-            return _Jobs(jobs, executor, at_once, done).run()
-    except StoppedError as stopped:
-        executor.stop(stopped.number)
-        if not executor.shows:
-            stopped.continues = "the same command continues every run from its last checkpoint"
-        raise
-    except BaseException:
-        executor.stop()
-        raise
+    with stopping.longer(executor.grace):
+        try:
+            with stopping.only_at_safe_points():
+                return _Jobs(jobs, executor, at_once, done).run()
+        except StoppedError as stopped:
+            executor.stop(stopped.number)
+            if not executor.shows:
+                stopped.continues = "the same command continues every run from its last checkpoint"
+            raise
+        except BaseException:
+            executor.stop()
+            raise
 
 
 class _Jobs:
@@ -120,9 +121,6 @@ class _Jobs:
             if all(it in self.ended for it in first if it in self.numbers):
                 self.waiting.remove(job)
                 self._submit(job)
-        if self.waiting and not self.running:
-            titles = ", ".join(job.title for job in self.waiting)
-            raise ValueError(f"These jobs wait for each other: {titles}.")
 
     def _submit(self, job: Job) -> None:
         expected = f" ({job.expected})" if job.expected else ""
@@ -140,7 +138,7 @@ class _Jobs:
             outcome = future.result()
             if outcome.lost and self.losses[job] < self.executor.retries:
                 self.losses[job] += 1
-                told = self._number(job), job.title, outcome.said or "its process was told to stop"
+                told = self._number(job), job.title, outcome.said
                 _log.warning("%s %s: %s; it is started again", *told)
                 self._submit(job)
             else:

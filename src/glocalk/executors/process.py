@@ -38,7 +38,7 @@ class Outcome:
     @property
     def lost(self) -> bool:
         """Whether the process was killed or told to stop, which says nothing about the run."""
-        return self.code is not None and not 0 <= self.code <= 128
+        return self.code is not None and (self.code < 0 or _number_in(self.code) is not None)
 
 
 def lost(why: str) -> Outcome:
@@ -48,6 +48,12 @@ def lost(why: str) -> Outcome:
         why: what happened, as a clause.
     """
     return Outcome(-signal.SIGKILL, f"its worker was lost ({why})")
+
+
+def _number_in(code: int) -> signal.Signals | None:
+    """The signal that asked a command with this exit code to stop."""
+    known = {128 + number: number for number in signal.Signals}
+    return known.get(code)
 
 
 _running: set[subprocess.Popen[str]] = set()
@@ -116,6 +122,8 @@ def make_run(
     code = process.returncode
     if code < 0:
         return lost(f"its process was ended by {signal.Signals(-code).name}")
+    if number := _number_in(code):
+        return Outcome(code, f"{number.name} asked its process to stop")
     return Outcome(code, _last_line(out) if code == 0 else _last_line(err) or _last_line(out))
 
 

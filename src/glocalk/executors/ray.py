@@ -13,14 +13,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
 from pydantic import Field
 
+from glocalk import stopping
 from glocalk.errors import GlocalkError, one_line
 from glocalk.executors.base import ExecutorConfig, RunExecutor
 from glocalk.executors.process import Outcome, call, lost
+from glocalk.stopping import StoppedError
 from glocalk.threads import ALL_THREADS
 
 _OBJECTS = 100 << 20  # bytes that a local cluster keeps for objects: outcomes are small
+_TO_END = 5.0  # seconds
 
 
 class RayConfig(ExecutorConfig):
@@ -55,8 +59,10 @@ class RayExecutor(RunExecutor):
     def __init__(self, config: RayConfig) -> None:
         import ray
 
-        _start(config)
-        cpus = int(ray.cluster_resources().get("CPU", 0))
+        self._others = set(psutil.Process().children(recursive=True))
+        with stopping.longer(self.grace):
+            _start(config)
+        cpus = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
         if cpus < config.threads:
             ray.shutdown()
             raise GlocalkError(
@@ -103,7 +109,12 @@ class RayExecutor(RunExecutor):
         import ray
 
         super().shutdown(wait, cancel_futures=cancel_futures)
-        ray.shutdown()
+        with stopping.longer(self.grace), stopping.only_at_safe_points():
+            own = set(psutil.Process().children(recursive=True)) - self._others
+            ray.shutdown()
+            # A local cluster's workers end when they notice that its daemon has.
+            for process in psutil.wait_procs(own, timeout=_TO_END)[1]:
+                process.kill()
 
 
 def _start(config: RayConfig) -> None:
@@ -115,7 +126,7 @@ def _start(config: RayConfig) -> None:
         cpus = max(ALL_THREADS, (config.jobs or 1) * config.threads)
         own = {"num_cpus": cpus, "object_store_memory": _OBJECTS, "include_dashboard": False}
     try:
-        with _signals_kept():
+        with _signals_kept(), stopping.only_at_safe_points():
             ray.init(
                 address=config.address or "local",
                 log_to_driver=False,
@@ -127,6 +138,9 @@ def _start(config: RayConfig) -> None:
             f"The Ray cluster '{config.address or 'local'}' cannot be reached "
             f"({one_line(error)[:200]}): start it, or choose another with executor.address=…"
         ) from error
+    except StoppedError:
+        ray.shutdown()
+        raise
 
 
 @contextmanager
