@@ -1,13 +1,19 @@
 import re
+from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
-from factory import COSTS, README, baseline, curves, failed, record, write
+from factory import COSTS, README, baseline, curves, failed, record, search, write
+from study import every_experiment
 
 from glocalk.cli.report import main
 from glocalk.errors import GlocalkError
+from glocalk.records.benchmark import Bench
 from glocalk.report.embed import Embedded, with_embedded
-from glocalk.report.render import render
+from glocalk.report.parts import Sources
+from glocalk.report.render import PARTS, render
 
+BENCH = Path(__file__).parents[2] / "reports" / "bench.json"
 TEST = [1.5, 0.95, 0.90, 0.89, 0.91]
 
 
@@ -179,6 +185,73 @@ def test_check_names_a_figure_that_is_too_many(project, capsys):
     (project / "reports" / "curves_old.svg").write_text("old")
     assert main(["check"]) == 1
     assert "'reports/curves_old.svg'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def study(project):
+    """A project with a run of each experiment, and its report."""
+    write(project / "reports" / "records", *every_experiment())
+    assert main([]) == 0
+    return project
+
+
+def named(said):
+    return sorted(re.findall(r"'([^']+)'", said))
+
+
+def made_by_experiments(project):
+    """The files of the report that no record of Table 1 alone gives, by path."""
+    names = [name for pattern in PATTERNS for name in (project / "reports").glob(pattern)]
+    return sorted(str(path.relative_to(project)) for path in names)
+
+
+PATTERNS = ("table2.*", "fig2.*", "fig3.*", "folds.*", "seeds.*", "variants.md")
+
+
+def test_check_names_every_file_of_every_kind_that_differs(study, capsys):
+    files = made_by_experiments(study)
+    assert {name.rpartition(".")[2] for name in files} == {"csv", "md", "tex", "svg", "png"}
+    assert len(files) == 3 + 5 + 5 + 3 + 2 + 1
+    assert [Path(name).suffix for name in files[::2]].count(".png") == 1
+    for name in files[::2]:  # one bit in the middle
+        content = bytearray((study / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (study / name).write_bytes(content)
+    for name in files[1::2]:
+        (study / name).unlink()
+    capsys.readouterr()
+    assert main(["check"]) == 1
+    assert named(capsys.readouterr().err) == files
+
+
+def test_files_of_experiments_without_records_are_named_and_removed(study, capsys):
+    files = made_by_experiments(study)
+    for path in (study / "reports" / "records").glob("*/*/*/*.json"):
+        if path.parts[-4] != "table1" or "seed_1" in path.name:
+            path.unlink()
+    (study / "reports" / "fig2_of_mine.svg").write_text("not ours")
+    capsys.readouterr()
+    assert main(["check"]) == 1
+    assert set(files) <= set(named(capsys.readouterr().err))
+    assert main([]) == 0
+    assert made_by_experiments(study) == []
+    assert (study / "reports" / "fig2_of_mine.svg").exists()
+    assert main(["check"]) == 0
+
+
+def test_every_part_names_the_files_that_it_makes():
+    drawn = record(seed=9, curves={"final": curves(TEST)})
+    sources = Sources([*every_experiment(), drawn], [search()], Bench.read(BENCH))
+    for part in PARTS:
+        names = part.files(sources)
+        assert names
+        assert all(any(fnmatch(name, pattern) for pattern in part.names) for name in names)
+
+
+def test_no_part_takes_what_others_made_for_its_own(tmp_path):
+    for name in ("bench.json", "records", "searches", "README.md", "notes.md"):
+        (tmp_path / name).touch()
+    assert set().union(*(part.existing(tmp_path) for part in PARTS)) == set()
 
 
 def test_check_sees_a_new_record(project, capsys):

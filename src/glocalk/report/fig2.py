@@ -54,17 +54,13 @@ _Published: TypeAlias = Mapping[tuple[str, str], Mapping[float, str]]
 def fig2_files(records: Sequence[Record]) -> Files:
     """The figure as svg and png, and its values as csv, Markdown and LaTeX."""
     curves, published = _curves(records), _published()
-
-    def draw() -> Figure:
-        return _figure(curves, published)
-
     table = _table(curves, published)
     return {
         "fig2.csv": _csv(curves, published),
         "fig2.md": figure_markdown(table),
         "fig2.tex": table.tex(),
-        "fig2.svg": svg_text(draw, COLUMN),
-        "fig2.png": png_bytes(draw, COLUMN),
+        "fig2.svg": svg_text(lambda: fig2_figure(records), COLUMN),
+        "fig2.png": png_bytes(lambda: fig2_figure(records), COLUMN),
     }
 
 
@@ -152,8 +148,9 @@ def _notes(points: Sequence[Point]) -> list[str]:
     ]
 
 
-def _figure(curves: _Curves, published: _Published) -> Figure:
+def fig2_figure(records: Sequence[Record]) -> Figure:
     """A column for each data set; rows: each protocol's errors, and the differences."""
+    curves, published = _curves(records), _published()
     figure = Figure(figsize=(COLUMN_WIDTH, 4.6), layout="constrained")
     grid = figure.subplots(3, len(_DATA_SETS), sharex=True)
     for column, data in enumerate(_DATA_SETS):

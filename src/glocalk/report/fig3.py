@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glocalk.records.run import Record
 from glocalk.report.cells import DATA_SETS, data_title
-from glocalk.report.layout import NOTHING, csv_text
+from glocalk.report.layout import NOTHING, csv_text, rmse
 from glocalk.report.parts import Files
 from glocalk.report.points import (
     POINT_COLUMNS,
@@ -44,17 +45,13 @@ _Published: TypeAlias = Mapping[str, Mapping[float, str]]
 def fig3_files(records: Sequence[Record]) -> Files:
     """The figure as svg and png, and its values as csv, Markdown and LaTeX."""
     curves, published = _curves(records), _published()
-
-    def draw() -> Figure:
-        return _figure(curves, published)
-
     table = _table(curves, published)
     return {
         "fig3.csv": _csv(curves, published),
         "fig3.md": figure_markdown(table),
         "fig3.tex": table.tex(),
-        "fig3.svg": svg_text(draw, COLUMN),
-        "fig3.png": png_bytes(draw, COLUMN),
+        "fig3.svg": svg_text(lambda: fig3_figure(records), COLUMN),
+        "fig3.png": png_bytes(lambda: fig3_figure(records), COLUMN),
     }
 
 
@@ -127,8 +124,8 @@ def _notes(points: Sequence[Point]) -> list[str]:
     return [
         f"Test RMSE of GLocal-K. Published: Fig. 3 of {PAPER}, digitized from its vector graphics "
         "(± .0003). Ours: mean ± sample standard deviation over seeds; in the figure, the lines "
-        "are means, the dots are seeds and the stars are where a curve is least. `last` is in "
-        "`fig3.csv`.",
+        "are means, the dots are seeds, the stars are where a curve is least, and means above a "
+        "panel are written at its top. `last` is in `fig3.csv`.",
         "Only the number of pre-training epochs changes; fine-tuning and its published number of "
         f"epochs stay. The runs of Table 1 are the points at the published number: {base}.",
         *(f"`{name}`: {PROTOCOL_NOTES[name]}" for name in _PROTOCOLS),
@@ -140,24 +137,48 @@ def _notes(points: Sequence[Point]) -> list[str]:
     ]
 
 
-def _figure(curves: _Curves, published: _Published) -> Figure:
-    """A row for each data set."""
+def fig3_figure(records: Sequence[Record]) -> Figure:
+    """A row for each data set, with the least of each curve marked."""
+    curves, published = _curves(records), _published()
     figure = Figure(figsize=(COLUMN_WIDTH, 4.6), layout="constrained")
     rows = figure.subplots(len(DATA_SETS), sharex=True)
     for axes, data in zip(rows, DATA_SETS, strict=True):
         theirs = _floats(published[data])
         draw_published(axes, theirs, "black", "D", "published")
         _mark_optimum(axes, theirs, "white", label="least of the curve")
+        ours = {}
         for protocol in _PROTOCOLS:
             color, marker = _STYLES[protocol]
             drawn = draw_ours(axes, curves[data], protocol, color, marker, f"ours, {protocol}")
             _mark_optimum(axes, drawn, color)
+            ours[protocol] = drawn
+        _cut(axes, max(theirs.values()) + np.ptp(list(theirs.values())), ours)
         axes.set_title(data_title(data), loc="left")
         axes.set_ylabel("RMSE")
     axes.set_xlabel("Number of pre-training epochs")
     axes.set_xticks(_EPOCHS)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
+
+
+def _cut(axes: Axes, top: float, ours: Mapping[str, Mapping[float, float]]) -> None:
+    """End the axis at `top` if a mean is above it, and write such means there.
+
+    A single training without pre-training may fail by more than all other points differ.
+    """
+    if all(mean <= top for means in ours.values() for mean in means.values()):
+        return
+    axes.set_ylim(top=top)
+    for line, (protocol, means) in enumerate(ours.items()):
+        for epochs, mean in means.items():
+            if mean > top:
+                axes.annotate(
+                    f"↑ {rmse(mean)}",
+                    (epochs, top),
+                    xytext=(-7, -6 - 8 * line),
+                    textcoords="offset points",
+                    color=_STYLES[protocol][0],
+                )
 
 
 def _mark_optimum(

@@ -90,7 +90,8 @@ def point_values(point: Point) -> list[str]:
 
 def borrowing_notes(points: Sequence[Point]) -> list[str]:
     """A note on the runs that take the `validated` epoch from another seed, if there are any."""
-    runs = [run for point in points for run in point.runs]
+    # A run may stand in several points, as that of Table 1 does in each option of Table 2.
+    runs = {id(run): run for point in points for run in point.runs}.values()
     lenders = sorted(
         {run.validated_epoch_from_seed for run in runs if run.validated_epoch_from_seed is not None}
     )

@@ -19,6 +19,7 @@ from glocalk.report.parts import Files, Part, Sources
 from glocalk.report.readme_table import readme_table
 from glocalk.report.results import results_csv
 from glocalk.report.searches import read_searches, searches_csv
+from glocalk.report.seeds import seeds_files
 from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
 from glocalk.report.variants import variants_markdown
 
@@ -61,7 +62,7 @@ def _searches_files(sources: Sources) -> Files:
 
 
 def _variants_files(sources: Sources) -> Files:
-    text = variants_markdown(sources.records, sources.published)
+    text = variants_markdown(sources.records, sources.published, EXPERIMENTS)
     return {"variants.md": text} if text else {}
 
 
@@ -78,6 +79,7 @@ PARTS = (
     Part(_variants_files, ("variants.md",)),
     Part(_bench_files, ("bench.md", "bench*.csv", "bench*.svg")),
     *map(experiment_part, EXPERIMENTS),
+    Part(seeds_files, ("seeds.*",)),
 )
 
 

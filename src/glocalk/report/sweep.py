@@ -66,4 +66,4 @@ def figure_markdown(table: Table) -> str:
     """
     caption = html.escape(table.caption, quote=True)
     image = f'<img src="{table.name}.svg" alt="{caption}" width="600">'
-    return f"{image}\n\n{table.caption}\n\n{table.markdown()}"
+    return f"{image}\n\n{table.markdown()}"

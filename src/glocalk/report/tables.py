@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from glocalk.report.layout import NOTHING, markdown_table, rmse, tex
 from glocalk.report.points import Point
@@ -32,13 +32,14 @@ class Table:
 
     @property
     def _left(self) -> int:
-        return sum(not group for group, _ in self.columns)
+        """Number of the first columns, which name the row."""
+        return len(list(takewhile(lambda column: not column[0], self.columns)))
 
     def markdown(self) -> str:
-        """The table and its notes; a group's name stands above each of its columns' names."""
+        """Caption, table and notes; a group's name stands above each of its columns' names."""
         header = [f"{group}<br>{name}" if group else name for group, name in self.columns]
         listed = "".join(f"- {note}\n" for note in self.notes)
-        return f"{markdown_table(header, self.rows, self._left)}\n{listed}"
+        return f"{self.caption}\n\n{markdown_table(header, self.rows, self._left)}\n{listed}"
 
     def tex(self) -> str:
         """A table environment with the rules of booktabs."""
