@@ -34,6 +34,7 @@ _NOT_A_VARIANT = {
     "force",
     "checkpoint_seconds",
     "save_model",
+    "trace",
     "progress",
 }
 

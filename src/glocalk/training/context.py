@@ -14,6 +14,9 @@ from glocalk.data.rating_matrix import Indices, Values
 PredictPairs = Callable[[Indices, Indices], Values]
 """`Completer.predict_pairs`: the prediction of each (user index, item index)."""
 
+Trace = Mapping[str, Sequence[float]]
+"""What a training tells of itself at one moment, by name; the completer says what it means."""
+
 
 class Observer(Protocol):
     """Watches a training from outside, and tells the completer nothing."""
@@ -37,6 +40,15 @@ class Observer(Protocol):
                 nothing.
         """
 
+    def traced(self, stage: str, epoch: int, numbers: Trace) -> None:
+        """Keep what the training tells of itself; called only if `FitContext.trace` asks for it.
+
+        Args:
+            stage: name of the stage.
+            epoch: 1, 2, … after an epoch of the stage, 0 before the first one.
+            numbers: lists of finite numbers by name.
+        """
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold of the observer."""
 
@@ -55,6 +67,9 @@ class NoObserver:
         loss: float | None,
         step: int | None = None,
     ) -> None:
+        """Do nothing."""
+
+    def traced(self, stage: str, epoch: int, numbers: Trace) -> None:
         """Do nothing."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -78,6 +93,8 @@ class FitContext:
         loggers: Lightning loggers of each stage.
         checkpoint_seconds: minimum time between two checkpoints of a stage. The last epoch of a
             stage is always saved.
+        trace: whether the observer is told what goes on inside the model, see `Observer.traced`; a
+            completer that has nothing to tell ignores it. The training is the same.
     """
 
     seed: int = 0
@@ -86,3 +103,4 @@ class FitContext:
     trainer: dict[str, Any] = field(default_factory=dict)
     loggers: Mapping[str, Sequence[Logger]] = field(default_factory=dict)
     checkpoint_seconds: float = 0
+    trace: bool = False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+from lightning.pytorch.callbacks import Callback
 from pydantic import Field
 
 from glocalk.completers.autoencoders.stage import (
@@ -49,11 +52,16 @@ class AutoEncoderCompleter(Completer):
     _restored: tuple[Output, int] | None = None
 
     def _run(
-        self, module: AutoEncoderStage, config: StageConfig, data: FullBatch, context: FitContext
+        self,
+        module: AutoEncoderStage,
+        config: StageConfig,
+        data: FullBatch,
+        context: FitContext,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
         """Train one stage on `data`."""
         self._stage, self._data, self._restored = module, data, None
-        stage = Stage(module.stage, module, config.epochs, config.trainer)
+        stage = Stage(module.stage, module, config.epochs, config.trainer, callbacks)
         run_stage(stage, data, context, self.predict_pairs)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:

@@ -33,6 +33,7 @@ from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNet
 from glocalk.completers.autoencoders.kernels import average_global_kernel, global_kernel
 from glocalk.completers.autoencoders.layers import EffectiveLayer, encode, truncated_normal_
 from glocalk.completers.autoencoders.stage import StageConfig
+from glocalk.completers.autoencoders.trace import KernelTrace
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.operators.base import RatingOperator, mean_prediction
 from glocalk.training.context import FitContext
@@ -205,14 +206,11 @@ class GLocalK(AutoEncoderCompleter):
         if pretrain.epochs:
             self._run(PreTraining(network, pretrain.iterations), pretrain, data, context)
         if finetune.epochs:
+            draws = [0] * self.config.convolution_layers
             if self.config.redraw_kernels:
-                self._redraw_kernels(network, data, generator)
-            self._run(FineTuning(network, finetune.iterations), finetune, data, context)
-
-    @staticmethod
-    def _redraw_kernels(
-        network: GLocalKNetwork, data: FullBatch, generator: torch.Generator
-    ) -> None:
-        draws = network.redraw_degenerate_kernels(data.operator(network), generator)
-        if any(draws):
-            _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)
+                draws = network.redraw_degenerate_kernels(data.operator(network), generator)
+            if any(draws):
+                _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)
+            stage = FineTuning(network, finetune.iterations)
+            traced = [KernelTrace(FineTuning.stage, data, context, draws)] if context.trace else []
+            self._run(stage, finetune, data, context, traced)
