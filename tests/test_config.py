@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AfterValidator, Field
 
-from glocalk.config import BaseConfig, did_you_mean, unknown_option
+from glocalk.config import ADDED, BaseConfig, did_you_mean, unknown_option
 from glocalk.errors import GlocalkError
 
 
@@ -31,6 +31,45 @@ def test_an_incomplete_nested_config_keeps_the_defaults_of_the_outer_one():
     config = Outer.check({"length": 2, "inner": {"size": 3}}, "")
     assert config == Outer(length=2, inner=Inner(size=3, share=0.25))
     assert Outer.defaults() == {"inner": {"size": 1, "share": 0.25, "colors": {}}}
+
+
+class InnerWithMore(Inner):
+    damping: Annotated[float, ADDED] = Field(default=0.0, ge=0)
+
+
+class WithMore(BaseConfig):
+    length: int
+    inner: InnerWithMore = InnerWithMore(share=0.25)
+    other: Annotated[InnerWithMore, ADDED] = InnerWithMore(damping=2.0)
+    order: Annotated[str | None, ADDED] = None
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ({}, {}),
+        ({"order": None, "inner": {"damping": 0}, "other": {"damping": 2}}, {}),
+        ({"order": "given"}, {"order": "given"}),
+        ({"other": {"size": 2}}, {"other": {"size": 2, "share": 0.5, "colors": {}, "damping": 2}}),
+        (
+            {"inner": {"damping": 0.5}},
+            {"inner": {"size": 1, "share": 0.25, "colors": {}, "damping": 0.5}},
+        ),
+    ],
+)
+def test_an_added_option_identifies_a_run_only_where_it_differs_from_its_default(options, more):
+    before = Outer.check({"length": 2}, "").identifying_options()
+    assert before == {"length": 2, "inner": {"size": 1, "share": 0.25, "colors": {}}}
+    after = WithMore.check({"length": 2, **options}, "").identifying_options()
+    assert after == {**before, **more}
+
+
+def test_an_added_option_is_an_option_like_any_other():
+    config = WithMore.check({"length": 2, "inner": {"damping": 3}}, "")
+    assert config.inner.damping == 3
+    assert WithMore.defaults()["inner"]["damping"] == 0
+    with pytest.raises(GlocalkError, match=r"'model\.inner\.damping' cannot be -1: "):
+        WithMore.check({"length": 2, "inner": {"damping": -1}}, "model")
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,28 @@ import difflib
 import importlib
 import traceback
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from glocalk.errors import GlocalkError, one_line
+
+
+class _Added:
+    """The type of `ADDED`."""
+
+    def __repr__(self) -> str:
+        return "ADDED"
+
+
+ADDED: Final = _Added()
+"""Marks an option that was added after records existed, as in `rank: Annotated[int, ADDED] = 3`.
+
+The default is what was done before there was the option. At that value the option is no part of
+what identifies a run (`BaseConfig.identifying_options`), so that the records made before keep
+their hashes.
+"""
 
 
 class BaseConfig(BaseModel):
@@ -48,6 +64,18 @@ class BaseConfig(BaseModel):
             if not field.is_required()
             for default in [field.get_default(call_default_factory=True)]
         }
+
+    def identifying_options(self) -> dict[str, Any]:
+        """Every option as JSON has it, without those marked `ADDED` that have their default."""
+        options = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            added = any(mark is ADDED for mark in field.metadata)
+            if added and value == field.get_default(call_default_factory=True):
+                del options[name]
+            elif isinstance(value, BaseConfig):
+                options[name] = value.identifying_options()
+        return options
 
 
 def build(options: Mapping[str, Any], where: str, kind: type[Any]) -> Any:

@@ -49,6 +49,50 @@ def test_a_composed_run_has_the_identity_of_the_committed_records(model):
     assert compared >= len(DATA_SETS)
 
 
+WITH_MORE = """
+from typing import Annotated
+from glocalk.completers.baselines import Bias as Packaged
+from glocalk.config import ADDED
+from glocalk.data.datasets.synthetic import Synthetic
+
+class MoreOptions(Packaged.Config):
+    prior: Annotated[float, ADDED] = 0.0
+
+class Bias(Packaged):
+    Config = MoreOptions
+
+class MoreData(Synthetic.Config):
+    skew: Annotated[float, ADDED] = 0.0
+
+class Data(Synthetic):
+    Config = MoreData
+"""
+
+
+def test_an_option_added_to_a_model_or_to_data_keeps_the_identity_of_runs_without_it(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "with_more.py").write_text(WITH_MORE)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def identity(*overrides, model="glocalk.Bias", data="synthetic.Synthetic"):
+        (tmp_path / "model").mkdir(exist_ok=True)
+        (tmp_path / "model" / "theirs.yaml").write_text(f"_target_: {model}\n")
+        (tmp_path / "data").mkdir(exist_ok=True)
+        target = data if data.startswith("with_more") else f"glocalk.data.datasets.{data}"
+        (tmp_path / "data" / "theirs.yaml").write_text(f"_target_: {target}\n")
+        run = compose_run(["model=theirs", "data=theirs", "variant=v", *overrides], [tmp_path])
+        assert set(run.model_options) >= {"item_damping", "user_damping"}
+        return run.identity
+
+    before = identity()
+    more = {"model": "with_more.Bias", "data": "with_more.Data"}
+    assert identity(**more) == identity("model.prior=0", "data.skew=0", **more) == before
+    model, data = identity("model.prior=1", **more), identity("data.skew=1", **more)
+    assert model == {**before, "model": {**before["model"], "prior": 1}}
+    assert data == {**before, "data": {**before["data"], "skew": 1}}
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_every_option_of_a_class_is_shown_in_the_order_that_it_declares(model):
     config = compose("train", [f"model={model}", "data=synthetic"])

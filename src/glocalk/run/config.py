@@ -78,6 +78,10 @@ class RunConfig(BaseConfig):
         default=False,
         description="record what goes on inside the model: glocal_k's global kernel",
     )
+    share_stages: bool = Field(
+        default=False,
+        description="share stages with runs that differ only afterwards: GLocal-K's pre-training",
+    )
     progress: bool = Field(description="show a progress bar in a terminal")
 
     @property
@@ -85,30 +89,31 @@ class RunConfig(BaseConfig):
         """Everything that can change the result, except the seed; `config_hash` is taken over it.
 
         Names and values only: no class path, so that code may move. Every option of the model and
-        of the data is in it, also those that a config leaves at their defaults.
+        of the data is in it, also those that a config leaves at their defaults, unless they were
+        added after records existed (`glocalk.config.ADDED`).
         """
+        data = _checked(find_class(self.data.get("_target_"), "data", Source), self.data, "data")
         return {
             "experiment": self.experiment,
             "variant": self.variant,
             "settings_from": self.settings_from,
             "train_share": self.train_share,
-            "data": {"name": self.data_name, **self.data_options},
-            "model": {"name": self.model_name, **self.model_options},
+            "data": {"name": self.data_name, **data.identifying_options()},
+            "model": {"name": self.model_name, **self._model.identifying_options()},
             "trainer": self.trainer.options,
-            "protocol": self.protocol.model_dump(),
+            "protocol": self.protocol.identifying_options(),
         }
 
     @property
     def model_options(self) -> dict[str, Any]:
         """Every option of the completer, checked."""
-        return _options(completer_class(self.model), self.model, "model")
+        return self._model.model_dump(mode="json")
 
     @property
-    def data_options(self) -> dict[str, Any]:
-        """Every option of the data source, checked."""
-        return _options(find_class(self.data.get("_target_"), "data", Source), self.data, "data")
+    def _model(self) -> BaseConfig:
+        return _checked(completer_class(self.model), self.model, "model")
 
 
-def _options(cls: Any, options: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _checked(cls: Any, options: Mapping[str, Any], where: str) -> BaseConfig:
     checked: BaseConfig = cls.Config.check(without_target(options), where)
-    return checked.model_dump(mode="json")
+    return checked

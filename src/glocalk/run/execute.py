@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import hydra.utils
+import torch
 from lightning.pytorch.loggers import Logger
 
 from glocalk import stopping
@@ -21,7 +22,7 @@ from glocalk.records.identity import config_hash, run_key
 from glocalk.records.run import Record, RunName
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.run.folder import RunFolder
+from glocalk.run.folder import RunFolder, shared_stages
 from glocalk.run.monitor import Listener, Monitor
 from glocalk.run.progress import EpochProgress
 from glocalk.run.protocols import FinishedTraining, take_results, validated_epoch
@@ -36,6 +37,7 @@ from glocalk.training.checkpoints import (
     usable,
 )
 from glocalk.training.context import FitContext
+from glocalk.training.shared import SharedStages
 
 _log = logging.getLogger(__name__)
 
@@ -118,6 +120,7 @@ def train_once(
         trainer=config.trainer.options,
         loggers=loggers,
         trace=trace,
+        shared=_shared_stages(config, split) if config.share_stages else None,
     )
     with stopping.only_at_safe_points():
         completer.fit(split.train, context=context)
@@ -134,6 +137,27 @@ def _prepare(config: RunConfig) -> _Run:
         _Run(config, completer, None).write_failure(error)
         raise
     return _Run(config, completer, split)
+
+
+def _shared_stages(config: RunConfig, split: Split) -> SharedStages:
+    """Where stages are shared, and all that they and their curves depend on besides the model.
+
+    The checksum of the split stands for the data, the share of the ratings kept, and what is held
+    out from them.
+    """
+    options = config.trainer.options
+    return SharedStages(
+        shared_stages(config.runs_dir),
+        {
+            "split": split.checksum,
+            "clip": config.protocol.clip,
+            "trainer": options,
+            "threads": torch.get_num_threads(),
+            "device": provenance.device(str(options.get("accelerator"))),
+            "processor": provenance.cpu(),
+            "versions": provenance.versions(),
+        },
+    )
 
 
 def _loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:

@@ -19,6 +19,15 @@ from glocalk.records.schema import SCHEMA_VERSION, migrate_command, schema_of
 _log = logging.getLogger(__name__)
 
 
+def shared_stages(runs_dir: Path) -> Path:
+    """The folder of the stages that runs share.
+
+    Raises:
+        GlocalkError: it is a link to a place outside of `runs_dir`.
+    """
+    return inside(runs_dir, ".shared")
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of a run in `runs_dir`.

@@ -188,6 +188,13 @@ class Monitor:
                 logger.load_state_dict(saved)
         self._mark = time.perf_counter()
 
+    def adopted(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state of another training's monitor as one of this training's.
+
+        The loggers have no lines of its epochs.
+        """
+        return {**state, "training": self.training, "logs": {}}
+
     @staticmethod
     def _recordable(loss: float | None, stage: str, epoch: int | None) -> float | None:
         """The loss; None, with a warning, if it is not finite, because JSON has no such number."""
@@ -240,6 +247,9 @@ class _Handle:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         _monitors[self].load_state_dict(state)
+
+    def adopted(self, state: dict[str, Any]) -> dict[str, Any]:
+        return _monitors[self].adopted(state)
 
 
 _monitors: WeakKeyDictionary[_Handle, Monitor] = WeakKeyDictionary()

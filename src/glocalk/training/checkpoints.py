@@ -16,6 +16,10 @@ from glocalk.files import is_sealed_zip, seal_zip, writing
 
 _log = logging.getLogger(__name__)
 
+PARTS = frozenset({"epoch", "global_step", "state_dict", "loops", "callbacks", "optimizer_states"})
+"""What the checkpoint of a stage must have: of what it lacks of these, Lightning silently takes the
+initial values."""
+
 
 class DamagedCheckpointError(Exception):
     """A checkpoint does not hold what was written."""

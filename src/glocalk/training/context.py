@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from lightning.pytorch.loggers import Logger
 
 from glocalk.data.rating_matrix import Indices, Values
+from glocalk.training.shared import SharedStages
 
 PredictPairs = Callable[[Indices, Indices], Values]
 """`Completer.predict_pairs`: the prediction of each (user index, item index)."""
@@ -55,6 +56,13 @@ class Observer(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
 
+    def adopted(self, state: dict[str, Any]) -> dict[str, Any]:
+        """What `state_dict` would return here, if this training had made the epochs in `state`.
+
+        Args:
+            state: what it returned in another training that made the same epochs.
+        """
+
 
 class NoObserver:
     """Evaluates nothing."""
@@ -79,6 +87,11 @@ class NoObserver:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Ignore the state."""
 
+    def adopted(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Return an empty state."""
+        del state
+        return {}
+
 
 @dataclass
 class FitContext:
@@ -95,6 +108,8 @@ class FitContext:
             stage is always saved.
         trace: whether the observer is told what goes on inside the model, see `Observer.traced`; a
             completer that has nothing to tell ignores it. The training is the same.
+        shared: where stages that several trainings have in common are kept; None trains all of
+            them. It takes effect together with `folder`.
     """
 
     seed: int = 0
@@ -104,3 +119,4 @@ class FitContext:
     loggers: Mapping[str, Sequence[Logger]] = field(default_factory=dict)
     checkpoint_seconds: float = 0
     trace: bool = False
+    shared: SharedStages | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from glocalk import stopping
 from glocalk.errors import GlocalkError, one_line
 from glocalk.training.callbacks import EpochEnds, SafePoints, TimedCheckpoints
-from glocalk.training.checkpoints import AtomicCheckpoints, OtherTrainingError, set_aside, usable
+from glocalk.training.checkpoints import (
+    PARTS,
+    AtomicCheckpoints,
+    OtherTrainingError,
+    set_aside,
+    usable,
+)
 from glocalk.training.context import FitContext, PredictPairs
 from glocalk.training.quiet import quiet_lightning
-
-# Of what a checkpoint lacks of these, Lightning silently takes the initial values.
-_PARTS = {"epoch", "global_step", "state_dict", "loops", "callbacks", "optimizer_states"}
+from glocalk.training.shared import KeepsShared, SharedPart, StageStore
 
 
 @dataclass
@@ -36,6 +41,7 @@ class Stage:
         epochs: number of epochs, at least 1.
         trainer: Trainer options of this stage, which take precedence over those of the run.
         callbacks: Lightning callbacks of this stage, called before the observer.
+        shared: what other trainings have in common with this stage; None if nothing.
     """
 
     name: str
@@ -43,6 +49,7 @@ class Stage:
     epochs: int
     trainer: Mapping[str, Any] = field(default_factory=dict)
     callbacks: Sequence[Callback] = ()
+    shared: SharedPart | None = None
 
 
 def run_stage(
@@ -53,8 +60,10 @@ def run_stage(
     After each epoch the observer evaluates `predict`; then a checkpoint replaces the previous one
     if that is at least `context.checkpoint_seconds` old. If the stage has been finished before,
     its checkpoint is loaded and nothing is trained. A damaged checkpoint is renamed to
-    `….ckpt.damaged`, and the stage starts again. A request to stop is obeyed at the next batch or
-    evaluation of the loss; at the end of an epoch a checkpoint is written first.
+    `….ckpt.damaged`, and the stage starts again. Without a checkpoint it starts after the epochs
+    that other trainings have left in `context.shared`, if there are any. A request to stop is
+    obeyed at the next batch or evaluation of the loss; at the end of an epoch a checkpoint is
+    written first.
 
     Args:
         stage: what to train.
@@ -71,7 +80,11 @@ def run_stage(
     safe_points = SafePoints()
     ends = EpochEnds(stage.name, context, predict)
     callbacks: list[Callback] = [*stage.callbacks, safe_points, ends]
-    checkpoint = None
+    store = None
+    if context.shared is not None and stage.shared is not None:
+        store = StageStore(context.shared, context.seed, stage.name, stage.module, stage.shared)
+        callbacks.append(KeepsShared(store))
+    checkpoint = source = None
     if context.folder is not None:
         checkpoint = context.folder / f"{stage.name}.ckpt"
         callbacks.append(
@@ -95,9 +108,12 @@ def run_stage(
         **stage.trainer,
     }
     resume = checkpoint if checkpoint is not None and usable(checkpoint) else None
-    if resume is not None:
+    if checkpoint is not None and resume is None and store is not None:
+        source = store.begin(checkpoint, stage.epochs, partial(_adopted, stage, ends))
+        resume = checkpoint if source is not None else None
+    elif resume is not None:
         saved = AtomicCheckpoints().load_checkpoint(resume)
-        if not saved.keys() >= _PARTS or ends.state_key not in saved["callbacks"]:
+        if not saved.keys() >= PARTS or ends.state_key not in saved["callbacks"]:
             raise set_aside(resume)
         del saved
     with quiet_lightning():
@@ -113,12 +129,24 @@ def run_stage(
                 raise
             other = isinstance(error, OtherTrainingError)
             why = "is that of another training" if other else "is damaged"
+            if source is not None:
+                source.unlink(missing_ok=True)  # else the stage would begin with it again
             raise set_aside(resume, why) from error
     # Lightning's objects form reference cycles, which hold the optimizer's vectors.
     stage.module.trainer = data.trainer = None
     del trainer
     gc.collect()
     gc.unfreeze()
+
+
+def _adopted(stage: Stage, ends: EpochEnds, states: dict[str, Any]) -> dict[str, Any]:
+    """States of the callbacks of another training with the same epochs, as those of this one."""
+    kept = {callback.state_key for callback in stage.callbacks}
+    observed = ends.context.observer.adopted(states[ends.state_key])
+    return {
+        **{key: state for key, state in states.items() if key in kept},
+        ends.state_key: {**observed, "stage": stage.name},
+    }
 
 
 def _fit(

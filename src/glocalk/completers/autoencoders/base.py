@@ -22,6 +22,7 @@ from glocalk.operators.base import predict_pairs
 from glocalk.operators.formulation import Formulation
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
+from glocalk.training.shared import SharedPart
 from glocalk.training.stage import Stage, run_stage
 
 
@@ -58,10 +59,11 @@ class AutoEncoderCompleter(Completer):
         data: FullBatch,
         context: FitContext,
         callbacks: Sequence[Callback] = (),
+        shared: SharedPart | None = None,
     ) -> None:
-        """Train one stage on `data`."""
+        """Train one stage on `data`; `shared` is what other trainings have in common with it."""
         self._stage, self._data, self._restored = module, data, None
-        stage = Stage(module.stage, module, config.epochs, config.trainer, callbacks)
+        stage = Stage(module.stage, module, config.epochs, config.trainer, callbacks, shared)
         run_stage(stage, data, context, self.predict_pairs)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:

@@ -22,7 +22,7 @@ layers, and aggregation by the average.
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -34,10 +34,12 @@ from glocalk.completers.autoencoders.kernels import average_global_kernel, globa
 from glocalk.completers.autoencoders.layers import EffectiveLayer, encode, truncated_normal_
 from glocalk.completers.autoencoders.stage import StageConfig
 from glocalk.completers.autoencoders.trace import KernelTrace
+from glocalk.completers.base import class_name
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.operators.base import RatingOperator, mean_prediction
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
+from glocalk.training.shared import SharedPart
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,18 @@ _KERNEL_SIGMA = 0.1  # of the item kernels' initial values
 # All entries of a random global kernel are negative with probability 2⁻ᵗ². Of 100 draws of a
 # 3 × 3 kernel, 98 have at least two positive entries.
 _MOST_DRAWS = 100
+
+# Options without effect on pre-training. A new option is not among them until someone has made
+# sure that it has none: runs that differ in others do not share their pre-training.
+_WITHOUT_EFFECT_ON_PRETRAINING: dict[str, Any] = {
+    "kernel_size": True,
+    "convolution_layers": True,
+    "aggregation": True,
+    "dot_scale": True,
+    "redraw_kernels": True,
+    "pretrain": {"epochs"},
+    "finetune": True,
+}
 
 
 class OptionalStageConfig(StageConfig):
@@ -193,6 +207,8 @@ class GLocalK(AutoEncoderCompleter):
     official = "best_test"  # the official code prints its best test epoch, see the README
     config: GLocalKConfig
 
+    network_class: ClassVar[type[GLocalKNetwork]] = GLocalKNetwork
+
     @property
     def schedule(self) -> dict[str, int]:
         epochs = {"pretrain": self.config.pretrain.epochs, "finetune": self.config.finetune.epochs}
@@ -200,17 +216,31 @@ class GLocalK(AutoEncoderCompleter):
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = torch.Generator().manual_seed(context.seed)
-        network = GLocalKNetwork(train.shape, self.config, generator)
+        network = self.network_class(train.shape, self.config, generator)
         data = FullBatch(train, self.config.formulation)
         pretrain, finetune = self.config.pretrain, self.config.finetune
         if pretrain.epochs:
-            self._run(PreTraining(network, pretrain.iterations), pretrain, data, context)
+            stage = PreTraining(network, pretrain.iterations)
+            self._run(stage, pretrain, data, context, shared=self._shared(network))
         if finetune.epochs:
             draws = [0] * self.config.convolution_layers
             if self.config.redraw_kernels:
                 draws = network.redraw_degenerate_kernels(data.operator(network), generator)
             if any(draws):
                 _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)
-            stage = FineTuning(network, finetune.iterations)
-            traced = [KernelTrace(FineTuning.stage, data, context, draws)] if context.trace else []
-            self._run(stage, finetune, data, context, traced)
+            finetuning, data = self._finetuning(network, data, context)
+            trace = [KernelTrace(FineTuning.stage, data, context, draws)] if context.trace else []
+            self._run(finetuning, finetune, data, context, trace)
+
+    def _finetuning(
+        self, network: GLocalKNetwork, data: FullBatch, context: FitContext
+    ) -> tuple[FineTuning, FullBatch]:
+        """The second stage, and what it is trained on."""
+        del context
+        return FineTuning(network, self.config.finetune.iterations), data
+
+    def _shared(self, network: GLocalKNetwork) -> SharedPart:
+        """The pre-trained auto-encoder, which runs with other item kernels have in common."""
+        options = self.config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_PRETRAINING)
+        made_by = {"class": class_name(type(self)), "version": self.model_version}
+        return SharedPart(network.autoencoder, {**made_by, "config": options})
