@@ -264,9 +264,7 @@ def test_a_folder_that_cannot_be_written_to_costs_a_warning(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("killed_in", ["selection", "final"])
-def test_a_run_that_is_killed_goes_on_and_has_the_same_record(
-    killed_in, stored, tmp_path, trained
-):
+def test_a_run_that_is_killed_goes_on_and_has_the_same_record(killed_in, stored, tmp_path, trained):
     runs = copied(stored, tmp_path)
     options = {"model": model(40, kernel_size=5), "share_stages": True}
     process = run_in(tmp_path, **options)

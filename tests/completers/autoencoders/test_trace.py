@@ -35,7 +35,7 @@ def fit(context, **options):
 def expected(network):
     """Taps of each layer and shares of live cells, from the equations of the paper."""
     matrix = torch.zeros(TRAIN.num_items, TRAIN.num_users, dtype=torch.float64)
-    matrix[TRAIN.items, TRAIN.users] = torch.tensor(TRAIN.ratings.tolist()).double()
+    matrix.numpy()[TRAIN.items, TRAIN.users] = TRAIN.ratings
     layers = [
         [network[f"autoencoder.layers.{n}.{name}"] for name in ("weight", "u", "v", "bias")]
         for n in range(3)
