@@ -37,6 +37,7 @@ _NOT_A_VARIANT = {
     "checkpoint_seconds",
     "save_model",
     "share_stages",
+    "trace",
     "progress",
 }
 

@@ -65,6 +65,8 @@ def execute(config: RunConfig) -> Record:
         if held is not None and not config.force:
             run.folder.remove_checkpoints()
             _log.info("%s is already in '%s'.", run.folder.title, run.folder.path)
+            if config.trace and not held.traces:
+                _log.info("Its record has no traces: add force=true to train it again.")
             return held
         run.refuse_unwritable()
         try:
@@ -108,6 +110,7 @@ def train_once(
     folder: Path,
     listeners: Sequence[Listener] = (),
     name: str = "",
+    trace: bool = False,
 ) -> tuple[Completer, Monitor]:
     """One training on `split`, with checkpoints and logs in `folder`.
 
@@ -123,6 +126,7 @@ def train_once(
         checkpoint_seconds=config.checkpoint_seconds,
         trainer=config.trainer.options,
         loggers=loggers,
+        trace=trace,
         shared=_shared_stages(config, split) if config.share_stages else None,
     )
     with stopping.only_at_safe_points():
@@ -248,7 +252,12 @@ class _Run:
             split = split.hold_out(config.protocol.valid_share, config.seed)
         try:
             completer, monitor = train_once(
-                config, split, self.folder.path / name, [progress], self._name_of(name)
+                config,
+                split,
+                self.folder.path / name,
+                [progress],
+                self._name_of(name),
+                trace=config.trace and name == "final",
             )
         except UnloadableCheckpointError:  # it is renamed now, so that this ends
             return self._train_once(name, progress)

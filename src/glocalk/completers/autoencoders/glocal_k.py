@@ -22,7 +22,7 @@ layers, and aggregation by the average.
 from __future__ import annotations
 
 import logging
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -33,6 +33,7 @@ from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNet
 from glocalk.completers.autoencoders.kernels import average_global_kernel, global_kernel
 from glocalk.completers.autoencoders.layers import EffectiveLayer, encode, truncated_normal_
 from glocalk.completers.autoencoders.stage import StageConfig
+from glocalk.completers.autoencoders.trace import KernelTrace
 from glocalk.completers.base import class_name
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.operators.base import RatingOperator, mean_prediction
@@ -206,6 +207,8 @@ class GLocalK(AutoEncoderCompleter):
     official = "best_test"  # the official code prints its best test epoch, see the README
     config: GLocalKConfig
 
+    network_class: ClassVar[type[GLocalKNetwork]] = GLocalKNetwork
+
     @property
     def schedule(self) -> dict[str, int]:
         epochs = {"pretrain": self.config.pretrain.epochs, "finetune": self.config.finetune.epochs}
@@ -220,22 +223,26 @@ class GLocalK(AutoEncoderCompleter):
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = torch.Generator().manual_seed(context.seed)
-        network = GLocalKNetwork(train.shape, self.config, generator)
+        network = self.network_class(train.shape, self.config, generator)
         data = FullBatch(train, self.config.formulation)
         pretrain, finetune = self.config.pretrain, self.config.finetune
         if pretrain.epochs:
             stage = PreTraining(network, pretrain.iterations)
             shared = SharedPart(network.autoencoder, self.shared_stage.options)
-            self._run(stage, pretrain, data, context, shared)
+            self._run(stage, pretrain, data, context, shared=shared)
         if finetune.epochs:
+            draws = [0] * self.config.convolution_layers
             if self.config.redraw_kernels:
-                self._redraw_kernels(network, data, generator)
-            self._run(FineTuning(network, finetune.iterations), finetune, data, context)
+                draws = network.redraw_degenerate_kernels(data.operator(network), generator)
+            if any(draws):
+                _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)
+            finetuning, data = self._finetuning(network, data, context)
+            trace = [KernelTrace(FineTuning.stage, data, context, draws)] if context.trace else []
+            self._run(finetuning, finetune, data, context, trace)
 
-    @staticmethod
-    def _redraw_kernels(
-        network: GLocalKNetwork, data: FullBatch, generator: torch.Generator
-    ) -> None:
-        draws = network.redraw_degenerate_kernels(data.operator(network), generator)
-        if any(draws):
-            _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)
+    def _finetuning(
+        self, network: GLocalKNetwork, data: FullBatch, context: FitContext
+    ) -> tuple[FineTuning, FullBatch]:
+        """The second stage, and what it is trained on."""
+        del context
+        return FineTuning(network, self.config.finetune.iterations), data
