@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import psutil
@@ -109,7 +109,8 @@ class RayExecutor(RunExecutor):
         import ray
 
         super().shutdown(wait, cancel_futures=cancel_futures)
-        with stopping.longer(self.grace), stopping.only_at_safe_points():
+        unless_stopped = nullcontext() if stopping.requested() else stopping.only_at_safe_points()
+        with stopping.longer(self.grace), unless_stopped:
             own = set(psutil.Process().children(recursive=True)) - self._others
             ray.shutdown()
             # A local cluster's workers end when they notice that its daemon has.
