@@ -43,14 +43,19 @@ def replacing(path: Path) -> Iterator[Path]:
         raise GlocalkError(f"'{path}' cannot be written: {error.strerror}.") from error
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` by `text` atomically, see `replacing`.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace `path` by `content` atomically, see `replacing`; a text is written as UTF-8.
 
     Raises:
         GlocalkError: the folder cannot be written to.
     """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(as_bytes(content))
+
+
+def as_bytes(content: str | bytes) -> bytes:
+    """The bytes of a file with this content."""
+    return content.encode() if isinstance(content, str) else content
 
 
 @contextmanager

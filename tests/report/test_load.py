@@ -4,6 +4,7 @@ import pytest
 from factory import failed, record, write, write_runs
 
 from glocalk.errors import GlocalkError
+from glocalk.records.identity import config_hash
 from glocalk.report.load import load_committed, load_local
 
 
@@ -63,6 +64,39 @@ def test_a_stale_seed_is_an_error_naming_its_file(tmp_path, change, told):
     assert f"'{paths[1]}' does not fit '{paths[0]}'" in str(error.value)
     assert told in str(error.value)
     assert "remove the one that is out of date" in str(error.value)
+
+
+def selecting(which, seed, **protocol):
+    """A run whose config says which seeds make a selection run."""
+    made = record(seed=seed)
+    rule = {"valid_share": 0.05, "selection": which, "lowest_seed": 0, **protocol}
+    config = {**made.config, "protocol": rule}
+    return record(seed=seed, config=config, config_hash=config_hash(config))
+
+
+def test_seeds_of_a_cell_may_differ_in_who_makes_a_selection_run(tmp_path):
+    runs = [selecting("lowest_seed", 0), selecting("never", 1), selecting("each_seed", 2)]
+    write(tmp_path, *runs)
+    assert len(load_committed(tmp_path).done) == 3
+    write_runs(tmp_path / "runs", a=runs[0], b=runs[1])
+    assert load_local(tmp_path / "runs").outdated == []
+
+
+def test_seeds_of_a_cell_may_not_differ_in_the_rest_of_the_protocol(tmp_path):
+    write(tmp_path, selecting("never", 0), selecting("never", 1, valid_share=0.1))
+    with pytest.raises(GlocalkError, match="config_hash is "):
+        load_committed(tmp_path)
+
+
+def test_shares_and_folds_are_cells_of_their_own(tmp_path):
+    write(
+        tmp_path,
+        record(experiment="fig2", train_share=0.2),
+        record(experiment="fig2", train_share=0.5),
+        record(experiment="folds", variant="data.fold=2", split="u2", data_checksum="d2"),
+        record(experiment="folds", variant="data.fold=3", split="u3", data_checksum="d3"),
+    )
+    assert len(load_committed(tmp_path).done) == 4
 
 
 def test_cells_need_not_agree_with_one_another(tmp_path):

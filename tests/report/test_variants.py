@@ -52,3 +52,11 @@ def test_rows_are_in_order_whatever_the_records_are_in():
 
 def test_nothing_is_written_where_nothing_is_changed():
     assert variants_markdown([record()], read_published()) == ""
+
+
+def test_experiments_with_a_report_of_their_own_are_left_out():
+    made = [record(experiment=name, variant="x=1") for name in ("fig3", "gaps")]
+    text = variants_markdown(made, read_published(), ("fig3",))
+    assert "| gaps |" in text
+    assert "| fig3 |" not in text
+    assert variants_markdown(made[:1], read_published(), ("fig3",)) == ""

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from glocalk.records.run import Record
+from glocalk.report.points import Point
 from glocalk.report.published import Published, read_published
 
 # Data sets of the paper, in its order, by config name.
@@ -29,7 +30,7 @@ _TITLES = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Point):
     """A model on a data set.
 
     Attributes:
@@ -39,7 +40,6 @@ class Cell:
         data: config name of the data set.
         published: the figure in the paper's table, if it has one.
         in_paper: whether the paper's table has the model.
-        runs: our runs, in order of seed; empty where there are none.
     """
 
     model: str
@@ -48,7 +48,6 @@ class Cell:
     data: str
     published: Published | None
     in_paper: bool
-    runs: tuple[Record, ...]
 
     @property
     def published_rmse(self) -> float | None:
@@ -56,33 +55,10 @@ class Cell:
         return self.published.rmse if self.published else None
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """Seeds of our runs."""
-        return tuple(run.seed for run in self.runs)
-
-    @property
-    def deterministic(self) -> bool:
-        """Whether the result does not depend on the seed."""
-        return any(run.deterministic for run in self.runs)
-
-    def mean(self, protocol: str) -> float | None:
-        """Mean test RMSE over the seeds that have the protocol; None where none has."""
-        values = self._values(protocol)
-        return statistics.fmean(values) if values else None
-
-    def sd(self, protocol: str) -> float | None:
-        """Sample standard deviation over seeds; None for one seed or a deterministic model."""
-        values = self._values(protocol)
-        return statistics.stdev(values) if len(values) > 1 and not self.deterministic else None
-
-    @property
     def seconds(self) -> float | None:
         """Median time of a training on all training ratings."""
         times = [run.seconds["final"] for run in self.runs]
         return statistics.median(times) if times else None
-
-    def _values(self, protocol: str) -> list[float]:
-        return [run.protocols[protocol].rmse for run in self.runs if protocol in run.protocols]
 
 
 def data_title(data: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from glocalk.records.run import Curves, Record
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import rmse
+from glocalk.report.parts import Files, Sources
 from glocalk.report.style import svg_text
 
 Errors: TypeAlias = NDArray[np.float64]
@@ -29,6 +30,15 @@ _MARKS = {  # the first is larger, to be seen where validation chooses the same 
 }
 
 _STAGES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
+
+
+def curves_files(sources: Sources) -> Files:
+    """A figure for each data set on which GLocal-K has runs with epochs."""
+    return {
+        f"curves_{cell.data}.svg": curves_svg(cell)
+        for cell in sources.cells
+        if cell.model == MODEL and has_curves(cell)
+    }
 
 
 def curves_svg(cell: Cell) -> str:

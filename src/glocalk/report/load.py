@@ -6,16 +6,28 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 from glocalk.errors import GlocalkError
+from glocalk.records.identity import config_hash
 from glocalk.records.run import PROTOCOLS, Record
 from glocalk.report.cells import is_default
 
-CellKey: TypeAlias = tuple[str, str, float, str, str]
-
 # What the seeds of one cell share; if they do not, they measure different things.
 _SHARED = ("split", "model_version", "config_hash", "data_checksum")
+
+# Which seeds make a selection run is no difference: it changes neither training.
+_SELECTION = ("selection", "lowest_seed")
+
+
+class CellKey(NamedTuple):
+    """What runs of one cell of a table have in common."""
+
+    experiment: str
+    data: str
+    train_share: float
+    model: str
+    variant: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class Local:
 
 def cell_of(record: Record) -> CellKey:
     """The cell of a table that a run belongs to, with other seeds."""
-    return record.experiment, record.data, record.train_share, record.model, record.variant
+    return CellKey(record.experiment, record.data, record.train_share, record.model, record.variant)
 
 
 def name_of(record: Record) -> str:
@@ -124,8 +136,17 @@ def _read(path: Path) -> Record:
     return record
 
 
-def _shared(record: Record) -> tuple[object, ...]:
-    return tuple(getattr(record, name) for name in _SHARED)
+def _shared(record: Record) -> tuple[str, ...]:
+    return (record.split, str(record.model_version), _config_hash(record), record.data_checksum)
+
+
+def _config_hash(record: Record) -> str:
+    """Hash of the config without the rule of which seeds make a selection run."""
+    protocol = record.config.get("protocol")
+    if not isinstance(protocol, dict):
+        return record.config_hash
+    kept = {name: value for name, value in protocol.items() if name not in _SELECTION}
+    return config_hash({**record.config, "protocol": kept})
 
 
 def _refuse_twice(records: Mapping[Path, Record]) -> None:
@@ -144,8 +165,8 @@ def _refuse_stale(records: Mapping[Path, Record]) -> None:
     for path, record in records.items():
         cells.setdefault(cell_of(record), []).append(path)
     for paths in cells.values():
-        for name in _SHARED:
-            values = [getattr(records[path], name) for path in paths]
+        shared = [_shared(records[path]) for path in paths]
+        for name, values in zip(_SHARED, zip(*shared, strict=True), strict=True):
             odd, other = _odd_one(values)
             if values[odd] != values[other]:
                 raise GlocalkError(

@@ -1,4 +1,4 @@
-"""Test RMSE as published: Table 1 of Han et al., "GLocal-K", CIKM 2021 (arXiv 2108.12184)."""
+"""Test RMSE as published by Han et al., "GLocal-K", CIKM 2021 (arXiv 2108.12184)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import resources
 
 @dataclass(frozen=True)
 class Published:
-    """One figure of the table.
+    """One figure of Table 1.
 
     Attributes:
         model: config name of the model.
@@ -29,8 +29,7 @@ class Published:
 
 
 def read_published() -> list[Published]:
-    """Every figure of the table, row by row."""
-    text = resources.files(__package__).joinpath("published.csv").read_text(encoding="utf-8")
+    """Every figure of Table 1, row by row."""
     return [
         Published(
             model=row["model"],
@@ -40,5 +39,20 @@ def read_published() -> list[Published]:
             rmse=float(row["rmse"]),
             note=row["note"],
         )
-        for row in csv.DictReader(text.splitlines())
+        for row in _rows("published.csv")
     ]
+
+
+def read_figures(file: str, *keys: str) -> dict[tuple[str, ...], str]:
+    """The test RMSE in another of this package's csv files, with the decimals it is known to.
+
+    Args:
+        file: its name, as in `published_fig2.csv`.
+        keys: the columns that name a figure.
+    """
+    return {tuple(row[key] for key in keys): row["rmse"] for row in _rows(file)}
+
+
+def _rows(file: str) -> list[dict[str, str]]:
+    text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))

@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glocalk.errors import GlocalkError
-from glocalk.files import write_atomically
+from glocalk.files import as_bytes, write_atomically
 from glocalk.records.benchmark import Bench
 from glocalk.report.bench import bench_texts
-from glocalk.report.cells import table1_cells
+from glocalk.report.claims.tables import claims_files
 from glocalk.report.costs import costs_markdown
 from glocalk.report.embed import Embedded, with_embedded
-from glocalk.report.figures import MODEL, curves_svg, has_curves
+from glocalk.report.epochs import epochs_files
+from glocalk.report.experiments import EXPERIMENTS, experiment_part
+from glocalk.report.figures import curves_files
+from glocalk.report.gap import gap_files
+from glocalk.report.intervals import intervals_files
 from glocalk.report.load import load_committed
-from glocalk.report.published import read_published
+from glocalk.report.parts import Files, Part, Sources
 from glocalk.report.readme_table import readme_table
 from glocalk.report.results import results_csv
 from glocalk.report.searches import read_searches, searches_csv
+from glocalk.report.seeds import seeds_files
+from glocalk.report.smoothing import smoothing_files
 from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
 from glocalk.report.variants import variants_markdown
 
@@ -28,13 +34,13 @@ class Report:
     """The report that the records give.
 
     Attributes:
-        texts: text of each file, by its path.
-        superfluous: existing figures that no record gives any more.
+        files: content of each file, by its path.
+        superfluous: existing files of the report that no record gives any more.
         records: number of records used.
         failed: number of failed records, which are left out.
     """
 
-    texts: dict[Path, str]
+    files: dict[Path, str | bytes]
     superfluous: list[Path]
     records: int
     failed: int
@@ -46,8 +52,49 @@ class Report:
         return f"{_count(self.records, 'record')}{left_out}"
 
 
+def _table1_files(sources: Sources) -> Files:
+    return {
+        "results.csv": results_csv(sources.records),
+        "table1.csv": table1_csv(sources.cells, sources.searches, sources.measured),
+        "table1.md": table1_markdown(sources.cells, sources.searches),
+        "table1.tex": table1_tex(sources.cells, sources.searches),
+        "costs.md": costs_markdown(sources.cells),
+    }
+
+
+def _searches_files(sources: Sources) -> Files:
+    return {"searches.csv": searches_csv(sources.searches)} if sources.searches else {}
+
+
+def _variants_files(sources: Sources) -> Files:
+    text = variants_markdown(sources.records, sources.published, EXPERIMENTS)
+    return {"variants.md": text} if text else {}
+
+
+def _bench_files(sources: Sources) -> Files:
+    return {path.name: text for path, text in bench_texts(sources.bench, Path()).items()}
+
+
+# One line for each part. A part that shows what other parts have made comes after them all, in
+# `make_report`.
+PARTS = (
+    Part(_table1_files, ("results.csv", "table1.*", "costs.md")),
+    Part(curves_files, ("curves_*.svg",)),
+    Part(_searches_files, ("searches.csv",)),
+    Part(_variants_files, ("variants.md",)),
+    Part(_bench_files, ("bench.md", "bench*.csv", "bench*.svg")),
+    *map(experiment_part, EXPERIMENTS),
+    Part(seeds_files, ("seeds.*",)),
+    Part(claims_files, ("claims.*",)),
+    Part(intervals_files, ("intervals.*",)),
+    Part(gap_files, ("gap.*",)),
+    Part(epochs_files, ("epochs.*",)),
+    Part(smoothing_files, ("smoothing.*",)),
+)
+
+
 def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
-    """All texts of the report; nothing is written.
+    """All files of the report; nothing is written.
 
     Args:
         records_dir: folder of the committed records.
@@ -59,41 +106,24 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
         GlocalkError: records that do not fit together, or a document without its marks.
     """
     committed = load_committed(records_dir)
-    published = read_published()
-    cells = table1_cells(committed.done, published)
-    costs = costs_markdown(cells)
+    bench = Bench.read(out_dir / "bench.json")
+    sources = Sources(committed.done, read_searches(out_dir / "searches"), bench)
     link = Path(os.path.relpath(out_dir, readme.parent), "table1.md").as_posix()
-    embedded = [Embedded(readme, "table1", readme_table(cells, link))]
+    embedded = [Embedded(readme, "table1", readme_table(sources.cells, link))]
     costs_page = readme.parent / "docs" / "costs.md"
     if costs_page.exists():
-        embedded.append(Embedded(costs_page, "costs", costs))
-    texts = {
-        out_dir / "results.csv": results_csv(committed.done),
-        out_dir / "table1.csv": table1_csv(cells),
-        out_dir / "table1.md": table1_markdown(cells),
-        out_dir / "table1.tex": table1_tex(cells),
-        out_dir / "costs.md": costs,
-        **with_embedded(embedded),
-    }
-    for cell in cells:
-        if cell.model == MODEL and has_curves(cell):
-            texts[out_dir / f"curves_{cell.data}.svg"] = curves_svg(cell)
-    searches = read_searches(out_dir / "searches")
-    if searches:
-        texts[out_dir / "searches.csv"] = searches_csv(searches)
-    variants = variants_markdown(committed.done, published)
-    if variants:
-        texts[out_dir / "variants.md"] = variants
-    texts |= bench_texts(Bench.read(out_dir / "bench.json"), out_dir)
-    superfluous = sorted(set(out_dir.glob("curves_*.svg")) - texts.keys())
-    return Report(texts, superfluous, len(committed.done), committed.failed)
+        embedded.append(Embedded(costs_page, "costs", costs_markdown(sources.cells)))
+    made = [item for part in PARTS for item in part.files(sources).items()]
+    files = {**{out_dir / name: content for name, content in made}, **with_embedded(embedded)}
+    existing: set[Path] = set().union(*(part.existing(out_dir) for part in PARTS))
+    return Report(files, sorted(existing - files.keys()), len(committed.done), committed.failed)
 
 
 def render(records_dir: Path, out_dir: Path, readme: Path) -> Report:
-    """Write the report, and remove superfluous figures."""
+    """Write the report, and remove superfluous files."""
     report = make_report(records_dir, out_dir, readme)
-    for path, text in report.texts.items():
-        write_atomically(path, text)
+    for path, content in report.files.items():
+        write_atomically(path, content)
     for path in report.superfluous:
         path.unlink()
     return report
@@ -103,13 +133,13 @@ def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
     """Compare the existing files with the report that the records give, byte for byte.
 
     Raises:
-        GlocalkError: files differ; the message names them.
+        GlocalkError: files differ, are missing or are superfluous; the message names them.
     """
     report = make_report(records_dir, out_dir, readme)
     different = [
         path
-        for path, text in report.texts.items()
-        if not path.is_file() or path.read_bytes() != text.encode()
+        for path, content in report.files.items()
+        if not path.is_file() or path.read_bytes() != as_bytes(content)
     ]
     if different or report.superfluous:
         names = ", ".join(f"'{path}'" for path in [*different, *report.superfluous])

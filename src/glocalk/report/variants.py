@@ -1,8 +1,11 @@
-"""Runs with other options than those of Table 1, each beside the run that they vary."""
+"""Runs with other options than those of Table 1, each beside the run that they vary.
+
+Experiments that have a table or figure of their own are left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from glocalk.records.run import Record
 from glocalk.report.cells import data_title, is_default
@@ -16,14 +19,23 @@ _HEADER = (
 
 _LEAD = """# Variants
 
-Test RMSE of runs with other options than those of Table 1. *Unchanged* is the `official` figure of
-Table 1's run of the same data, model and seed, *Published* the paper's figure.
+Test RMSE of runs with other options than those of Table 1. Experiments that have a table or figure
+of their own are left out. *Unchanged* is the `official` figure of Table 1's run of the same data,
+model and seed, *Published* the paper's figure.
 
 """
 
 
-def variants_markdown(records: Sequence[Record], published: Iterable[Published]) -> str:
-    """A table with a row for each run outside Table 1; empty where there is none."""
+def variants_markdown(
+    records: Sequence[Record], published: Iterable[Published], elsewhere: Collection[str] = ()
+) -> str:
+    """A table with a row for each run outside Table 1; empty where there is none.
+
+    Args:
+        records: all records.
+        published: the figures of the paper's Table 1.
+        elsewhere: experiments that another report shows.
+    """
     unchanged = {
         (run.data, run.model, run.seed): _figure(run, "official")
         for run in records
@@ -31,7 +43,8 @@ def variants_markdown(records: Sequence[Record], published: Iterable[Published])
     }
     figures = {(cell.data, cell.model): cell.rmse for cell in published}
     rows = []
-    for run in sorted((run for run in records if not is_default(run)), key=_order):
+    shown = (run for run in records if not is_default(run) and run.experiment not in elsewhere)
+    for run in sorted(shown, key=_order):
         figure, before = _figure(run, "official"), unchanged.get((run.data, run.model, run.seed))
         rows.append(
             [

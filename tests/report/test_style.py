@@ -1,0 +1,33 @@
+import io
+
+import matplotlib as mpl
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from glocalk.report.style import COLUMN, png_bytes, svg_text
+
+
+def draw():
+    figure = Figure(figsize=(1, 0.5))
+    figure.add_subplot().plot([1, 2], [3, 4], label="a line")
+    return figure
+
+
+@pytest.mark.parametrize("made", [svg_text, png_bytes])
+def test_the_same_content_each_time_whatever_the_users_style(made):
+    content = made(draw)
+    with mpl.rc_context({"font.size": 20, "savefig.dpi": 50, "svg.hashsalt": None}):
+        assert made(draw) == content
+        assert mpl.rcParams["font.size"] == 20
+    assert made(draw, COLUMN) != content
+
+
+def test_a_png_has_300_dots_an_inch_and_no_metadata():
+    image = Image.open(io.BytesIO(png_bytes(draw)))
+    assert image.size == (300, 150)
+    assert image.info.keys() == {"dpi"}
+    assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    colors = image.convert("RGB").getcolors()
+    assert (255, 255, 255) in [color for _, color in colors]
+    assert len(colors) > 10
