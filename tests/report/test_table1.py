@@ -1,17 +1,31 @@
 import csv
 
 import pytest
-from factory import baseline, record
+from factory import baseline, record, search
 
+from glocalk.report import table1
 from glocalk.report.cells import table1_cells
 from glocalk.report.published import read_published
-from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
+from glocalk.report.statistics.measured import Measured
 
 PUBLISHED = read_published()
 
 
 def cells(*records):
     return table1_cells(records, PUBLISHED)
+
+
+def table1_csv(made, searches=()):
+    measured = Measured(run for cell in made for run in cell.runs)
+    return table1.table1_csv(made, searches, measured)
+
+
+def table1_markdown(made, searches=()):
+    return table1.table1_markdown(made, searches)
+
+
+def table1_tex(made, searches=()):
+    return table1.table1_tex(made, searches)
 
 
 def csv_row(text, model, data):
@@ -44,14 +58,22 @@ def test_means_and_sample_deviations():
         "published": "0.890",
         "best_test_mean": "0.890000",
         "best_test_sd": "0.010000",  # √((.01² + 0 + .01²) / 2)
+        # Of two users, one has all errors and 3 of the 4 ratings. Both are drawn alike every
+        # second time, the one twice every fourth (RMSE · √(4/3)), the other twice every fourth (0).
+        "best_test_low": "0.000000",
+        "best_test_high": f"{0.89 * (4 / 3) ** 0.5:.6f}",
         "validated_mean": "0.920000",
         "validated_sd": "0.026458",  # √((.02² + .01² + .03²) / 2) = √.0007
+        "validated_low": "0.000000",
+        "validated_high": f"{0.92 * (4 / 3) ** 0.5:.6f}",
         "held_out_mean": "0.960000",  # of the two seeds that have it
         "last_mean": "0.940000",
         "last_sd": "0.010000",
         "official_mean": "0.890000",
         "seeds": "3",
         "training_seconds_median": "11.0",
+        "hyperparameters": "–",  # a made-up config without options
+        "trials": "",
     }
 
 
@@ -98,10 +120,10 @@ def test_the_papers_layout():
     assert rows[11].startswith("| GLocal-K |")
     assert markdown_row(text, "GLocal-K") == [
         *("GLocal-K", "", ".890", ".8900 ± .0100", ".9200 ± .0265", ".9400"),
-        *(".822", "–", "–", "–", ".721", ".7226", ".9000", ".9100"),
+        *(".822", "–", "–", "–", ".721", ".7226", ".9000", ".9100", "–"),
     ]
     assert markdown_row(text, "MG-GAT") == [
-        *("MG-GAT", "yes", ".890", "–", "–", "–", "–", "–", "–", "–", ".727", "–", "–", "–")
+        *("MG-GAT", "yes", ".890", "–", "–", "–", "–", "–", "–", "–", ".727", "–", "–", "–", "–")
     ]
 
 
@@ -127,7 +149,7 @@ def test_other_data_sets_are_in_the_csv_alone():
 
 def test_notes():
     lent = [record(seed=seed, data="ml_1m", validated_epoch_from_seed=0) for seed in (1, 2)]
-    searched = record(model="sparse_fc", settings_from="validation", seed=4)
+    searched = record(model="sparse_fc", seed=4)
     text = table1_markdown(cells(*THREE_SEEDS, record(data="ml_1m"), *lent, searched, baseline()))
     notes = text.split("\n\n")[1].splitlines()
     for protocol in ("best_test", "validated", "last", "held_out", "official"):
@@ -140,11 +162,28 @@ def test_notes():
         "- Seeds 1 and 2 take the `validated` epoch from seed 0 and have no `held_out`: "
         "GLocal-K on ML-1M."
     )
-    (search,) = [note for note in notes if "by a search" in note]
-    assert search.endswith(": SparseFC on ML-100K.")
+    assert sum(note.startswith("- Hyperparameters: `paper` are") for note in notes) == 1
     (epochs,) = [note for note in notes if "No epochs" in note]
     assert epochs.endswith(": User + item bias on ML-100K.")
     assert any(note.startswith("- SparseFC, published figure on ML-100K and on") for note in notes)
+
+
+def test_a_column_says_what_hyperparameters_were_chosen_by():
+    ranked = {"model": "bias_mf", "settings_from": "validation"}
+    made = [record(options={"rank": rank}, data=data, **ranked) for rank, data in (
+        (16, "ml_100k"), (9, "ml_1m"), (9, "douban"))]  # fmt: skip
+    searches = [search(), search(data="ml_1m")]
+    row = markdown_row(table1_markdown(cells(*made), searches), "Biased MF")
+    assert row[-1] == (
+        "ML-100K: search, 4 trials; ML-1M: search, 4 trials, then by hand; Douban: by hand"
+    )
+    rows = [
+        csv_row(table1_csv(cells(*made), searches), "bias_mf", data)
+        for data in ("ml_100k", "ml_1m", "douban")
+    ]
+    assert [(row["hyperparameters"], row["trials"]) for row in rows] == [
+        *(("search", "4"), ("search, then by hand", "4"), ("by hand", ""))
+    ]
 
 
 def test_notes_say_who_was_trained_under_a_budget():
@@ -174,7 +213,7 @@ def test_notes_name_models_on_the_same_sets_together():
 
 def test_notes_say_nothing_of_what_is_not_there():
     text = table1_markdown(cells())
-    for word in ("Seed", "Deterministic", "Hyperparameters", "No epochs", "from seed"):
+    for word in ("Seed", "Deterministic", "No epochs", "from seed"):
         assert f"- {word}" not in text
 
 
@@ -185,7 +224,7 @@ def test_tex_is_a_whole_table():
     assert text.index(r"a\_b=c") < text.index("LLORMA")
     rows = [line for line in text.splitlines() if line.endswith(r" \\")]
     columns = [line.count(" & ") + 1 for line in rows]
-    assert columns == [5] + [14] * 14  # three headings span four columns each
+    assert columns == [6] + [15] * 14  # three headings span four columns each
     for environment in ("table*", "tabular", "flushleft"):
         assert text.count(rf"\begin{{{environment}}}") == text.count(rf"\end{{{environment}}}") == 1
     assert text.count(r"\midrule") == 2

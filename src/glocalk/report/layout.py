@@ -39,14 +39,24 @@ def rmse(value: float | None, digits: int = 4) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}".removeprefix("0")
 
 
-def difference(value: float | None) -> str:
+def difference(value: float | None, digits: int = 4) -> str:
     """A signed difference of two RMSE: `+.0012`, `−.0007`, `.0000`."""
     if value is None:
         return NOTHING
-    size = rmse(abs(value))
-    if size == ".0000":
+    size = rmse(abs(value), digits)
+    if not size.strip(".0"):
         return size
     return ("−" if value < 0 else "+") + size
+
+
+def difference_interval(low: float, high: float) -> str:
+    """An interval of a difference: `[−.0132, −.0059]`."""
+    return f"[{difference(low)}, {difference(high)}]"
+
+
+def p_value(value: float | None) -> str:
+    """`.042`, `< .001`; `–` for None."""
+    return "< .001" if value is not None and value < 0.001 else rmse(value, 3)
 
 
 def number(value: float | None, digits: int = 6) -> str:

@@ -6,20 +6,28 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.records.run import PROTOCOLS, Record
 from glocalk.report.cells import is_default
 
-CellKey: TypeAlias = tuple[str, str, float, str, str]
-
 # What the seeds of one cell share; if they do not, they measure different things.
 _SHARED = ("split", "model_version", "config_hash", "data_checksum")
 
 # Which seeds make a selection run is no difference: it changes neither training.
 _SELECTION = ("selection", "lowest_seed")
+
+
+class CellKey(NamedTuple):
+    """What runs of one cell of a table have in common."""
+
+    experiment: str
+    data: str
+    train_share: float
+    model: str
+    variant: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class Local:
 
 def cell_of(record: Record) -> CellKey:
     """The cell of a table that a run belongs to, with other seeds."""
-    return record.experiment, record.data, record.train_share, record.model, record.variant
+    return CellKey(record.experiment, record.data, record.train_share, record.model, record.variant)
 
 
 def name_of(record: Record) -> str:

@@ -13,8 +13,11 @@ from glocalk.records.run import Record
 from glocalk.records.search import Search
 from glocalk.report.cells import Cell, table1_cells
 from glocalk.report.published import Published, read_published
+from glocalk.report.statistics.measured import Measured
 
 Files: TypeAlias = dict[str, str | bytes]  # content of each file of the report's folder, by name
+
+OF_PAPER = ("table1", "table2", "fig2", "fig3")  # experiments that the paper makes
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class Sources:
     def cells(self) -> list[Cell]:
         """The cells of Table 1."""
         return table1_cells(self.records, self.published)
+
+    @cached_property
+    def measured(self) -> Measured:
+        """The samples of the runs that tables, figures and claims of the paper are about."""
+        return Measured(run for run in self.records if run.experiment in OF_PAPER)
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,21 @@ from glocalk.errors import GlocalkError
 from glocalk.files import as_bytes, write_atomically
 from glocalk.records.benchmark import Bench
 from glocalk.report.bench import bench_texts
+from glocalk.report.claims.tables import claims_files
 from glocalk.report.costs import costs_markdown
 from glocalk.report.embed import Embedded, with_embedded
+from glocalk.report.epochs import epochs_files
 from glocalk.report.experiments import EXPERIMENTS, experiment_part
 from glocalk.report.figures import curves_files
+from glocalk.report.gap import gap_files
+from glocalk.report.intervals import intervals_files
 from glocalk.report.load import load_committed
 from glocalk.report.parts import Files, Part, Sources
 from glocalk.report.readme_table import readme_table
 from glocalk.report.results import results_csv
 from glocalk.report.searches import read_searches, searches_csv
 from glocalk.report.seeds import seeds_files
+from glocalk.report.smoothing import smoothing_files
 from glocalk.report.table1 import table1_csv, table1_markdown, table1_tex
 from glocalk.report.variants import variants_markdown
 
@@ -50,9 +55,9 @@ class Report:
 def _table1_files(sources: Sources) -> Files:
     return {
         "results.csv": results_csv(sources.records),
-        "table1.csv": table1_csv(sources.cells),
-        "table1.md": table1_markdown(sources.cells),
-        "table1.tex": table1_tex(sources.cells),
+        "table1.csv": table1_csv(sources.cells, sources.searches, sources.measured),
+        "table1.md": table1_markdown(sources.cells, sources.searches),
+        "table1.tex": table1_tex(sources.cells, sources.searches),
         "costs.md": costs_markdown(sources.cells),
     }
 
@@ -80,6 +85,11 @@ PARTS = (
     Part(_bench_files, ("bench.md", "bench*.csv", "bench*.svg")),
     *map(experiment_part, EXPERIMENTS),
     Part(seeds_files, ("seeds.*",)),
+    Part(claims_files, ("claims.*",)),
+    Part(intervals_files, ("intervals.*",)),
+    Part(gap_files, ("gap.*",)),
+    Part(epochs_files, ("epochs.*",)),
+    Part(smoothing_files, ("smoothing.*",)),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from glocalk.records.search import Search
 from glocalk.report.cells import DATA_SETS, Cell, data_title
 from glocalk.report.layout import (
     NOTHING,
@@ -14,13 +15,19 @@ from glocalk.report.layout import (
     number,
     rmse,
     tex,
+    whole,
     yes,
 )
+from glocalk.report.load import cell_of
+from glocalk.report.origins import ORIGIN_NOTE, origin, origins_text
+from glocalk.report.statistics.measured import Measured
 
 COLUMNS = (
     *("model", "side_information", "data", "published"),
-    *("best_test_mean", "best_test_sd", "validated_mean", "validated_sd", "held_out_mean"),
+    *("best_test_mean", "best_test_sd", "best_test_low", "best_test_high"),
+    *("validated_mean", "validated_sd", "validated_low", "validated_high", "held_out_mean"),
     *("last_mean", "last_sd", "official_mean", "seeds", "training_seconds_median"),
+    *("hyperparameters", "trials"),
 )
 
 PROTOCOL_NOTES = {
@@ -38,8 +45,14 @@ _SHOWN = ("best_test", "validated", "last")
 _WITH_SD = ("best_test", "validated")
 
 
-def table1_csv(cells: Sequence[Cell]) -> str:
-    """One row per cell."""
+def table1_csv(cells: Sequence[Cell], searches: Sequence[Search], measured: Measured) -> str:
+    """One row per cell.
+
+    Args:
+        cells: the cells of Table 1.
+        searches: the committed searches, where hyperparameters may come from.
+        measured: the samples of the cells' runs, for the 95 % intervals of the means.
+    """
     return csv_text(
         COLUMNS,
         (
@@ -50,27 +63,31 @@ def table1_csv(cells: Sequence[Cell]) -> str:
                 number(cell.published_rmse, 3),
                 number(cell.mean("best_test")),
                 number(cell.sd("best_test")),
+                *_interval(cell, "best_test", measured),
                 number(cell.mean("validated")),
                 number(cell.sd("validated")),
+                *_interval(cell, "validated", measured),
                 number(cell.mean("held_out")),
                 number(cell.mean("last")),
                 number(cell.sd("last")),
                 number(cell.mean("official")),
                 str(len(cell.runs)),
                 number(cell.seconds, 1),
+                *_origin(cell, searches),
             ]
             for cell in cells
         ),
     )
 
 
-def table1_markdown(cells: Sequence[Cell]) -> str:
+def table1_markdown(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
     """A row per model, a group of columns per data set, and notes below the table."""
     header = ["Model", "Side inf."]
     for title in DATA_SETS.values():
         header += [f"{title}<br>published", *(f"{title}<br>`{name}`" for name in _SHOWN)]
+    header.append("Hyperparameters")
     rows = []
-    groups = _groups(cells)
+    groups = _groups(cells, searches)
     for label, group in groups:
         if len(groups) > 1:
             rows.append([f"*{label}*", *[""] * (len(header) - 1)])
@@ -79,7 +96,7 @@ def table1_markdown(cells: Sequence[Cell]) -> str:
     return f"{markdown_table(header, rows, left=2)}\n{notes}"
 
 
-def table1_tex(cells: Sequence[Cell]) -> str:
+def table1_tex(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
     """A table environment with the rules of booktabs, laid out like the Markdown."""
     width = 1 + len(_SHOWN)
     titles = [rf"\multicolumn{{{width}}}{{c}}{{{tex(title)}}}" for title in DATA_SETS.values()]
@@ -89,6 +106,7 @@ def table1_tex(cells: Sequence[Cell]) -> str:
         "Model",
         "Side inf.",
         *(["published", *(f"`{name}`" for name in _SHOWN)] * len(starts)),
+        "Hyperparameters",
     ]
     lines = [
         r"% Needs \usepackage{booktabs}.",
@@ -98,13 +116,13 @@ def table1_tex(cells: Sequence[Cell]) -> str:
         r"\setlength{\tabcolsep}{3pt}",
         r"\caption{Test RMSE: published figures and our runs.}",
         r"\label{tab:table1}",
-        rf"\begin{{tabular}}{{lc{'r' * width * len(starts)}}}",
+        rf"\begin{{tabular}}{{lc{'r' * width * len(starts)}p{{4cm}}}}",
         r"\toprule",
-        _tex_row(["", "", *titles]),
+        _tex_row(["", "", *titles, ""]),
         " ".join(rules),
         _tex_row(map(tex, heads)),
     ]
-    for _, group in _groups(cells):
+    for _, group in _groups(cells, searches):
         lines += [r"\midrule", *(_tex_row(map(tex, row)) for row in group)]
     lines += [
         r"\bottomrule",
@@ -117,10 +135,13 @@ def table1_tex(cells: Sequence[Cell]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _groups(cells: Sequence[Cell]) -> list[tuple[str, list[list[str]]]]:
+def _groups(cells: Sequence[Cell], searches: Sequence[Search]) -> list[tuple[str, list[list[str]]]]:
     """Label and rows of each group."""
     return [
-        (label, [_row(list(row)) for _, row in groupby(group, key=lambda cell: cell.model)])
+        (
+            label,
+            [_row(list(row), searches) for _, row in groupby(group, key=lambda cell: cell.model)],
+        )
         for label, group in groupby(cells, key=group_label)
     ]
 
@@ -130,7 +151,7 @@ def group_label(cell: Cell) -> str:
     return "Table 1 of the paper" if cell.in_paper else "Not in the paper's table"
 
 
-def _row(cells: Sequence[Cell]) -> list[str]:
+def _row(cells: Sequence[Cell], searches: Sequence[Search]) -> list[str]:
     """A model's row; data sets outside the paper are not shown."""
     by_data = {cell.data: cell for cell in cells}
     row = [cells[0].title, "yes" if cells[0].side_information else ""]
@@ -140,7 +161,23 @@ def _row(cells: Sequence[Cell]) -> list[str]:
             row += [NOTHING] * (1 + len(_SHOWN))
         else:
             row += [rmse(cell.published_rmse, 3), *(_figure(cell, name) for name in _SHOWN)]
-    return row
+    shown = [cell for cell in cells if cell.data in DATA_SETS]
+    return [*row, origins_text(shown, searches)]
+
+
+def _interval(cell: Cell, protocol: str, measured: Measured) -> tuple[str, str]:
+    """The 95 % interval of the mean, for a csv."""
+    sample = measured.sample(cell_of(cell.runs[0]), protocol) if cell.runs else None
+    if sample is None:
+        return "", ""
+    low, high = measured.interval(sample)
+    return number(low), number(high)
+
+
+def _origin(cell: Cell, searches: Sequence[Search]) -> tuple[str, str]:
+    """What the hyperparameters were chosen by, and the number of trials, for a csv."""
+    made = origin(cell, searches)
+    return (made.chosen_by, whole(made.trials)) if made else ("", "")
 
 
 def _figure(cell: Cell, protocol: str) -> str:
@@ -154,13 +191,14 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
     made = [cell for cell in shown if cell.runs]
     return [
         "Test RMSE. Published figures: Table 1 of Han et al., CIKM 2021 (arXiv 2108.12184). "
-        f"Ours: mean ± sample standard deviation over seeds. {NOTHING}: no figure.",
+        "Ours: mean ± sample standard deviation over seeds; `intervals.md` has 95 % intervals of "
+        f"the means and of the differences to GLocal-K. {NOTHING}: no figure.",
         *(f"`{name}`: {meaning}" for name, meaning in PROTOCOL_NOTES.items()),
         *_remarks(shown),
         *_without_epochs(made),
         *_seeds(made),
         *_borrowed_epochs(made),
-        *_searched_hyperparameters(made),
+        ORIGIN_NOTE,
         *budget_notes(made),
     ]
 
@@ -208,14 +246,6 @@ def _borrowed_epochs(cells: Sequence[Cell]) -> list[str]:
                 [],
             ).append(cell)
     return [f"{borrowing}: {_names(where)}." for borrowing, where in made.items()]
-
-
-def _searched_hyperparameters(cells: Sequence[Cell]) -> list[str]:
-    made = [cell for cell in cells if any(run.settings_from == "validation" for run in cell.runs)]
-    return [
-        "Hyperparameters chosen by a search on held-out training ratings, not published ones: "
-        f"{_names(made)}."
-    ] * bool(made)
 
 
 def budget_notes(cells: Sequence[Cell]) -> list[str]:

@@ -22,7 +22,7 @@ layers, and aggregation by the average.
 from __future__ import annotations
 
 import logging
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -35,6 +35,7 @@ from glocalk.completers.autoencoders.layers import EffectiveLayer, encode, trunc
 from glocalk.completers.autoencoders.stage import StageConfig
 from glocalk.completers.autoencoders.trace import KernelTrace
 from glocalk.completers.base import class_name
+from glocalk.config import ADDED
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.operators.base import RatingOperator, mean_prediction
 from glocalk.training.context import FitContext
@@ -56,6 +57,7 @@ _WITHOUT_EFFECT_ON_PRETRAINING: dict[str, Any] = {
     "aggregation": True,
     "dot_scale": True,
     "redraw_kernels": True,
+    "hold_kernels": True,
     "pretrain": {"epochs"},
     "finetune": True,
 }
@@ -82,6 +84,11 @@ class GLocalKConfig(KernelConfig):
     redraw_kernels: bool = Field(
         default=True,
         description="draw item kernels again if their global kernel has < 2 positive entries",
+    )
+    hold_kernels: Annotated[bool, ADDED] = Field(
+        default=False,
+        description="repeat an epoch of fine-tuning that makes no progress, with the item kernels "
+        "held",
     )
     pretrain: OptionalStageConfig = OptionalStageConfig(epochs=30, iterations=5)
     finetune: OptionalStageConfig = OptionalStageConfig(epochs=60, iterations=5)
@@ -181,6 +188,12 @@ class FineTuning(KernelStage):
 
     def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
         return self.network.global_pass(ratings, layers)
+
+    def training_step(self, batch: RatingOperator, batch_idx: int) -> None:
+        super().training_step(batch, batch_idx)
+        if self.network.config.hold_kernels and not self.progressed:
+            _log.info("Epoch %d is repeated with the item kernels held.", self.current_epoch + 1)
+            self.descend(batch, self.make_optimizer(self.network.autoencoder))
 
 
 class GLocalK(AutoEncoderCompleter):

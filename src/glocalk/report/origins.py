@@ -1,0 +1,105 @@
+"""What the hyperparameters of a table row were chosen by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glocalk.records.run import Record
+from glocalk.records.search import Search
+from glocalk.report.cells import Cell, data_title
+from glocalk.report.layout import NOTHING, enumeration
+
+ORIGIN_NOTE = (
+    "Hyperparameters: `paper` are published ones, or the defaults of a model without any. `search` "
+    "is the best trial of a search on held-out training ratings (`first trial`: none was better "
+    "than the hyperparameters that it started from), `search, then by hand` others than the best "
+    "trial's, `by hand` a choice without a recorded search. Both were made on held-out training "
+    "ratings too; `conf/settings` says how."
+)
+
+_RELATIVE = 1e-3  # configs hold the four digits that a search prints
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What hyperparameters were chosen by.
+
+    Attributes:
+        chosen_by: `paper`, `search`, `search, then by hand`, `by hand`, or `–` without any.
+        trials: number of trials of the search; None without one.
+        first: whether no trial was better than the first.
+    """
+
+    chosen_by: str
+    trials: int | None = None
+    first: bool = False
+
+    @property
+    def text(self) -> str:
+        """In a table: `search, 12 trials`."""
+        if self.trials is None:
+            return self.chosen_by
+        search, *rest = self.chosen_by.split(", ")
+        first = " (first trial)" if self.first else ""
+        return ", ".join([search, f"{self.trials} trials{first}", *rest])
+
+
+def origins_text(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
+    """The origins of a model's hyperparameters on each data set: `ML-1M: paper; Douban: by hand`.
+
+    Args:
+        cells: the model's cells.
+        searches: the committed searches.
+    """
+    titles: dict[str, list[str]] = {}
+    for cell in cells:
+        made = origin(cell, searches)
+        if made is not None:
+            titles.setdefault(made.text, []).append(data_title(cell.data))
+    if len(titles) < 2:
+        return "".join(titles) or NOTHING
+    return "; ".join(f"{enumeration(names)}: {text}" for text, names in titles.items())
+
+
+def origin(cell: Cell, searches: Sequence[Search]) -> Origin | None:
+    """What the hyperparameters of a cell's runs were chosen by; None without runs.
+
+    The label `settings_from` says whether they are the paper's. If not, the committed search of the
+    model on the data tells: its best options are those of the runs, or others. Without a search
+    they were tried by hand.
+    """
+    if not cell.runs:
+        return None
+    run = cell.runs[0]
+    if run.config["model"].keys() <= {"name"}:
+        return Origin(NOTHING)
+    if run.settings_from == "paper":
+        return Origin("paper")
+    made = [search for search in searches if (search.model, search.data) == (cell.model, cell.data)]
+    if not made or made[0].best is None:
+        return Origin("by hand")
+    search, best = made[0], made[0].best
+    if not _are_used(best.options, run):
+        return Origin("search, then by hand", len(search.trials))
+    return Origin("search", len(search.trials), first=best is search.trials[0])
+
+
+def _are_used(options: Mapping[str, Any], run: Record) -> bool:
+    return all(_equal(_value(run.config["model"], name), value) for name, value in options.items())
+
+
+def _value(options: Mapping[str, Any], name: str) -> Any:
+    """The value under a dotted name; None where the model has no such option."""
+    value: Any = options
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _equal(used: Any, tried: Any) -> bool:
+    if isinstance(used, int | float) and isinstance(tried, int | float):
+        return math.isclose(used, tried, rel_tol=_RELATIVE)
+    return bool(used == tried)
