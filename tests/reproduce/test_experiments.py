@@ -195,7 +195,11 @@ def test_the_runs_of_table_1_are_those_of_a_plain_training():
     assert config_hash(run.config.identity) == held.config_hash
 
 
-def test_the_plan_of_gaps_has_the_committed_runs():
+def test_the_plan_of_gaps_has_the_committed_runs_and_one_without_redrawn_kernels():
+    first_draw = "model.redraw_kernels=false"
+    assert labels("gaps", "models=[glocal_k]") == {
+        ("gaps", first_draw, "ml_1m", "glocal_k", 4, 1.0, "never")
+    }
     held = read_records(ROOT / "reports" / "records" / "gaps")
     planned = {
         (config_hash(run.config.identity), run.config.seed)
@@ -208,6 +212,20 @@ def test_the_plan_of_gaps_has_the_committed_runs():
 def test_the_plan_of_one_epoch_has_one_run():
     variant = "model.finetune.epochs=1,model.pretrain.epochs=1"
     assert labels("one_epoch") == variants("one_epoch", [variant], ["ml_1m"], [0])
+
+
+def test_the_plan_of_kernels_has_these_runs():
+    models = {"glocal_k", "glocal_k_scalar", "glocal_k_permuted", "glocal_k_decayed"}
+    assert labels("kernels", "seeds=[0]", "data_sets=[douban]") == variants(
+        "kernels", ["default"], ["douban"], [0], models
+    )
+    stall = {
+        ("kernels", name, "ml_1m", "glocal_k", 2, 1.0, "never")
+        for name in ("default", "model.hold_kernels=true")
+    }
+    assert labels("kernels", "data_sets=[ml_1m]") == stall
+    points = config_of("kernels").points()
+    assert Counter(point.seed for point in points) == {0: 8, 1: 8, 2: 8 + 2}
 
 
 def test_every_experiment_says_what_it_makes_how_and_at_what_cost():
