@@ -23,10 +23,11 @@ class ReproduceConfig(BaseConfig):
     experiment: Name = Field(description="the experiment: a table or figure")
     plan: list[Block] = Field(min_length=1, description="its runs")
     data_sets: Annotated[list[Name], Field(min_length=1)] | None = Field(
-        description="data sets by config name, in place of those of the plan"
+        description="data sets by config name; one that the plan lacks is trained like its own"
     )
     models: Annotated[list[Name], Field(min_length=1)] | None = Field(
-        description="models by config name, heavy or not, in place of those of the plan"
+        description="models by config name, heavy or not; one that the plan lacks is trained like "
+        "its own"
     )
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = Field(
         description="seeds of every row, in place of those of the plan"
