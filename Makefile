@@ -14,6 +14,8 @@ SCOPE ?=
 DATA ?=
 MODELS ?=
 SEEDS ?=
+# Trainings at once: two by default, on half of the cores each; JOBS=1 shows a progress bar
+JOBS ?=
 FORCE ?=
 STRICT ?=
 
@@ -45,10 +47,10 @@ $(READY): pyproject.toml constraints.txt build-constraints.txt
 	@$(BIN)/pip check
 	@touch $@
 
-reproduce: $(READY) ## train the plan and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= FORCE=1 STRICT=1)
+reproduce: $(READY) ## train the plan and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= JOBS= FORCE=1 STRICT=1)
 	$(BIN)/glocalk reproduce \
 		$(if $(SCOPE),scope=$(SCOPE)) $(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
-		$(if $(FORCE),force=true) $(if $(STRICT),strict=true)
+		$(if $(JOBS),executor.jobs=$(JOBS)) $(if $(FORCE),force=true) $(if $(STRICT),strict=true)
 
 data: $(READY) ## download the data sets that are missing (DATA=)
 	$(BIN)/glocalk data fetch $(subst $(comma), ,$(DATA))
