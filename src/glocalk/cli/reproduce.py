@@ -8,6 +8,8 @@ from omegaconf import DictConfig
 from glocalk.cli.app import exit_with_sentence, own_config_dirs, run_app
 from glocalk.cli.config_help import groups, options
 from glocalk.cli.help import HYDRA_FLAGS, Help
+from glocalk.config import find_class
+from glocalk.executors.base import RunExecutor
 from glocalk.reproduce.config import ReproduceConfig
 from glocalk.reproduce.job import reproduce
 from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict, without
@@ -20,6 +22,7 @@ _HELP = Help(
     usage=["reproduce [name=value ...] [flags]"],
     examples={
         "reproduce data_sets=[ml_100k] seeds=[0,1,2,3,4]": "one data set, five seeds",
+        "reproduce executor=submitit executor.partition=cpu": "as jobs of a SLURM cluster",
         "reproduce models=[my_model] --config-dir conf": "a user-defined completer, which "
         "conf/model/my_model.yaml names",
     },
@@ -34,9 +37,15 @@ def _app(config: DictConfig) -> None:
 
 
 def _help(config: DictConfig) -> str:
+    executor = find_class(config.executor.get("_target_"), "executor", RunExecutor)
+    name = config.hydra.runtime.choices["executor"]
     return _HELP.text(
-        ("Names of models and data sets", groups(config, ["model", "data"])),
-        ("Options", options(without(config, "hydra"), ReproduceConfig)),
+        ("Names of models, data sets and executors", groups(config, ["model", "data", "executor"])),
+        ("Options", options(without(config, "hydra", "executor"), ReproduceConfig)),
+        (
+            f"Options of executor={name} (of another: --help executor=NAME)",
+            options(config.executor, executor.Config, "executor."),
+        ),
     )
 
 
