@@ -15,6 +15,8 @@ SCOPE ?=
 DATA ?=
 MODELS ?=
 SEEDS ?=
+# Trainings at once: two by default, on half of the cores each; JOBS=1 shows a progress bar
+JOBS ?=
 FORCE ?=
 STRICT ?=
 
@@ -48,12 +50,12 @@ $(READY): pyproject.toml constraints.txt build-constraints.txt
 
 REPRODUCE = $(BIN)/glocalk reproduce \
 	$(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
-	$(if $(FORCE),force=true) $(if $(STRICT),strict=true)
+	$(if $(JOBS),executor.jobs=$(JOBS)) $(if $(FORCE),force=true) $(if $(STRICT),strict=true)
 
-reproduce: $(READY) ## train the plan of Table 1 and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= FORCE=1 STRICT=1)
+reproduce: $(READY) ## train the plan of Table 1 and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= JOBS= FORCE=1 STRICT=1)
 	$(REPRODUCE) $(if $(SCOPE),scope=$(SCOPE))
 
-table2 fig2 fig3 folds kernels: $(READY) ## the same for that table or figure (DATA= MODELS= SEEDS=)
+table2 fig2 fig3 folds kernels: $(READY) ## the same for that table or figure (DATA= SEEDS= JOBS=)
 	$(REPRODUCE) experiment=$@
 
 data: $(READY) ## download the data sets that are missing (DATA=)

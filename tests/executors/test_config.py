@@ -124,3 +124,14 @@ def test_a_wrong_option_ends_in_one_sentence(override, sentence, tmp_path):
     (line,) = process.stderr.strip().splitlines()
     assert sentence in line
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_help_text_describes_the_options_of_the_chosen_executor(name, tmp_path):
+    process = call("reproduce", f"executor={name}", "--help", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    told = process.stdout.split(f"Options of executor={name}")[1].split("Flags")[0]
+    config = find_class(TARGETS[name], "executor", RunExecutor).Config
+    for option, field in config.model_fields.items():
+        assert f"executor.{option}" in told
+        assert field.description.split()[0] in told.split(f"executor.{option}")[1]

@@ -9,6 +9,8 @@ from omegaconf import DictConfig
 from glocalk.cli.app import exit_with_sentence, run_app
 from glocalk.cli.config_help import groups, options
 from glocalk.cli.help import HYDRA_FLAGS, Help
+from glocalk.config import find_class
+from glocalk.executors.base import RunExecutor
 from glocalk.reproduce.config import ReproduceConfig, reproduce_config
 from glocalk.reproduce.job import reproduce
 from glocalk.run.compose import CONFIGS, VERSION_BASE, without
@@ -23,6 +25,7 @@ _HELP = Help(
     examples={
         "reproduce data_sets=[ml_100k] seeds=[0,1,2,3,4]": "one data set, five seeds",
         "reproduce experiment=fig3 seeds=[0,1,2]": "Fig. 3 of the paper",
+        "reproduce executor=submitit executor.partition=cpu": "as jobs of a SLURM cluster",
         "reproduce models=[my_model] --config-dir conf": "a user-defined completer, which "
         "conf/model/my_model.yaml names",
     },
@@ -37,10 +40,16 @@ def _app(config: DictConfig) -> None:
 
 
 def _help(config: DictConfig) -> str:
+    executor = find_class(config.executor.get("_target_"), "executor", RunExecutor)
+    name = config.hydra.runtime.choices["executor"]
     return _HELP.text(
         ("Config groups", groups(config, ["experiment", "executor"])),
         ("Names of models and data sets", groups(config, ["model", "data"])),
-        ("Options", options(without(config, "experiment", "hydra"), ReproduceConfig)),
+        ("Options", options(without(config, "experiment", "executor", "hydra"), ReproduceConfig)),
+        (
+            f"Options of executor={name} (of another: --help executor=NAME)",
+            options(config.executor, executor.Config, "executor."),
+        ),
     )
 
 

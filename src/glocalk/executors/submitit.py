@@ -103,7 +103,7 @@ class SubmititExecutor(RunExecutor):
         try:
             with self._submitting:
                 job = self._cluster.submit(_Call(function))
-        except FailedSubmissionError as error:
+        except (FailedJobError, FailedSubmissionError) as error:
             return Outcome(1, f"SLURM does not accept its job: {one_line(error)}")
         self._jobs.add(job)
         try:
