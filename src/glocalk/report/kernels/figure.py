@@ -12,7 +12,7 @@ from glocalk.report.cells import data_title
 from glocalk.report.kernels.traced import Traced
 from glocalk.report.sweep import BLUE, GRAY, VERMILION
 
-_ACROSS = 5  # panels in a row
+_ACROSS = 6  # panels in a row
 
 
 def kernels_figure(runs: Mapping[str, Sequence[Traced]]) -> Figure:
