@@ -18,6 +18,7 @@ from glocalk.report.experiments import EXPERIMENTS, experiment_part
 from glocalk.report.figures import curves_files
 from glocalk.report.gap import gap_files
 from glocalk.report.intervals import intervals_files
+from glocalk.report.kernels.tables import kernels_files
 from glocalk.report.load import load_committed
 from glocalk.report.parts import Files, Part, Sources
 from glocalk.report.readme_table import readme_table
@@ -90,6 +91,7 @@ PARTS = (
     Part(gap_files, ("gap.*",)),
     Part(epochs_files, ("epochs.*",)),
     Part(smoothing_files, ("smoothing.*",)),
+    Part(kernels_files, ("kernels.*",)),
 )
 
 
@@ -107,7 +109,8 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     """
     committed = load_committed(records_dir)
     bench = Bench.read(out_dir / "bench.json")
-    sources = Sources(committed.done, read_searches(out_dir / "searches"), bench)
+    stall = Bench.read(out_dir / "stall.json")
+    sources = Sources(committed.done, read_searches(out_dir / "searches"), bench, stall)
     link = Path(os.path.relpath(out_dir, readme.parent), "table1.md").as_posix()
     embedded = [Embedded(readme, "table1", readme_table(sources.cells, link))]
     costs_page = readme.parent / "docs" / "costs.md"

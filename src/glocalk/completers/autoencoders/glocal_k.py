@@ -16,7 +16,8 @@ trained item kernels kᵢ and the network's own predictions:
 Differences from the official code: item kernels whose global kernel starts with fewer than two
 positive entries are drawn again (`redraw_kernels`), and the loss is summed in float64. The variants
 of the paper's Table 2, which the official code does not have, are our reading: several convolution
-layers, and aggregation by the average.
+layers, and aggregation by the average. `hold_kernels`, off by default, is an addition: it leaves
+the kinks of the loss at which L-BFGS stands still (`docs/kernels.md`).
 """
 
 from __future__ import annotations
