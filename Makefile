@@ -8,12 +8,15 @@ BIN := $(VENV)/bin
 comma := ,
 READY := $(VENV)/.ready
 
-# Narrow or widen `make reproduce`: make reproduce DATA=ml_100k,douban SEEDS=0,1,2,3,4
-# SCOPE: paper (its rows except the heavy ones), all (the classics too), full (everything)
+# Narrow or widen a plan: make reproduce DATA=ml_100k,douban SEEDS=0,1,2,3,4
+# SCOPE: paper (its rows except the heavy ones), all (the classics too), full (everything),
+# committed (also the further seeds of the committed table)
 SCOPE ?=
 DATA ?=
 MODELS ?=
 SEEDS ?=
+# Trainings at once: two by default, on half of the cores each; JOBS=1 shows a progress bar
+JOBS ?=
 FORCE ?=
 STRICT ?=
 
@@ -25,11 +28,11 @@ OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix 
 	cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 \
 	nvjitlink nvshmem-cu13 nvtx)
 
-.PHONY: help setup data reproduce test test-slow lint report screenshot check promote bench lock audit clean
+.PHONY: help setup data reproduce table2 fig2 fig3 folds kernels test test-slow lint report screenshot check promote bench lock audit clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9 -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):[^#]*## /  make \1\t/' | expand -t 20,40
 
 setup: $(READY) ## make the virtual environment .venv, versions and hashes from constraints.txt
 
@@ -45,10 +48,15 @@ $(READY): pyproject.toml constraints.txt build-constraints.txt
 	@$(BIN)/pip check
 	@touch $@
 
-reproduce: $(READY) ## train the plan and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= FORCE=1 STRICT=1)
-	$(BIN)/glocalk reproduce \
-		$(if $(SCOPE),scope=$(SCOPE)) $(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
-		$(if $(FORCE),force=true) $(if $(STRICT),strict=true)
+REPRODUCE = $(BIN)/glocalk reproduce \
+	$(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
+	$(if $(JOBS),executor.jobs=$(JOBS)) $(if $(FORCE),force=true) $(if $(STRICT),strict=true)
+
+reproduce: $(READY) ## train the plan of Table 1 and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= JOBS= FORCE=1 STRICT=1)
+	$(REPRODUCE) $(if $(SCOPE),scope=$(SCOPE))
+
+table2 fig2 fig3 folds kernels: $(READY) ## the same for that table or figure (DATA= SEEDS= JOBS=)
+	$(REPRODUCE) experiment=$@
 
 data: $(READY) ## download the data sets that are missing (DATA=)
 	$(BIN)/glocalk data fetch $(subst $(comma), ,$(DATA))

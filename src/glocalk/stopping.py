@@ -33,6 +33,7 @@ class _Request:
 
     number: int | None = None
     obeyed_at_safe_points = False
+    extra_seconds = 0.0
 
 
 def request(number: int) -> None:
@@ -83,3 +84,19 @@ def only_at_safe_points() -> Iterator[None]:
         _Request.obeyed_at_safe_points = outer
     if not outer:
         safe_point()
+
+
+@contextmanager
+def longer(seconds: float) -> Iterator[None]:
+    """Give the body more time to stop: it waits for processes that stop themselves."""
+    before = _Request.extra_seconds
+    _Request.extra_seconds = before + seconds
+    try:
+        yield
+    finally:
+        _Request.extra_seconds = before
+
+
+def extra_seconds() -> float:
+    """The time to stop that what is under way needs beyond that of a single training."""
+    return _Request.extra_seconds

@@ -32,6 +32,14 @@ def test_convolved_product_matches_the_literal_convolution():
     assert gradcheck(lambda k, w: operator().convolved_product([k], w), (kernel, weight))
 
 
+def test_live_shares_count_positive_cells_among_all_and_among_rated_ones():
+    # Each cell is what stands to its left minus itself: 5 moves one to the right and stays 0 or
+    # less where it stood, and so do 4, 2 and 3 within their rows; the 2 would leave the matrix.
+    kernel = torch.tensor([[0, 0, 0], [1, -1, 0], [0, 0, 0]], dtype=torch.float64)
+    assert operator().live_shares([kernel]) == (4 / 12, 0)
+    assert operator().live_shares([-kernel]) == (5 / 12, 1)
+
+
 def test_half_squared_error_sums_over_observed_ratings_only():
     hidden, weight, bias = normal(3, 2), normal(2, 4, seed=1), normal(4, seed=2)
     expected = sum(

@@ -128,6 +128,9 @@ def test_convolved_product_matches_full_matrices(
         [weight, *kernels],
         dtype,
     )
+    observed = expected[items, users]
+    live = (expected > 0).double().mean().item(), (observed > 0).double().mean().item()
+    assert operator.live_shares(mine) == pytest.approx(live)
 
 
 def test_convolved_product_when_every_cell_is_positive():

@@ -55,6 +55,11 @@ RECORD_FAULTS = {
     "protocols/secret": [RECORD.model_dump()["protocols"]["last"]],
     "user_counts": [[], [3], [3, 1, 2], [3, -1], [0, 0], [1.5, 2]],
     "curves/final": [{}],
+    "traces": [
+        [{"stage": "other", "epoch": 0, "numbers": {}}],
+        [{"stage": "finetune", "epoch": -1, "numbers": {}}],
+        [{"stage": "finetune", "epoch": 0, "numbers": {"taps/1": [float("nan")]}}],
+    ],
     "config/model": [{"name": "other"}, {}, None],
     "config/experiment": ["other"],
     "more": [1],

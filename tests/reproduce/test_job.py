@@ -1,20 +1,18 @@
 import socket
-import sys
 import time
-from pathlib import Path
 
-import glocalk.conf
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf
 
 import glocalk.reproduce.job
-import glocalk.reproduce.plan
 from command import call
+from glocalk.executors.process import Outcome
 from glocalk.records.run import read_records
 from glocalk.reproduce.config import ReproduceConfig
 from glocalk.reproduce.plan import Planned, expected_time, make_plan
+from glocalk.reproduce.runs import Found
 from glocalk.run.composed import compose_run
+from inline_executor import InlineExecutor
 from report.factory import record
 
 
@@ -27,13 +25,17 @@ def _no_runs_of_the_user(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch):
     """Runs are made in this process: it has imported everything."""
+    monkeypatch.setattr(glocalk.reproduce.job, "build_executor", lambda *_: InlineExecutor())
 
-    def train(planned):
-        process = call("train", *planned.arguments, cwd=Path.cwd())
-        sys.stderr.write(process.stderr)
-        return process.returncode == 0
 
-    monkeypatch.setattr(glocalk.reproduce.job, "_train", train)
+@pytest.fixture
+def not_trained(monkeypatch):
+    """Nothing is trained."""
+    monkeypatch.setattr(InlineExecutor, "make", lambda *_: Outcome(0))
+
+
+def found(*overrides, test_ratings=10):
+    return Found(compose_run(overrides), overrides, "0" * 64, test_ratings)
 
 
 def table(folder):
@@ -110,8 +112,6 @@ def test_a_wrong_option_ends_in_one_sentence(override, sentence, tmp_path):
 
 
 def test_expected_times_come_from_committed_records():
-    config = compose_run(["data=synthetic", "model=glocal_k"])
-
     def time_of(test_ratings, *runs):
         committed = [
             record(
@@ -123,7 +123,8 @@ def test_expected_times_come_from_committed_records():
             )
             for data, total, seed in runs
         ]
-        (planned,) = make_plan([(config, test_ratings)], committed)
+        run = found("data=synthetic", "model=glocal_k", test_ratings=test_ratings)
+        (planned,) = make_plan([run], committed)
         return planned.time
 
     assert time_of(99) == "time unknown"
@@ -156,18 +157,16 @@ def test_expected_times_are_added_up(plan, text):
 
 @pytest.mark.parametrize(("seconds", "quick"), [(None, True), (59.0, True), (61.0, False)])
 def test_a_model_without_epochs_is_quick_unless_it_takes_minutes(seconds, quick):
-    config = compose_run(["data=synthetic", "model=bias"])
     told = [{"total": seconds}] if seconds else []
     committed = [record(data="synthetic", model="bias", seconds=each) for each in told]
-    (made,) = make_plan([(config, 10)], committed)
+    (made,) = make_plan([found("data=synthetic", "model=bias")], committed)
     assert made.quick is quick
 
 
-def test_the_main_cell_comes_before_cheaper_ones_and_those_by_time(monkeypatch):
-    monkeypatch.setattr(glocalk.reproduce.plan, "held_record", lambda _: None)  # reads no data
+def test_the_main_cell_comes_before_cheaper_ones_and_those_by_time():
     names = [("synthetic", "svd_pp"), ("synthetic", "glocal_k"), ("ml_100k", "glocal_k")]
-    runs = [(compose_run([f"data={data}", f"model={model}"]), 10) for data, model in names]
-    runs += [(compose_run(["data=synthetic", "model=bias"]), 10)]
+    runs = [found(f"data={data}", f"model={model}") for data, model in names]
+    runs += [found("data=synthetic", "model=bias")]
     committed = [
         record(data=data, model=model, seconds={"total": seconds})
         for (data, model), seconds in zip(names, (200.0, 100.0, 300.0), strict=True)
@@ -180,10 +179,10 @@ def test_the_main_cell_comes_before_cheaper_ones_and_those_by_time(monkeypatch):
     ]
 
 
+@pytest.mark.usefixtures("not_trained")
 def test_a_deterministic_model_is_run_for_the_first_seed_alone(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(glocalk.reproduce.job, "_show", shown.extend)
-    monkeypatch.setattr(glocalk.reproduce.job, "_train", lambda _: True)
     arguments = ["data_sets=[synthetic]", "models=[bias,svd_pp]", "seeds=[3,1]"]
     assert call("reproduce", *arguments, cwd=tmp_path).returncode == 0
     titles = {planned.title for planned in shown}
@@ -194,11 +193,11 @@ def test_a_deterministic_model_is_run_for_the_first_seed_alone(tmp_path, monkeyp
     }
 
 
+@pytest.mark.usefixtures("not_trained")
 @pytest.mark.data("ml-100k", "ml-1m", "douban")
 def test_the_plan_is_baselines_then_the_main_cell_then_the_rest(tmp_path, data_dir, monkeypatch):
     shown = []
     monkeypatch.setattr(glocalk.reproduce.job, "_show", shown.extend)
-    monkeypatch.setattr(glocalk.reproduce.job, "_train", lambda _: True)
     arguments = [f"data_dir='{data_dir.resolve()}'", "models=[glocal_k,bias,global_mean]"]
     assert call("reproduce", *arguments, cwd=tmp_path).returncode == 0
     titles = [planned.title for planned in shown]
@@ -219,27 +218,23 @@ def test_the_plan_is_baselines_then_the_main_cell_then_the_rest(tmp_path, data_d
     ],
 )
 def test_the_scope_decides_which_rows_are_trained(scope, models, on_ml_100k, on_ml_1m):
+    both = {"data": ["ml_100k", "ml_1m"], "heavy": {"slow": ["ml_1m"]}}
     config = ReproduceConfig(
-        data_sets=["ml_100k", "ml_1m"],
+        experiment="table1",
+        plan=[
+            {"models": ["quick", "slow"], **both},
+            {"models": ["classic"], "scope": "all", **both},
+        ],
+        data_sets=None,
         scope=scope,
         models=models,
-        rows={"paper": ["quick", "slow"], "classics": ["classic"]},
-        heavy={"slow": ["ml_1m"]},
-        seeds=[0],
+        seeds=None,
         strict=False,
         force=False,
         data_dir="data",
         runs_dir="runs",
         reports_dir="reports",
     )
-    assert config.models_on("ml_100k") == on_ml_100k
-    assert config.models_on("ml_1m") == on_ml_1m
-
-
-def test_the_plan_names_models_that_are_there_each_once():
-    folder = Path(glocalk.conf.__path__[0])
-    plan = OmegaConf.load(folder / "reproduce.yaml")
-    planned = [*plan.rows.paper, *plan.rows.classics]
-    assert len(planned) == len(set(planned))
-    assert set(planned) <= {path.stem for path in (folder / "model").glob("*.yaml")}
-    assert set(plan.heavy) <= set(planned)
+    points = config.points()
+    assert [point.model for point in points if point.data == "ml_100k"] == on_ml_100k
+    assert [point.model for point in points if point.data == "ml_1m"] == on_ml_1m

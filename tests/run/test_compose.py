@@ -25,6 +25,8 @@ RECORDS = ROOT / "reports" / "records" / "table1"
 CONF = ROOT / "conf"
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 DATA_SETS = ("ml_100k", "ml_1m", "douban")
+# The ablations of GLocal-K are not in Table 1.
+OF_TABLE_1 = [model for model in MODELS if not model.startswith("glocal_k_")]
 
 
 def names(options, prefix=""):
@@ -36,7 +38,7 @@ def names(options, prefix=""):
             yield prefix + name
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", OF_TABLE_1)
 def test_a_composed_run_has_the_identity_of_the_committed_records(model):
     compared = 0
     for data in DATA_SETS:

@@ -54,6 +54,27 @@ def test_a_finished_run_is_not_trained_again_unless_forced(whole, caplog):
     assert comparable(again) == comparable(record)
 
 
+def test_a_traced_run_is_the_same_run_with_traces_of_its_final_training(whole, tmp_path, caplog):
+    _, record = whole
+    assert record.traces == []
+    traced = execute(config(tmp_path, trace=True))
+    assert [(trace.stage, trace.epoch) for trace in traced.traces] == [
+        ("finetune", epoch) for epoch in range(4)
+    ]
+    assert comparable(traced.model_copy(update={"traces": []})) == comparable(record)
+    assert only_record(tmp_path) == traced
+    with caplog.at_level(logging.INFO):
+        assert execute(config(tmp_path, trace=True)) == traced
+    assert "traces" not in caplog.text
+
+
+def test_a_record_without_the_traces_asked_for_says_how_to_get_them(tmp_path, caplog):
+    execute(config(tmp_path, model=BIAS, model_name="bias"))
+    with caplog.at_level(logging.INFO):
+        execute(config(tmp_path, model=BIAS, model_name="bias", trace=True))
+    assert "Its record has no traces: add force=true to train it again." in caplog.messages
+
+
 def test_another_seed_or_option_is_another_run(whole, tmp_path):
     _, record = whole
     records = [

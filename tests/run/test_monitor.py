@@ -42,13 +42,23 @@ def test_keeps_a_row_and_the_user_errors_of_each_epoch():
 def test_its_state_survives_a_checkpoint(tmp_path):
     monitor = Monitor(TEST)
     monitor.observe("fit", 1, constant(3.0), loss=7.0)
+    monitor.keep_trace("fit", 1, {"live": (0.5, 1 / 3)})
     torch.save(monitor.state_dict(), tmp_path / "state")
     other = Monitor(TEST)
     other.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
     for each in (monitor, other):
         each.observe("fit", 2, constant(4.0), loss=6.0)
     assert other.curves == monitor.curves
+    assert other.traces == monitor.traces
     np.testing.assert_array_equal(other.user_errors(0), monitor.user_errors(0))
+
+
+def test_traces_are_kept_to_six_digits():
+    monitor = Monitor(TEST)
+    monitor.observer().traced("fit", 0, {"taps/1": [123.456789, -2e-7 / 3], "live": (0.25,)})
+    (trace,) = monitor.traces
+    assert (trace.stage, trace.epoch) == ("fit", 0)
+    assert trace.numbers == {"taps/1": [123.457, -6.66667e-8], "live": [0.25]}
 
 
 @pytest.mark.parametrize("loss", [np.inf, -np.inf, np.nan])

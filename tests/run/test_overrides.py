@@ -129,3 +129,5 @@ def test_quotes_around_a_whole_value_are_no_part_of_it():
     assert as_typed("data.path=x.csv") == "data.path=x.csv"
     assert as_typed("seed=0,1") == "seed=0,1"
     assert as_typed("seed") == "seed"
+    assert as_typed("model.redraw_kernels=False") == "model.redraw_kernels=false"  # of a sweep
+    assert as_typed("data.path='True'") == "data.path=True"

@@ -24,7 +24,6 @@ from glocalk.data.sources import build_source
 from glocalk.operators.base import RatingOperator
 from glocalk.operators.dense import DenseRatings
 from glocalk.operators.formulation import Formulation
-from glocalk.operators.sparse import SparseRatings
 from glocalk.records.benchmark import Evaluation
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
@@ -159,6 +158,6 @@ def _train_two_epochs(module: Module, operator: RatingOperator) -> None:
 
 @torch.no_grad()
 def _live_share(module: Module, operator: RatingOperator) -> float:
-    assert isinstance(operator, SparseRatings)
     layers, _ = module.network.effective()
-    return operator.live_share(module.network.global_kernels(operator, layers))
+    live, _ = operator.live_shares(module.network.global_kernels(operator, layers))
+    return live

@@ -20,6 +20,7 @@ from glocalk.bench.alternatives import (
 from glocalk.bench.busy import BUSY_CASES, measure_busy_trainings
 from glocalk.bench.evaluations import STAGES, measure_evaluations
 from glocalk.bench.process import in_own_process
+from glocalk.bench.stall import measure_stall
 from glocalk.bench.trainings import measure_scaling, measure_training
 from glocalk.records.benchmark import Bench, Origin
 from glocalk.run import provenance
@@ -45,7 +46,8 @@ def measure(
     """Measure the parts; each replaces its entry in the file of measurements.
 
     Args:
-        parts: `evaluations`, `trainings`, `scaling`, `products`, `alternatives` or `busy`.
+        parts: `evaluations`, `trainings`, `scaling`, `products`, `alternatives`, `busy`
+            or `stall`.
         data_sets: config names of data sets; `scaling` has its own.
         repeats: number of measurements of each kind.
         most_ratings: largest number of ratings of `scaling`.
@@ -62,6 +64,7 @@ def measure(
         "products": lambda: _products(data_sets, repeats, overrides),
         "alternatives": lambda: _alternatives(data_sets, repeats, overrides),
         "busy": lambda: _busy(data_sets, repeats, overrides),
+        "stall": lambda: _stall(data_sets, overrides),
     }
     for part in parts:
         found = measures[part]()
@@ -126,6 +129,14 @@ def _busy(data_sets: Sequence[str], repeats: int, overrides: Sequence[str]) -> l
     for case, config in _cases("busy", BUSY_CASES, data_sets, overrides):
         small = _run_config("synthetic", *case.options, *overrides, model=case.model)
         found += measure_busy_trainings(config, small, case.options, repeats)
+    return found
+
+
+def _stall(data_sets: Sequence[str], overrides: Sequence[str]) -> list[Any]:
+    found = []
+    for data in data_sets:
+        _log.info("stall: %s", data)
+        found.append(measure_stall(_run_config(data, *overrides)))
     return found
 
 

@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 
 from hydra import version
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -79,15 +78,6 @@ def overrides_first(command: str, given: Sequence[str]) -> list[str]:
     return [*overrides, *flags]
 
 
-def own_config_dirs() -> list[str]:
-    """The folders that `--config-dir` or `hydra.searchpath` of this application names."""
-    return [
-        source.path
-        for source in HydraConfig.get().runtime.config_sources
-        if source.schema == "file" and source.provider != "main"
-    ]
-
-
 @contextmanager
 def exit_with_sentence() -> Iterator[None]:
     """Print a user's error as one sentence and exit with 1.
@@ -120,7 +110,13 @@ def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> s
         group, _, name = error.missing_cfg_file.rpartition("/")
         if group == "data" and (instead := _if_ratings(name)):
             return f"Unknown {group} '{name}'{instead}."
-        return f"Unknown {group} '{name}': {did_you_mean(name, error.options or [])}"
+        instead = did_you_mean(name, error.options or [])
+        if group == "experiment":
+            return (
+                f"Unknown experiment '{name}', which is no file experiment/{name}.yaml in a folder "
+                f"given with --config-dir either: {instead}"
+            )
+        return f"Unknown {group} '{name}': {instead}"
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         parent = cause.parent_node

@@ -15,7 +15,7 @@ from glocalk.cli.help import Help, fields
 from glocalk.config import BaseConfig, did_you_mean
 from glocalk.errors import GlocalkError
 
-_Part = Literal["evaluations", "trainings", "scaling", "products", "alternatives", "busy"]
+_Part = Literal["evaluations", "trainings", "scaling", "products", "alternatives", "busy", "stall"]
 
 _HELP = Help(
     command="bench",
@@ -25,6 +25,8 @@ _HELP = Help(
     usage=["bench [name=value ...]"],
     examples={
         "bench parts=[trainings] data=[ml_100k]": "one training",
+        "bench parts=[stall] data=[ml_1m] seed=2 out=reports/stall.json": "the loss around the "
+        "place where a training stands still",
         "bench parts=[scaling] most_ratings=1000000 model.hidden_size=100": "with another "
         "option: all others are those of glocalk train",
     },
@@ -36,7 +38,8 @@ class BenchConfig(BaseConfig):
     """What is measured."""
 
     parts: Annotated[list[_Part], Listed] = Field(
-        default=list(get_args(_Part)), description="what to measure"
+        default=[part for part in get_args(_Part) if part != "stall"],
+        description="what to measure; stall: why a training stands still",
     )
     data: Names = Field(
         default=["ml_100k", "douban", "ml_1m"],

@@ -16,7 +16,8 @@ from glocalk.config import BaseConfig, find_class
 from glocalk.data.sources import Source
 from glocalk.run.compose import without
 
-_GROUPS = ("model", "data", "trainer", "logger", "protocol")
+_GROUPS = ("model", "data", "experiment", "trainer", "logger", "protocol")
+_OF_AN_EXPERIMENT = ("base", "plan")
 
 Section = tuple[str, Iterable[tuple[str, str]]]
 
@@ -34,7 +35,7 @@ def run_sections(config: DictConfig, *others: type[BaseConfig]) -> list[Section]
 
     named = [*_GROUPS, *(name for other in others for name in other.model_fields)]
     choices = config.hydra.runtime.choices
-    top = without(config, *named, "settings", "hydra")
+    top = without(config, *named, *_OF_AN_EXPERIMENT, "settings", "hydra")
     own = [
         row
         for other in others
@@ -43,7 +44,7 @@ def run_sections(config: DictConfig, *others: type[BaseConfig]) -> list[Section]
     rest = OmegaConf.masked_copy(config, ["trainer", "protocol"])
     model = config.model
     return [
-        ("Config groups", groups(config, _GROUPS)),
+        ("Config groups", groups(config, [name for name in _GROUPS if name in choices])),
         ("Options", [*own, *options(top, RunConfig)]),
         (
             f"Options of model={choices['model']} (of another: --help model=NAME)",

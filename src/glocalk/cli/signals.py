@@ -22,7 +22,7 @@ from glocalk import stopping
 from glocalk.stopping import StoppedError
 
 GRACE = 6.0
-"""Seconds that a command has to reach a safe point."""
+"""Seconds that a command has to reach a safe point; `stopping.longer` adds to them."""
 
 _ONE_REQUEST = 1.0  # seconds; `timeout` and terminals send the same request twice
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -88,7 +88,8 @@ def _watch(wakes: int) -> None:
     if number is None:
         return
     first = time.monotonic()
-    while (left := first + GRACE - time.monotonic()) > 0:
+    ends = first + GRACE + stopping.extra_seconds()
+    while (left := ends - time.monotonic()) > 0:
         another = _next_signal(wakes, left)
         if another is None:
             return

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from glocalk.cli.app import exit_with_sentence, run_app
 from glocalk.cli.config_help import run_sections
 from glocalk.cli.help import HYDRA_FLAGS, Help
+from glocalk.cli.sweep import further_failures, in_this_process
 from glocalk.errors import GlocalkError
 from glocalk.records.run import PROTOCOLS, Record
 from glocalk.run.compose import CONFIGS, VERSION_BASE
@@ -48,7 +49,8 @@ def _app(config: DictConfig) -> float | None:
     try:
         return _train(config)
     except GlocalkError as error:
-        print(error, file=sys.stderr)
+        if in_this_process(HydraConfig.get()):
+            print(error, file=sys.stderr)
         raise  # the sweep continues; Hydra reports its first failure at the end
 
 
@@ -81,4 +83,9 @@ def _summary(record: Record) -> str:
 
 def main() -> None:
     """Entry point; the arguments are in `sys.argv`."""
-    run_app(_app, "train", lambda config: _HELP.text(*run_sections(config)))
+    try:
+        run_app(_app, "train", lambda config: _HELP.text(*run_sections(config)))
+    except (Exception, SystemExit):
+        for failure in further_failures():
+            print(failure, file=sys.stderr)
+        raise

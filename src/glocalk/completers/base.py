@@ -6,7 +6,7 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import ModelFile
 from glocalk.inference.predictor import Predictor, TrainedOn
 from glocalk.training.context import FitContext
+
+if TYPE_CHECKING:  # the module imports Lightning, which many completers do without
+    from glocalk.training.shared import SharedStage
 
 _WHOLE = (torch.int32, torch.int64)
 _FLOATS = (torch.float32, torch.float64)
@@ -105,6 +108,11 @@ class Completer(Predictor):
     def schedule(self) -> dict[str, int]:
         """Number of epochs of each stage, in order; empty without epochs."""
         return {}
+
+    @property
+    def shared_stage(self) -> SharedStage | None:
+        """The first stage, if trainings that differ only afterwards can take over its epochs."""
+        return None
 
     @property
     def budget(self) -> float:

@@ -3,7 +3,7 @@
 An auto-encoder never needs the matrix R [items, users] itself. Its input is `product`, or
 `convolved_product` for the convolved matrix; its output layer is compared with R in
 `half_squared_error`, or computed by `outputs` where an activation follows. Each formulation (dense,
-sparse, torch's sparse) implements these four methods, so every network runs on each. Their values
+sparse, torch's sparse) implements these methods, so every network runs on each. Their values
 and gradients are equal up to rounding.
 """
 
@@ -45,6 +45,14 @@ class RatingOperator(ABC):
         """
 
     @abstractmethod
+    def live_shares(self, kernels: Sequence[Tensor]) -> tuple[float, float]:
+        """Shares of positive cells of R⁽ᴸ⁾: among all cells, and among those with a rating.
+
+        Args:
+            kernels: as in `convolved_product`.
+        """
+
+    @abstractmethod
     def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """½ Σ (rᵢᵤ − hᵢ·wᵤ − bᵤ)² over the observed ratings.
 
@@ -69,6 +77,11 @@ class RatingOperator(ABC):
         Returns:
             [n], in the order of `ratings`.
         """
+
+
+def mean_of(mask: Tensor) -> float:
+    """Share of true entries; 0 of none."""
+    return float(mask.sum()) / max(mask.numel(), 1)
 
 
 def mean_prediction(hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

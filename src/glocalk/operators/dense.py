@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from glocalk.operators.base import RatingOperator
+from glocalk.operators.base import RatingOperator, mean_of
 from glocalk.operators.convolution import global_convolution
 
 
@@ -38,6 +38,11 @@ class DenseRatings(RatingOperator):
 
     def convolved_product(self, kernels: Sequence[Tensor], weight: Tensor) -> Tensor:
         return global_convolution(self.matrix, kernels) @ weight
+
+    @torch.no_grad()
+    def live_shares(self, kernels: Sequence[Tensor]) -> tuple[float, float]:
+        live = global_convolution(self.matrix, kernels) > 0
+        return mean_of(live), mean_of(live[self.items, self.users])
 
     def half_squared_error(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return _MaskedError.apply(self, hidden, weight, bias)  # type: ignore[no-any-return]

@@ -65,9 +65,11 @@ class SparseRatings(RatingOperator):
     def outputs(self, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return _Outputs.apply(self, hidden, weight.T, bias)  # type: ignore[no-any-return]
 
-    def live_share(self, kernels: Sequence[Tensor]) -> float:
-        """Share of positive cells in the matrix convolved with `kernels`."""
-        return _convolve(self, kernels)[-1].density
+    @torch.no_grad()
+    def live_shares(self, kernels: Sequence[Tensor]) -> tuple[float, float]:
+        live = _convolve(self, kernels)[-1]
+        found = np.isin(csr.cells(self.by_item), csr.cells(live), assume_unique=True)
+        return live.density, float(found.sum()) / max(self.by_item.entries, 1)
 
     def cells(self, reach: int) -> tuple[CSR, CSR]:
         """The cells within `reach` rows and columns of a rating: by item and by user."""

@@ -67,8 +67,23 @@ class TorchSparseRatings(RatingOperator):
         ]
         return torch.cat(blocks) if blocks else weight.new_zeros(0, weight.shape[1])
 
+    @torch.no_grad()
+    def live_shares(self, kernels: Sequence[Tensor]) -> tuple[float, float]:
+        live, live_rated = 0, 0
+        for start in range(0, self.shape[0], _BLOCK):
+            positive = self._convolved_rows(start, kernels) > 0
+            entries = slice(*self.item_starts[[start, start + len(positive)]].tolist())
+            live += int(positive.sum())
+            live_rated += int(positive[self.items[entries] - start, self.users[entries]].sum())
+        cells = self.shape[0] * self.shape[1]
+        return live / max(cells, 1), live_rated / max(len(self.ratings), 1)
+
     def _convolved_block(self, start: int, weight: Tensor, *kernels: Tensor) -> Tensor:
         """The block of rows of the convolved matrix that begins at `start`, times the weight."""
+        return self._convolved_rows(start, kernels) @ weight
+
+    def _convolved_rows(self, start: int, kernels: Sequence[Tensor]) -> Tensor:
+        """The block of rows of the convolved matrix that begins at `start`."""
         stop = min(start + _BLOCK, self.shape[0])
         # The block and the rows around it that reach it. Beyond the matrix, every layer pads with
         # zeros, so the range ends there.
@@ -77,8 +92,7 @@ class TorchSparseRatings(RatingOperator):
         entries = slice(int(self.item_starts[first]), int(self.item_starts[last]))
         rows = self.ratings.new_zeros(last - first, self.shape[1])
         rows[self.items[entries] - first, self.users[entries]] = self.ratings[entries]
-        convolved = global_convolution(rows, kernels)[start - first : stop - first]
-        return convolved @ weight
+        return global_convolution(rows, kernels)[start - first : stop - first]
 
 
 class _Product(torch.autograd.Function):

@@ -12,7 +12,7 @@ from pydantic import Field
 from glocalk.config import reason_of
 from glocalk.errors import GlocalkError
 from glocalk.files import write_atomically
-from glocalk.names import Hexadecimal, Label, Name
+from glocalk.names import Hexadecimal, Label, Name, Seed
 from glocalk.records.json_text import read_json, to_json
 from glocalk.records.schema import Count, Part
 
@@ -25,6 +25,8 @@ Implementation: TypeAlias = Annotated[
 ]
 Model: TypeAlias = Annotated[str, Field(pattern="^(glocal_k|gc_mc|igmc)$")]
 Cores: TypeAlias = Annotated[str, Field(pattern="^(free|all)$")]
+GradientPart: TypeAlias = Annotated[str, Field(pattern="^(all|item_kernels|rest)$")]
+Precision: TypeAlias = Annotated[str, Field(pattern="^(single|double)$")]
 Amount: TypeAlias = Annotated[float, Field(ge=0, le=1e12)]
 Positive: TypeAlias = Annotated[float, Field(gt=0, le=1e12)]
 Repeats: TypeAlias = Annotated[list[Positive], Field(min_length=1)]
@@ -120,6 +122,34 @@ class BusyTraining(Part):
     busy_seconds: Repeats  # the same beside the busy program
 
 
+class Line(Part):
+    """The loss along −g, or along a part of it."""
+
+    part: GradientPart
+    precision: Precision
+    slope: float  # at 0: −‖g‖²
+    steps: list[Positive]
+    changes: list[float]  # of the loss, at each step
+
+
+class Stall(Part):
+    """The loss around the parameters where a training of GLocal-K stands still."""
+
+    data: Name
+    seed: Seed
+    loss: float
+    taps: list[float]  # of the first global kernel, row by row
+    lines: list[Line]
+    tap: Count  # the one nearest to 0
+    tap_values: list[float]  # ascending
+    tap_changes: list[float]  # of the loss at each value of that tap, all else fixed
+    slope_below: float  # of the loss along the tap, just below 0
+    slope_above: float  # just above 0
+    cells_above: int  # live cells just above 0 less those just below
+    change_of_all: float  # of the loss, by one more epoch
+    change_of_rest: float  # the same with the item kernels held
+
+
 class Bench(Part):
     """All measured parts, each with its origin."""
 
@@ -130,6 +160,7 @@ class Bench(Part):
     products: list[ProductCost] = Field(default=[])
     alternatives: list[AlternativeTraining] = Field(default=[])
     busy: list[BusyTraining] = Field(default=[])
+    stall: list[Stall] = Field(default=[])
 
     def write(self, path: Path) -> None:
         """Replace the file at `path` in one step."""

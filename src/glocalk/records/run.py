@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from glocalk.names import Hexadecimal, Label, Name, Seed
 from glocalk.records.identity import config_hash, names_in, run_folder, run_key
@@ -67,6 +67,18 @@ class ProtocolResult(Part):
     user_errors: str
 
 
+class Trace(Part):
+    """What a training tells of itself at one moment.
+
+    `epoch` is 0 before the first epoch of the stage. `numbers` are lists by name; the completer
+    says what they mean.
+    """
+
+    stage: Label
+    epoch: Count
+    numbers: dict[Label, list[float]]
+
+
 class Failure(Part):
     """Why a run ended early."""
 
@@ -118,12 +130,21 @@ class Record(RecordFile):
 
     # Results; empty in a failed record
     curves: dict[str, Curves] = Field(default={})  # by RunName
+    traces: list[Trace] = Field(default=[])  # of the final run, if trace=true asked for them
     protocols: dict[str, ProtocolResult] = Field(
         default={}
     )  # by PROTOCOLS; `held_out` needs a selection run
     validated_epoch_from_seed: Seed | None = None  # where another seed's selection run chose it
     user_counts: list[Count] = Field(default=[])  # [users] test ratings of each user
     user_errors: dict[str, list[Error]] = Field(default={})  # [users] sums of squared test errors
+
+    @model_serializer(mode="wrap")
+    def _without_empty_traces(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A record without traces is written as it was before records could have them."""
+        content: dict[str, Any] = serialize(self)
+        if not self.traces:
+            content.pop("traces", None)
+        return content
 
     @property
     def folder(self) -> str:
@@ -148,6 +169,8 @@ class Record(RecordFile):
                 yield f"its {name} is not that of its config"
         if (self.status == "failed") != (self.failure is not None):
             yield "its status does not fit its failure"
+        if not {trace.stage for trace in self.traces} <= {stage for stage, _ in self.epochs}:
+            yield "its traces are of another stage than its curves"
         if not self.protocols.keys() <= set(PROTOCOLS):
             yield "it has a result under an unknown protocol"
         for name, result in self.protocols.items():

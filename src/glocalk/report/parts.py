@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -28,11 +28,13 @@ class Sources:
         records: the committed records that are done.
         searches: the searches for hyperparameters.
         bench: the benchmark.
+        stall: what was measured where trainings stand still.
     """
 
     records: Sequence[Record]
     searches: Sequence[Search]
     bench: Bench
+    stall: Bench = field(default_factory=Bench)
 
     @cached_property
     def published(self) -> list[Published]:

@@ -18,6 +18,7 @@ from glocalk.report.experiments import EXPERIMENTS, experiment_part
 from glocalk.report.figures import curves_files
 from glocalk.report.gap import gap_files
 from glocalk.report.intervals import intervals_files
+from glocalk.report.kernels.tables import kernels_files
 from glocalk.report.load import load_committed
 from glocalk.report.page.part import page_part
 from glocalk.report.page.screenshot import PICTURE, is_stale
@@ -93,6 +94,7 @@ PARTS = (
     Part(epochs_files, ("epochs.*",)),
     Part(smoothing_files, ("smoothing.*",)),
     Part(seeds_files, ("seeds.*",)),
+    Part(kernels_files, ("kernels.*",)),
 )
 
 
@@ -110,7 +112,8 @@ def make_report(records_dir: Path, out_dir: Path, readme: Path) -> Report:
     """
     committed = load_committed(records_dir)
     bench = Bench.read(out_dir / "bench.json")
-    sources = Sources(committed.done, read_searches(out_dir / "searches"), bench)
+    stall = Bench.read(out_dir / "stall.json")
+    sources = Sources(committed.done, read_searches(out_dir / "searches"), bench, stall)
     link = Path(os.path.relpath(out_dir, readme.parent), "table1.md").as_posix()
     embedded = [Embedded(readme, "table1", readme_table(sources.cells, link))]
     costs_page = readme.parent / "docs" / "costs.md"

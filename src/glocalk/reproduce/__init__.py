@@ -1,6 +1,8 @@
-"""The main job: a plan of runs, made cheapest first, with a table after each.
+"""The main job: the plan of an experiment, cheapest runs first, with its files after each.
 
-- `config.py`: what to reproduce.
-- `plan.py`: the runs in order, and how long they are expected to take.
-- `job.py`: find the data, make the runs, write the table.
+- `config.py`: what to reproduce; `blocks.py`: what a plan consists of.
+- `runs.py`: the runs whose data is there.
+- `plan.py`: their order, and how long they are expected to take; `waiting.py`: which ones wait for
+  others.
+- `job.py`: make the runs; `files.py`: write the tables and figures.
 """

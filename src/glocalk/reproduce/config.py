@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from omegaconf import DictConfig
+from pydantic import Field, field_validator
 
 from glocalk.config import BaseConfig
+from glocalk.errors import GlocalkError
+from glocalk.executors.base import check_executor
 from glocalk.names import Name, Seed
-
-
-class Rows(BaseConfig):
-    """Models grouped by their place in the paper's table."""
-
-    paper: list[Name] = Field(description="models of the paper's table")
-    classics: list[Name] = Field(description="models that the paper leaves out")
+from glocalk.reproduce.blocks import SCOPES, Block, Point, Scope
+from glocalk.run.compose import as_dict, config_dirs_of
 
 
 class ReproduceConfig(BaseConfig):
     """What to reproduce, and where files are."""
 
-    data_sets: list[Name] = Field(min_length=1, description="data sets by config name")
-    scope: Literal["paper", "all", "full"] = Field(
-        description="paper: the rows of the paper's table; all: the classics too; full: also "
-        "those that are heavy"
+    experiment: Name = Field(description="the experiment: a table or figure")
+    plan: list[Block] = Field(min_length=1, description="its runs")
+    data_sets: Annotated[list[Name], Field(min_length=1)] | None = Field(
+        description="data sets by config name; one that the plan lacks is trained like its own"
     )
     models: Annotated[list[Name], Field(min_length=1)] | None = Field(
-        description="models by config name, heavy or not, in place of those of the scope"
+        description="models by config name, heavy or not; one that the plan lacks is trained like "
+        "its own"
     )
-    rows: Rows
-    heavy: dict[str, list[str]] = Field(
-        description="data sets on which a model is trained with scope=full only"
+    seeds: Annotated[list[Seed], Field(min_length=1)] | None = Field(
+        description="seeds of every row, in place of those of the plan"
     )
-    seeds: list[Seed] = Field(min_length=1, description="seeds of each row")
+    scope: Scope = Field(
+        description="of table1: paper: the rows of the paper's table; all: the classics too; full: "
+        "also those that are heavy; committed: also every further seed of the committed table"
+    )
     strict: bool = Field(description="fail if a data set is missing, instead of leaving a gap")
     force: bool = Field(description="train again even if a record exists")
+    executor: dict[str, Any] = Field(
+        default={"_target_": "glocalk.executors.local.LocalExecutor"},
+        description="where runs are made",
+    )
     data_dir: Path = Field(description="folder with the files of data sets")
     runs_dir: Path = Field(description="folder of the runs")
     reports_dir: Path = Field(
@@ -45,13 +51,69 @@ class ReproduceConfig(BaseConfig):
         default=(), description="folders with more configs, from --config-dir"
     )
 
-    def models_on(self, data: str) -> list[str]:
-        """The models to train on a data set."""
-        if self.models is not None:
-            return self.models
-        models = self.rows.paper + (self.rows.classics if self.scope != "paper" else [])
-        return [
-            model
-            for model in models
-            if self.scope == "full" or data not in self.heavy.get(model, ())
+    @field_validator("executor")
+    @classmethod
+    def _is_known(cls, executor: dict[str, Any]) -> dict[str, Any]:
+        check_executor(executor)
+        return executor
+
+    def points(self) -> list[Point]:
+        """The runs of the plan in its order, each once, narrowed or changed by the other options.
+
+        A data set or model that no block of the scope names is trained in every block, like those
+        that the block names.
+
+        Raises:
+            GlocalkError: there is none.
+        """
+        within = SCOPES[: SCOPES.index(self.scope) + 1]
+        blocks = [block for block in self.plan if block.scope in within]
+        data_sets = {data for block in blocks for data in block.data}
+        models = {model for block in blocks for model in block.models}
+        points = [
+            point
+            for block in blocks
+            for data in _chosen(block.data, self.data_sets, data_sets)
+            for model in _chosen(block.models, self.models, models)
+            if not self._too_heavy(block, data, model)
+            for point in block.points(data, model, self.seeds or block.seeds)
         ]
+        if not points:
+            raise GlocalkError(
+                f"The plan of experiment '{self.experiment}' has no run with these options: see "
+                f"experiment/{self.experiment}.yaml."
+            )
+        return list(dict.fromkeys(points))
+
+    def _too_heavy(self, block: Block, data: str, model: str) -> bool:
+        small = self.scope in ("paper", "all") and self.models is None
+        return small and data in block.heavy.get(model, ())
+
+
+def reproduce_config(config: DictConfig, hydra: Any) -> ReproduceConfig:
+    """The checked config: of the experiment's file it has the plan alone.
+
+    Args:
+        config: a composed `reproduce` config.
+        hydra: Hydra's own options, which say which experiment was chosen.
+
+    Raises:
+        GlocalkError: an unknown option, an invalid value, or an experiment without a plan.
+    """
+    options = as_dict(config)
+    name = hydra.runtime.choices["experiment"]
+    plan = (options.pop("experiment", None) or {}).get("plan")
+    if not plan:
+        raise GlocalkError(
+            f"Experiment '{name}' has no plan: write one into experiment/{name}.yaml, as in "
+            "conf/experiment/table2.yaml."
+        )
+    own = {"experiment": name, "plan": plan, "config_dirs": config_dirs_of(hydra)}
+    return ReproduceConfig.check({**options, **own}, "")
+
+
+def _chosen(own: Sequence[str], wanted: Sequence[str] | None, named: set[str]) -> Sequence[str]:
+    """The names of a block, or those of them that are wanted, and wanted ones that none names."""
+    if wanted is None:
+        return own
+    return [name for name in wanted if name in own or name not in named]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from glocalk.completers.registry import build_completer
+from glocalk.executors.jobs import Job
 from glocalk.records.run import Record
 from glocalk.report.layout import duration
+from glocalk.reproduce.runs import Found
+from glocalk.reproduce.waiting import Waits, needed_first, waits
 from glocalk.run.config import RunConfig
 from glocalk.run.execute import held_record
-from glocalk.run.overrides import override, quoted
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Planned:
         bound: whether `seconds` are those of a larger data set, without a record of this one.
         quick: whether its model has no epochs, and no record says that it takes a minute.
         held: whether the runs folder has its record already.
-        config_dirs: folders with more configs.
+        arguments: those of `glocalk train` that make it.
     """
 
     config: RunConfig
@@ -33,13 +34,16 @@ class Planned:
     bound: bool
     quick: bool
     held: bool
-    config_dirs: tuple[Path, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        """What is run."""
+        """What is run; no other run of a plan has the same title."""
         run = self.config
-        return f"{run.data_name} {run.model_name} seed {run.seed}"
+        title = f"{run.data_name} {run.model_name} seed {run.seed}"
+        if run.train_share != 1:
+            title += f", share {run.train_share:g}"
+        return title if run.variant == "default" else f"{title}, {run.variant}"
 
     @property
     def time(self) -> str:
@@ -52,56 +56,16 @@ class Planned:
             return "time unknown"
         return f"{'less than' if self.bound else 'about'} {duration(max(1, self.seconds))}"
 
-    @property
-    def arguments(self) -> list[str]:
-        """Arguments of `glocalk train` that make this run."""
-        run = self.config
-        names = f"data={run.data_name}", f"model={run.model_name}", f"seed={run.seed}"
-        where = places(run.data_dir, run.runs_dir, run.force)
-        return [*names, *where, *_search_path(self.config_dirs)]
 
+def make_plan(runs: Sequence[Found], committed: Sequence[Record]) -> list[Planned]:
+    """The runs in order: those made already, quick ones, GLocal-K on ML-100K, then the cheapest.
 
-def make_plan(
-    runs: Sequence[tuple[RunConfig, int]],
-    committed: Sequence[Record],
-    config_dirs: tuple[Path, ...] = (),
-) -> list[Planned]:
-    """The runs in order: quick ones, GLocal-K on ML-100K, then the cheapest first.
+    A run comes after those that it waits for.
 
     Args:
-        runs: each with the number of its test ratings.
+        runs: those whose data is there.
         committed: records, which tell how long runs take.
-        config_dirs: folders with more configs.
     """
-    plan = []
-    for run, test_ratings in runs:
-        records = [
-            record
-            for record in committed
-            if (record.model, record.variant, record.status)
-            == (run.model_name, run.variant, "done")
-        ]
-        of_data = [record for record in records if record.data == run.data_name]
-        # Seeds differ in time if only the lowest makes the selection run.
-        of_seed = [record for record in of_data if record.seed == run.seed]
-        same = [record.seconds["total"] for record in of_seed or of_data]
-        larger = [
-            record.seconds["total"] for record in records if sum(record.user_counts) > test_ratings
-        ]
-        if same:
-            seconds: float | None = statistics.median(same)
-        else:
-            seconds = min(larger, default=None)
-        plan.append(
-            Planned(
-                config=run,
-                seconds=seconds,
-                bound=not same,
-                quick=(seconds or 0) < 60 and not build_completer(run.model).has_epochs,
-                held=not run.force and held_record(run) is not None,
-                config_dirs=config_dirs,
-            )
-        )
 
     def order(planned: Planned) -> tuple[bool, bool, float, int]:
         run = planned.config
@@ -109,7 +73,32 @@ def make_plan(
         seconds = float("inf") if planned.seconds is None else planned.seconds
         return not planned.quick, not main, seconds, run.seed
 
-    return sorted(plan, key=order)
+    plan = sorted((_planned(run, committed) for run in runs), key=order)
+    todo = [planned for planned in plan if not planned.held]
+    return [
+        *(planned for planned in plan if planned.held),
+        *(todo[number] for number in needed_first(_waits(todo))),
+    ]
+
+
+def jobs_of(plan: Sequence[Planned]) -> list[Job]:
+    """The runs still to be made; each waits for those that it takes something from.
+
+    Args:
+        plan: what `make_plan` returned.
+    """
+    todo = [planned for planned in plan if not planned.held]
+    jobs: list[Job] = []
+    for planned, wait in zip(todo, _waits(todo), strict=True):
+        job = Job(
+            planned.title,
+            planned.arguments,
+            after=tuple(jobs[number] for number in wait.needs),
+            rather_after=tuple(jobs[number] for number in wait.prefers),
+            expected=planned.time,
+        )
+        jobs.append(job)
+    return jobs
 
 
 def expected_time(plan: Iterable[Planned]) -> str:
@@ -122,12 +111,36 @@ def expected_time(plan: Iterable[Planned]) -> str:
     return f"about {told}" + (f", and {unknown} of unknown time" if unknown else "")
 
 
-def places(data_dir: Path, runs_dir: Path, force: bool) -> list[str]:
-    """Overrides of a run that do not change its result."""
-    return [override("data_dir", data_dir), override("runs_dir", runs_dir), f"force={force}"]
+def _planned(found: Found, committed: Sequence[Record]) -> Planned:
+    run = found.config
+    records = [
+        record
+        for record in committed
+        if (record.model, record.variant, record.train_share, record.status)
+        == (run.model_name, run.variant, run.train_share, "done")
+    ]
+    of_data = [record for record in records if record.data == run.data_name]
+    # Seeds differ in time if only the lowest makes the selection run.
+    of_seed = [record for record in of_data if record.seed == run.seed]
+    same = [record.seconds["total"] for record in of_seed or of_data]
+    larger = [
+        record.seconds["total"]
+        for record in records
+        if sum(record.user_counts) > found.test_ratings
+    ]
+    if same:
+        seconds: float | None = statistics.median(same)
+    else:
+        seconds = min(larger, default=None)
+    return Planned(
+        config=run,
+        seconds=seconds,
+        bound=not same,
+        quick=(seconds or 0) < 60 and not build_completer(run.model).has_epochs,
+        held=not run.force and held_record(run, found.checksum) is not None,
+        arguments=found.arguments,
+    )
 
 
-def _search_path(config_dirs: Iterable[Path]) -> list[str]:
-    """The override that makes more configs known."""
-    folders = ",".join(quoted(f"file://{folder}") for folder in config_dirs)
-    return [f"hydra.searchpath=[{folders}]"] if folders else []
+def _waits(plan: Sequence[Planned]) -> list[Waits]:
+    return waits([planned.config for planned in plan])

@@ -166,6 +166,19 @@ def compose(
         )
 
 
+def config_dirs_of(hydra: Any) -> list[str]:
+    """The folders that `--config-dir` or `hydra.searchpath` of a composed config names.
+
+    Args:
+        hydra: Hydra's own options.
+    """
+    return [
+        source.path
+        for source in hydra.runtime.config_sources
+        if source.schema == "file" and source.provider != "main"
+    ]
+
+
 def as_dict(config: DictConfig) -> dict[str, Any]:
     """A composed config as plain dicts, lists and values.
 

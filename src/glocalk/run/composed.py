@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from glocalk.errors import GlocalkError
-from glocalk.run.compose import as_dict, compose
+from glocalk.run.compose import as_dict, compose, config_dirs_of
 from glocalk.run.config import RunConfig
 from glocalk.run.overrides import as_typed
 
@@ -27,6 +27,8 @@ _NOT_A_VARIANT = {
     "trainer.threads",
     "logger",
     "experiment",
+    "base",
+    "plan",
     "variant",
     "settings_from",
     "data_dir",
@@ -35,57 +37,109 @@ _NOT_A_VARIANT = {
     "checkpoint_seconds",
     "save_model",
     "share_stages",
+    "trace",
     "progress",
 }
 
 
-def compose_run(overrides: Sequence[str] = (), config_dirs: Iterable[str | Path] = ()) -> RunConfig:
+Composing: TypeAlias = Callable[[str, tuple[str, ...], tuple[str | Path, ...]], DictConfig]
+"""`compose`, or what remembers its results: name of the config, overrides, folders."""
+
+
+def compose_run(
+    overrides: Sequence[str] = (),
+    config_dirs: Iterable[str | Path] = (),
+    composing: Composing = compose,
+) -> RunConfig:
     """The config of the run that `glocalk train` makes of these overrides.
 
     Args:
         overrides: as on the command line, `model=bias_mf`.
         config_dirs: folders with more configs, as `--config-dir` names one.
+        composing: composes configs.
 
     Raises:
         GlocalkError: an unknown option or an invalid value.
         HydraException: there is no such config or option.
     """
-    config = compose("train", overrides, config_dirs)
-    return run_config(config, config.hydra)
+    config = composing("train", tuple(overrides), tuple(config_dirs))
+    return run_config(config, config.hydra, composing=composing)
 
 
-def run_config(config: DictConfig, hydra: Any, without: Iterable[str] = ()) -> RunConfig:
+def run_config(
+    config: DictConfig, hydra: Any, without: Iterable[str] = (), composing: Composing = compose
+) -> RunConfig:
     """The checked config of a run.
+
+    An experiment may have a `base`, another experiment that has the point from which its options
+    start: in Table 2, the kernel of 3×3 of Table 1. There, options that are given the value that
+    they have anyway do not name the variant, and a run without others is that of the base.
 
     Args:
         config: a composed `train` config, or one that has all of its options.
-        hydra: Hydra's own options. They say which model and data set were chosen, and what was
-            overridden, from which the variant is named if the config does not name it.
+        hydra: Hydra's own options. They say which model, data set and experiment were chosen, and
+            what was overridden, from which the variant is named if the config does not name it.
         without: names of options that are not those of a run.
+        composing: composes configs.
 
     Raises:
         GlocalkError: an unknown option or an invalid value.
+        HydraException: there is no such base.
     """
     options = as_dict(config)
-    _refuse_what_is_not_text(options)
-    if options.pop("settings", None):
-        raise GlocalkError(
-            f"The file 'settings/{hydra.runtime.choices['settings']}.yaml' would have no effect: "
-            "begin it with the line '# @package _global_'."
-        )
-    for name in without:
-        options.pop(name, None)
-    options["variant"] = options["variant"] or _variant(hydra.overrides.task)
     choices = hydra.runtime.choices
+    _refuse_what_is_not_text(options)
+    for group in ("settings", "experiment"):
+        if group in choices and options.pop(group, None):
+            raise GlocalkError(
+                f"The file '{group}/{choices[group]}.yaml' would have no effect: begin it with the "
+                "line '# @package _global_'."
+            )
+    if "experiment" in choices:
+        options["experiment"] = choices["experiment"]
+    base = options.pop("base", None)
+    for name in (*without, "plan"):
+        options.pop(name, None)
+    if not options["variant"]:
+        telling = [line for line in hydra.overrides.task if _key(line) not in _NOT_A_VARIANT]
+        if base is not None:
+            telling = _effective(telling, config, hydra, composing)
+            if not telling and options["train_share"] == 1:
+                run = _run_of_base(base, hydra, composing)
+                # Stages are shared with the other runs of this experiment.
+                return run.model_copy(update={"share_stages": options["share_stages"]})
+        options["variant"] = ",".join(sorted(map(as_typed, telling))) or "default"
     names = {"data_name": choices["data"], "model_name": choices["model"]}
     return RunConfig.check({**options, **names}, "")
 
 
-def _variant(overrides: Iterable[str]) -> str:
-    """What the overrides make of the model: their list, or `default` where there are none."""
-    names = [(line, line.split("=")[0].lstrip("+~")) for line in overrides]
-    telling = sorted(as_typed(line) for line, name in names if name not in _NOT_A_VARIANT)
-    return ",".join(telling) or "default"
+def _key(line: str) -> str:
+    """The name of the option that an override changes."""
+    return line.split("=")[0].lstrip("+~")
+
+
+def _effective(
+    telling: Sequence[str], config: DictConfig, hydra: Any, composing: Composing
+) -> list[str]:
+    """The overrides that give an option another value than it has without all of them."""
+    if not telling:
+        return []
+    others = tuple(line for line in hydra.overrides.task if line not in telling)
+    plain = composing(hydra.job.config_name, others, tuple(config_dirs_of(hydra)))
+    return [
+        line
+        for line in telling
+        if OmegaConf.select(plain, _key(line)) != OmegaConf.select(config, _key(line))
+    ]
+
+
+def _run_of_base(base: str, hydra: Any, composing: Composing) -> RunConfig:
+    """The run of the base experiment with the same data, model, seed and places."""
+    kept = _NOT_A_VARIANT - {"experiment", "base", "train_share"}
+    others = [line for line in hydra.overrides.task if _key(line) in kept]
+    overrides = (*others, f"experiment={base}", "base=null")
+    config = composing(hydra.job.config_name, overrides, tuple(config_dirs_of(hydra)))
+    return run_config(config, config.hydra)
 
 
 def _refuse_what_is_not_text(options: Mapping[str, Any], where: str = "") -> None:

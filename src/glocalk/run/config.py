@@ -74,6 +74,10 @@ class RunConfig(BaseConfig):
         ge=0, description="minimum time between two checkpoints; 0: one after each epoch"
     )
     save_model: bool = Field(description="keep the fitted model, for glocalk predict")
+    trace: bool = Field(
+        default=False,
+        description="record what goes on inside the model: glocal_k's global kernel",
+    )
     share_stages: bool = Field(
         default=False,
         description="share stages with runs that differ only afterwards: GLocal-K's pre-training",

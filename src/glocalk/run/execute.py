@@ -62,6 +62,8 @@ def execute(config: RunConfig) -> Record:
         if held is not None and not config.force:
             run.folder.remove_checkpoints()
             _log.info("%s is already in '%s'.", run.folder.title, run.folder.path)
+            if config.trace and not held.traces:
+                _log.info("Its record has no traces: add force=true to train it again.")
             return held
         run.refuse_unwritable()
         try:
@@ -87,9 +89,16 @@ def execute(config: RunConfig) -> Record:
         return record
 
 
-def held_record(config: RunConfig) -> Record | None:
-    """The finished record of this run in its runs folder, if there is one."""
-    return _prepare(config).folder.held_record()
+def held_record(config: RunConfig, checksum: str | None = None) -> Record | None:
+    """The finished record of this run in its runs folder, if there is one.
+
+    Args:
+        config: the run.
+        checksum: that of its split; None reads the data.
+    """
+    if checksum is None:
+        return _prepare(config).folder.held_record()
+    return _folder(config, build_completer(config.model), checksum, config.seed).held_record()
 
 
 def train_once(
@@ -98,6 +107,7 @@ def train_once(
     folder: Path,
     listeners: Sequence[Listener] = (),
     name: str = "",
+    trace: bool = False,
 ) -> tuple[Completer, Monitor]:
     """One training on `split`, with checkpoints and logs in `folder`.
 
@@ -113,6 +123,7 @@ def train_once(
         checkpoint_seconds=config.checkpoint_seconds,
         trainer=config.trainer.options,
         loggers=loggers,
+        trace=trace,
         shared=shared_stages(config, split) if config.share_stages else None,
     )
     with stopping.only_at_safe_points():
@@ -132,6 +143,12 @@ def _prepare(config: RunConfig) -> _Run:
     return _Run(config, completer, split)
 
 
+def _folder(config: RunConfig, completer: Completer, checksum: str | None, seed: int) -> RunFolder:
+    """The folder of the run with a seed, on data with this checksum."""
+    key = run_key(config_hash(config.identity), checksum, completer.model_version)
+    return RunFolder(config.runs_dir, config.data_name, config.model_name, key, seed)
+
+
 class _Run:
     """A run, identified by its config, its data and its model's version."""
 
@@ -141,13 +158,8 @@ class _Run:
         self.folder = self._folder(config.seed)
 
     def _folder(self, seed: int) -> RunFolder:
-        config = self.config
-        key = run_key(
-            config_hash(config.identity),
-            self.split.checksum if self.split else None,
-            self.completer.model_version,
-        )
-        return RunFolder(config.runs_dir, config.data_name, config.model_name, key, seed)
+        checksum = self.split.checksum if self.split else None
+        return _folder(self.config, self.completer, checksum, seed)
 
     def train(self) -> Record:
         """Make the trainings and compute the results."""
@@ -205,7 +217,12 @@ class _Run:
             split = split.hold_out(config.protocol.valid_share, config.seed)
         try:
             completer, monitor = train_once(
-                config, split, self.folder.path / name, [progress], self._name_of(name)
+                config,
+                split,
+                self.folder.path / name,
+                [progress],
+                self._name_of(name),
+                trace=config.trace and name == "final",
             )
         except UnloadableCheckpointError:  # it is renamed now, so that this ends
             return self._train_once(name, progress)

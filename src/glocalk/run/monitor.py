@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import Logger
 
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.metrics import Errors, evaluate
-from glocalk.records.run import Curves
+from glocalk.records.run import Curves, Trace
 from glocalk.training.checkpoints import OtherTrainingError
 from glocalk.training.context import Observer, PredictPairs
 
@@ -68,6 +68,7 @@ class Monitor:
         self.loggers, self.training = loggers or {}, training
         self._columns: dict[str, list[Any]] = {name: [] for name in Curves.model_fields}
         self._user_errors: list[Values] = []
+        self._traces: list[dict[str, Any]] = []
         self.seconds: dict[str, float] = {}
         self._mark = time.perf_counter()
 
@@ -75,6 +76,11 @@ class Monitor:
     def curves(self) -> Curves:
         """The errors after each epoch so far."""
         return Curves.model_validate(self._columns)
+
+    @property
+    def traces(self) -> list[Trace]:
+        """What the training told of itself so far."""
+        return [Trace.model_validate(trace) for trace in self._traces]
 
     def user_errors(self, row: int) -> Values:
         """Sums of squared test errors [users] behind row `row` of the curves."""
@@ -133,6 +139,13 @@ class Monitor:
             for logger in self.loggers.get(stage, ()):
                 logger.log_metrics({"epoch": epoch - 1, **metrics}, step=step)
 
+    def keep_trace(self, stage: str, epoch: int, numbers: Mapping[str, Sequence[float]]) -> None:
+        """Keep what a training tells of itself, to six significant digits."""
+        rounded = {
+            name: [float(f"{number:.6g}") for number in listed] for name, listed in numbers.items()
+        }
+        self._traces.append({"stage": stage, "epoch": epoch, "numbers": rounded})
+
     def state_dict(self) -> dict[str, Any]:
         """Plain values and one tensor, which `torch.load` reads with `weights_only=True`."""
         errors = np.array(self._user_errors) if self._user_errors else np.empty((0, 0))
@@ -140,6 +153,7 @@ class Monitor:
             "training": self.training,
             "columns": {name: list(column) for name, column in self._columns.items()},
             "user_errors": torch.from_numpy(errors),
+            "traces": list(self._traces),
             "seconds": dict(self.seconds),
             "logs": {
                 stage: [
@@ -166,6 +180,7 @@ class Monitor:
             raise ValueError("the errors of users and the curves do not match")
         self._columns = columns
         self._user_errors = list(state["user_errors"].numpy())
+        self._traces = list(state["traces"])
         self.seconds = dict(state["seconds"])
         for stage, loggers in self.loggers.items():
             stateful = [logger for logger in loggers if isinstance(logger, StatefulLogger)]
@@ -223,6 +238,9 @@ class _Handle:
         step: int | None = None,
     ) -> None:
         _monitors[self].observe(stage, epoch, predict, loss, step)
+
+    def traced(self, stage: str, epoch: int, numbers: Mapping[str, Sequence[float]]) -> None:
+        _monitors[self].keep_trace(stage, epoch, numbers)
 
     def state_dict(self) -> dict[str, Any]:
         return _monitors[self].state_dict()

@@ -46,11 +46,17 @@ def readable(line: str, *, sweeps: bool = False) -> str:
 
 
 def as_typed(line: str) -> str:
-    """An override without the quotes around its whole value."""
+    """An override without the quotes around its whole value, and with `true` for `True`.
+
+    A sweep writes `True`, whatever was typed.
+    """
     read = _read(line)
-    if read is None or not _is_quoted(read):
+    if read is None:
         return line
-    return f"{line.partition('=')[0]}={read.value()}"
+    name, value = line.partition("=")[0], read.value()
+    if isinstance(value, bool):
+        return f"{name}={str(value).lower()}"
+    return f"{name}={value}" if _is_quoted(read) else line
 
 
 def override(name: str, value: object) -> str:

@@ -127,6 +127,7 @@ def _record(
         seconds=_seconds(outcome.trainings),
         peak_rss_mb=provenance.peak_memory_mb(),
         curves={training.name: training.curves for training in outcome.trainings},
+        traces=[trace for training in outcome.trainings for trace in training.monitor.traces],
         protocols=outcome.protocols,
         validated_epoch_from_seed=outcome.epoch_from_seed,
         user_counts=counts,

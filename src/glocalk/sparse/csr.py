@@ -82,6 +82,17 @@ class CSR:
         return bounds
 
 
+def cells(matrix: CSR) -> Array:
+    """The number, row · width + column, of each cell with an entry; ascending."""
+    counts = matrix.stops - matrix.starts
+    ends = np.cumsum(counts)
+    # Position of each entry: its row's start and its number within the row.
+    entries = np.arange(matrix.entries) + np.repeat(matrix.starts - (ends - counts), counts)
+    row_starts = np.arange(matrix.shape[0], dtype=np.int64) * matrix.shape[1]
+    found: Array = np.repeat(row_starts, counts) + matrix.columns[entries]
+    return found
+
+
 def matmul(matrix: CSR, dense: Array) -> Array:
     """Compute S D: [rows, columns] × [columns, width] → [rows, width].
 

@@ -15,6 +15,9 @@ from glocalk.training.shared import SharedStages
 PredictPairs = Callable[[Indices, Indices], Values]
 """`Completer.predict_pairs`: the prediction of each (user index, item index)."""
 
+Trace = Mapping[str, Sequence[float]]
+"""What a training tells of itself at one moment, by name; the completer says what it means."""
+
 
 class Observer(Protocol):
     """Watches a training from outside, and tells the completer nothing."""
@@ -36,6 +39,15 @@ class Observer(Protocol):
             loss: what the training minimizes, in its own units; None where it has no loss.
             step: the last update of the epoch, under which loggers show the errors; None logs
                 nothing.
+        """
+
+    def traced(self, stage: str, epoch: int, numbers: Trace) -> None:
+        """Keep what the training tells of itself; called only if `FitContext.trace` asks for it.
+
+        Args:
+            stage: name of the stage.
+            epoch: 1, 2, … after an epoch of the stage, 0 before the first one.
+            numbers: lists of finite numbers by name.
         """
 
     def state_dict(self) -> dict[str, Any]:
@@ -65,6 +77,9 @@ class NoObserver:
     ) -> None:
         """Do nothing."""
 
+    def traced(self, stage: str, epoch: int, numbers: Trace) -> None:
+        """Do nothing."""
+
     def state_dict(self) -> dict[str, Any]:
         """Return an empty state."""
         return {}
@@ -91,6 +106,8 @@ class FitContext:
         loggers: Lightning loggers of each stage.
         checkpoint_seconds: minimum time between two checkpoints of a stage. The last epoch of a
             stage is always saved.
+        trace: whether the observer is told what goes on inside the model, see `Observer.traced`; a
+            completer that has nothing to tell ignores it. The training is the same.
         shared: where stages that several trainings have in common are kept; None trains all of
             them. It takes effect together with `folder`.
     """
@@ -101,4 +118,5 @@ class FitContext:
     trainer: dict[str, Any] = field(default_factory=dict)
     loggers: Mapping[str, Sequence[Logger]] = field(default_factory=dict)
     checkpoint_seconds: float = 0
+    trace: bool = False
     shared: SharedStages | None = None

@@ -48,6 +48,20 @@ class SharedStages:
 
 
 @dataclass(frozen=True)
+class SharedStage:
+    """A first stage whose epochs other trainings can take over.
+
+    Attributes:
+        name: name of the stage.
+        options: everything of the completer that these epochs depend on, as JSON values, except
+            their number.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class SharedPart:
     """What other trainings can take from a stage, which must be the first of its training.
 

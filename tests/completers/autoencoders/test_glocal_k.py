@@ -10,6 +10,7 @@ from glocalk.completers.autoencoders.glocal_k import (
     PreTraining,
 )
 from glocalk.errors import GlocalkError
+from glocalk.optim.lbfgs import LBFGS
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
@@ -193,3 +194,38 @@ def test_invalid_options_raise_a_one_sentence_error(options, sentence):
     with pytest.raises(GlocalkError, match=sentence) as error:
         small.config(**options)
     assert "\n" not in str(error.value)
+
+
+def test_holding_kernels_changes_nothing_while_epochs_make_progress():
+    plain, monitor = fit(small.config())
+    held, other = fit(small.config(hold_kernels=True))
+    assert monitor.curves == other.curves
+    pairs = TEST.users, TEST.items
+    np.testing.assert_array_equal(plain.predict_pairs(*pairs), held.predict_pairs(*pairs))
+
+
+def test_an_epoch_that_stands_still_is_repeated_with_the_item_kernels_held(monkeypatch, caplog):
+    step = LBFGS.step
+
+    def stuck(optimizer, closure):
+        """Finds no step where the item kernels are among the parameters, as at a kink."""
+        shapes = [tuple(p.shape) for p in optimizer._parameters]
+        return closure() if (TRAIN.num_items, 9) in shapes else step(optimizer, closure)
+
+    monkeypatch.setattr(LBFGS, "step", stuck)
+    _, still = fit(small.config())
+    assert len(set(still.curves.loss[2:])) == 1
+    assert still.curves.test_rmse[2] == still.curves.test_rmse[4]
+
+    with caplog.at_level("INFO"):
+        completer, monitor = fit(small.config(hold_kernels=True))
+    assert [message for message in caplog.messages if "held" in message] == [
+        f"Epoch {epoch} is repeated with the item kernels held." for epoch in (1, 2, 3)
+    ]
+    assert monitor.curves.loss[2] == still.curves.loss[2]
+    assert sorted(monitor.curves.loss[2:], reverse=True) == monitor.curves.loss[2:]
+    assert monitor.curves.loss[4] < 0.99 * monitor.curves.loss[2]
+    initial = GLocalKNetwork(TRAIN.shape, small.config(), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        list(completer._stage.network.item_kernels), list(initial.item_kernels), rtol=0, atol=0
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+from lightning.pytorch.callbacks import Callback
 from pydantic import Field
 
 from glocalk.completers.autoencoders.stage import (
@@ -55,11 +58,12 @@ class AutoEncoderCompleter(Completer):
         config: StageConfig,
         data: FullBatch,
         context: FitContext,
+        callbacks: Sequence[Callback] = (),
         shared: SharedPart | None = None,
     ) -> None:
         """Train one stage on `data`; `shared` is what other trainings have in common with it."""
         self._stage, self._data, self._restored = module, data, None
-        stage = Stage(module.stage, module, config.epochs, config.trainer, shared=shared)
+        stage = Stage(module.stage, module, config.epochs, config.trainer, callbacks, shared)
         run_stage(stage, data, context, self.predict_pairs)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:

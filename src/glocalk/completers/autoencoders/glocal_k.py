@@ -16,13 +16,14 @@ trained item kernels kᵢ and the network's own predictions:
 Differences from the official code: item kernels whose global kernel starts with fewer than two
 positive entries are drawn again (`redraw_kernels`), and the loss is summed in float64. The variants
 of the paper's Table 2, which the official code does not have, are our reading: several convolution
-layers, and aggregation by the average.
+layers, and aggregation by the average. `hold_kernels`, off by default, is an addition: it leaves
+the kinks of the loss at which L-BFGS stands still (`docs/kernels.md`).
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -33,12 +34,14 @@ from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNet
 from glocalk.completers.autoencoders.kernels import average_global_kernel, global_kernel
 from glocalk.completers.autoencoders.layers import EffectiveLayer, encode, truncated_normal_
 from glocalk.completers.autoencoders.stage import StageConfig
+from glocalk.completers.autoencoders.trace import KernelTrace
 from glocalk.completers.base import class_name
+from glocalk.config import ADDED
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.operators.base import RatingOperator, mean_prediction
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
-from glocalk.training.shared import SharedPart
+from glocalk.training.shared import SharedPart, SharedStage
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ _WITHOUT_EFFECT_ON_PRETRAINING: dict[str, Any] = {
     "aggregation": True,
     "dot_scale": True,
     "redraw_kernels": True,
+    "hold_kernels": True,
     "pretrain": {"epochs"},
     "finetune": True,
 }
@@ -81,6 +85,11 @@ class GLocalKConfig(KernelConfig):
     redraw_kernels: bool = Field(
         default=True,
         description="draw item kernels again if their global kernel has < 2 positive entries",
+    )
+    hold_kernels: Annotated[bool, ADDED] = Field(
+        default=False,
+        description="repeat an epoch of fine-tuning that makes no progress, with the item kernels "
+        "held",
     )
     pretrain: OptionalStageConfig = OptionalStageConfig(epochs=30, iterations=5)
     finetune: OptionalStageConfig = OptionalStageConfig(epochs=60, iterations=5)
@@ -181,6 +190,12 @@ class FineTuning(KernelStage):
     def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
         return self.network.global_pass(ratings, layers)
 
+    def training_step(self, batch: RatingOperator, batch_idx: int) -> None:
+        super().training_step(batch, batch_idx)
+        if self.network.config.hold_kernels and not self.progressed:
+            _log.info("Epoch %d is repeated with the item kernels held.", self.current_epoch + 1)
+            self.descend(batch, self.make_optimizer(self.network.autoencoder))
+
 
 class GLocalK(AutoEncoderCompleter):
     """GLocal-K: an auto-encoder with local kernels, fine-tuned on a convolved rating matrix.
@@ -206,34 +221,42 @@ class GLocalK(AutoEncoderCompleter):
     official = "best_test"  # the official code prints its best test epoch, see the README
     config: GLocalKConfig
 
+    network_class: ClassVar[type[GLocalKNetwork]] = GLocalKNetwork
+
     @property
     def schedule(self) -> dict[str, int]:
         epochs = {"pretrain": self.config.pretrain.epochs, "finetune": self.config.finetune.epochs}
         return {stage: number for stage, number in epochs.items() if number}
 
+    @property
+    def shared_stage(self) -> SharedStage:
+        """Pre-training, which runs with other item kernels have in common."""
+        options = self.config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_PRETRAINING)
+        made_by = {"class": class_name(type(self)), "version": self.model_version}
+        return SharedStage(PreTraining.stage, {**made_by, "config": options})
+
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = torch.Generator().manual_seed(context.seed)
-        network = GLocalKNetwork(train.shape, self.config, generator)
+        network = self.network_class(train.shape, self.config, generator)
         data = FullBatch(train, self.config.formulation)
         pretrain, finetune = self.config.pretrain, self.config.finetune
         if pretrain.epochs:
             stage = PreTraining(network, pretrain.iterations)
-            self._run(stage, pretrain, data, context, self._shared(network))
+            shared = SharedPart(network.autoencoder, self.shared_stage.options)
+            self._run(stage, pretrain, data, context, shared=shared)
         if finetune.epochs:
+            draws = [0] * self.config.convolution_layers
             if self.config.redraw_kernels:
-                self._redraw_kernels(network, data, generator)
-            self._run(FineTuning(network, finetune.iterations), finetune, data, context)
+                draws = network.redraw_degenerate_kernels(data.operator(network), generator)
+            if any(draws):
+                _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)
+            finetuning, data = self._finetuning(network, data, context)
+            trace = [KernelTrace(FineTuning.stage, data, context, draws)] if context.trace else []
+            self._run(finetuning, finetune, data, context, trace)
 
-    def _shared(self, network: GLocalKNetwork) -> SharedPart:
-        """The pre-trained auto-encoder, which runs with other item kernels have in common."""
-        options = self.config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_PRETRAINING)
-        made_by = {"class": class_name(type(self)), "version": self.model_version}
-        return SharedPart(network.autoencoder, {**made_by, "config": options})
-
-    @staticmethod
-    def _redraw_kernels(
-        network: GLocalKNetwork, data: FullBatch, generator: torch.Generator
-    ) -> None:
-        draws = network.redraw_degenerate_kernels(data.operator(network), generator)
-        if any(draws):
-            _log.info("Item kernels drawn again, by convolution layer: %s times.", draws)
+    def _finetuning(
+        self, network: GLocalKNetwork, data: FullBatch, context: FitContext
+    ) -> tuple[FineTuning, FullBatch]:
+        """The second stage, and what it is trained on."""
+        del context
+        return FineTuning(network, self.config.finetune.iterations), data

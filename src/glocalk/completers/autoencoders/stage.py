@@ -5,6 +5,7 @@ The rating matrix enters as a `RatingOperator`, whose rows are items and whose c
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import ClassVar, NamedTuple, cast
 
@@ -19,6 +20,10 @@ from glocalk.errors import GlocalkError
 from glocalk.operators.base import RatingOperator
 from glocalk.optim.lbfgs import LineSearch, make_lbfgs
 from glocalk.training.trainer_options import TrainerOptions
+
+# Relative decrease of the loss that an epoch makes at least, unless it stands still. Epochs of
+# GLocal-K that do not stand still decrease it by more than 10⁻⁵.
+_LEAST_PROGRESS = 1e-6
 
 
 class StageConfig(BaseConfig):
@@ -84,6 +89,9 @@ class AutoEncoderStage(lightning.LightningModule):
 
     Subclasses define `stage`, `loss` and `output`.
 
+    Attributes:
+        progressed: whether the last step decreased the loss by more than 10⁻⁶ of its value.
+
     Args:
         network: the network; `trained` may restrict training to a part of it.
         iterations: L-BFGS iterations per epoch.
@@ -94,6 +102,7 @@ class AutoEncoderStage(lightning.LightningModule):
     automatic_optimization = False  # one step evaluates the loss many times
 
     network: nn.Module
+    progressed = True
 
     def __init__(self, network: nn.Module, iterations: int, lbfgs: LBFGSConfig) -> None:
         super().__init__()
@@ -113,15 +122,28 @@ class AutoEncoderStage(lightning.LightningModule):
         return self.network
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return make_lbfgs(
-            self.trained().parameters(), iterations=self.iterations, **self.lbfgs.model_dump()
-        )
+        return self.make_optimizer(self.trained())
+
+    def make_optimizer(self, part: nn.Module) -> torch.optim.Optimizer:
+        """L-BFGS on the parameters of a part of the network."""
+        options = self.lbfgs.model_dump()
+        return make_lbfgs(part.parameters(), iterations=self.iterations, **options)
 
     def training_step(self, batch: RatingOperator, batch_idx: int) -> None:
         del batch_idx
-        optimizer = cast(LightningOptimizer, self.optimizers())  # there is one
+        before = self.descend(batch, cast(LightningOptimizer, self.optimizers()))  # there is one
+        # The loss at the start of the epoch. It is logged after the step, because a step calls
+        # the closure many times.
+        self.log("loss", before, logger=False)
+
+    def descend(
+        self, batch: RatingOperator, optimizer: LightningOptimizer | torch.optim.Optimizer
+    ) -> Tensor:
+        """One step of an optimizer, which is an epoch; returns the loss before it."""
+        lowest = math.inf
 
         def closure() -> Tensor:
+            nonlocal lowest
             optimizer.zero_grad()
             loss = self.loss(batch)
             if not torch.isfinite(loss):
@@ -130,8 +152,9 @@ class AutoEncoderStage(lightning.LightningModule):
                     "training has diverged; raise the regularization."
                 )
             self.manual_backward(loss)
+            lowest = min(lowest, loss.item())
             return loss
 
-        # The loss at the start of the epoch. It is logged after the step, because a step calls
-        # the closure many times.
-        self.log("loss", optimizer.step(closure), logger=False)
+        before = cast(Tensor, cast(LightningOptimizer, optimizer).step(closure))
+        self.progressed = before.item() - lowest > _LEAST_PROGRESS * abs(before.item())
+        return before

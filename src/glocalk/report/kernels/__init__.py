@@ -1,0 +1,1 @@
+"""What GLocal-K's global kernel does, from the records of the experiment `kernels`."""

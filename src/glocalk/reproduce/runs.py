@@ -1,0 +1,138 @@
+"""From the points of a plan to runs whose data is there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from glocalk.completers.registry import build_completer
+from glocalk.data.fetch.download import fetch_missing
+from glocalk.data.fetch.files import offline
+from glocalk.data.sources import Source, build_source
+from glocalk.errors import MissingDataError
+from glocalk.records.identity import config_hash
+from glocalk.reproduce.blocks import Point
+from glocalk.reproduce.config import ReproduceConfig
+from glocalk.run.compose import compose
+from glocalk.run.composed import Composing, compose_run
+from glocalk.run.config import RunConfig
+from glocalk.run.overrides import override, quoted
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A run of a plan.
+
+    Attributes:
+        config: config of the run.
+        arguments: those of `glocalk train` that make it.
+    """
+
+    config: RunConfig
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Found(Composed):
+    """A run whose data is there.
+
+    Attributes:
+        checksum: that of its split.
+        test_ratings: number of its test ratings.
+    """
+
+    checksum: str
+    test_ratings: int
+
+
+def find_runs(config: ReproduceConfig) -> tuple[list[Found], dict[str, str]]:
+    """The runs of the plan whose data is there; by data set, why the others are left out.
+
+    Missing data is downloaded.
+
+    Raises:
+        GlocalkError: an unknown name or option, damaged data, or data missing with `strict`.
+        HydraException: there is no such config or option.
+    """
+    composed = compose_runs(config)
+    sources = {_data_key(run.config): build_source(run.config.data) for run in composed}
+    absent = _fetch(sources.values(), config)
+    names = {_data_key(run.config): run.config.data_name for run in composed}
+    found, gaps = {}, {}
+    for key, source in sources.items():
+        try:
+            for file_set in source.file_sets():
+                if file_set.title in absent:
+                    raise absent[file_set.title]
+            split = source.split(config.data_dir)
+        except MissingDataError as error:
+            if config.strict:
+                raise
+            if names[key] not in gaps:
+                _log.info("%s", error)
+            gaps[names[key]] = str(error)
+        else:
+            found[key] = split.checksum, len(split.test)
+    return [
+        Found(run.config, run.arguments, *found[key])
+        for run in composed
+        if (key := _data_key(run.config)) in found
+    ], gaps
+
+
+def compose_runs(config: ReproduceConfig) -> list[Composed]:
+    """The runs of the plan, each once; one that does not depend on the seed for its first seed.
+
+    Raises:
+        GlocalkError: an unknown option or an invalid value.
+        HydraException: there is no such config or option.
+    """
+    composing = cache(compose)  # a point that changes nothing is composed often
+    runs: dict[tuple[str, str], Composed] = {}
+    for point in config.points():
+        run = _composed(config, point, composing)
+        deterministic = build_completer(run.config.model).deterministic
+        seed = "any" if deterministic else str(run.config.seed)
+        runs.setdefault((config_hash(run.config.identity), seed), run)
+    return list(runs.values())
+
+
+def _composed(config: ReproduceConfig, point: Point, composing: Composing) -> Composed:
+    names = [f"experiment={config.experiment}", f"data={point.data}", f"model={point.model}"]
+    names += [f"seed={point.seed}", *point.options]
+    where = places(config.data_dir, config.runs_dir, config.force)
+    run = compose_run([*names, *where], config.config_dirs, composing)
+    if point.fixed and run.experiment == config.experiment:  # not the base, which has none
+        names += [*point.fixed, override("variant", run.variant)]
+        run = compose_run([*names, *where], config.config_dirs, composing)
+    return Composed(run, (*names, *where, *_search_path(config.config_dirs)))
+
+
+def places(data_dir: Path, runs_dir: Path, force: bool) -> list[str]:
+    """Overrides of a run that do not change its result."""
+    return [override("data_dir", data_dir), override("runs_dir", runs_dir), f"force={force}"]
+
+
+def _search_path(config_dirs: Iterable[Path]) -> list[str]:
+    """The override that makes more configs known."""
+    folders = ",".join(quoted(f"file://{folder}") for folder in config_dirs)
+    return [f"hydra.searchpath=[{folders}]"] if folders else []
+
+
+def _data_key(run: RunConfig) -> str:
+    return config_hash(run.identity["data"])
+
+
+def _fetch(sources: Iterable[Source], config: ReproduceConfig) -> Mapping[str, MissingDataError]:
+    """Download all missing files of the sources; by title, what is still missing."""
+    file_sets = {files.title: files for source in sources for files in source.file_sets()}
+    missing = [files for files in file_sets.values() if files.missing(config.data_dir)]
+    if missing and not offline():
+        titles = ", ".join(files.title for files in missing)
+        _log.info("Not in '%s': %s. Checking download sources.", config.data_dir, titles)
+    return fetch_missing(missing, config.data_dir)

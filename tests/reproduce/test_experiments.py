@@ -1,0 +1,373 @@
+"""The plans of the experiments, written out by hand, and the same runs by a plain multirun."""
+
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import glocalk.cli.train
+from command import call
+from glocalk.errors import GlocalkError
+from glocalk.records.identity import config_hash
+from glocalk.records.run import read_records
+from glocalk.reproduce.config import reproduce_config
+from glocalk.reproduce.runs import compose_runs
+from glocalk.run.compose import compose
+from glocalk.run.composed import compose_run
+from report.factory import record
+
+ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
+FAST = ("ml_100k", "douban")
+
+PAPER = ["global_mean", "bias", "sparse_fc", "i_autorec", "llorma", "cf_nade"]
+PAPER += ["gc_mc", "graphrec", "igmc", "glocal_k"]
+CLASSICS = ["user_knn", "item_knn", "bias_mf", "bias_mf_als"]
+CLASSICS += ["svd_pp", "soft_impute", "bayesian_mf", "u_autorec"]
+
+
+def config_of(experiment, *overrides, config_dirs=()):
+    config = compose("reproduce", [f"experiment={experiment}", *overrides], config_dirs)
+    return reproduce_config(config, config.hydra)
+
+
+def label(run):
+    return (
+        *(run.experiment, run.variant, run.data_name, run.model_name),
+        *(run.seed, run.train_share, run.protocol.selection),
+    )
+
+
+@cache
+def labels(experiment, *overrides):
+    runs = [label(run.config) for run in compose_runs(config_of(experiment, *overrides))]
+    assert len(runs) == len(set(runs))
+    return set(runs)
+
+
+def base(models, data_sets, seeds):
+    """Runs of Table 1; the settings of GLocal-K on ML-1M leave the selection run to one seed."""
+    selection = {("glocal_k", "ml_1m"): "lowest_seed"}
+    return {
+        ("table1", "default", data, model, seed, 1.0, selection.get((model, data), "each_seed"))
+        for model in models
+        for data in data_sets
+        for seed in seeds
+    }
+
+
+def variants(experiment, names, data_sets, seeds, models=("glocal_k",), share=1.0):
+    return {
+        (experiment, name, data, model, seed, share, "lowest_seed")
+        for name in names
+        for data in data_sets
+        for model in models
+        for seed in seeds
+    }
+
+
+def table2(seeds):
+    layers = ["model.convolution_layers=2", "model.convolution_layers=3"]
+    others = ["model.aggregation=average"]
+    sizes = ["model.kernel_size=5", "model.kernel_size=7"]
+    return (
+        base(["glocal_k"], FAST, seeds)
+        | base(["glocal_k"], ["ml_1m"], [0])
+        | variants("table2", sizes + layers + others, FAST, seeds)
+        | variants("table2", layers + others, ["ml_1m"], [0])
+    )
+
+
+def fig2(seeds):
+    both = ("glocal_k", "sparse_fc")
+    runs = base(both, FAST, seeds)
+    for share in (0.2, 0.5):
+        runs |= variants("fig2", ["default"], FAST, seeds, both, share)
+    for share in (0.3, 0.4, 0.6, 0.7, 0.8, 0.9):
+        runs |= variants("fig2", ["default"], FAST, [0], both, share)
+    return runs
+
+
+def fig3(seeds):
+    def names(*epochs):
+        return [f"model.pretrain.epochs={number}" for number in epochs]
+
+    return (
+        base(["glocal_k"], FAST, seeds)
+        | base(["glocal_k"], ["ml_1m"], [0])
+        | variants("fig3", names(0, 10, 20, 40, 50, 60), ["ml_100k"], seeds)
+        | variants("fig3", names(0, 10, 30, 40, 50, 60), ["douban"], seeds)
+        | variants("fig3", names(0, 10, 30, 40, 50, 60), ["ml_1m"], [0])
+    )
+
+
+def folds(_):
+    both = ("glocal_k", "sparse_fc")
+    others = [f"data.fold={fold}" for fold in (2, 3, 4, 5)]
+    splits = ["data.split_seed=1", "data.split_seed=2"]
+    return (
+        base(both, ["ml_100k", "ml_1m"], [0])
+        | variants("folds", others, ["ml_100k"], [0], both)
+        | variants("folds", splits, ["ml_1m"], [0], both)
+    )
+
+
+PLANS = {"table2": table2, "fig2": fig2, "fig3": fig3, "folds": folds}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "data"),
+    [("table2", "ml_1m"), ("fig3", "douban"), ("folds", "ml_1m")],
+)
+def test_the_plan_of_an_experiment_has_these_runs_of_seed_0(experiment, data):
+    expected = {run for run in PLANS[experiment]([0]) if run[2] == data}
+    assert labels(experiment, "seeds=[0]", f"data_sets=[{data}]") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", PLANS)
+def test_the_plan_of_an_experiment_has_these_runs(experiment):
+    assert labels(experiment) == PLANS[experiment]([0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("experiment", "seeds"),
+    [  # points before those of different blocks that are the same run are dropped
+        ("table2", {0: 8 * 2 + 5, 1: 8 * 2, 2: 8 * 2}),
+        ("fig2", {0: 9 * 4, 1: 3 * 4, 2: 3 * 4}),
+        ("fig3", {0: 7 * 3, 1: 7 * 2, 2: 7 * 2}),
+        ("folds", {0: 2 * (5 + 3)}),
+    ],
+)
+def test_plans_have_these_seeds(experiment, seeds):
+    assert Counter(point.seed for point in config_of(experiment).points()) == seeds
+
+
+def rows(models, data_sets=("ml_100k", "ml_1m", "douban"), seeds=(0,)):
+    return {(data, model, seed) for data in data_sets for model in models for seed in seeds}
+
+
+HEAVY = {("ml_1m", "gc_mc", 0), ("ml_1m", "graphrec", 0)} | rows(["igmc"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], rows(PAPER) - HEAVY),
+        (["scope=all"], rows(PAPER + CLASSICS) - HEAVY),
+        (["scope=full"], rows(PAPER + CLASSICS)),
+        (["models=[igmc,mine]", "seeds=[3]"], rows(["igmc", "mine"], seeds=[3])),
+        (["data_sets=[douban,ml_1m]", "models=[gc_mc]"], rows(["gc_mc"], ["douban", "ml_1m"])),
+        (["data_sets=[synthetic]"], rows(set(PAPER) - {"igmc"}, ["synthetic"])),
+        (["data_sets=[mine]", "seeds=[0,1]"], rows(PAPER, ["mine"], [0, 1])),
+        (
+            ["scope=committed"],
+            rows(PAPER + CLASSICS)
+            | rows(["glocal_k", "sparse_fc"], seeds=[1, 2, 3, 4])
+            | rows(["graphrec", "igmc"], FAST, [1, 2])
+            | rows(["i_autorec", "llorma", "cf_nade", "gc_mc", "u_autorec"], seeds=[1, 2])
+            | rows(["bias_mf", "bias_mf_als", "svd_pp", "bayesian_mf"], seeds=[1, 2]),
+        ),
+    ],
+    ids=str,
+)
+def test_the_plan_of_table_1_has_these_rows(overrides, expected):
+    points = config_of("table1", *overrides).points()
+    assert all(point.options == point.fixed == () for point in points)
+    found = [(point.data, point.model, point.seed) for point in points]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+
+
+def test_the_committed_scope_has_every_record_of_table_1():
+    points = config_of("table1", "scope=committed").points()
+    planned = {(point.data, point.model, point.seed) for point in points}
+    held = read_records(ROOT / "reports" / "records" / "table1")
+    assert {(record.data, record.model, record.seed) for record in held} <= planned
+
+
+def test_the_runs_of_table_1_are_those_of_a_plain_training():
+    runs = compose_runs(config_of("table1", "models=[bias]", "data_sets=[ml_100k]"))
+    (run,) = runs
+    assert label(run.config)[:6] == ("table1", "default", "ml_100k", "bias", 0, 1.0)
+    (held,) = read_records(ROOT / "reports" / "records" / "table1" / "ml_100k" / "bias")
+    assert config_hash(run.config.identity) == held.config_hash
+
+
+def test_the_plan_of_gaps_has_the_committed_runs_and_one_without_redrawn_kernels():
+    first_draw = "model.redraw_kernels=false"
+    assert labels("gaps", "models=[glocal_k]") == {
+        ("gaps", first_draw, "ml_1m", "glocal_k", 4, 1.0, "never")
+    }
+    held = read_records(ROOT / "reports" / "records" / "gaps")
+    planned = {
+        (config_hash(run.config.identity), run.config.seed)
+        for run in compose_runs(config_of("gaps"))
+    }
+    assert {(record.config_hash, record.seed) for record in held} <= planned
+    assert len(planned) == 12
+
+
+def test_the_plan_of_one_epoch_has_one_run():
+    variant = "model.finetune.epochs=1,model.pretrain.epochs=1"
+    assert labels("one_epoch") == variants("one_epoch", [variant], ["ml_1m"], [0])
+
+
+def test_the_plan_of_kernels_has_these_runs():
+    models = {"glocal_k", "glocal_k_scalar", "glocal_k_permuted", "glocal_k_decayed"}
+    assert labels("kernels", "seeds=[0]", "data_sets=[douban]") == variants(
+        "kernels", ["default"], ["douban"], [0], models
+    )
+    stall = {
+        ("kernels", name, "ml_1m", "glocal_k", 2, 1.0, "never")
+        for name in ("default", "model.hold_kernels=true")
+    }
+    assert labels("kernels", "data_sets=[ml_1m]") == stall
+    points = config_of("kernels").points()
+    assert Counter(point.seed for point in points) == {0: 8, 1: 8, 2: 8 + 2}
+
+
+def test_every_experiment_says_what_it_makes_how_and_at_what_cost():
+    for path in sorted((CONF / "experiment").glob("*.yaml")):
+        first, *header = path.read_text().partition("\nplan:")[0].splitlines()
+        text = "\n".join(line for line in header if line.startswith("#"))
+        assert first == "# @package _global_", path
+        assert "Cost: about" in text, path
+        assert f"experiment={path.stem}" in text or path.stem == "table1", path
+        assert "published" in text or "no figure" in text, path
+
+
+def test_every_experiment_names_models_and_data_sets_that_are_there():
+    folders = ("model", "data")
+    names = {group: {path.stem for path in (CONF / group).glob("*.yaml")} for group in folders}
+    for path in sorted((CONF / "experiment").glob("*.yaml")):
+        points = config_of(path.stem, "scope=committed").points()
+        assert {point.model for point in points} <= names["model"]
+        assert {point.data for point in points} <= names["data"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["data_sets=[douban]", "seeds=[5]"], [("douban", 5)] * 7),
+        (["data_sets=[douban,mine]", "seeds=[5]"], [("douban", 5)] * 7 + [("mine", 5)] * 7),
+    ],
+)
+def test_data_sets_and_seeds_narrow_or_change_any_plan(overrides, expected):
+    points = config_of("fig3", *overrides).points()
+    assert sorted((point.data, point.seed) for point in points) == expected
+
+
+def test_models_narrow_or_change_any_plan():
+    points = config_of("gaps", "models=[igmc]").points()
+    assert {(point.data, point.model) for point in points} == {("ml_1m", "igmc")}
+    assert len(points) == 3
+    points = config_of("fig2", "models=[bias_mf]", "seeds=[0]").points()
+    assert len(points) == 2 * 9
+    assert {point.model for point in points} == {"bias_mf"}
+
+
+def test_a_plan_that_is_narrowed_to_nothing_is_an_error():
+    config = config_of("gaps", "models=[igmc]", "data_sets=[ml_100k]")
+    with pytest.raises(GlocalkError, match="'gaps' has no run with these options"):
+        config.points()
+
+
+def multirun(monkeypatch, folder, *overrides):
+    made = []
+
+    def execute(run):
+        made.append(run)
+        return record(model=run.model_name, data=run.data_name)
+
+    monkeypatch.setattr(glocalk.cli.train, "execute", execute)
+    process = call("train", "-m", *overrides, cwd=folder)
+    assert process.returncode == 0, process.stderr
+    return [(config_hash(run.identity), run.seed) for run in made]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "sweep", "seeds"),
+    [
+        ("table2", "model.kernel_size=3,5,7", "1"),
+        pytest.param("fig2", "train_share=0.2,0.5,1.0", "0,1,2", marks=pytest.mark.slow),
+        pytest.param("fig3", "model.pretrain.epochs=0,20,60", "1", marks=pytest.mark.slow),
+    ],
+)
+def test_a_multirun_makes_the_runs_of_the_plan(experiment, sweep, seeds, monkeypatch, tmp_path):
+    swept = multirun(
+        *(monkeypatch, tmp_path, f"experiment={experiment}"),
+        *(sweep, "data=douban", f"seed={seeds}"),
+    )
+    narrowed = "data_sets=[douban]", "models=[glocal_k]", f"seeds=[{seeds}]"
+    runs = [run.config for run in compose_runs(config_of(experiment, *narrowed))]
+    planned = {(config_hash(run.identity), run.seed) for run in runs}
+    assert len(set(swept)) == len(swept) == 3 * len(seeds.split(","))
+    assert set(swept) <= planned
+
+
+def test_an_option_with_the_value_that_it_has_anyway_names_no_variant():
+    def run(*overrides, experiment="table2"):
+        return compose_run([f"experiment={experiment}", "data=douban", "seed=3", *overrides])
+
+    average = run("model.aggregation=average")
+    assert average.variant == "model.aggregation=average"
+    assert run("model.aggregation=average", "model.kernel_size=3").identity == average.identity
+    at_base = run("model.kernel_size=3", "model.lambda_2=10")  # 10.0 in its settings
+    assert (at_base.identity, at_base.seed) == (run(experiment="table1").identity, 3)
+    assert at_base.share_stages
+    named = run("model.kernel_size=3", "variant=three")
+    assert (named.experiment, named.variant) == ("table2", "three")
+    unlike = run("model.kernel_size=3", experiment="table1")  # which has no base
+    assert unlike.variant == "model.kernel_size=3"
+
+
+def own_experiment(folder, text):
+    (folder / "experiment").mkdir(exist_ok=True)
+    (folder / "experiment" / "mine.yaml").write_text(text)
+
+
+PLAN = "plan:\n  - models: [bias]\n    data: [synthetic]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("save_model: false\n", "Experiment 'mine' has no plan"),
+        (PLAN.replace("models", "model"), "Unknown option 'plan.0.model'"),
+        (f"{PLAN}    sweeps: [model.rank]\n", "Option 'plan.0.sweeps.0' cannot be 'model.rank'"),
+        (f"{PLAN}    sweeps: [seed=1]\n", "'seed' is no option of a sweep"),
+        (f'{PLAN}    fixed: "model.rank=1,2"\n', "each of its options has one value"),
+    ],
+)
+def test_a_wrong_plan_is_refused(text, sentence, tmp_path):
+    own_experiment(tmp_path, f"# @package _global_\n{text}")
+    with pytest.raises(GlocalkError, match=sentence):
+        config_of("mine", config_dirs=[tmp_path])
+
+
+def test_options_of_all_runs_of_a_block_name_no_variant(tmp_path):
+    fixed = "    sweeps: [model.rank=3]\n    fixed: protocol.clip=false\n"
+    plan = PLAN.replace("bias", "bias_mf")
+    own_experiment(tmp_path, f"# @package _global_\n{plan}{fixed}")
+    (run,) = compose_runs(config_of("mine", config_dirs=[tmp_path]))
+    assert (run.config.variant, run.config.protocol.clip) == ("model.rank=3", False)
+    assert "protocol.clip=false" in run.arguments
+
+
+@pytest.mark.parametrize("command", ["train", "reproduce"])
+def test_an_unknown_experiment_is_an_error_that_says_how_to_add_one(command, tmp_path):
+    process = call(command, "experiment=tabel2", cwd=tmp_path)
+    assert process.returncode == 1
+    assert process.stderr == (
+        "Unknown experiment 'tabel2', which is no file experiment/tabel2.yaml in a folder given "
+        "with --config-dir either: did you mean 'table2'?\n"
+    )
+
+
+def test_an_experiment_that_would_have_no_effect_is_refused(tmp_path):
+    own_experiment(tmp_path, "train_share: 0.5\n")
+    process = call("train", "experiment=mine", "--config-dir", str(tmp_path), cwd=tmp_path)
+    assert process.returncode == 1
+    assert "'experiment/mine.yaml' would have no effect" in process.stderr
