@@ -25,6 +25,7 @@ def trained(name, rmse, mae, ndcg, valid=None, first=2):
             },
             "user_errors": torch.arange(size * 3.0).reshape(size, 3),
             "seconds": {},
+            "traces": [],
         }
     )
     return FinishedTraining(name, monitor)
@@ -138,6 +139,7 @@ def test_a_completer_without_epochs_has_one_result_under_every_protocol():
             },
             "user_errors": torch.ones(1, 3),
             "seconds": {},
+            "traces": [],
         }
     )
     results = take_results(None, FinishedTraining("final", monitor), None, "last")

@@ -93,7 +93,6 @@ PARTS = (
     Part(gap_files, ("gap.*",)),
     Part(epochs_files, ("epochs.*",)),
     Part(smoothing_files, ("smoothing.*",)),
-    Part(seeds_files, ("seeds.*",)),
     Part(kernels_files, ("kernels.*",)),
 )
 
