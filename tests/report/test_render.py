@@ -13,6 +13,7 @@ from glocalk.records.benchmark import Bench
 from glocalk.report.embed import Embedded, with_embedded
 from glocalk.report.parts import Sources
 from glocalk.report.render import PARTS, render
+from report.kernels.study_of_kernels import run as traced_run
 
 BENCH = Path(__file__).parents[2] / "reports" / "bench.json"
 TEST = [1.5, 0.95, 0.90, 0.89, 0.91]
@@ -266,7 +267,8 @@ def test_files_of_experiments_without_records_are_named_and_removed(study, capsy
 def test_every_part_names_the_files_that_it_makes():
     both = {"final": curves(TEST), "selection": curves(TEST, TEST)}
     drawn = [record(seed=seed, curves=both) for seed in (8, 9)]
-    sources = Sources([*every_experiment(), *drawn], [search()], Bench.read(BENCH))
+    records = [*every_experiment(), *drawn, traced_run()]
+    sources = Sources(records, [search()], Bench.read(BENCH))
     for part in PARTS:
         names = part.files(sources)
         assert names
