@@ -10,29 +10,15 @@ import time
 import psutil
 import pytest
 
-from command import SMALL, comparable
+from command import SMALL
+from executors.small_plan import DATA, EXECUTORS, PLAN, by_model, jobs_of, run_process
 from glocalk.cli.signals import until_stopped
 from glocalk.executors.base import build_executor
 from glocalk.executors.jobs import Job, run_jobs
 from glocalk.executors.process import Outcome
-from glocalk.records.run import Record
 from glocalk.run.composed import compose_run
 from glocalk.run.execute import execute
 from run.small_run import forked
-
-EXECUTORS = {
-    "local": {"_target_": "glocalk.executors.local.LocalExecutor", "jobs": 2, "threads": 1},
-    "submitit": {
-        "_target_": "glocalk.executors.submitit.SubmititExecutor",
-        "cluster": "local",
-        "jobs": 2,
-    },
-    "ray": {"_target_": "glocalk.executors.ray.RayExecutor", "jobs": 2},
-}
-DATA = [line for line in SMALL if not line.startswith("model.")]
-# Long enough to be killed in the middle.
-LONG = [*SMALL, "model.finetune.epochs=150"]
-PLAN = {"glocal_k": LONG, "bias_mf": ["model=bias_mf", "model.epochs=5", *DATA]}
 
 
 @pytest.fixture(scope="module", params=EXECUTORS)
@@ -59,36 +45,12 @@ def _execute_plan(folder):
         execute(compose_run([*lines, f"runs_dir={folder / 'runs'}", "trainer.threads=1"]))
 
 
-def by_model(runs):
-    records = [Record.read(path) for path in runs.glob("*/record.json")]
-    return {record.model: comparable(record) for record in records}
-
-
-def run_process(runs):
-    """The process of GLocal-K's run in this runs folder, once it has a checkpoint."""
-    deadline = time.monotonic() + 240
-    while not list(runs.glob("*-glocal_k-*/*/*.ckpt")):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            line = process.cmdline()
-            of_folder = "glocalk.executors.child" in line and f"runs_dir={runs}" in line
-            if of_folder and "model=bias_mf" not in line:
-                return process
-    raise AssertionError("the run has ended")
-
-
 def kill_when_it_runs(runs, of_cluster, killed):
     """Kill the run, or the cluster's process that waits for it."""
     run = run_process(runs)
     victim = run.parent() if of_cluster else run
     killed.append(victim.pid)
     victim.kill()
-
-
-def jobs_of(runs, plan):
-    return [Job(name, (*lines, f"runs_dir={runs}")) for name, lines in plan.items()]
 
 
 @pytest.mark.slow

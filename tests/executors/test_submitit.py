@@ -6,7 +6,7 @@ import threading
 import psutil
 import pytest
 
-from executors.test_executors import EXECUTORS, LONG, by_model, jobs_of, run_process
+from executors.small_plan import EXECUTORS, LONG, by_model, jobs_of, run_process
 from glocalk.executors.base import build_executor
 from glocalk.executors.jobs import run_jobs
 
