@@ -104,9 +104,9 @@ def test_a_finished_selection_run_is_not_repeated(whole, tmp_path, monkeypatch):
     assert not list(kept.parent.glob("selection/*.ckpt"))
     made = []
 
-    def once(config, split, folder, *others):
+    def once(config, split, folder, *others, **options):
         made.append(folder.name)
-        return train_once(config, split, folder, *others)
+        return train_once(config, split, folder, *others, **options)
 
     monkeypatch.setattr(glocalk.run.execute, "train_once", once)
     assert resumed(tmp_path) == whole
