@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from command import call, command, only_record
-from glocalk.reproduce.plan import Planned
+from glocalk.reproduce.config import reproduce_config
+from glocalk.reproduce.runs import compose_runs
+from glocalk.run.compose import compose
 from glocalk.run.composed import compose_run
+from glocalk.run.overrides import override
 
 INPUTS = Path(__file__).parents[1] / "inputs"
 STRANGE = "ratings, (1) of 评分's [x] {y} #2 \\ ö=ä "
@@ -64,16 +67,21 @@ def test_the_quoting_that_an_error_shows_works_in_a_shell(tmp_path):
 
 @pytest.mark.parametrize("name", ["it's", "with a blank", "${x}", 'a"b', "a,b", "ö=ä", "~/x"])
 def test_the_runs_of_a_plan_find_the_data_folder(name, tmp_path):
-    here = [f"data_dir={tmp_path / 'data'}", "model=bias", "data=synthetic"]
-    config = compose_run(here).model_copy(
-        update={"data_dir": tmp_path / name, "runs_dir": Path(name)}
-    )
     (tmp_path / name / "model").mkdir(parents=True)
-    planned = Planned(config, None, False, True, False, (tmp_path / name,))
-    found = compose_run([line for line in planned.arguments if "searchpath" not in line])
+    composed = compose(
+        "reproduce",
+        [
+            *("models=[bias]", "data_sets=[synthetic]"),
+            override("data_dir", tmp_path / name),
+            override("runs_dir", Path(name)),
+        ],
+        [tmp_path / name],
+    )
+    (run,) = compose_runs(reproduce_config(composed, composed.hydra))
+    found = compose_run([line for line in run.arguments if "searchpath" not in line])
     assert (found.data_dir, found.runs_dir) == (tmp_path / name, Path(name))
-    (path,) = [line for line in planned.arguments if "searchpath" in line]
-    assert compose_run([path, *here]).model_name == "bias"
+    (path,) = [line for line in run.arguments if "searchpath" in line]
+    assert compose_run([path, "model=bias", "data=synthetic"]).model_name == "bias"
 
 
 @pytest.mark.slow

@@ -172,10 +172,12 @@ def config_dirs_of(hydra: Any) -> list[str]:
     Args:
         hydra: Hydra's own options.
     """
+    # Not resolved, because the name of a folder may look like an interpolation.
+    sources: Any = OmegaConf.to_container(hydra.runtime.config_sources, resolve=False)
     return [
-        source.path
-        for source in hydra.runtime.config_sources
-        if source.schema == "file" and source.provider != "main"
+        source["path"]
+        for source in sources
+        if source["schema"] == "file" and source["provider"] != "main"
     ]
 
 
