@@ -1,4 +1,5 @@
 import itertools
+import math
 import statistics
 
 import pytest
@@ -6,7 +7,7 @@ from study import base, csv_rows, other, table
 
 from glocalk.records.benchmark import Bench
 from glocalk.report.parts import Sources
-from glocalk.report.seeds import seeds_files, seeds_of, share_of_means
+from glocalk.report.seeds import chance_of_mean, seeds_files, seeds_of, share_of_means
 
 
 def files(*records):
@@ -71,12 +72,23 @@ def test_the_csv_has_the_shares():
     [
         ([0.7200, 0.7202], "within what our runs give"),
         ([0.7200, 0.7240], "but within chance over seeds"),
-        ([0.7240, 0.7300], "Chance over seeds hardly explains"),
+        ([0.7240, 0.7300], "but within chance over seeds"),  # no draw is below, but two tell little
+        ([0.7240, 0.7242, 0.7244, 0.7246], "Chance over seeds hardly explains"),
     ],
 )
 def test_what_it_means_for_five_runs_averaged(errors, said):
     text = files(*(douban(error, seed) for seed, error in enumerate(errors)))["seeds.md"]
     assert said in text.splitlines()[-2]
+
+
+def test_the_chance_of_a_mean_counts_that_seeds_are_few():
+    # Two errors: mean .7, standard deviation .02 / √2, of the difference .02 / √2 · √(1/5 + 1/2);
+    # Student's t with one degree of freedom is Cauchy's distribution.
+    t = -0.01 / (0.02 / math.sqrt(2) * math.sqrt(0.7))
+    expected = 0.5 + math.atan(t) / math.pi
+    assert chance_of_mean([0.69, 0.71], 0.69) == pytest.approx(expected)
+    assert chance_of_mean([0.7, 0.7], 0.69) == 0
+    assert chance_of_mean([0.7, 0.7], 0.7) == 1
 
 
 def test_nothing_is_made_of_one_seed():

@@ -56,8 +56,8 @@ def fig3_files(records: Sequence[Record]) -> Files:
 
 
 def optimum(errors: Mapping[float, float]) -> float | None:
-    """Where a curve is least; the first such place, None for no curve."""
-    return min(errors, key=errors.__getitem__, default=None)
+    """Where a curve is least; the first such place, None for fewer than two points."""
+    return min(errors, key=errors.__getitem__) if len(errors) > 1 else None
 
 
 def _curves(records: Sequence[Record]) -> _Curves:

@@ -150,7 +150,8 @@ def _table(gaps: Sequence[Gap]) -> Table:
             for gap in gaps
         ],
         notes=[
-            "Means over the seeds that have both protocols. The interval is by a bootstrap over "
+            "Means over the seeds that have both protocols; some take the `validated` epoch from "
+            "another seed († in `epochs.md`). The interval is by a bootstrap over "
             "users, paired; the epochs are not chosen again, so it may reach above 0, as the gap "
             "itself never does.",
             "Models without epochs, whose gap is 0, are left out.",

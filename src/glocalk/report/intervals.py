@@ -34,13 +34,13 @@ COLUMNS = (
 _LEAD = f"""# Intervals
 
 Test RMSE under the `{SHOWN}` protocol: mean ± sample standard deviation over seeds, and the 95 %
-interval of the mean by a bootstrap over the users with test ratings ({RESAMPLES:,} resamples, whose
-own error is below the last digit shown). The interval says how far the mean would move with other
-users, the standard deviation how far with other seeds. *GLocal-K −*: GLocal-K's mean minus the
-model's, with the interval of this difference from the same resamples; it is narrower than those of
-the means, because users who are hard for one model are hard for the other. *p*: paired t-test with
-the user as unit, two-sided, by Holm's method adjusted for all models of the table. The spread of
-seeds is in neither; [claims.md](claims.md) weighs it too.
+interval of the mean by a bootstrap over the users with test ratings ({RESAMPLES:,} resamples;
+others would move an end by about a hundredth of the interval's width). The interval says how far
+the mean would move with other users, the standard deviation how far with other seeds.
+*GLocal-K −*: GLocal-K's mean minus the model's, with the interval of this difference from the same
+resamples; it is narrower than those of the means, because users who are hard for one model are hard
+for the other. *p*: paired t-test with the user as unit, two-sided, by Holm's method adjusted for
+all models of the table. The spread of seeds is in neither; [claims.md](claims.md) weighs it too.
 """
 
 

@@ -155,7 +155,9 @@ def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
         names = ", ".join(f"'{path}'" for path in [*different, *report.superfluous])
         raise GlocalkError(f"These files do not match the records: {names}; run `make report`.")
     page, picture = report.files.get(out_dir / "index.html"), out_dir / PICTURE
-    if isinstance(page, str) and picture.exists() and is_stale(picture, page):
+    link = Path(os.path.relpath(picture, readme.parent)).as_posix()
+    shown = picture.exists() or f"({link})" in readme.read_text(encoding="utf-8")
+    if isinstance(page, str) and shown and is_stale(picture, page):
         raise GlocalkError(
             f"'{picture}' does not show the first screen of the page as it is now: run `make "
             "screenshot`, which needs a Chromium and no rating data."

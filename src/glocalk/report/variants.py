@@ -21,7 +21,8 @@ _LEAD = """# Variants
 
 Test RMSE of runs with other options than those of Table 1. Experiments that have a table or figure
 of their own are left out. *Unchanged* is the `official` figure of Table 1's run of the same data,
-model and seed, *Published* the paper's figure.
+model and seed, *Published* the paper's figure. Both are those of Table 1's split: where a fold or a
+split seed changed, the test ratings are others and the difference is mostly theirs.
 
 """
 

@@ -45,6 +45,8 @@ def test_the_difference_is_that_of_the_means_over_all_seeds():
     assert one.finding.seeds == (2, 3)
     # Standard deviations of .89 and .90, and of .92, .93 and .94.
     assert one.finding.spread == pytest.approx(hypot(0.01 / sqrt(2), 0.01))
+    # Variances over numbers of seeds: .00005 / 2 and .0001 / 3.
+    assert one.finding.error == pytest.approx(sqrt(0.000025 + 0.0001 / 3))
     assert not one.finding.lent
     low, high = one.finding.difference.interval
     assert low < one.finding.difference.estimate < high < 0
@@ -144,6 +146,17 @@ def test_a_case_against_several_needs_all_and_shows_the_nearest():
     assert one.verdict is Verdict.OPEN  # −.005, less than the spread of seeds
     (one,) = judged(claim(several), *OURS, *RIVALS)
     assert (one.verdict, one.finding) == (Verdict.MISSING, None)
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(0.918, "holds"), (0.922, "cannot be told")])
+def test_one_seed_against_one_needs_twice_the_spread(ours, verdict):
+    single = key("igmc", variant="a=1")
+    runs = [run(rmse, model="igmc", seed=seed) for seed, rmse in enumerate((0.93, 0.94))]
+    runs += [run(0.935, model="igmc", variant="a=1"), run(ours, deterministic=True)]
+    (one,) = judged(claim(against(single)), *runs)
+    # Lent from seeds .93 and .94: .0071, once more than .013 and than .017, twice only than .013.
+    assert one.finding.spread == one.finding.error == pytest.approx(0.01 / sqrt(2))
+    assert one.verdict == verdict
 
 
 def test_a_margin_allows_a_worse_result_within_it():

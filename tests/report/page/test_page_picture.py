@@ -52,6 +52,16 @@ def test_a_picture_is_checked_against_the_page_that_it_shows(project, capsys):
     assert main(["check"]) == 0
 
 
+def test_a_picture_that_the_readme_shows_must_exist(project, capsys):
+    assert main(["check"]) == 0
+    (project / "README.md").write_text(README + "\n![The first screen](reports/page.png)\n")
+    assert main([]) == 0
+    assert main(["check"]) == 1
+    assert "'reports/page.png' does not show the first screen" in capsys.readouterr().err
+    assert main(["screenshot", "browser=browser"]) == 0
+    assert main(["check"]) == 0
+
+
 def test_it_shows_the_page_up_to_its_second_heading(page):
     first, second, third = re.findall("<h2.*?</h2>", page)[:3]
     assert shown_part(page) == shown_part(page.replace(third, "<h2>Other</h2>"))

@@ -6,8 +6,8 @@ from glocalk.report.statistics.verdict import Evidence, Verdict, combine, judge
 HOLDS, FAILS, OPEN, MISSING = Verdict
 
 
-def evidence(difference=-0.005, low=-0.007, high=-0.003, p_value=0.01, spread=0.002):
-    return Evidence(difference, Interval(low, high), p_value, spread)
+def evidence(difference=-0.005, low=-0.007, high=-0.003, p_value=0.01, spread=0.002, error=0.0):
+    return Evidence(difference, Interval(low, high), p_value, spread, error)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,10 @@ def evidence(difference=-0.005, low=-0.007, high=-0.003, p_value=0.01, spread=0.
         (evidence(0.005, 0.003, 0.007, spread=0.006), OPEN),
         (evidence(spread=0.0), HOLDS),  # two deterministic models
         (evidence(spread=None), OPEN),
+        (evidence(error=0.0024), HOLDS),
+        (evidence(error=0.0026), OPEN),  # .005 is less than two standard errors
+        (evidence(0.005, 0.003, 0.007, error=0.0026), OPEN),
+        (evidence(error=None), OPEN),
     ],
 )
 def test_a_difference_below_0_holds_if_interval_test_and_spread_of_seeds_agree(made, verdict):

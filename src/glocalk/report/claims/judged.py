@@ -22,6 +22,7 @@ class Finding:
         difference: the measured difference, its p-value not adjusted.
         p_value: adjusted for the other comparisons of the claim under the protocol.
         spread: standard deviation of the difference for single seeds; None where no run tells.
+        error: standard error of the difference over seeds; None where no run tells.
         lent: whether a cell with one seed takes its spread from another.
         seeds: number of seeds of each cell, in order of the comparison's terms.
     """
@@ -30,6 +31,7 @@ class Finding:
     difference: Difference
     p_value: float
     spread: float | None
+    error: float | None
     lent: bool
     seeds: tuple[int, ...]
 
@@ -84,7 +86,9 @@ def judge_claim(claim: Claim, measured: Measured) -> list[Judgment]:
 
 def _verdict(finding: Finding, margin: float) -> Verdict:
     difference = finding.difference
-    evidence = Evidence(difference.estimate, difference.interval, finding.p_value, finding.spread)
+    evidence = Evidence(
+        difference.estimate, difference.interval, finding.p_value, finding.spread, finding.error
+    )
     return judge(evidence, margin)
 
 
@@ -106,12 +110,14 @@ def _findings(claim: Claim, protocol: str, measured: Measured) -> dict[Compariso
     findings = {}
     for (comparison, found), p_value in zip(samples.items(), adjusted, strict=True):
         spreads = {cell: _spread(cell, found[cell], protocol, measured) for cell in found}
-        known = [spread for spread in spreads.values() if spread is not None]
+        known = [(sd, found[cell].seeds) for cell, sd in spreads.items() if sd is not None]
+        complete = len(known) == len(found)
         findings[comparison] = Finding(
             comparison=comparison,
             difference=differences[comparison],
             p_value=p_value,
-            spread=math.hypot(*known) if len(known) == len(found) else None,
+            spread=math.hypot(*(sd for sd, _ in known)) if complete else None,
+            error=math.hypot(*(sd / math.sqrt(n) for sd, n in known)) if complete else None,
             lent=any(found[cell].sd is None for cell in found),
             seeds=tuple(found[cell].seeds for _, cell in comparison.terms),
         )

@@ -47,8 +47,12 @@ What the records say about each claim in the text of Han et al., CIKM 2021 (arXi
   method for all comparisons of the claim under the protocol.
 
 A claim **{Verdict.HOLDS}** if the interval lies below 0, p is below {100 * SIGNIFICANCE:.0f} %, and
-the difference is larger than the spread of seeds. It **{Verdict.FAILS}** if the same is true above
-0. Otherwise it **{Verdict.OPEN}**. A claim with a margin is judged with the margin in place of 0.
+the difference is larger than the spread of seeds and than two standard errors over seeds, √(Σ s²/n)
+of both sides' standard deviations and numbers of seeds. With one seed on each side, that is twice
+the spread. It **{Verdict.FAILS}** if the same is true above 0. Otherwise it **{Verdict.OPEN}**.
+Interval and p take the trained models as they are, and under `best_test` also the epochs that were
+chosen on the test set. A claim with a margin, which is ours, is judged with the margin in place of
+0.
 A row against several others needs all of them: it holds if it holds against each, and does not hold
 if it does not against one. It shows the one with the largest difference.
 

@@ -29,25 +29,33 @@ class Evidence:
         interval: its 95 % interval over users.
         p_value: of the hypothesis that it equals the margin, adjusted for the claim's other tests.
         spread: its standard deviation for single seeds; None where no run tells.
+        error: its standard error over the seeds that there are; None where no run tells.
     """
 
     difference: float
     interval: Interval
     p_value: float
     spread: float | None
+    error: float | None
 
 
 def judge(evidence: Evidence, margin: float = 0.0) -> Verdict:
     """The verdict on the claim that a difference lies below `margin`.
 
     It holds if the interval lies below the margin, the adjusted p-value is below 5 %, and the
-    difference is farther from the margin than the spread of seeds. It does not hold if all three
-    are so above the margin. Otherwise, and where the spread is unknown, it cannot be told.
+    difference is farther from the margin than the spread of seeds and than two standard errors over
+    seeds. It does not hold if all are so above the margin. Otherwise, and where the spread is
+    unknown, it cannot be told.
+
+    The interval and the test take the trained models as they are, and one seed against one differs
+    by more than its spread in every third pair of equal models: two standard errors ask for twice
+    the spread there, and for about the spread where both sides have several seeds.
     """
     distance = evidence.difference - margin
     shown = (
         evidence.spread is not None
-        and abs(distance) > evidence.spread
+        and evidence.error is not None
+        and abs(distance) > max(evidence.spread, 2 * evidence.error)
         and evidence.p_value < SIGNIFICANCE
     )
     if shown and distance < 0 and evidence.interval.high < margin:
