@@ -4,6 +4,7 @@ from study import PRETRAIN, base, csv_rows, other, table
 
 from glocalk.report.experiments import experiment_files
 from glocalk.report.fig3 import fig3_figure, optimum
+from glocalk.report.parts import Sources
 
 RECORDS = [
     base(0.890, validated=0.895, seed=0),
@@ -16,7 +17,7 @@ RECORDS = [
 
 @pytest.fixture(scope="module")
 def files():
-    return experiment_files("fig3", RECORDS)
+    return experiment_files("fig3", Sources(RECORDS))
 
 
 def test_it_is_made_as_table_and_as_figure(files):
