@@ -138,6 +138,10 @@ def test_the_plan_of_an_experiment_has_these_runs(experiment):
         ("fig2", {0: 9 * 4, 1: 3 * 4, 2: 3 * 4}),
         ("fig3", {0: 7 * 3, 1: 7 * 2, 2: 7 * 2}),
         ("folds", {0: 2 * (5 + 3)}),
+        (
+            "kernels",
+            {0: 8 + 1, 1: 8 + 1, 2: 8 + 2, 3: 2 + 1, 4: 2 + 1, **dict.fromkeys(range(5, 15), 2)},
+        ),
     ],
 )
 def test_plans_have_these_seeds(experiment, seeds):
@@ -214,20 +218,22 @@ def test_the_plan_of_one_epoch_has_one_run():
     assert labels("one_epoch") == variants("one_epoch", [variant], ["ml_1m"], [0])
 
 
-def test_the_plan_of_kernels_has_these_runs():
-    ablations = {"glocal_k_scalar", "glocal_k_permuted", "glocal_k_decayed"}
-    small = {
-        *(("default", "glocal_k", seed) for seed in range(15)),
-        *(("default", model, seed) for model in ablations for seed in range(3)),
-    }
-    for data in ("ml_100k", "douban"):
-        assert labels("kernels", f"data_sets=[{data}]") == {
-            ("kernels", variant, data, model, seed, 1.0, "never") for variant, model, seed in small
-        }
+def test_the_plan_of_kernels_on_ml_1m_has_these_runs():
     assert labels("kernels", "data_sets=[ml_1m]") == {
         *(("kernels", "default", "ml_1m", "glocal_k", seed, 1.0, "never") for seed in (0, 1, 3, 4)),
         ("kernels", "default", "ml_1m", "glocal_k", 2, 1.0, "each_seed"),
         ("kernels", "model.hold_kernels=true", "ml_1m", "glocal_k", 2, 1.0, "each_seed"),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", FAST)
+def test_the_plan_of_kernels_has_these_runs(data):
+    ablations = {"glocal_k_scalar", "glocal_k_permuted", "glocal_k_decayed"}
+    runs = [("glocal_k", seed) for seed in range(15)]
+    runs += [(model, seed) for model in ablations for seed in range(3)]
+    assert labels("kernels", f"data_sets=[{data}]") == {
+        ("kernels", "default", data, model, seed, 1.0, "never") for model, seed in runs
     }
 
 
@@ -303,8 +309,12 @@ def test_a_multirun_makes_the_runs_of_the_plan(experiment, sweep, seeds, monkeyp
         *(monkeypatch, tmp_path, f"experiment={experiment}"),
         *(sweep, "data=douban", f"seed={seeds}"),
     )
-    narrowed = "data_sets=[douban]", "models=[glocal_k]", f"seeds=[{seeds}]"
-    runs = [run.config for run in compose_runs(config_of(experiment, *narrowed))]
+    config = config_of(experiment, "data_sets=[douban]", "models=[glocal_k]", f"seeds=[{seeds}]")
+    # Only the line of the plan with the swept option: the others take seconds to compose.
+    option = sweep.partition("=")[0]
+    lines = [line for block in config.plan for line in block.sweeps if line.startswith(option)]
+    block = config.plan[0].model_copy(update={"sweeps": lines})
+    runs = [run.config for run in compose_runs(config.model_copy(update={"plan": [block]}))]
     planned = {(config_hash(run.identity), run.seed) for run in runs}
     assert len(set(swept)) == len(swept) == 3 * len(seeds.split(","))
     assert set(swept) <= planned
