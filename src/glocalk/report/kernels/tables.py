@@ -131,14 +131,14 @@ def _taps_text(plain: Mapping[str, Sequence[Traced]]) -> str:
     return (
         "## Taps and live cells\n\n"
         f"{image}\n\nEach panel: the taps of one seed's global kernel before fine-tuning and after "
-        "each of its epochs. Below: median [least, largest] over seeds, before fine-tuning and "
+        "each of its epochs. Below: median [minimum, maximum] over seeds, before fine-tuning and "
         "after its last epoch; neighbors are the mean of all taps but the center. A cell is live "
         "if it is positive after the convolution.\n\n" + markdown_table(header, rows, left=1)
     )
 
 
 def _spread(values: Sequence[float], digits: int, unit: str = "") -> str:
-    """Median [least, largest]."""
+    """Median [minimum, maximum]."""
     middle, low, high = (
         f"{value:.{digits}f}".replace("-", "−")
         for value in (statistics.median(values), min(values), max(values))
