@@ -69,13 +69,12 @@ def test_writes_every_file(project, capsys):
     )
 
 
-def test_rendering_twice_gives_the_same_bytes(project):
+def test_rendering_twice_gives_the_same_bytes(reported):
+    first = snapshot(reported)
     assert main([]) == 0
-    first = snapshot(project)
-    assert main([]) == 0
-    assert snapshot(project) == first
+    assert snapshot(reported) == first
     assert not any(
-        b"\r" in content or str(project).encode() in content
+        b"\r" in content or str(reported).encode() in content
         for path, content in first.items()
         if path.suffix != ".png"
     )
@@ -156,21 +155,19 @@ def test_without_records_there_are_only_the_published_figures(tmp_path):
     assert not list((tmp_path / "reports").glob("*.svg"))
 
 
-def test_figures_without_records_are_removed(project):
+def test_figures_without_records_are_removed(reported):
+    (reported / "reports" / "curves_old.svg").write_text("old")
+    (reported / "reports" / "other.svg").write_text("not ours")
     assert main([]) == 0
-    (project / "reports" / "curves_old.svg").write_text("old")
-    (project / "reports" / "other.svg").write_text("not ours")
-    assert main([]) == 0
-    assert sorted(path.name for path in (project / "reports").glob("*.svg")) == [
+    assert sorted(path.name for path in (reported / "reports").glob("*.svg")) == [
         *("curves_ml_100k.svg", "gap.svg", "other.svg")
     ]
 
 
-def test_check_passes_right_after_rendering_and_writes_nothing(project, capsys):
-    assert main([]) == 0
-    before = snapshot(project)
+def test_check_passes_right_after_rendering_and_writes_nothing(reported, capsys):
+    before = snapshot(reported)
     assert main(["check"]) == 0
-    assert snapshot(project) == before
+    assert snapshot(reported) == before
     assert capsys.readouterr().err == ""
 
 
@@ -205,9 +202,8 @@ def test_check_names_the_files_that_differ_and_no_others(reported, capsys, names
     assert named(said) == sorted(names)
 
 
-def test_check_names_a_figure_that_is_too_many(project, capsys):
-    assert main([]) == 0
-    (project / "reports" / "curves_old.svg").write_text("old")
+def test_check_names_a_figure_that_is_too_many(reported, capsys):
+    (reported / "reports" / "curves_old.svg").write_text("old")
     assert main(["check"]) == 1
     assert "'reports/curves_old.svg'" in capsys.readouterr().err
 
@@ -297,9 +293,8 @@ def test_no_part_takes_what_others_made_for_its_own(tmp_path):
     assert set().union(*(part.existing(tmp_path) for part in PARTS)) == set()
 
 
-def test_check_sees_a_new_record(project, capsys):
-    assert main([]) == 0
-    write(project / "reports" / "records", record(seed=7))
+def test_check_sees_a_new_record(reported, capsys):
+    write(reported / "reports" / "records", record(seed=7))
     assert main(["check"]) == 1
     said = capsys.readouterr().err
     assert "results.csv" in said

@@ -12,10 +12,12 @@ from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.records.run import read_records
 from glocalk.reproduce.config import reproduce_config
+from glocalk.reproduce.files import write_files
 from glocalk.reproduce.runs import compose_runs
 from glocalk.run.compose import compose
 from glocalk.run.composed import compose_run
 from report.factory import record
+from report.kernels.study_of_kernels import run as traced_run
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -199,11 +201,15 @@ def test_the_runs_of_table_1_are_those_of_a_plain_training():
     assert config_hash(run.config.identity) == held.config_hash
 
 
-def test_the_plan_of_gaps_has_the_committed_runs_and_one_without_redrawn_kernels():
+def test_the_plan_of_gaps_has_a_run_without_redrawn_kernels():
     first_draw = "model.redraw_kernels=false"
     assert labels("gaps", "models=[glocal_k]") == {
         ("gaps", first_draw, "ml_1m", "glocal_k", 4, 1.0, "never")
     }
+
+
+@pytest.mark.slow
+def test_the_plan_of_gaps_has_the_committed_runs():
     held = read_records(ROOT / "reports" / "records" / "gaps")
     planned = {
         (config_hash(run.config.identity), run.config.seed)
@@ -384,3 +390,12 @@ def test_an_experiment_that_would_have_no_effect_is_refused(tmp_path):
     process = call("train", "experiment=mine", "--config-dir", str(tmp_path), cwd=tmp_path)
     assert process.returncode == 1
     assert "'experiment/mine.yaml' would have no effect" in process.stderr
+
+
+def test_the_local_report_of_kernels_is_that_of_committed_records(tmp_path):
+    traced_run().write(tmp_path / "runs" / "made" / "record.json")
+    places = [f"{name}_dir='{tmp_path / name}'" for name in ("runs", "reports")]
+    text = write_files(config_of("kernels", *places), {})
+    assert text.startswith("# The global kernel\n")
+    made = {path.name for path in (tmp_path / "runs" / "report").iterdir()}
+    assert made == {f"kernels.{suffix}" for suffix in ("csv", "md", "svg", "png")}
