@@ -2,6 +2,8 @@
 
 from factory import record
 
+from report.kernels.study_of_kernels import run as traced_run
+
 PRETRAIN = "model.pretrain.epochs"
 
 
@@ -24,6 +26,7 @@ def every_experiment():
         *(other("fig2", train_share=0.2, model=model) for model in ("glocal_k", "sparse_fc")),
         other("fig3", f"{PRETRAIN}=10"),
         *(other("folds", "data.fold=2", split="u2", model=m) for m in ("glocal_k", "sparse_fc")),
+        traced_run(),
         other("gaps", "model.lambda_2=40"),
     ]
 

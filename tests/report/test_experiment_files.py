@@ -2,23 +2,24 @@ import pytest
 from study import base, every_experiment, other
 
 from glocalk.report.experiments import EXPERIMENTS, experiment_files
+from glocalk.report.parts import Sources
 from glocalk.report.published import read_figures
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_an_experiment_without_records_has_no_files(experiment):
-    assert experiment_files(experiment, [base(), other("gaps", "model.lambda_2=40")]) == {}
+    assert experiment_files(experiment, Sources([base(), other("gaps", "model.lambda_2=40")])) == {}
 
 
 @pytest.mark.parametrize("experiment", ["gaps", "table1", "unknown"])
 def test_an_experiment_without_files_of_its_own_has_none(experiment):
-    assert experiment_files(experiment, every_experiment()) == {}
+    assert experiment_files(experiment, Sources(every_experiment())) == {}
 
 
 @pytest.mark.parametrize("experiment", ["table2", "folds"])
 def test_a_point_of_an_unknown_variant_is_no_error(experiment):
-    text = experiment_files(experiment, [other(experiment, "model.new=1")])[f"{experiment}.md"]
-    assert "model.new" not in text
+    made = experiment_files(experiment, Sources([other(experiment, "model.new=1")]))
+    assert "model.new" not in made[f"{experiment}.md"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from study import base, csv_rows, other, table
 
 from glocalk.report.experiments import experiment_files
 from glocalk.report.fig2 import fig2_figure
+from glocalk.report.parts import Sources
 
 RECORDS = [
     base(0.890, validated=0.892, seed=0),
@@ -17,7 +18,7 @@ RECORDS = [
 
 @pytest.fixture(scope="module")
 def files():
-    return experiment_files("fig2", RECORDS)
+    return experiment_files("fig2", Sources(RECORDS))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import pytest
 from study import base, csv_rows, other, table
 
 from glocalk.report.experiments import experiment_files
+from glocalk.report.parts import Sources
 
 
 def both(make, ours, theirs, **changes):
@@ -24,7 +25,7 @@ RECORDS = [
 
 @pytest.fixture(scope="module")
 def files():
-    return experiment_files("folds", RECORDS)
+    return experiment_files("folds", Sources(RECORDS))
 
 
 def test_a_row_for_each_split_and_one_for_its_data_set(files):
@@ -63,5 +64,5 @@ def test_the_csv_has_every_protocol(files):
 
 
 def test_one_split_has_no_spread():
-    files = experiment_files("folds", [other("folds", "data.split_seed=2", data="ml_1m")])
+    files = experiment_files("folds", Sources([other("folds", "data.split_seed=2", data="ml_1m")]))
     assert table(files["folds.md"])[-1][2:5] == [".9000", "–", "–"]

@@ -13,7 +13,6 @@ from glocalk.records.benchmark import Bench
 from glocalk.report.embed import Embedded, with_embedded
 from glocalk.report.parts import Sources
 from glocalk.report.render import PARTS, render
-from report.kernels.study_of_kernels import run as traced_run
 
 BENCH = Path(__file__).parents[2] / "reports" / "bench.json"
 TEST = [1.5, 0.95, 0.90, 0.89, 0.91]
@@ -70,13 +69,12 @@ def test_writes_every_file(project, capsys):
     )
 
 
-def test_rendering_twice_gives_the_same_bytes(project):
+def test_rendering_twice_gives_the_same_bytes(reported):
+    first = snapshot(reported)
     assert main([]) == 0
-    first = snapshot(project)
-    assert main([]) == 0
-    assert snapshot(project) == first
+    assert snapshot(reported) == first
     assert not any(
-        b"\r" in content or str(project).encode() in content
+        b"\r" in content or str(reported).encode() in content
         for path, content in first.items()
         if path.suffix != ".png"
     )
@@ -143,8 +141,9 @@ def test_no_file_is_written_if_the_readme_has_no_marks(project, capsys):
 
 def test_a_missing_readme_is_an_error(project, capsys):
     (project / "README.md").unlink()
-    assert main([]) == 1
-    assert capsys.readouterr().err.startswith("'README.md' cannot be read")
+    for command in ([], ["check"]):
+        assert main(command) == 1
+        assert capsys.readouterr().err.startswith("'README.md' cannot be read")
 
 
 def test_without_records_there_are_only_the_published_figures(tmp_path):
@@ -156,68 +155,75 @@ def test_without_records_there_are_only_the_published_figures(tmp_path):
     assert not list((tmp_path / "reports").glob("*.svg"))
 
 
-def test_figures_without_records_are_removed(project):
+def test_figures_without_records_are_removed(reported):
+    (reported / "reports" / "curves_old.svg").write_text("old")
+    (reported / "reports" / "other.svg").write_text("not ours")
     assert main([]) == 0
-    (project / "reports" / "curves_old.svg").write_text("old")
-    (project / "reports" / "other.svg").write_text("not ours")
-    assert main([]) == 0
-    assert sorted(path.name for path in (project / "reports").glob("*.svg")) == [
+    assert sorted(path.name for path in (reported / "reports").glob("*.svg")) == [
         *("curves_ml_100k.svg", "gap.svg", "other.svg")
     ]
 
 
-def test_check_passes_right_after_rendering_and_writes_nothing(project, capsys):
-    assert main([]) == 0
-    before = snapshot(project)
+def test_check_passes_right_after_rendering_and_writes_nothing(reported, capsys):
+    before = snapshot(reported)
     assert main(["check"]) == 0
-    assert snapshot(project) == before
+    assert snapshot(reported) == before
     assert capsys.readouterr().err == ""
 
 
-FILES = [
+IN_REPORTS = [
     *("reports/results.csv", "reports/table1.csv", "reports/table1.md", "reports/table1.tex"),
-    *("reports/curves_ml_100k.svg", "README.md", "docs/costs.md"),
+    "reports/curves_ml_100k.svg",
 ]
+DAMAGES = {
+    "changed": lambda file: file.write_text(re.sub("[59]", "8", file.read_text())),
+    "line ends": lambda file: file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n")),
+    "removed": lambda file: file.unlink(),
+}
 
 
 @pytest.mark.parametrize(
-    ("name", "damage"),
+    ("names", "damage"),
     [
-        *((name, damage) for name in FILES for damage in ("changed", "line ends")),
-        *((name, "removed") for name in FILES if name != "docs/costs.md"),  # which is optional
+        ([*IN_REPORTS, "README.md", "docs/costs.md"], "changed"),
+        ([*IN_REPORTS, "README.md", "docs/costs.md"], "line ends"),
+        (IN_REPORTS, "removed"),
+        (["README.md"], "changed"),
     ],
 )
-def test_check_names_a_file_that_differs(reported, capsys, name, damage):
-    file = reported / name
-    if damage == "changed":
-        file.write_text(re.sub("[59]", "8", file.read_text()))
-    elif damage == "line ends":
-        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    else:
-        file.unlink()
+def test_check_names_the_files_that_differ_and_no_others(reported, capsys, names, damage):
+    for name in names:
+        DAMAGES[damage](reported / name)
     before = snapshot(reported)
     assert main(["check"]) == 1
     assert snapshot(reported) == before
     said = capsys.readouterr().err
-    if (name, damage) == ("README.md", "removed"):
-        assert said.startswith("'README.md' cannot be read")
-    else:
-        assert said == f"These files do not match the records: '{name}'; run `make report`.\n"
+    assert re.fullmatch(r"These files do not match the records: .*; run `make report`\.\n", said)
+    assert named(said) == sorted(names)
 
 
-def test_check_names_a_figure_that_is_too_many(project, capsys):
-    assert main([]) == 0
-    (project / "reports" / "curves_old.svg").write_text("old")
+def test_check_names_a_figure_that_is_too_many(reported, capsys):
+    (reported / "reports" / "curves_old.svg").write_text("old")
     assert main(["check"]) == 1
     assert "'reports/curves_old.svg'" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """What `study` is a copy of."""
+    folder = tmp_path_factory.mktemp("studied")
+    fill(folder)
+    write(folder / "reports" / "records", *every_experiment())
+    render(folder / "reports" / "records", folder / "reports", folder / "README.md")
+    return folder
+
+
 @pytest.fixture
-def study(project):
+def study(tmp_path, studied, monkeypatch):
     """A project with a run of each experiment, and its report."""
-    write(project / "reports" / "records", *every_experiment())
-    assert main([]) == 0
-    return project
+    monkeypatch.chdir(tmp_path)
+    copytree(studied, tmp_path, dirs_exist_ok=True)
+    return tmp_path
 
 
 def named(said):
@@ -230,14 +236,14 @@ def made_by_experiments(project):
     return sorted(str(path.relative_to(project)) for path in names)
 
 
-PATTERNS = ("table2.*", "fig2.*", "fig3.*", "folds.*", "seeds.*", "variants.md")
+PATTERNS = ("table2.*", "fig2.*", "fig3.*", "folds.*", "kernels.*", "seeds.*", "variants.md")
 
 
 def test_check_names_every_file_of_every_kind_that_differs(study, capsys):
     files = made_by_experiments(study)
     assert {name.rpartition(".")[2] for name in files} == {"csv", "md", "tex", "svg", "png"}
-    assert len(files) == 3 + 5 + 5 + 3 + 2 + 1
-    assert [Path(name).suffix for name in files[::2]].count(".png") == 1
+    assert len(files) == 3 + 5 + 5 + 3 + 4 + 2 + 1
+    assert ".png" in {Path(name).suffix for name in files[::2]}
     for name in files[::2]:  # one bit in the middle
         content = bytearray((study / name).read_bytes())
         content[len(content) // 2] ^= 1
@@ -267,12 +273,18 @@ def test_files_of_experiments_without_records_are_named_and_removed(study, capsy
 def test_every_part_names_the_files_that_it_makes():
     both = {"final": curves(TEST), "selection": curves(TEST, TEST)}
     drawn = [record(seed=seed, curves=both) for seed in (8, 9)]
-    records = [*every_experiment(), *drawn, traced_run()]
+    records = [*every_experiment(), *drawn]
     sources = Sources(records, [search()], Bench.read(BENCH))
     for part in PARTS:
         names = part.files(sources)
         assert names
         assert all(any(fnmatch(name, pattern) for pattern in part.names) for name in names)
+
+
+def test_runs_of_an_experiment_with_a_report_of_its_own_are_no_variants(study):
+    listed = (study / "reports" / "variants.md").read_text()
+    experiments = {line.split(" | ")[0] for line in listed.splitlines() if line.startswith("| ")}
+    assert experiments == {"| Experiment", "| :--", "| gaps"}
 
 
 def test_no_part_takes_what_others_made_for_its_own(tmp_path):
@@ -281,9 +293,8 @@ def test_no_part_takes_what_others_made_for_its_own(tmp_path):
     assert set().union(*(part.existing(tmp_path) for part in PARTS)) == set()
 
 
-def test_check_sees_a_new_record(project, capsys):
-    assert main([]) == 0
-    write(project / "reports" / "records", record(seed=7))
+def test_check_sees_a_new_record(reported, capsys):
+    write(reported / "reports" / "records", record(seed=7))
     assert main(["check"]) == 1
     said = capsys.readouterr().err
     assert "results.csv" in said

@@ -2,6 +2,7 @@ import pytest
 from study import base, csv_rows, other, table
 
 from glocalk.report.experiments import experiment_files
+from glocalk.report.parts import Sources
 
 RECORDS = [
     base(0.890, validated=0.891, seed=0),
@@ -16,7 +17,7 @@ RECORDS = [
 
 @pytest.fixture(scope="module")
 def files():
-    return experiment_files("table2", RECORDS)
+    return experiment_files("table2", Sources(RECORDS))
 
 
 def test_it_is_made_as_csv_markdown_and_latex(files):

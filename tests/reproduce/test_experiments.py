@@ -12,10 +12,12 @@ from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.records.run import read_records
 from glocalk.reproduce.config import reproduce_config
+from glocalk.reproduce.files import write_files
 from glocalk.reproduce.runs import compose_runs
 from glocalk.run.compose import compose
 from glocalk.run.composed import compose_run
 from report.factory import record
+from report.kernels.study_of_kernels import run as traced_run
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -138,6 +140,10 @@ def test_the_plan_of_an_experiment_has_these_runs(experiment):
         ("fig2", {0: 9 * 4, 1: 3 * 4, 2: 3 * 4}),
         ("fig3", {0: 7 * 3, 1: 7 * 2, 2: 7 * 2}),
         ("folds", {0: 2 * (5 + 3)}),
+        (
+            "kernels",
+            {0: 8 + 1, 1: 8 + 1, 2: 8 + 2, 3: 2 + 1, 4: 2 + 1, **dict.fromkeys(range(5, 15), 2)},
+        ),
     ],
 )
 def test_plans_have_these_seeds(experiment, seeds):
@@ -195,11 +201,15 @@ def test_the_runs_of_table_1_are_those_of_a_plain_training():
     assert config_hash(run.config.identity) == held.config_hash
 
 
-def test_the_plan_of_gaps_has_the_committed_runs_and_one_without_redrawn_kernels():
+def test_the_plan_of_gaps_has_a_run_without_redrawn_kernels():
     first_draw = "model.redraw_kernels=false"
     assert labels("gaps", "models=[glocal_k]") == {
         ("gaps", first_draw, "ml_1m", "glocal_k", 4, 1.0, "never")
     }
+
+
+@pytest.mark.slow
+def test_the_plan_of_gaps_has_the_committed_runs():
     held = read_records(ROOT / "reports" / "records" / "gaps")
     planned = {
         (config_hash(run.config.identity), run.config.seed)
@@ -214,20 +224,22 @@ def test_the_plan_of_one_epoch_has_one_run():
     assert labels("one_epoch") == variants("one_epoch", [variant], ["ml_1m"], [0])
 
 
-def test_the_plan_of_kernels_has_these_runs():
-    ablations = {"glocal_k_scalar", "glocal_k_permuted", "glocal_k_decayed"}
-    small = {
-        *(("default", "glocal_k", seed) for seed in range(15)),
-        *(("default", model, seed) for model in ablations for seed in range(3)),
-    }
-    for data in ("ml_100k", "douban"):
-        assert labels("kernels", f"data_sets=[{data}]") == {
-            ("kernels", variant, data, model, seed, 1.0, "never") for variant, model, seed in small
-        }
+def test_the_plan_of_kernels_on_ml_1m_has_these_runs():
     assert labels("kernels", "data_sets=[ml_1m]") == {
         *(("kernels", "default", "ml_1m", "glocal_k", seed, 1.0, "never") for seed in (0, 1, 3, 4)),
         ("kernels", "default", "ml_1m", "glocal_k", 2, 1.0, "each_seed"),
         ("kernels", "model.hold_kernels=true", "ml_1m", "glocal_k", 2, 1.0, "each_seed"),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", FAST)
+def test_the_plan_of_kernels_has_these_runs(data):
+    ablations = {"glocal_k_scalar", "glocal_k_permuted", "glocal_k_decayed"}
+    runs = [("glocal_k", seed) for seed in range(15)]
+    runs += [(model, seed) for model in ablations for seed in range(3)]
+    assert labels("kernels", f"data_sets=[{data}]") == {
+        ("kernels", "default", data, model, seed, 1.0, "never") for model, seed in runs
     }
 
 
@@ -303,8 +315,12 @@ def test_a_multirun_makes_the_runs_of_the_plan(experiment, sweep, seeds, monkeyp
         *(monkeypatch, tmp_path, f"experiment={experiment}"),
         *(sweep, "data=douban", f"seed={seeds}"),
     )
-    narrowed = "data_sets=[douban]", "models=[glocal_k]", f"seeds=[{seeds}]"
-    runs = [run.config for run in compose_runs(config_of(experiment, *narrowed))]
+    config = config_of(experiment, "data_sets=[douban]", "models=[glocal_k]", f"seeds=[{seeds}]")
+    # Only the line of the plan with the swept option: the others take seconds to compose.
+    option = sweep.partition("=")[0]
+    lines = [line for block in config.plan for line in block.sweeps if line.startswith(option)]
+    block = config.plan[0].model_copy(update={"sweeps": lines})
+    runs = [run.config for run in compose_runs(config.model_copy(update={"plan": [block]}))]
     planned = {(config_hash(run.identity), run.seed) for run in runs}
     assert len(set(swept)) == len(swept) == 3 * len(seeds.split(","))
     assert set(swept) <= planned
@@ -374,3 +390,12 @@ def test_an_experiment_that_would_have_no_effect_is_refused(tmp_path):
     process = call("train", "experiment=mine", "--config-dir", str(tmp_path), cwd=tmp_path)
     assert process.returncode == 1
     assert "'experiment/mine.yaml' would have no effect" in process.stderr
+
+
+def test_the_local_report_of_kernels_is_that_of_committed_records(tmp_path):
+    traced_run().write(tmp_path / "runs" / "made" / "record.json")
+    places = [f"{name}_dir='{tmp_path / name}'" for name in ("runs", "reports")]
+    text = write_files(config_of("kernels", *places), {})
+    assert text.startswith("# The global kernel\n")
+    made = {path.name for path in (tmp_path / "runs" / "report").iterdir()}
+    assert made == {f"kernels.{suffix}" for suffix in ("csv", "md", "svg", "png")}

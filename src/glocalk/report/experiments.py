@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
-from glocalk.records.run import Record
 from glocalk.report.fig2 import fig2_files
 from glocalk.report.fig3 import fig3_files
 from glocalk.report.folds import folds_files
+from glocalk.report.kernels.tables import kernels_files
 from glocalk.report.parts import Files, Part, Sources
 from glocalk.report.table2 import table2_files
 
 # One line for each experiment with a table or figure of its own.
-EXPERIMENTS: Mapping[str, Callable[[Sequence[Record]], Files]] = MappingProxyType(
+EXPERIMENTS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
     {
-        "table2": table2_files,
-        "fig2": fig2_files,
-        "fig3": fig3_files,
-        "folds": folds_files,
+        "table2": lambda sources: table2_files(sources.records),
+        "fig2": lambda sources: fig2_files(sources.records),
+        "fig3": lambda sources: fig3_files(sources.records),
+        "folds": lambda sources: folds_files(sources.records),
+        "kernels": kernels_files,
     }
 )
 
 
-def experiment_files(experiment: str, records: Sequence[Record]) -> Files:
+def experiment_files(experiment: str, sources: Sources) -> Files:
     """Content of each file that shows the experiment, by name, as in `fig2.csv`.
 
     Args:
         experiment: its name; one without files of its own has none.
-        records: records of any experiments; those of Table 1 are the points that no option changes.
+        sources: records of any experiments; those of Table 1 are the points that no option changes.
 
     Returns:
         The files; none without a record of the experiment.
     """
+    records = sources.records
     if experiment not in EXPERIMENTS or all(run.experiment != experiment for run in records):
         return {}
-    return EXPERIMENTS[experiment](records)
+    return EXPERIMENTS[experiment](sources)
 
 
 def experiment_part(experiment: str) -> Part:
     """The part of the report that shows the experiment."""
-
-    def files(sources: Sources) -> Files:
-        return experiment_files(experiment, sources.records)
-
-    return Part(files, (f"{experiment}.*",))
+    return Part(partial(experiment_files, experiment), (f"{experiment}.*",))

@@ -20,18 +20,26 @@ from glocalk.report.points import (
     point_values,
 )
 from glocalk.report.published import read_figures
-from glocalk.report.style import COLUMN, COLUMN_WIDTH, png_bytes, svg_text
-from glocalk.report.sweep import (
+from glocalk.report.style import (
     BLUE,
+    COLUMN,
+    COLUMN_WIDTH,
     GRAY,
     GREEN,
     VERMILION,
-    draw_ours,
-    draw_published,
-    figure_markdown,
+    png_bytes,
+    svg_text,
 )
+from glocalk.report.sweep import draw_ours, draw_published
 from glocalk.report.table1 import PROTOCOL_NOTES
-from glocalk.report.tables import PAPER, Table, mean_and_sd, published_figure, seed_count
+from glocalk.report.tables import (
+    PAPER,
+    Table,
+    figure_markdown,
+    mean_and_sd,
+    published_figure,
+    seed_count,
+)
 
 EXPERIMENT = "fig2"
 

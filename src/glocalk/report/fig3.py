@@ -21,10 +21,24 @@ from glocalk.report.points import (
     point_values,
 )
 from glocalk.report.published import read_figures
-from glocalk.report.style import COLUMN, COLUMN_WIDTH, png_bytes, svg_text
-from glocalk.report.sweep import GREEN, VERMILION, draw_ours, draw_published, figure_markdown
+from glocalk.report.style import (
+    COLUMN,
+    COLUMN_WIDTH,
+    GREEN,
+    VERMILION,
+    png_bytes,
+    svg_text,
+)
+from glocalk.report.sweep import draw_ours, draw_published
 from glocalk.report.table1 import PROTOCOL_NOTES
-from glocalk.report.tables import PAPER, Table, mean_and_sd, published_figure, seed_count
+from glocalk.report.tables import (
+    PAPER,
+    Table,
+    figure_markdown,
+    mean_and_sd,
+    published_figure,
+    seed_count,
+)
 
 EXPERIMENT = "fig3"
 MODEL = "glocal_k"
@@ -56,7 +70,7 @@ def fig3_files(records: Sequence[Record]) -> Files:
 
 
 def optimum(errors: Mapping[float, float]) -> float | None:
-    """Where a curve is least; the first such place, None for fewer than two points."""
+    """Where a curve is lowest; the first such place, None for fewer than two points."""
     return min(errors, key=errors.__getitem__) if len(errors) > 1 else None
 
 
@@ -101,7 +115,7 @@ def _table(curves: _Curves, published: _Published) -> Table:
                 seed_count(point),
             ]
         rows.append(row)
-    best = ["least at"]
+    best = ["lowest at"]
     for data in DATA_SETS:
         best.append(_text(optimum(_floats(published[data]))))
         best += [_text(optimum(_means(curves[data], protocol))) for protocol in _PROTOCOLS]
@@ -123,13 +137,13 @@ def _notes(points: Sequence[Point]) -> list[str]:
     base = ", ".join(f"{data_title(data)} {epochs}" for data, epochs in _BASE.items())
     return [
         f"Test RMSE of GLocal-K. Published: Fig. 3 of {PAPER}, digitized from its vector graphics "
-        "(± .0003). Ours: mean ± sample standard deviation over seeds; in the figure, the lines "
-        "are means, the dots are seeds, the stars are where a curve is least, and means above a "
+        "(± .0003). Ours: mean ± sample standard deviation over seeds. In the figure, lines are "
+        "means, dots are seeds, and a star marks the lowest point of each curve; means above a "
         "panel are written at its top. `last` is in `fig3.csv`.",
         "Only the number of pre-training epochs changes; fine-tuning and its published number of "
         f"epochs stay. The runs of Table 1 are the points at the published number: {base}.",
         *(f"`{name}`: {PROTOCOL_NOTES[name]}" for name in _PROTOCOLS),
-        "Least at: the number of epochs with the lowest mean of those that were run. It is "
+        "Lowest at: the number of epochs with the lowest mean of those that were run. It is "
         "chosen on the test set, in the paper and here.",
         *borrowing_notes(points),
         "Made by `make fig3`, or `glocalk reproduce experiment=fig3`; `make report` draws the "
@@ -138,14 +152,14 @@ def _notes(points: Sequence[Point]) -> list[str]:
 
 
 def fig3_figure(records: Sequence[Record]) -> Figure:
-    """A row for each data set, with the least of each curve marked."""
+    """A row for each data set, with the lowest point of each curve marked."""
     curves, published = _curves(records), _published()
     figure = Figure(figsize=(COLUMN_WIDTH, 4.6), layout="constrained")
     rows = figure.subplots(len(DATA_SETS), sharex=True)
     for axes, data in zip(rows, DATA_SETS, strict=True):
         theirs = _floats(published[data])
         draw_published(axes, theirs, "black", "D", "published")
-        _mark_optimum(axes, theirs, "white", label="least of the curve")
+        _mark_optimum(axes, theirs, "white", label="lowest of the curve")
         ours = {}
         for protocol in _PROTOCOLS:
             color, marker = _STYLES[protocol]

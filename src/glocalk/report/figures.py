@@ -15,21 +15,20 @@ from glocalk.records.run import Curves, Record
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import rmse
 from glocalk.report.parts import Files, Sources
-from glocalk.report.style import svg_text
+from glocalk.report.style import BLUE, GRAY, GREEN, ORANGE, PURPLE, VERMILION, svg_text
 
 Errors: TypeAlias = NDArray[np.float64]
 
 MODEL = "glocal_k"
 
-# Okabe & Ito's palette for color-blind readers; markers differ in shape as well.
-_TEST, _VALID, _PUBLISHED = "#0072B2", "#E69F00", "#000000"
+_TEST, _VALID, _PUBLISHED = BLUE, ORANGE, "#000000"
 _MARKS = {  # the first is larger, to be seen where validation chooses the same epoch
-    "best_test": ("v", 9, "#D55E00"),
-    "validated": ("o", 6, "#009E73"),
-    "last": ("s", 6, "#CC79A7"),
+    "best_test": ("v", 9, VERMILION),
+    "validated": ("o", 6, GREEN),
+    "last": ("s", 6, PURPLE),
 }
 
-_STAGES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
+STAGES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
 
 
 def curves_files(sources: Sources) -> Files:
@@ -142,13 +141,13 @@ def _show_stages(axes: Axes, curves: Curves) -> None:
         if start:
             axes.axvline(start + 0.5, color="#888888", lw=0.8, ls=":")
         axes.annotate(
-            _STAGES.get(stage, stage),
+            STAGES.get(stage, stage),
             (start + 0.5 + size / 2, 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, 4),
             textcoords="offset points",
             ha="center",
-            color="#555555",
+            color=GRAY,
         )
         start += size
     axes.set_xticks(list(ticks), list(ticks.values()))

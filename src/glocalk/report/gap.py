@@ -16,9 +16,8 @@ from glocalk.report.load import cell_of
 from glocalk.report.parts import Files, Sources
 from glocalk.report.statistics.bootstrap import same_everywhere
 from glocalk.report.statistics.measured import Difference, Measured
-from glocalk.report.style import png_bytes, svg_text
-from glocalk.report.sweep import BLUE, GRAY, VERMILION, figure_markdown
-from glocalk.report.tables import Table
+from glocalk.report.style import BLUE, GRAY, VERMILION, png_bytes, svg_text
+from glocalk.report.tables import Table, figure_markdown
 
 COLUMNS = ("model", "data", "best_test_mean", "validated_mean", "gap", "low", "high", "seeds")
 

@@ -22,6 +22,7 @@ from glocalk.report.parts import Files, Sources
 from glocalk.report.statistics.bootstrap import RESAMPLES, Interval
 from glocalk.report.statistics.measured import Difference, Measured
 from glocalk.report.statistics.paired import holm
+from glocalk.report.tables import with_sd
 
 MODEL = "glocal_k"
 SHOWN = "validated"
@@ -133,7 +134,7 @@ def _table(rows: Sequence[Row], sources: Sources) -> str:
                 cell.title,
                 chosen.text if chosen else NOTHING,
                 str(len(cell.by_seed(row.protocol))),
-                rmse(cell.mean(row.protocol)) + ("" if sd is None else f" ± {rmse(sd)}"),
+                with_sd(cell.mean(row.protocol), sd),
                 f"[{', '.join(rmse(end, 3) for end in row.interval)}]",
                 difference(minus.estimate) if minus else NOTHING,
                 difference_interval(*minus.interval) if minus else NOTHING,

@@ -32,8 +32,8 @@ class Sources:
     """
 
     records: Sequence[Record]
-    searches: Sequence[Search]
-    bench: Bench
+    searches: Sequence[Search] = ()
+    bench: Bench = field(default_factory=Bench)
     stall: Bench = field(default_factory=Bench)
 
     @cached_property

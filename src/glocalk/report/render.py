@@ -18,7 +18,6 @@ from glocalk.report.experiments import EXPERIMENTS, experiment_part
 from glocalk.report.figures import curves_files
 from glocalk.report.gap import gap_files
 from glocalk.report.intervals import intervals_files
-from glocalk.report.kernels.tables import kernels_files
 from glocalk.report.load import load_committed
 from glocalk.report.page.part import page_part
 from glocalk.report.page.screenshot import PICTURE, is_stale
@@ -93,7 +92,6 @@ PARTS = (
     Part(gap_files, ("gap.*",)),
     Part(epochs_files, ("epochs.*",)),
     Part(smoothing_files, ("smoothing.*",)),
-    Part(kernels_files, ("kernels.*",)),
 )
 
 

@@ -28,7 +28,7 @@ _HALF = 0.0005  # a published figure has three decimals: what is below .7215 is 
 _BELOW = ("at or below", "rounded")
 
 _COLUMNS = (
-    *("data", "protocol", "seeds", "mean", "sd", "least", "largest", "published"),
+    *("data", "protocol", "seeds", "mean", "sd", "lowest", "highest", "published"),
     *("share_at_or_below", "share_rounded_at_or_below"),
     *("share_of_means_at_or_below", "share_of_means_rounded_at_or_below"),
 )
@@ -148,7 +148,7 @@ def _csv(standings: Iterable[Standing]) -> str:
 
 def _table(standings: Sequence[Standing]) -> Table:
     columns = [("", "Data"), ("", "Protocol"), ("Ours", "seeds"), ("Ours", "mean ± sd")]
-    columns += [("Ours", "least"), ("Ours", "largest"), ("Published", "RMSE")]
+    columns += [("Ours", "lowest"), ("Ours", "highest"), ("Published", "RMSE")]
     columns += [(group, name) for group in ("Seeds", "Means of five") for name in _BELOW]
     rows = [
         [

@@ -144,7 +144,7 @@ def _csv(trials: Sequence[Trial]) -> str:
 
 
 def _markdown(trials: Sequence[Trial]) -> str:
-    header = ["Model", "Data", "Seeds", "Least raw", "Least smoothed", "Difference"]
+    header = ["Model", "Data", "Seeds", "Raw", "Smoothed", "Difference"]
     rows = (
         [
             trial.cell.title,
@@ -158,9 +158,9 @@ def _markdown(trials: Sequence[Trial]) -> str:
     )
     return f"""# Smoothing of validation curves
 
-Would `validated` choose better epochs by the least of the validation curve smoothed over {WIDTH}
-epochs (a centered mean) than by its least? Each seed holds out other training ratings. The epochs
-that a seed's curve chooses, *least raw* and *least smoothed*, are compared by the RMSE of the other
+Would `validated` choose better epochs by the minimum of the validation curve smoothed over {WIDTH}
+epochs (a centered mean) than by the minimum of the curve itself? Each seed holds out other training
+ratings. The epochs of the two minima, *raw* and *smoothed*, are compared by the RMSE of the other
 seeds' selection runs on their held-out ratings at these epochs. No test rating is used.
 *Difference*: smoothed minus raw, mean over seeds; below 0, smoothing is better. Epochs are those of
 the last stage, one for each seed.
@@ -175,7 +175,7 @@ def _conclusion(found: Outcome, cells: int) -> str:
     decision = (
         "Smoothing chooses better epochs: the 95 % interval of the mean lies below 0."
         if found.helps
-        else "This shows no gain, so `validated` takes the least of the raw curve."
+        else "This shows no gain, so `validated` takes the minimum of the raw curve."
     )
     same = cells - found.better - found.worse
     return (

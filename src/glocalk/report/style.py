@@ -29,6 +29,10 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+# Okabe & Ito's palette for color-blind readers, and a gray.
+BLUE, ORANGE, VERMILION = "#0072B2", "#E69F00", "#D55E00"
+GREEN, PURPLE, GRAY = "#009E73", "#CC79A7", "#555555"
+
 # For figures as wide as a column of a paper, 8 cm.
 COLUMN_WIDTH = 3.15  # inches
 COLUMN: dict[Any, Any] = {

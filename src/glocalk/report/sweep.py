@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
 from glocalk.report.points import Point
-from glocalk.report.tables import Table
-
-# Okabe & Ito's palette for color-blind readers.
-BLUE, VERMILION, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#555555"
 
 
 def draw_ours(
@@ -57,13 +52,3 @@ def draw_published(
 
 def _columns(figures: Mapping[float, float]) -> tuple[Sequence[float], Sequence[float]]:
     return list(figures), list(figures.values())
-
-
-def figure_markdown(table: Table) -> str:
-    """The figure with its caption, and its values below; the svg beside it is drawn twice as wide.
-
-    GitHub shows an svg at its natural width, in which texts are small on a screen.
-    """
-    caption = html.escape(table.caption, quote=True)
-    image = f'<img src="{table.name}.svg" alt="{caption}" width="600">'
-    return f"{image}\n\n{table.markdown()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from glocalk.records.search import Search
@@ -21,6 +21,7 @@ from glocalk.report.layout import (
 from glocalk.report.load import cell_of
 from glocalk.report.origins import ORIGIN_NOTE, origin, origins_text
 from glocalk.report.statistics.measured import Measured
+from glocalk.report.tables import tex_row, with_sd
 
 COLUMNS = (
     *("model", "side_information", "data", "published"),
@@ -118,12 +119,12 @@ def table1_tex(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
         r"\label{tab:table1}",
         rf"\begin{{tabular}}{{lc{'r' * width * len(starts)}p{{4cm}}}}",
         r"\toprule",
-        _tex_row(["", "", *titles, ""]),
+        tex_row(["", "", *titles, ""]),
         " ".join(rules),
-        _tex_row(map(tex, heads)),
+        tex_row(map(tex, heads)),
     ]
     for _, group in _groups(cells, searches):
-        lines += [r"\midrule", *(_tex_row(map(tex, row)) for row in group)]
+        lines += [r"\midrule", *(tex_row(map(tex, row)) for row in group)]
     lines += [
         r"\bottomrule",
         r"\end{tabular}",
@@ -181,9 +182,8 @@ def _origin(cell: Cell, searches: Sequence[Search]) -> tuple[str, str]:
 
 
 def _figure(cell: Cell, protocol: str) -> str:
-    mean, sd = cell.mean(protocol), cell.sd(protocol)
-    spread = f" ± {rmse(sd)}" if sd is not None and protocol in _WITH_SD else ""
-    return rmse(mean) + spread
+    sd = cell.sd(protocol) if protocol in _WITH_SD else None
+    return with_sd(cell.mean(protocol), sd)
 
 
 def table1_notes(cells: Sequence[Cell]) -> list[str]:
@@ -275,7 +275,3 @@ def _names(cells: Sequence[Cell]) -> str:
 
 def _seed_list(seeds: Sequence[int]) -> str:
     return f"Seed{'s' * (len(seeds) > 1)} {enumeration(seeds)}"
-
-
-def _tex_row(columns: Iterable[str]) -> str:
-    return " & ".join(columns) + r" \\"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, takewhile
@@ -78,6 +79,16 @@ class Table:
 def tex_row(cells: Iterable[str]) -> str:
     """A row of a tabular."""
     return " & ".join(cells) + r" \\"
+
+
+def figure_markdown(table: Table) -> str:
+    """The figure with its caption, and its values below; the svg beside it is drawn twice as wide.
+
+    GitHub shows an svg at its natural width, in which texts are small on a screen.
+    """
+    caption = html.escape(table.caption, quote=True)
+    image = f'<img src="{table.name}.svg" alt="{caption}" width="600">'
+    return f"{image}\n\n{table.markdown()}"
 
 
 def mean_and_sd(point: Point, protocol: str) -> str:

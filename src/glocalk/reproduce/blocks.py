@@ -83,7 +83,7 @@ class Block(BaseConfig):
         description="options, each as after glocalk train -m: model.kernel_size=3,5,7",
     )
     fixed: Annotated[str, AfterValidator(_checked_options)] = Field(
-        default="", description="options of all these runs, after which no variant is named"
+        default="", description="options of all these runs that are not part of the variant's name"
     )
     scope: Scope = Field(default="paper", description="the smallest scope with these runs")
     heavy: dict[Name, list[Name]] = Field(

@@ -33,8 +33,8 @@ class ReproduceConfig(BaseConfig):
         description="seeds of every row, in place of those of the plan"
     )
     scope: Scope = Field(
-        description="of table1: paper: the rows of the paper's table; all: the classics too; full: "
-        "also those that are heavy; committed: also every further seed of the committed table"
+        description="rows of experiment=table1: paper (those of the paper's table), all (the "
+        "classics too), full (heavy ones too) or committed (every seed of the committed table too)"
     )
     strict: bool = Field(description="fail if a data set is missing, instead of leaving a gap")
     force: bool = Field(description="train again even if a record exists")

@@ -10,6 +10,7 @@ from glocalk.report.cells import is_default
 from glocalk.report.experiments import experiment_files
 from glocalk.report.load import load_local
 from glocalk.report.local import write_local_table
+from glocalk.report.parts import Sources
 from glocalk.report.published import read_published
 from glocalk.report.variants import variants_markdown
 from glocalk.reproduce.config import ReproduceConfig
@@ -39,7 +40,8 @@ def write_files(config: ReproduceConfig, gaps: Mapping[str, str]) -> str:
         if record.experiment == name or is_default(record)
     ]
     table = f"{name}.md"
-    files = experiment_files(name, records) or {table: variants_markdown(records, read_published())}
+    files = experiment_files(name, Sources(records))
+    files = files or {table: variants_markdown(records, read_published())}
     for path, content in files.items():
         if content:
             write_atomically(folder / path, content)

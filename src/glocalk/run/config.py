@@ -76,7 +76,7 @@ class RunConfig(BaseConfig):
     save_model: bool = Field(description="keep the fitted model, for glocalk predict")
     trace: bool = Field(
         default=False,
-        description="record what goes on inside the model: glocal_k's global kernel",
+        description="record the model's internal state after each epoch: glocal_k's global kernel",
     )
     share_stages: bool = Field(
         default=False,

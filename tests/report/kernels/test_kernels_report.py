@@ -8,7 +8,7 @@ from study_of_kernels import TAPS, run, stall
 
 from glocalk.records.benchmark import Bench
 from glocalk.report.kernels.ablations import ablations
-from glocalk.report.kernels.tables import kernels_files
+from glocalk.report.kernels.tables import kernels_files, kernels_texts
 from glocalk.report.kernels.traced import Traced
 from glocalk.report.parts import Sources
 
@@ -18,8 +18,8 @@ def csv_rows(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def files(*records, bench=None):
-    return kernels_files(Sources(list(records), [], Bench(), bench or Bench()))
+def texts(*records, bench=None):
+    return kernels_texts(Sources(list(records), stall=bench or Bench()))
 
 
 def section(text, title):
@@ -33,9 +33,9 @@ def rows(text):
 
 
 def test_without_traces_there_is_no_report():
-    assert files() == {}
-    assert files(run(traces=[]), bench=stall()) == {}
-    assert files(run(experiment="table1")) == {}
+    assert texts() == {}
+    assert texts(run(traces=[]), bench=stall()) == {}
+    assert texts(run(experiment="table1")) == {}
 
 
 def test_a_run_tells_its_taps_its_live_cells_and_its_epochs_that_stand_still():
@@ -48,7 +48,7 @@ def test_a_run_tells_its_taps_its_live_cells_and_its_epochs_that_stand_still():
 
 
 def test_the_csv_has_a_row_for_each_run():
-    made = files(run(seed=3, center=-3.0), run(model="glocal_k_scalar", best=0.9))["kernels.csv"]
+    made = texts(run(seed=3, center=-3.0), run(model="glocal_k_scalar", best=0.9))["kernels.csv"]
     first, second = csv_rows(made)
     assert first == {
         "data": "ml_100k",
@@ -72,7 +72,7 @@ def test_the_csv_has_a_row_for_each_run():
 
 
 def test_taps_are_summed_up_over_seeds():
-    text = files(*(run(seed, center) for seed, center in enumerate((-3.0, 2.0, 9.0))))["kernels.md"]
+    text = texts(*(run(seed, center) for seed, center in enumerate((-3.0, 2.0, 9.0))))["kernels.md"]
     (row,) = rows(section(text, "Taps and live cells"))
     neighbors = (sum(TAPS) - 8) / 8
     assert row == [
@@ -84,7 +84,7 @@ def test_taps_are_summed_up_over_seeds():
 def test_errors_that_follow_the_start_are_found_and_others_are_not():
     seeds = range(12)
     follows = [run(s, center=1.0 + s, last=0.9 + 0.001 * s, live=0.02) for s in seeds]
-    text = section(files(*follows)["kernels.md"], "Is the error explained by the initial kernel?")
+    text = section(texts(*follows)["kernels.md"], "Is the error explained by the initial kernel?")
     found = {(start, error): cells for _, start, error, *cells in rows(text)}
     assert found["center", "last"][0] == "+1.00"
     assert found["center", "best"] == ["–"] * 4  # all equal
@@ -93,8 +93,8 @@ def test_errors_that_follow_the_start_are_found_and_others_are_not():
 
     errors = np.random.default_rng(1).permutation(12) / 1000
     others = [run(s, center=1.0 + s, last=0.9 + errors[s]) for s in seeds]
-    assert "none differs from 0" in files(*others)["kernels.md"]
-    assert "Is the error explained" not in files(*follows[:4])["kernels.md"]
+    assert "none differs from 0" in texts(*others)["kernels.md"]
+    assert "Is the error explained" not in texts(*follows[:4])["kernels.md"]
 
 
 def test_ablations_are_compared_on_the_seeds_that_both_have():
@@ -111,7 +111,7 @@ def test_ablations_are_compared_on_the_seeds_that_both_have():
     assert row.minus["best_test"].estimate == pytest.approx(0)
     assert row.by_seed["last"] == pytest.approx([0.02, 0.01])
 
-    text = section(files(*plain, *scalar)["kernels.md"], "Ablations")
+    text = section(texts(*plain, *scalar)["kernels.md"], "Ablations")
     first, second = rows(text)
     assert first[:3] == ["ML-100K", "GLocal-K", "0–3"]
     assert second[:3] == ["ML-100K", "one trained number", "1, 2"]
@@ -133,13 +133,13 @@ def test_a_difference_that_holds_over_users_is_called_by_its_side():
 
     records = [made(s, 0.0) for s in (0, 1, 2)]
     records += [made(s, 0.01, model="glocal_k_decayed") for s in (0, 1, 2)]
-    text = section(files(*records)["kernels.md"], "Ablations")
+    text = section(texts(*records)["kernels.md"], "Ablations")
     assert "ML-100K, penalized item kernels: worse than GLocal-K (+.0100, interval [" in text
     assert "the sign is that of every seed" in text
 
 
 def test_a_kink_is_told_from_what_is_none():
-    text = files(run(), bench=stall())["kernels.md"]
+    text = texts(run(), bench=stall())["kernels.md"]
     told = section(text, "Epochs that stand still")
     assert "stands still at a loss of 325,042.8" in told
     assert "the loss rises in both precisions; without the item kernels it falls." in told
@@ -149,7 +149,7 @@ def test_a_kink_is_told_from_what_is_none():
     assert "one with the item kernels held by −4,666" in told
     first = rows(told)[0]
     assert first == ["all parameters", "single", "−1e+06", "1.25", "3"]
-    other = files(run(), bench=stall(below=2.0))["kernels.md"]
+    other = texts(run(), bench=stall(below=2.0))["kernels.md"]
     assert "this is not a minimum along the tap" in other
 
 
@@ -160,17 +160,18 @@ def test_held_kernels_stand_beside_the_run_that_they_change():
         run(2, data="ml_1m", best=0.823, **held),
         run(3, data="ml_1m", best=0.8, **held),  # nothing to compare with
     ]
-    told = section(files(*records)["kernels.md"], "Epochs that stand still")
+    told = section(texts(*records)["kernels.md"], "Epochs that stand still")
     off, on = rows(told)
     assert off[:5] == ["ML-1M", "2", "off", "2", "–"]
     assert on[:5] == ["ML-1M", "2", "on", "0", "–"]
     assert (off[6], on[6]) == (".8280", ".8230")
-    assert "Epochs that stand still" not in files(run(2, data="ml_1m"))["kernels.md"]
+    assert "Epochs that stand still" not in texts(run(2, data="ml_1m"))["kernels.md"]
 
 
 def test_the_figure_has_a_panel_for_each_seed_and_the_same_bytes_each_time():
     records = [*(run(s) for s in range(6)), run(2, data="douban")]
-    first, again = files(*records), files(*records)
+    first, again = kernels_files(Sources(records)), kernels_files(Sources(records))
     assert first == again
+    assert first.keys() == {f"kernels.{suffix}" for suffix in ("csv", "md", "svg", "png")}
     assert first["kernels.svg"].startswith("<?xml")
     assert first["kernels.png"].startswith(b"\x89PNG")

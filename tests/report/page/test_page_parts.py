@@ -9,7 +9,8 @@ from markupsafe import Markup
 from glocalk.report.page.chart import decimals, padded, short, y_ticks
 from glocalk.report.page.grid import Column, Entry, grid
 from glocalk.report.page.kernels import kernels_section, markdown_html
-from glocalk.report.page.section import Material
+from glocalk.report.page.section import File, Material
+from glocalk.report.page.sources import records_section
 from glocalk.report.page.strip import Axis, Mark, ruler, strip
 
 
@@ -111,3 +112,14 @@ def test_headings_of_markdown_go_below_those_of_the_page():
     made = markdown_html("## A\n\n### B\n", {})
     assert isinstance(made, Markup)
     assert made == "<h3>A</h3>\n<h4>B</h4>\n"
+
+
+def test_files_of_one_kind_stand_together_with_what_they_show():
+    names = ["bench.csv", "bench_scaling.svg", "curves_douban.svg", "curves_ml_1m.svg", "new.csv"]
+    body = str(records_section(Material([], [], [], [File(name, name) for name in names], {})).body)
+    listed = [line for line in re.sub("<a[^>]*>|</a>", "", body).splitlines() if "<li>" in line]
+    assert listed == [
+        "<li>speed and memory of implementations: bench.csv, bench_scaling.svg</li>",
+        "<li>learning curves of GLocal-K: curves_douban.svg, curves_ml_1m.svg</li>",
+        "<li>new: new.csv</li>",
+    ]

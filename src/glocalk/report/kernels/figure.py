@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from glocalk.report.cells import data_title
 from glocalk.report.kernels.traced import Traced
-from glocalk.report.sweep import BLUE, GRAY, VERMILION
+from glocalk.report.style import BLUE, GRAY, VERMILION
 
 _ACROSS = 6  # panels in a row
 

@@ -39,7 +39,7 @@ def _measured(stall: Stall) -> str:
         f"**{where}** stands still at a loss of {stall.loss:,.1f}. Below: by how much the loss "
         "changes at step t along −g, where g is the gradient there.",
         markdown_table(header, rows, left=2).rstrip("\n"),
-        f"At the least step along −g, where the slope promises a decrease, the loss "
+        f"At the smallest step along −g, where the slope promises a decrease, the loss "
         f"{'rises' if rises else 'does not rise'} in both precisions; without the item kernels it "
         f"{'falls' if falls else 'does not fall'}.",
         f"The tap nearest to 0 is {_short(tap)}. As a function of it alone, the loss has a slope "
@@ -97,7 +97,7 @@ def _held(records: Sequence[Record], runs: Sequence[Traced]) -> str:
     if not rows:
         return ""
     header = ["Data", "Seed", "`hold_kernels`", "Epochs that<br>stand still"]
-    header += ["Least error of<br>held-out ratings", "validated", "best", "last"]
+    header += ["Lowest error on<br>held-out ratings", "validated", "best", "last"]
     return (
         "`model.hold_kernels=true` repeats an epoch that makes no progress with the item kernels "
         "held. It is off in every other table. What it is worth is judged on the ratings held out "

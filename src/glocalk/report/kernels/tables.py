@@ -54,11 +54,23 @@ and *last* are the protocols `best_test` and `last`.
 
 def kernels_files(sources: Sources) -> Files:
     """The report of the experiment; nothing without a run of it that has traces."""
-    runs = traced_runs(sources.records)
-    plain = _of_data([run for run in runs if _is_plain(run)])
+    plain = _plain_runs(traced_runs(sources.records))
     if not plain:
         return {}
     draw = functools.cache(lambda: kernels_figure(plain))
+    return {
+        **kernels_texts(sources),
+        "kernels.svg": svg_text(draw),
+        "kernels.png": png_bytes(draw),
+    }
+
+
+def kernels_texts(sources: Sources) -> dict[str, str]:
+    """The report without its figure, which takes seconds to draw."""
+    runs = traced_runs(sources.records)
+    plain = _plain_runs(runs)
+    if not plain:
+        return {}
     parts = [
         _LEAD,
         _taps_text(plain),
@@ -69,17 +81,14 @@ def kernels_files(sources: Sources) -> Files:
     return {
         "kernels.csv": csv_text(_COLUMNS, map(_csv_row, runs)),
         "kernels.md": "\n".join(part for part in parts if part),
-        "kernels.svg": svg_text(draw),
-        "kernels.png": png_bytes(draw),
     }
 
 
-def _is_plain(run: Traced) -> bool:
-    return (run.run.model, run.run.variant, run.run.train_share) == (MODEL, "default", 1)
-
-
-def _of_data(runs: Sequence[Traced]) -> dict[str, list[Traced]]:
-    found = {data: [run for run in runs if run.run.data == data] for data in DATA_SETS}
+def _plain_runs(runs: Sequence[Traced]) -> dict[str, list[Traced]]:
+    """The runs of GLocal-K itself, by data set."""
+    labels = (MODEL, "default", 1)
+    plain = [run for run in runs if (run.run.model, run.run.variant, run.run.train_share) == labels]
+    found = {data: [run for run in plain if run.run.data == data] for data in DATA_SETS}
     return {data: made for data, made in found.items() if made}
 
 
@@ -122,14 +131,14 @@ def _taps_text(plain: Mapping[str, Sequence[Traced]]) -> str:
     return (
         "## Taps and live cells\n\n"
         f"{image}\n\nEach panel: the taps of one seed's global kernel before fine-tuning and after "
-        "each of its epochs. Below: median [least, largest] over seeds, before fine-tuning and "
+        "each of its epochs. Below: median [minimum, maximum] over seeds, before fine-tuning and "
         "after its last epoch; neighbors are the mean of all taps but the center. A cell is live "
         "if it is positive after the convolution.\n\n" + markdown_table(header, rows, left=1)
     )
 
 
 def _spread(values: Sequence[float], digits: int, unit: str = "") -> str:
-    """Median [least, largest]."""
+    """Median [minimum, maximum]."""
     middle, low, high = (
         f"{value:.{digits}f}".replace("-", "−")
         for value in (statistics.median(values), min(values), max(values))

@@ -10,7 +10,7 @@ import numpy as np
 
 from glocalk.records.run import Curves, Record
 from glocalk.report.cells import Cell, data_title
-from glocalk.report.figures import has_curves
+from glocalk.report.figures import STAGES, has_curves
 from glocalk.report.layout import rmse
 from glocalk.report.page.chart import Chart, Line, Marks, chart_markup, padded
 from glocalk.report.page.markup import fill
@@ -22,7 +22,6 @@ _MARKS = {
     "validated": ("circle", "three"),
     "last": ("square", "four"),
 }
-_STAGES = {"pretrain": "pre-training", "finetune": "fine-tuning"}
 
 
 def curve_charts(material: Material) -> list[tuple[Cell, Chart]]:
@@ -132,7 +131,7 @@ def _stages(curves: Curves) -> list[tuple[str, int, int]]:
     made, start = [], 0
     for stage, rows in groupby(curves.stage):
         size = len(list(rows))
-        made.append((_STAGES.get(stage, stage), start, size))
+        made.append((STAGES.get(stage, stage), start, size))
         start += size
     return made
 
@@ -148,7 +147,7 @@ def _ticks(stages: Sequence[tuple[str, int, int]]) -> list[tuple[float, str]]:
 
 
 def _name(curves: Curves, at: int) -> str:
-    stage = _STAGES.get(curves.stage[at], curves.stage[at])
+    stage = STAGES.get(curves.stage[at], curves.stage[at])
     several = len(set(curves.stage)) > 1
     return f"{stage}, epoch {curves.epoch[at]}" if several else f"epoch {curves.epoch[at]}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 
 from markupsafe import Markup
@@ -30,6 +31,7 @@ _ABOUT = {
     "kernels": "what the global kernel does",
     "variants": "runs with other options, each beside the run that it varies",
     "searches": "every trial of every search for hyperparameters",
+    "curves": "learning curves of GLocal-K",
     "costs": "time and memory of a training",
     "bench": "speed and memory of implementations",
 }
@@ -77,10 +79,15 @@ def records_section(material: Material) -> Section:
     ]
     files = [
         (_ABOUT.get(stem, stem), list(group))
-        for stem, group in groupby(material.files, key=lambda file: file.name.partition(".")[0])
+        for stem, group in groupby(material.files, key=lambda file: _stem(file.name))
     ]
     body = fill("records.html", experiments=experiments, files=files)
     return Section("records", "Records and files", "Records", body)
+
+
+def _stem(name: str) -> str:
+    """What files with different suffixes or data sets have in common: `curves`, `bench`."""
+    return re.split("[._]", name, maxsplit=1)[0]
 
 
 def _order(run: Record) -> tuple[bool, str, str, str, float, str, int]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
@@ -17,9 +16,7 @@ from glocalk.report.statistics.bootstrap import (
     same_everywhere,
 )
 from glocalk.report.statistics.paired import paired_p_value
-from glocalk.report.statistics.sample import Column, Floats, Sample, refuse_others
-
-Terms: TypeAlias = Sequence[tuple[float, Sample]]
+from glocalk.report.statistics.sample import Column, Floats, Sample, Terms, refuse_others
 
 # Reports show no interval of `held_out`, whose errors are those of other trainings.
 PROTOCOLS = ("best_test", "validated", "last", "official")

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from glocalk.report.statistics.sample import Floats, Sample, refuse_others
+from glocalk.report.statistics.sample import Floats, Sample, Terms, refuse_others
 
 
-def contributions(terms: Sequence[tuple[float, Sample]]) -> Floats:
+def contributions(terms: Terms) -> Floats:
     """Each user's contribution to Σ_k c_k · R_k, where R_k is sample k's mean RMSE over seeds.
 
     A pooled RMSE is R = √(E/N) with E = Σ_u e_u and N = Σ_u n_u. To first order user u moves it by
@@ -42,7 +42,7 @@ def contributions(terms: Sequence[tuple[float, Sample]]) -> Floats:
     return values
 
 
-def paired_p_value(terms: Sequence[tuple[float, Sample]], margin: float = 0.0) -> float:
+def paired_p_value(terms: Terms, margin: float = 0.0) -> float:
     """Two-sided p-value of the hypothesis that Σ_k c_k · R_k equals `margin`.
 
     Returns:

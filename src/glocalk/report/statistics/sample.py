@@ -84,6 +84,10 @@ class Sample:
         return float(self.rmse.std(ddof=1)) if self.seeds > 1 else None
 
 
+Terms: TypeAlias = Sequence[tuple[float, Sample]]
+"""Factor c_k and sample k of a sum Σ_k c_k · R_k of mean RMSE."""
+
+
 def refuse_others(samples: Sequence[Sample]) -> None:
     """Refuse to compare samples that differ in more than the errors.
 
