@@ -6,7 +6,7 @@ import difflib
 import importlib
 import traceback
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
@@ -236,8 +236,12 @@ def _first_problem(error: ValidationError, cls: type[BaseConfig], where: str) ->
 
 def _fields_at(cls: type[BaseModel], path: list[str]) -> Iterable[str]:
     for part in path:
+        if part.isdecimal():  # a position in a list of configs
+            continue
         field = cls.model_fields.get(part)
         inner = field.annotation if field else None
+        if get_origin(inner) is list:
+            (inner,) = get_args(inner)
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return ()
         cls = inner

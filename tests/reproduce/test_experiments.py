@@ -354,7 +354,8 @@ PLAN = "plan:\n  - models: [bias]\n    data: [synthetic]\n"
     ("text", "sentence"),
     [
         ("save_model: false\n", "Experiment 'mine' has no plan"),
-        (PLAN.replace("models", "model"), "Unknown option 'plan.0.model'"),
+        ("- save_model: false\n", "Experiment 'mine' has no plan"),
+        (PLAN.replace("models", "model"), "'plan.0.model': did you mean 'models'"),
         (f"{PLAN}    sweeps: [model.rank]\n", "Option 'plan.0.sweeps.0' cannot be 'model.rank'"),
         (f"{PLAN}    sweeps: [seed=1]\n", "'seed' is no option of a sweep"),
         (f'{PLAN}    fixed: "model.rank=1,2"\n', "each of its options has one value"),
@@ -373,6 +374,22 @@ def test_options_of_all_runs_of_a_block_name_no_variant(tmp_path):
     (run,) = compose_runs(config_of("mine", config_dirs=[tmp_path]))
     assert (run.config.variant, run.config.protocol.clip) == ("model.rank=3", False)
     assert "protocol.clip=false" in run.arguments
+
+
+@pytest.mark.parametrize("command", ["train", "reproduce"])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"plan: [", "mine.yaml"), (b"seed: 1\nseed: 2\n", "duplicate key seed"), (b"\xff", "utf-8")],
+    ids=["unfinished", "duplicate", "binary"],
+)
+def test_a_file_that_is_not_yaml_is_refused_in_one_sentence(content, why, command, tmp_path):
+    own_experiment(tmp_path, "")
+    (tmp_path / "experiment" / "mine.yaml").write_bytes(content)
+    process = call(command, "experiment=mine", "--config-dir", str(tmp_path), cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("A config file is not YAML (")
+    assert why in line
 
 
 @pytest.mark.parametrize("command", ["train", "reproduce"])

@@ -43,6 +43,21 @@ def test_runs_with_other_pre_trainings_do_not_wait(override):
     assert waits([run(10, 0), run(60, 0, override)]) == [Waits(), Waits()]
 
 
+def test_runs_that_share_no_pre_training_do_not_wait_for_it():
+    alone = "share_stages=false"
+    assert waits([run(10, 0, alone), run(60, 0, alone), run(20, 0)]) == [Waits()] * 3
+
+
+def test_an_ablation_waits_for_the_pre_training_that_it_shares_with_the_model():
+    def kernels(model):
+        names = ["experiment=kernels", "data=ml_100k", "seed=0"]
+        return compose_run([*names, f"model={model}"])
+
+    names = "glocal_k_scalar", "glocal_k", "glocal_k_permuted", "glocal_k_decayed"
+    first = Waits(prefers=(0,))
+    assert waits([kernels(name) for name in names]) == [Waits(), first, first, first]
+
+
 def test_models_without_a_shared_stage_wait_for_epochs_alone():
     def sparse_fc(seed, *overrides):
         names = ["experiment=fig2", "data=synthetic", "model=sparse_fc", f"seed={seed}"]

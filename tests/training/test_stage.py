@@ -7,11 +7,13 @@ import torch
 import glocalk
 from glocalk import stopping
 from glocalk.completers.stepwise import EpochLoader, TrainingData
+from glocalk.errors import GlocalkError
 from glocalk.stopping import StoppedError, only_at_safe_points
 from glocalk.training.callbacks import EpochEnds
 from glocalk.training.checkpoints import AtomicCheckpoints, UnloadableCheckpointError
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage
+from glocalk.training.trainer_options import check_trainer_options
 
 TARGET = torch.tensor([1 / 3, -2 / 7, 1e-9], dtype=torch.float64)
 
@@ -146,3 +148,9 @@ def test_an_accelerator_that_the_machine_lacks_ends_in_one_sentence():
     with pytest.raises(glocalk.GlocalkError, match="The Trainer cannot be made") as error:
         glocalk.GLocalK(hidden_size=8).fit(split.train, context=context)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["callbacks", "plugins"])
+def test_what_a_training_gives_the_trainer_itself_is_refused_as_an_option(name):
+    with pytest.raises(GlocalkError, match=f"its own trainer.{name}"):
+        check_trainer_options({name: []})

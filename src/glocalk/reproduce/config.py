@@ -102,7 +102,8 @@ def reproduce_config(config: DictConfig, hydra: Any) -> ReproduceConfig:
     """
     options = as_dict(config)
     name = hydra.runtime.choices["experiment"]
-    plan = (options.pop("experiment", None) or {}).get("plan")
+    content = options.pop("experiment", None)
+    plan = content.get("plan") if isinstance(content, dict) else None
     if not plan:
         raise GlocalkError(
             f"Experiment '{name}' has no plan: write one into experiment/{name}.yaml, as in "

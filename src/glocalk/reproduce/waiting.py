@@ -70,13 +70,13 @@ def _longest_first_stages(runs: Sequence[RunConfig]) -> list[int]:
     for number, run in enumerate(runs):
         completer = build_completer(run.model)
         shared = completer.shared_stage
-        if shared is None:
+        if shared is None or not run.share_stages:
             keys.append(str(number))
             epochs.append(0)
         else:
             depends_on = {
                 **{name: run.identity[name] for name in ("data", "trainer", "train_share")},
-                **{"model": run.model_name, "options": shared.options, "seed": run.seed},
+                **{"options": shared.options, "seed": run.seed},  # no model: ablations share, too
                 "clip": run.protocol.clip,  # the curves depend on it
             }
             keys.append(config_hash(depends_on))

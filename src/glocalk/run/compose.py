@@ -27,9 +27,10 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
+from yaml import YAMLError
 
 from glocalk.config import BaseConfig, find_class
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, one_line
 from glocalk.run.overrides import escaped, readable
 
 VERSION_BASE = "1.3"
@@ -78,9 +79,12 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
         self._chosen = {given.key_or_group for given in parsed}
         self._names = {}
         lines = [str(given.input_line) for given in parsed]
-        config = super()._load_configuration_impl(
-            config_name, lines, run_mode, from_shell, validate_sweep_overrides
-        )
+        try:
+            config = super()._load_configuration_impl(
+                config_name, lines, run_mode, from_shell, validate_sweep_overrides
+            )
+        except (YAMLError, UnicodeDecodeError) as error:
+            raise GlocalkError(f"A config file is not YAML ({one_line(error)}).") from error
         for position, line in enumerate(lines):
             if line != overrides[position]:
                 task = config.hydra.overrides.task

@@ -19,12 +19,16 @@ def check_trainer_options(options: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         PydanticCustomError: an unknown option.
-        GlocalkError: more than one device, or a precision that mixes number formats.
+        GlocalkError: what a training gives the Trainer itself, more than one device, or a
+            precision that mixes number formats.
     """
     known = inspect.signature(lightning.Trainer).parameters
     for name in options:
         if name not in known:
             raise unknown_option(name, known)
+    for name in ("callbacks", "plugins"):
+        if name in options:
+            raise GlocalkError(f"A training has its own trainer.{name}: leave that option out.")
     # Lightning starts the command again for every further device; each process would wait for the
     # lock that the first one holds on its run.
     if not _is_one_device(options.get("devices", 1)) or options.get("num_nodes", 1) != 1:
