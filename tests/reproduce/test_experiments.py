@@ -359,12 +359,23 @@ PLAN = "plan:\n  - models: [bias]\n    data: [synthetic]\n"
         (f"{PLAN}    sweeps: [model.rank]\n", "Option 'plan.0.sweeps.0' cannot be 'model.rank'"),
         (f"{PLAN}    sweeps: [seed=1]\n", "'seed' is no option of a sweep"),
         (f'{PLAN}    fixed: "model.rank=1,2"\n', "each of its options has one value"),
+        (f"{PLAN}    heavy: {{biass: [synthetic]}}\n", "heavy names biass, which the plan lacks"),
+        (f"{PLAN}    seeds: [true]\n", "'plan.0.seeds.0' cannot be True"),
+        (f'{PLAN}    seeds: ["0"]\n', "'plan.0.seeds.0' cannot be '0'"),
     ],
 )
 def test_a_wrong_plan_is_refused(text, sentence, tmp_path):
     own_experiment(tmp_path, f"# @package _global_\n{text}")
     with pytest.raises(GlocalkError, match=sentence):
         config_of("mine", config_dirs=[tmp_path])
+
+
+def test_a_plan_is_not_swept_over(tmp_path):
+    process = call("reproduce", "-m", "experiment=fig2,fig3", cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert "takes no -m" in line
+    assert not list(tmp_path.iterdir())
 
 
 def test_options_of_all_runs_of_a_block_name_no_variant(tmp_path):

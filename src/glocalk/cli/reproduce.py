@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -10,6 +12,7 @@ from glocalk.cli.app import exit_with_sentence, run_app
 from glocalk.cli.config_help import groups, options
 from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.config import find_class
+from glocalk.errors import GlocalkError
 from glocalk.executors.base import RunExecutor
 from glocalk.reproduce.config import ReproduceConfig, reproduce_config
 from glocalk.reproduce.job import reproduce
@@ -55,4 +58,9 @@ def _help(config: DictConfig) -> str:
 
 def main() -> None:
     """Entry point; the arguments are in `sys.argv`."""
+    with exit_with_sentence():
+        if not {"-m", "--multirun"}.isdisjoint(sys.argv):
+            raise GlocalkError(
+                "glocalk reproduce makes one plan and takes no -m: start it for each experiment."
+            )
     run_app(_app, "reproduce", _help)

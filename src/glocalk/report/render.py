@@ -77,6 +77,8 @@ def _bench_files(sources: Sources) -> Files:
     return {path.name: text for path, text in bench_texts(sources.bench, Path()).items()}
 
 
+_INPUTS = ("bench.json", "stall.json")  # besides the folders of records and searches
+
 # One line for each part. A part that shows what other parts have made comes after them all, in
 # `make_report`.
 PARTS = (
@@ -152,6 +154,17 @@ def check(records_dir: Path, out_dir: Path, readme: Path) -> None:
     if different or report.superfluous:
         names = ", ".join(f"'{path}'" for path in [*different, *report.superfluous])
         raise GlocalkError(f"These files do not match the records: {names}; run `make report`.")
+    unknown = sorted(
+        path
+        for path in out_dir.iterdir()
+        if path.is_file()
+        and path not in report.files
+        and path.name not in (*_INPUTS, PICTURE)
+        and not path.name.startswith(".")
+    )
+    if unknown:
+        names = ", ".join(f"'{path}'" for path in unknown)
+        raise GlocalkError(f"No record gives these files: {names}; remove them.")
     page, picture = report.files.get(out_dir / "index.html"), out_dir / PICTURE
     link = Path(os.path.relpath(picture, readme.parent)).as_posix()
     shown = picture.exists() or f"({link})" in readme.read_text(encoding="utf-8")

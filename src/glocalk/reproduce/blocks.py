@@ -76,7 +76,9 @@ class Block(BaseConfig):
 
     models: list[Name] = Field(min_length=1, description="models by config name")
     data: list[Name] = Field(min_length=1, description="data sets by config name")
-    seeds: list[Seed] = Field(default=[0], min_length=1, description="seeds")
+    seeds: list[Annotated[Seed, Field(strict=True)]] = Field(
+        default=[0], min_length=1, description="seeds"
+    )
     sweeps: list[Annotated[str, AfterValidator(_checked_sweep)]] = Field(
         default=[""],
         min_length=1,

@@ -51,6 +51,14 @@ class ReproduceConfig(BaseConfig):
         default=(), description="folders with more configs, from --config-dir"
     )
 
+    @field_validator("plan")
+    @classmethod
+    def _knows_the_heavy(cls, plan: list[Block]) -> list[Block]:
+        known = {model for block in plan for model in block.models}
+        if unknown := {model for block in plan for model in block.heavy} - known:
+            raise ValueError(f"heavy names {', '.join(sorted(unknown))}, which the plan lacks")
+        return plan
+
     @field_validator("executor")
     @classmethod
     def _is_known(cls, executor: dict[str, Any]) -> dict[str, Any]:
