@@ -1,4 +1,5 @@
 import io
+import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
 import pytest
@@ -21,6 +22,15 @@ def test_the_same_content_each_time_whatever_the_users_style(made):
         assert made(draw) == content
         assert mpl.rcParams["font.size"] == 20
     assert made(draw, COLUMN) != content
+
+
+def test_the_paths_of_an_svg_are_short_and_keep_their_points():
+    figure = Figure(figsize=(1, 1))  # of 72 points
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 3), ylim=(0, 1))
+    axes.plot([0, 1, 2], [0, 1 / 3, 0.999], gid="drawn")
+    (line,) = ET.fromstring(svg_text(lambda: figure)).iterfind(".//*[@id='drawn']/")
+    # x from the left, y from the top: 72 / 3 = 24 points a step, 72 · (1 − 0.999) = 0.07 at the end
+    assert line.get("d") == "M 0 72 L 24 48 L 48 0.1"
 
 
 def test_a_png_has_300_dots_an_inch_and_no_metadata():

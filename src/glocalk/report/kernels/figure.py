@@ -35,12 +35,17 @@ def kernels_figure(runs: Mapping[str, Sequence[Traced]]) -> Figure:
         top += rows[data]
         low = min(run.taps.min() for run in made)
         high = max(run.taps.max() for run in made)
-        for axes, run in zip(panels, made, strict=False):
+        for place, (axes, run) in enumerate(zip(panels, made, strict=False)):
             _draw_taps(axes, run)
+            # The panels of a data set share their axes: numbers only at the margins.
+            axes.tick_params(labelleft=place % _ACROSS == 0)
+            axes.tick_params(labelbottom=place + _ACROSS > len(made))
             axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
-            axes.set_title(f"{data_title(data)}, seed {run.run.seed}", loc="left", fontsize=7)
+            seed = f"seed {run.run.seed}"
+            title = f"{data_title(data)}, {seed}" if place % _ACROSS == 0 else seed
+            axes.set_title(title, loc="left", fontsize=7)
         _draw_live(panels[len(made)], made)
-        panels[len(made)].set_title(f"{data_title(data)}, live cells", loc="left", fontsize=7)
+        panels[len(made)].set_title("live cells, all seeds", loc="left", fontsize=7)
         for axes in panels[len(made) + 1 :]:
             axes.axis("off")
     handles, labels = grid[0, 0].get_legend_handles_labels()
