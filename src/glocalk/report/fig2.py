@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glocalk.records.run import Record
-from glocalk.report.cells import data_title
+from glocalk.report.cells import GLOCAL_K, SPARSE_FC, data_title, model_title
 from glocalk.report.layout import csv_text, difference
 from glocalk.report.parts import Files
 from glocalk.report.points import (
@@ -44,9 +44,8 @@ from glocalk.report.tables import (
 EXPERIMENT = "fig2"
 
 _DATA_SETS = ("ml_100k", "douban")
-_MODELS = ("glocal_k", "sparse_fc")
-_TITLES = {"glocal_k": "GLocal-K", "sparse_fc": "SparseFC"}
-_STYLES = {"glocal_k": (BLUE, "o"), "sparse_fc": (VERMILION, "s")}
+_MODELS = (GLOCAL_K, SPARSE_FC)
+_STYLES = {GLOCAL_K: (BLUE, "o"), SPARSE_FC: (VERMILION, "s")}
 _SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _PROTOCOLS = ("best_test", "validated")
 
@@ -106,7 +105,7 @@ def _csv(curves: _Curves, published: _Published) -> str:
 
 def _table(curves: _Curves, published: _Published) -> Table:
     columns = [("", "Data"), ("", "Share")]
-    for title in _TITLES.values():
+    for title in map(model_title, _MODELS):
         columns += [(title, name) for name in ("published", "`best_test`", "`validated`", "seeds")]
     columns += [("Difference", name) for name in ("published", "`best_test`", "`validated`")]
     rows = []
@@ -182,7 +181,7 @@ def _draw_errors(
 ) -> None:
     for model in _MODELS:
         color, marker = _STYLES[model]
-        title = _TITLES[model]
+        title = model_title(model)
         draw_published(axes, _floats(published[data, model]), color, marker, f"{title}, published")
         draw_ours(axes, curves[data, model], protocol, color, marker, f"{title}, ours")
 

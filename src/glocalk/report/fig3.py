@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glocalk.records.run import Record
-from glocalk.report.cells import DATA_SETS, data_title
+from glocalk.report.cells import DATA_SETS, GLOCAL_K, data_title
 from glocalk.report.layout import NOTHING, csv_text, rmse
 from glocalk.report.parts import Files
 from glocalk.report.points import (
@@ -41,7 +41,6 @@ from glocalk.report.tables import (
 )
 
 EXPERIMENT = "fig3"
-MODEL = "glocal_k"
 
 _EPOCHS = (0, 10, 20, 30, 40, 50, 60)
 _BASE = {"ml_100k": 30, "ml_1m": 20, "douban": 20}  # epochs of Table 1's runs
@@ -82,8 +81,8 @@ def _curves(records: Sequence[Record]) -> _Curves:
 
 def _point(records: Sequence[Record], data: str, epochs: int) -> Point:
     if epochs == _BASE[data]:
-        return find_point(records, "table1", data, MODEL)
-    return find_point(records, EXPERIMENT, data, MODEL, f"model.pretrain.epochs={epochs}")
+        return find_point(records, "table1", data, GLOCAL_K)
+    return find_point(records, EXPERIMENT, data, GLOCAL_K, f"model.pretrain.epochs={epochs}")
 
 
 def _published() -> _Published:

@@ -12,14 +12,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from glocalk.records.run import Curves, Record
-from glocalk.report.cells import Cell, data_title
+from glocalk.report.cells import GLOCAL_K, Cell, data_title
 from glocalk.report.layout import rmse
 from glocalk.report.parts import Files, Sources
 from glocalk.report.style import BLUE, GRAY, GREEN, ORANGE, PURPLE, VERMILION, svg_text
 
 Errors: TypeAlias = NDArray[np.float64]
 
-MODEL = "glocal_k"
 
 _TEST, _VALID, _PUBLISHED = BLUE, ORANGE, "#000000"
 _MARKS = {  # the first is larger, to be seen where validation chooses the same epoch
@@ -36,7 +35,7 @@ def curves_files(sources: Sources) -> Files:
     return {
         f"curves_{cell.data}.svg": curves_svg(cell)
         for cell in sources.cells
-        if cell.model == MODEL and has_curves(cell)
+        if cell.model == GLOCAL_K and has_curves(cell)
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from glocalk.records.run import Record
-from glocalk.report.cells import data_title
+from glocalk.report.cells import GLOCAL_K, SPARSE_FC, data_title
 from glocalk.report.layout import NOTHING, csv_text, difference, number, rmse
 from glocalk.report.parts import Files
 from glocalk.report.points import find_point
@@ -17,7 +17,7 @@ from glocalk.report.tables import Table, with_sd
 EXPERIMENT = "folds"
 
 _SEED = 0
-_MODELS = {"glocal_k": "GLocal-K", "sparse_fc": "SparseFC"}
+_MODELS = {GLOCAL_K: "GLocal-K", SPARSE_FC: "SparseFC"}
 _PROTOCOLS = ("best_test", "validated", "last")
 
 # Title and variant of each split, by data set; that of Table 1 varies nothing.

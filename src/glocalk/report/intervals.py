@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from glocalk.report.cells import DATA_SETS, Cell
+from glocalk.report.cells import DATA_SETS, GLOCAL_K, Cell
 from glocalk.report.layout import (
     NOTHING,
     csv_text,
@@ -24,7 +24,6 @@ from glocalk.report.statistics.measured import Difference, Measured
 from glocalk.report.statistics.paired import holm
 from glocalk.report.tables import with_sd
 
-MODEL = "glocal_k"
 SHOWN = "validated"
 
 COLUMNS = (
@@ -87,11 +86,11 @@ def _rows(cells: Sequence[Cell], protocol: str, measured: Measured) -> list[Row]
         for cell in cells
         if (sample := measured.sample(cell_of(cell.runs[0]), protocol)) is not None
     }
-    ours = samples.get(MODEL)
+    ours = samples.get(GLOCAL_K)
     differences = {
         model: measured.difference([(1, ours[1]), (-1, sample)])
         for model, (_, sample) in samples.items()
-        if ours is not None and model != MODEL
+        if ours is not None and model != GLOCAL_K
     }
     adjusted = holm([made.p_value for made in differences.values()])
     p_values = dict(zip(differences, adjusted, strict=True))

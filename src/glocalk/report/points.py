@@ -78,6 +78,13 @@ def find_point(
     return Point(tuple(sorted(found, key=lambda run: run.seed)))
 
 
+def changed_options(run: Record) -> str:
+    """What a run changes: `train_share=0.5,model.kernel_size=5`; empty for nothing."""
+    share = [f"train_share={run.train_share:g}"] * (run.train_share != 1)
+    options = [run.variant] * (run.variant != "default")
+    return ",".join([*share, *options])
+
+
 def point_values(point: Point) -> list[str]:
     """The values of `POINT_COLUMNS` in a csv."""
     figures = (

@@ -12,14 +12,13 @@ import numpy as np
 from scipy import stats
 
 from glocalk.records.run import Record
-from glocalk.report.cells import DATA_SETS, data_title
+from glocalk.report.cells import DATA_SETS, GLOCAL_K, data_title
 from glocalk.report.layout import csv_text, number, rmse
 from glocalk.report.parts import Files, Sources
 from glocalk.report.points import Point, find_point
 from glocalk.report.published import Published
 from glocalk.report.tables import PAPER, Table, mean_and_sd
 
-MODEL = "glocal_k"
 DRAWN: Final = 5  # runs that the paper averages
 
 _PROTOCOLS = ("best_test", "last")
@@ -116,13 +115,13 @@ def seeds_of(records: Sequence[Record], data: str) -> Point:
     """GLocal-K's runs with the paper's hyperparameters, one a seed: Table 1's, then `kernels`'."""
     by_seed: dict[int, Record] = {}
     for experiment in ("table1", "kernels"):
-        for run in find_point(records, experiment, data, MODEL).runs:
+        for run in find_point(records, experiment, data, GLOCAL_K).runs:
             by_seed.setdefault(run.seed, run)
     return Point(tuple(by_seed[seed] for seed in sorted(by_seed)))
 
 
 def _standings(records: Sequence[Record], published: Iterable[Published]) -> Iterable[Standing]:
-    figures = {cell.data: cell.rmse for cell in published if cell.model == MODEL}
+    figures = {cell.data: cell.rmse for cell in published if cell.model == GLOCAL_K}
     for data in DATA_SETS:
         point = seeds_of(records, data)
         if len(point.runs) > 1:

@@ -14,14 +14,13 @@ from glocalk.report.layout import (
     markdown_table,
     number,
     rmse,
-    tex,
     whole,
     yes,
 )
 from glocalk.report.load import cell_of
 from glocalk.report.origins import ORIGIN_NOTE, origin, origins_text
 from glocalk.report.statistics.measured import Measured
-from glocalk.report.tables import tex_row, with_sd
+from glocalk.report.tables import tex_table, with_sd
 
 COLUMNS = (
     *("model", "side_information", "data", "published"),
@@ -99,41 +98,16 @@ def table1_markdown(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
 
 def table1_tex(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
     """A table environment with the rules of booktabs, laid out like the Markdown."""
-    width = 1 + len(_SHOWN)
-    titles = [rf"\multicolumn{{{width}}}{{c}}{{{tex(title)}}}" for title in DATA_SETS.values()]
-    starts = [3 + width * position for position in range(len(DATA_SETS))]
-    rules = [rf"\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts]
-    heads = [
-        "Model",
-        "Side inf.",
-        *(["published", *(f"`{name}`" for name in _SHOWN)] * len(starts)),
-        "Hyperparameters",
-    ]
-    lines = [
-        r"% Needs \usepackage{booktabs}.",
-        r"\begin{table*}",
-        r"\centering",
-        r"\footnotesize",
-        r"\setlength{\tabcolsep}{3pt}",
-        r"\caption{Test RMSE: published figures and our runs.}",
-        r"\label{tab:table1}",
-        rf"\begin{{tabular}}{{lc{'r' * width * len(starts)}p{{4cm}}}}",
-        r"\toprule",
-        tex_row(["", "", *titles, ""]),
-        " ".join(rules),
-        tex_row(map(tex, heads)),
-    ]
-    for _, group in _groups(cells, searches):
-        lines += [r"\midrule", *(tex_row(map(tex, row)) for row in group)]
-    lines += [
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\begin{flushleft}",
-        *(rf"{tex(note)}\par" for note in table1_notes(cells)),
-        r"\end{flushleft}",
-        r"\end{table*}",
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    figures = ["published", *(f"`{name}`" for name in _SHOWN)]
+    return tex_table(
+        "table1",
+        "Test RMSE: published figures and our runs.",
+        f"lc{'r' * len(figures) * len(DATA_SETS)}p{{4cm}}",
+        [("", 2), *((title, len(figures)) for title in DATA_SETS.values()), ("", 1)],
+        ["Model", "Side inf.", *figures * len(DATA_SETS), "Hyperparameters"],
+        [rows for _, rows in _groups(cells, searches)],
+        table1_notes(cells),
+    )
 
 
 def _groups(cells: Sequence[Cell], searches: Sequence[Search]) -> list[tuple[str, list[list[str]]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glocalk.records.run import Record
-from glocalk.report.cells import DATA_SETS
+from glocalk.report.cells import DATA_SETS, GLOCAL_K
 from glocalk.report.layout import csv_text, number
 from glocalk.report.parts import Files
 from glocalk.report.points import (
@@ -20,7 +20,6 @@ from glocalk.report.table1 import PROTOCOL_NOTES
 from glocalk.report.tables import PAPER, Table, mean_and_sd, published_figure, seed_count
 
 EXPERIMENT = "table2"
-MODEL = "glocal_k"
 
 # What is varied: its title, and the title of each value.
 _VARIED = {
@@ -49,8 +48,8 @@ def table2_files(records: Sequence[Record]) -> Files:
 
 def _point(records: Sequence[Record], varied: str, value: str, data: str) -> Point:
     if value == _BASE[varied]:
-        return find_point(records, "table1", data, MODEL)
-    return find_point(records, EXPERIMENT, data, MODEL, variant=f"model.{varied}={value}")
+        return find_point(records, "table1", data, GLOCAL_K)
+    return find_point(records, EXPERIMENT, data, GLOCAL_K, variant=f"model.{varied}={value}")
 
 
 def _csv(records: Sequence[Record]) -> str:

@@ -44,40 +44,72 @@ class Table:
 
     def tex(self) -> str:
         """A table environment with the rules of booktabs."""
-        groups, rules, start = [], [], 1
-        for group, columns in groupby(self.columns, key=lambda column: column[0]):
-            width = len(list(columns))
-            groups += [rf"\multicolumn{{{width}}}{{c}}{{{tex(group)}}}"] if group else [""] * width
-            rules += [rf"\cmidrule(lr){{{start}-{start + width - 1}}}"] if group else []
-            start += width
         left = self._left
-        lines = [
-            r"% Needs \usepackage{booktabs}.",
-            r"\begin{table*}",
-            r"\centering",
-            r"\footnotesize",
-            r"\setlength{\tabcolsep}{3pt}",
-            rf"\caption{{{tex(self.caption)}}}",
-            rf"\label{{tab:{self.name}}}",
-            rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(self.columns) - left)}}}",
-            r"\toprule",
-            tex_row(groups),
-            " ".join(rules),
-            tex_row(tex(name) for _, name in self.columns),
-            r"\midrule",
-            *(tex_row(map(tex, row)) for row in self.rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\begin{flushleft}",
-            *(rf"{tex(note)}\par" for note in self.notes),
-            r"\end{flushleft}",
-            r"\end{table*}",
-        ]
-        return "".join(f"{line}\n" for line in lines)
+        spans = groupby(group for group, _ in self.columns)
+        return tex_table(
+            self.name,
+            self.caption,
+            "l" * left + "r" * (len(self.columns) - left),
+            [(group, len(list(same))) for group, same in spans],
+            [name for _, name in self.columns],
+            [self.rows],
+            self.notes,
+        )
 
 
-def tex_row(cells: Iterable[str]) -> str:
-    """A row of a tabular."""
+def tex_table(
+    name: str,
+    caption: str,
+    columns: str,
+    spans: Iterable[tuple[str, int]],
+    header: Sequence[str],
+    groups: Iterable[Iterable[Sequence[str]]],
+    notes: Iterable[str],
+) -> str:
+    r"""A table environment with the rules of booktabs.
+
+    Args:
+        name: its label is `tab:` and the name.
+        caption: plain text, as are titles, `header`, `groups` and `notes`.
+        columns: what `tabular` is told about the columns.
+        spans: a title above the header and how many columns it spans; without a rule if empty.
+        header: name of each column.
+        groups: rows of each group, with a rule between groups.
+        notes: sentences below the table.
+    """
+    titles, rules, start = [], [], 1
+    for title, width in spans:
+        titles += [rf"\multicolumn{{{width}}}{{c}}{{{tex(title)}}}"] if title else [""] * width
+        rules += [rf"\cmidrule(lr){{{start}-{start + width - 1}}}"] if title else []
+        start += width
+    lines = [
+        r"% Needs \usepackage{booktabs}.",
+        r"\begin{table*}",
+        r"\centering",
+        r"\footnotesize",
+        r"\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{tex(caption)}}}",
+        rf"\label{{tab:{name}}}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        _tex_row(titles),
+        " ".join(rules),
+        _tex_row(map(tex, header)),
+    ]
+    for rows in groups:
+        lines += [r"\midrule", *(_tex_row(map(tex, row)) for row in rows)]
+    lines += [
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\begin{flushleft}",
+        *(rf"{tex(note)}\par" for note in notes),
+        r"\end{flushleft}",
+        r"\end{table*}",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _tex_row(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from glocalk.records.run import Record
 from glocalk.report.cells import data_title, is_default
 from glocalk.report.layout import code, difference, markdown_table, rmse
+from glocalk.report.points import changed_options
 from glocalk.report.published import Published, results_of
 
 _HEADER = (
@@ -50,19 +51,18 @@ def variants_markdown(
         rows.append(
             [
                 *(run.experiment, data_title(run.data), f"`{run.model}`"),
-                *(code(_changed(run)), str(run.seed), rmse(figure), rmse(before)),
+                *(
+                    code(changed_options(run) or "nothing"),
+                    str(run.seed),
+                    rmse(figure),
+                    rmse(before),
+                ),
                 difference(None if figure is None or before is None else figure - before),
                 *(rmse(_figure(run, name)) for name in ("best_test", "validated")),
                 rmse(figures.get((run.data, run.model)), 3),
             ]
         )
     return _LEAD + markdown_table(_HEADER, rows, left=4) if rows else ""
-
-
-def _changed(run: Record) -> str:
-    share = [f"train_share={run.train_share:g}"] * (run.train_share != 1)
-    options = [run.variant] * (run.variant != "default")
-    return ",".join([*share, *options]) or "nothing"
 
 
 def _figure(run: Record, protocol: str) -> float | None:

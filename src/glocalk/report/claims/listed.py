@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from glocalk.report.cells import DATA_SETS, Cell
+from glocalk.report.cells import DATA_SETS, GLOCAL_K, SPARSE_FC, Cell
 from glocalk.report.load import CellKey
 from glocalk.report.published import Published, read_figures
-
-MODEL, RIVAL = "glocal_k", "SparseFC"
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def claims_of_paper(cells: Sequence[Cell], published: Sequence[Published]) -> li
 
 def _cell(
     data: str,
-    model: str = MODEL,
+    model: str = GLOCAL_K,
     variant: str = "default",
     experiment: str = "table1",
     share: float = 1.0,
@@ -123,19 +121,19 @@ def _baselines(published: Iterable[Published]) -> list[Case]:
             Comparison(
                 figure.title,
                 ((1, _cell(data)), (-1, _cell(data, figure.model))),
-                _minus(figures[data, MODEL].rmse, figure.rmse),
+                _minus(figures[data, GLOCAL_K].rmse, figure.rmse),
             ),
         )
         for data in DATA_SETS
         for figure in figures.values()
-        if figure.data == data and figure.model != MODEL
+        if figure.data == data and figure.model != GLOCAL_K
     ]
 
 
 def _state_of_the_art(cells: Sequence[Cell]) -> list[Case]:
     cases = []
     for data in DATA_SETS:
-        mine = next(cell for cell in cells if (cell.data, cell.model) == (data, MODEL))
+        mine = next(cell for cell in cells if (cell.data, cell.model) == (data, GLOCAL_K))
         rivals = tuple(
             Comparison(
                 cell.title,
@@ -144,7 +142,7 @@ def _state_of_the_art(cells: Sequence[Cell]) -> list[Case]:
             )
             for cell in cells
             if cell.data == data
-            and cell.model != MODEL
+            and cell.model != GLOCAL_K
             and not cell.side_information
             and (cell.runs or cell.published)
         )
@@ -164,11 +162,11 @@ def _fig2() -> dict[str, list[Case]]:
         experiment = "table1" if share == 1 else "fig2"
         return tuple(
             (factor * sign, _cell(data, model, experiment=experiment, share=share))
-            for factor, model in ((1, MODEL), (-1, "sparse_fc"))
+            for factor, model in ((1, GLOCAL_K), (-1, SPARSE_FC))
         )
 
     def gap(data: str, share: float) -> float | None:
-        return _minus(figures.get((data, share, MODEL)), figures.get((data, share, "sparse_fc")))
+        return _minus(figures.get((data, share, GLOCAL_K)), figures.get((data, share, SPARSE_FC)))
 
     points = sorted({(data, share) for data, share, _ in figures}, key=_order)
     return {
@@ -180,7 +178,7 @@ def _fig2() -> dict[str, list[Case]]:
             _alone(
                 "douban",
                 Comparison(
-                    f"{RIVAL}, at {100 * share:.0f} % minus at all",
+                    f"SparseFC, at {100 * share:.0f} % minus at all",
                     at("douban", share) + at("douban", 1.0, sign=-1),
                     _minus(gap("douban", share), gap("douban", 1.0)),
                 ),
@@ -262,7 +260,7 @@ def _table2() -> dict[str, list[Case]]:
 
 
 def _at_share(share: float) -> str:
-    return f"{RIVAL}, {'all' if share == 1 else f'{100 * share:.0f} %'} of the ratings"
+    return f"SparseFC, {'all' if share == 1 else f'{100 * share:.0f} %'} of the ratings"
 
 
 def _order(point: tuple[str, float]) -> tuple[int, float]:

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from glocalk.records.run import Record
-from glocalk.report.cells import DATA_SETS
+from glocalk.report.cells import DATA_SETS, GLOCAL_K
 from glocalk.report.kernels.traced import EXPERIMENT
 from glocalk.report.load import CellKey
 from glocalk.report.points import Point, find_point
 from glocalk.report.statistics.measured import Difference, Measured
 from glocalk.report.statistics.paired import holm
 
-MODEL = "glocal_k"
 HELD = "model.hold_kernels=true"
 TITLES = {
     ("glocal_k", "default"): "GLocal-K",
@@ -73,8 +72,8 @@ def _row(
 ) -> Ablation:
     point = find_point(records, EXPERIMENT, data, model, variant)
     seeds, minus, by_seed = list(point.seeds), {}, {}
-    if (model, variant) != (MODEL, "default"):
-        ours = find_point(records, EXPERIMENT, data, MODEL)
+    if (model, variant) != (GLOCAL_K, "default"):
+        ours = find_point(records, EXPERIMENT, data, GLOCAL_K)
         seeds = sorted(set(seeds) & set(ours.seeds))
         minus = dict(_differences(measured, data, model, variant, seeds))
         for protocol in minus:
@@ -90,6 +89,6 @@ def _differences(
 ) -> Iterable[tuple[str, Difference]]:
     for protocol in PROTOCOLS:
         changed = measured.sample(CellKey(EXPERIMENT, data, 1.0, model, variant), protocol, seeds)
-        ours = measured.sample(CellKey(EXPERIMENT, data, 1.0, MODEL, "default"), protocol, seeds)
+        ours = measured.sample(CellKey(EXPERIMENT, data, 1.0, GLOCAL_K, "default"), protocol, seeds)
         if changed is not None and ours is not None:
             yield protocol, measured.difference([(1, changed), (-1, ours)])

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from glocalk.records.benchmark import Bench, Line, Stall
 from glocalk.records.run import Record
-from glocalk.report.cells import data_title
-from glocalk.report.kernels.ablations import HELD, MODEL
+from glocalk.report.cells import GLOCAL_K, data_title
+from glocalk.report.kernels.ablations import HELD
 from glocalk.report.kernels.traced import EXPERIMENT, Traced
 from glocalk.report.layout import NOTHING, markdown_table, rmse
 from glocalk.report.points import Point, find_point
@@ -80,8 +80,8 @@ def _held(records: Sequence[Record], runs: Sequence[Traced]) -> str:
     still = {(run.run.data, run.run.variant, run.run.seed): run.still for run in runs}
     rows = []
     for data in dict.fromkeys(run.run.data for run in runs):
-        plain = find_point(records, EXPERIMENT, data, MODEL)
-        held = find_point(records, EXPERIMENT, data, MODEL, HELD)
+        plain = find_point(records, EXPERIMENT, data, GLOCAL_K)
+        held = find_point(records, EXPERIMENT, data, GLOCAL_K, HELD)
         for seed in sorted({*plain.seeds} & {*held.seeds}):
             for point, name, variant in ((plain, "off", "default"), (held, "on", HELD)):
                 (run,) = (run for run in point.runs if run.seed == seed)

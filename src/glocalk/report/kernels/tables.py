@@ -7,8 +7,8 @@ import itertools
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from glocalk.report.cells import DATA_SETS, data_title
-from glocalk.report.kernels.ablations import HELD, MODEL, PROTOCOLS, Ablation, ablations
+from glocalk.report.cells import DATA_SETS, GLOCAL_K, data_title
+from glocalk.report.kernels.ablations import HELD, PROTOCOLS, Ablation, ablations
 from glocalk.report.kernels.figure import kernels_figure
 from glocalk.report.kernels.ranks import DRAWS, RankCorrelation, rank_correlation
 from glocalk.report.kernels.stall import stall_markdown
@@ -86,7 +86,7 @@ def kernels_texts(sources: Sources) -> dict[str, str]:
 
 def _plain_runs(runs: Sequence[Traced]) -> dict[str, list[Traced]]:
     """The runs of GLocal-K itself, by data set."""
-    labels = (MODEL, "default", 1)
+    labels = (GLOCAL_K, "default", 1)
     plain = [run for run in runs if (run.run.model, run.run.variant, run.run.train_share) == labels]
     found = {data: [run for run in plain if run.run.data == data] for data in DATA_SETS}
     return {data: made for data, made in found.items() if made}

@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 
 from glocalk.records.run import Curves, Record
-from glocalk.report.cells import Cell, data_title
+from glocalk.report.cells import GLOCAL_K, Cell, data_title
 from glocalk.report.figures import STAGES, has_curves
 from glocalk.report.layout import rmse
 from glocalk.report.page.chart import Chart, Line, Marks, chart_markup, padded
@@ -27,7 +27,7 @@ _MARKS = {
 def curve_charts(material: Material) -> list[tuple[Cell, Chart]]:
     """A chart for each cell with epochs, GLocal-K first."""
     cells = [cell for cell in material.cells if has_curves(cell)]
-    cells.sort(key=lambda cell: cell.model != "glocal_k")
+    cells.sort(key=lambda cell: cell.model != GLOCAL_K)
     return [(cell, _chart(cell, material)) for cell in cells]
 
 

@@ -13,6 +13,7 @@ from glocalk.report.layout import NOTHING
 from glocalk.report.page.grid import Column, Entry, grid, words
 from glocalk.report.page.markup import fill
 from glocalk.report.page.section import Material, Section
+from glocalk.report.points import changed_options
 from glocalk.report.table1 import table1_notes
 
 _ABOUT = {
@@ -96,6 +97,4 @@ def _order(run: Record) -> tuple[bool, str, str, str, float, str, int]:
 
 
 def _labels(run: Record) -> tuple[str, str, str]:
-    share = [f"train_share={run.train_share:g}"] * (run.train_share != 1)
-    options = [run.variant] * (run.variant != "default")
-    return data_title(run.data), model_title(run.model), ",".join([*share, *options])
+    return data_title(run.data), model_title(run.model), changed_options(run)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from glocalk.report.cells import DATA_SETS, data_title, model_title
+from glocalk.report.cells import DATA_SETS, GLOCAL_K, SPARSE_FC, data_title, model_title
 from glocalk.report.layout import rmse
 from glocalk.report.page.chart import Chart, Line, chart_markup, padded
 from glocalk.report.page.grid import Column, Entry, change, figure, grid, published, words
@@ -15,7 +15,7 @@ from glocalk.report.page.markup import fill
 from glocalk.report.page.section import Material, Section
 
 _PROTOCOLS = ("best_test", "validated")
-_HUES = {"glocal_k": ("one", "circle"), "sparse_fc": ("two", "square")}
+_HUES = {GLOCAL_K: ("one", "circle"), SPARSE_FC: ("two", "square")}
 _RULES = {"best_test": ("two", "triangle"), "validated": ("one", "circle")}
 _VARIED = {
     "kernel_size": "kernel size",

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from glocalk.report.cells import DATA_SETS, Cell
+from glocalk.report.cells import DATA_SETS, GLOCAL_K, SPARSE_FC, Cell
 from glocalk.report.layout import difference, enumeration, rmse
 from glocalk.report.page.chart import padded
 from glocalk.report.page.markup import fill
 from glocalk.report.page.section import Material, Section
 from glocalk.report.page.strip import Axis, Mark, ruler, strip
 
-_MODELS = ("glocal_k", "sparse_fc")
+_MODELS = (GLOCAL_K, SPARSE_FC)
 
 
 def summary_section(material: Material) -> Section | None:
@@ -77,7 +77,7 @@ def _sentence(cells: Sequence[Cell]) -> str:
     gaps = [
         f"{difference(mean - cell.published_rmse)} on {DATA_SETS[cell.data]}"
         for cell in cells
-        if cell.model == "glocal_k"
+        if cell.model == GLOCAL_K
         and cell.data in DATA_SETS
         and cell.published_rmse is not None
         and (mean := cell.mean("best_test")) is not None
