@@ -11,7 +11,7 @@ from glocalk.records.run import Record
 from glocalk.report.points import Point
 from glocalk.report.published import Published, read_published
 
-# The paper's model, and the baseline that it is compared with in all experiments, by config name.
+# The paper's model, and the one it is compared with in all experiments, by config name.
 GLOCAL_K, SPARSE_FC = "glocal_k", "sparse_fc"
 
 # Data sets of the paper, in its order, by config name.

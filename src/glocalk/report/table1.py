@@ -20,7 +20,7 @@ from glocalk.report.layout import (
 from glocalk.report.load import cell_of
 from glocalk.report.origins import ORIGIN_NOTE, origin, origins_text
 from glocalk.report.statistics.measured import Measured
-from glocalk.report.tables import tex_table, with_sd
+from glocalk.report.tables import mean_and_sd, tex_table
 
 COLUMNS = (
     *("model", "side_information", "data", "published"),
@@ -42,7 +42,6 @@ PROTOCOL_NOTES = {
     "model's own code unless a note below says otherwise (in `table1.csv`).",
 }
 _SHOWN = ("best_test", "validated", "last")
-_WITH_SD = ("best_test", "validated")
 
 
 def table1_csv(cells: Sequence[Cell], searches: Sequence[Search], measured: Measured) -> str:
@@ -135,7 +134,7 @@ def _row(cells: Sequence[Cell], searches: Sequence[Search]) -> list[str]:
         if cell is None:
             row += [NOTHING] * (1 + len(_SHOWN))
         else:
-            row += [rmse(cell.published_rmse, 3), *(_figure(cell, name) for name in _SHOWN)]
+            row += [rmse(cell.published_rmse, 3), *(mean_and_sd(cell, name) for name in _SHOWN)]
     shown = [cell for cell in cells if cell.data in DATA_SETS]
     return [*row, origins_text(shown, searches)]
 
@@ -153,11 +152,6 @@ def _origin(cell: Cell, searches: Sequence[Search]) -> tuple[str, str]:
     """What the hyperparameters were chosen by, and the number of trials, for a csv."""
     made = origin(cell, searches)
     return (made.chosen_by, whole(made.trials)) if made else ("", "")
-
-
-def _figure(cell: Cell, protocol: str) -> str:
-    sd = cell.sd(protocol) if protocol in _WITH_SD else None
-    return with_sd(cell.mean(protocol), sd)
 
 
 def table1_notes(cells: Sequence[Cell]) -> list[str]:

@@ -19,7 +19,7 @@ def published(claim):
 
 
 def test_glocal_k_is_compared_with_each_published_figure():
-    cases = published(listed()["baselines"])
+    cases = published(listed()["others"])
     assert len(cases) == 21
     assert cases["ml_1m", "SparseFC"] == pytest.approx(0.822 - 0.824)
     assert cases["douban", "IGMC"] == cases["ml_100k", "MG-GAT"] == 0
@@ -98,7 +98,7 @@ def test_the_variants_of_table_2():
         ("douban", "average"): pytest.approx(-0.009),
     }
     assert {claims[name].margin for name in ("kernel_size", "layers")} == {0.001}
-    assert {claims[name].margin for name in ("further_layers", "aggregation", "baselines")} == {0}
+    assert {claims[name].margin for name in ("further_layers", "aggregation", "others")} == {0}
     cells = {case.comparisons[0].terms[1][1] for case in claims["kernel_size"].cases}
     assert CellKey("table2", "ml_1m", 1.0, "glocal_k", "model.kernel_size=7") in cells
 

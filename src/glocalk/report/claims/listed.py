@@ -76,7 +76,7 @@ def claims_of_paper(cells: Sequence[Cell], published: Sequence[Published]) -> li
         published: the paper's Table 1.
     """
     cases: dict[str, Iterable[Case]] = {
-        "baselines": _baselines(published),
+        "others": _others(published),
         "state_of_the_art": _state_of_the_art(cells),
         **_fig2(),
         **_fig3(),
@@ -113,7 +113,7 @@ def _alone(data: str, comparison: Comparison) -> Case:
     return Case(data, (comparison,), comparison.against)
 
 
-def _baselines(published: Iterable[Published]) -> list[Case]:
+def _others(published: Iterable[Published]) -> list[Case]:
     figures = {(figure.data, figure.model): figure for figure in published}
     return [
         _alone(

@@ -47,8 +47,8 @@ _COLUMNS = (
 _LEAD = """# The global kernel
 
 Made by `glocalk reproduce experiment=kernels`; `make report` makes tables and figure from the
-records. [docs/kernels.md](../docs/kernels.md) says what is measured. Errors are test RMSE; *best*
-and *last* are the protocols `best_test` and `last`.
+records. `docs/kernels.md` says what is measured. Errors are test RMSE; *best* and *last* are the
+protocols `best_test` and `last`.
 """
 
 
