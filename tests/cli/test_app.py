@@ -24,6 +24,18 @@ INPUTS = {
         ["+model.pretrain.epoch=3"],
         ["Unknown option 'model.pretrain.epoch'", "did you mean 'epochs'?"],
     ),
+    "Trainer option without +": (
+        ["model.pretrain.trainer.precision=64-true"],
+        ["'model.pretrain.trainer.precision'", "write +model.pretrain.trainer.precision="],
+    ),
+    "option of a model that has none": (
+        ["model=global_mean", "model.rank=3"],
+        ["Unknown option 'model.rank': there are none."],
+    ),
+    "option of another command": (
+        ["executor=local"],
+        ["Option 'executor' is not one of this command: see its --help."],
+    ),
     "misspelled top-level option": (["sed=3"], ["Unknown option 'sed'", "did you mean 'seed'?"]),
     "misspelled top-level option with +": (["+sed=3"], ["'sed'", "did you mean 'seed'?"]),
     "unknown Trainer option": (

@@ -11,13 +11,12 @@ from command import call
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.records.run import read_records
-from glocalk.reproduce.config import reproduce_config
 from glocalk.reproduce.files import write_files
 from glocalk.reproduce.runs import compose_runs
-from glocalk.run.compose import compose
 from glocalk.run.composed import compose_run
 from report.factory import record
 from report.kernels.study_of_kernels import run as traced_run
+from reproduce.plans import config_of
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -27,11 +26,6 @@ PAPER = ["global_mean", "bias", "sparse_fc", "i_autorec", "llorma", "cf_nade"]
 PAPER += ["gc_mc", "graphrec", "igmc", "glocal_k"]
 CLASSICS = ["user_knn", "item_knn", "bias_mf", "bias_mf_als"]
 CLASSICS += ["svd_pp", "soft_impute", "bayesian_mf", "u_autorec"]
-
-
-def config_of(experiment, *overrides, config_dirs=()):
-    config = compose("reproduce", [f"experiment={experiment}", *overrides], config_dirs)
-    return reproduce_config(config, config.hydra)
 
 
 def label(run):
@@ -340,84 +334,6 @@ def test_an_option_with_the_value_that_it_has_anyway_names_no_variant():
     assert (named.experiment, named.variant) == ("table2", "three")
     unlike = run("model.kernel_size=3", experiment="table1")  # which has no base
     assert unlike.variant == "model.kernel_size=3"
-
-
-def own_experiment(folder, text):
-    (folder / "experiment").mkdir(exist_ok=True)
-    (folder / "experiment" / "mine.yaml").write_text(text)
-
-
-PLAN = "plan:\n  - models: [bias]\n    data: [synthetic]\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("save_model: false\n", "Experiment 'mine' has no plan"),
-        ("- save_model: false\n", "Experiment 'mine' has no plan"),
-        (PLAN.replace("models", "model"), "'plan.0.model': did you mean 'models'"),
-        (f"{PLAN}    sweeps: [model.rank]\n", "Option 'plan.0.sweeps.0' cannot be 'model.rank'"),
-        (f"{PLAN}    sweeps: [seed=1]\n", "'seed' is no option of a sweep"),
-        (f'{PLAN}    fixed: "model.rank=1,2"\n', "each of its options has one value"),
-        (f"{PLAN}    heavy: {{biass: [synthetic]}}\n", "heavy names biass, which the plan lacks"),
-        (f"{PLAN}    seeds: [true]\n", "'plan.0.seeds.0' cannot be True"),
-        (f'{PLAN}    seeds: ["0"]\n', "'plan.0.seeds.0' cannot be '0'"),
-    ],
-)
-def test_a_wrong_plan_is_refused(text, sentence, tmp_path):
-    own_experiment(tmp_path, f"# @package _global_\n{text}")
-    with pytest.raises(GlocalkError, match=sentence):
-        config_of("mine", config_dirs=[tmp_path])
-
-
-def test_a_plan_is_not_swept_over(tmp_path):
-    process = call("reproduce", "-m", "experiment=fig2,fig3", cwd=tmp_path)
-    assert process.returncode == 1
-    (line,) = process.stderr.splitlines()
-    assert "takes no -m" in line
-    assert not list(tmp_path.iterdir())
-
-
-def test_options_of_all_runs_of_a_block_name_no_variant(tmp_path):
-    fixed = "    sweeps: [model.rank=3]\n    fixed: protocol.clip=false\n"
-    plan = PLAN.replace("bias", "bias_mf")
-    own_experiment(tmp_path, f"# @package _global_\n{plan}{fixed}")
-    (run,) = compose_runs(config_of("mine", config_dirs=[tmp_path]))
-    assert (run.config.variant, run.config.protocol.clip) == ("model.rank=3", False)
-    assert "protocol.clip=false" in run.arguments
-
-
-@pytest.mark.parametrize("command", ["train", "reproduce"])
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [(b"plan: [", "mine.yaml"), (b"seed: 1\nseed: 2\n", "duplicate key seed"), (b"\xff", "utf-8")],
-    ids=["unfinished", "duplicate", "binary"],
-)
-def test_a_file_that_is_not_yaml_is_refused_in_one_sentence(content, why, command, tmp_path):
-    own_experiment(tmp_path, "")
-    (tmp_path / "experiment" / "mine.yaml").write_bytes(content)
-    process = call(command, "experiment=mine", "--config-dir", str(tmp_path), cwd=tmp_path)
-    assert process.returncode == 1
-    (line,) = process.stderr.splitlines()
-    assert line.startswith("A config file is not YAML (")
-    assert why in line
-
-
-@pytest.mark.parametrize("command", ["train", "reproduce"])
-def test_an_unknown_experiment_is_an_error_that_says_how_to_add_one(command, tmp_path):
-    process = call(command, "experiment=tabel2", cwd=tmp_path)
-    assert process.returncode == 1
-    assert process.stderr == (
-        "Unknown experiment 'tabel2', which is no file experiment/tabel2.yaml in a folder given "
-        "with --config-dir either: did you mean 'table2'?\n"
-    )
-
-
-def test_an_experiment_that_would_have_no_effect_is_refused(tmp_path):
-    own_experiment(tmp_path, "train_share: 0.5\n")
-    process = call("train", "experiment=mine", "--config-dir", str(tmp_path), cwd=tmp_path)
-    assert process.returncode == 1
-    assert "'experiment/mine.yaml' would have no effect" in process.stderr
 
 
 def test_the_local_report_of_kernels_is_that_of_committed_records(tmp_path):

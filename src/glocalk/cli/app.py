@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,8 @@ from glocalk.cli.arguments import wants_help
 from glocalk.config import did_you_mean
 from glocalk.errors import GlocalkError, one_line
 from glocalk.run.compose import VERSION_BASE, compose, install, unresolved
+
+_OTHER_GROUP = re.compile(r"Could not override '([^']+)'\.\s+No match in the defaults list")
 
 
 def run_app(
@@ -126,7 +129,12 @@ def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> s
             return unresolved(cause)
         if cause.full_key == "data.path":
             return "Option 'data.path' goes with data=csv or data=monti: name one."
+        if isinstance(parent, DictConfig) and not names:  # options that no config sets
+            return f"Option '{cause.full_key}' has no value yet: write +{cause.full_key}=…"
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"
+    elsewhere = _OTHER_GROUP.match(str(error))
+    if elsewhere:
+        return f"Option '{elsewhere[1]}' is not one of this command: see its --help."
     return one_line(error)
 
 

@@ -21,6 +21,7 @@ Scope = Literal["paper", "all", "full", "committed"]
 SCOPES: tuple[Scope, ...] = ("paper", "all", "full", "committed")
 
 _OWN_ENTRIES = ("experiment", "model", "data", "seed")
+_OF_THE_COMMAND = ("data_dir", "runs_dir", "force", "variant")  # which the plan of a run is given
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def overrides_of(sweep: str) -> list[tuple[str, ...]]:
     for override in parsed:
         if override.key_or_group in _OWN_ENTRIES:
             raise ValueError(f"'{override.key_or_group}' is no option of a sweep")
+        if override.key_or_group in _OF_THE_COMMAND:
+            raise ValueError(f"'{override.key_or_group}' is not set by a plan")
     return [tuple(point) for point in points]
 
 

@@ -118,6 +118,11 @@ def reproduce_config(config: DictConfig, hydra: Any) -> ReproduceConfig:
             "conf/experiment/table2.yaml."
         )
     own = {"experiment": name, "plan": plan, "config_dirs": config_dirs_of(hydra)}
+    if set_twice := own.keys() & options.keys():
+        raise GlocalkError(
+            f"Option '{min(set_twice)}' is not set on the command line: write a plan into a file "
+            f"experiment/name.yaml, and choose it with experiment=name."
+        )
     return ReproduceConfig.check({**options, **own}, "")
 
 

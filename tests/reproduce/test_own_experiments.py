@@ -1,0 +1,93 @@
+"""Experiments of a user's own: what a plan may hold, and the sentence that ends a wrong one."""
+
+import pytest
+
+from command import call
+from glocalk.errors import GlocalkError
+from glocalk.reproduce.runs import compose_runs
+from reproduce.plans import config_of
+
+PLAN = "plan:\n  - models: [bias]\n    data: [synthetic]\n"
+
+
+def own_experiment(folder, text):
+    (folder / "experiment").mkdir(exist_ok=True)
+    (folder / "experiment" / "mine.yaml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("save_model: false\n", "Experiment 'mine' has no plan"),
+        ("- save_model: false\n", "Experiment 'mine' has no plan"),
+        (PLAN.replace("models", "model"), "'plan.0.model': did you mean 'models'"),
+        (f"{PLAN}    sweeps: [model.rank]\n", "Option 'plan.0.sweeps.0' cannot be 'model.rank'"),
+        (f"{PLAN}    sweeps: [seed=1]\n", "'seed' is no option of a sweep"),
+        (f"{PLAN}    sweeps: [runs_dir=other]\n", "'runs_dir' is not set by a plan"),
+        (f"{PLAN}    fixed: variant=mine\n", "'variant' is not set by a plan"),
+        (f'{PLAN}    fixed: "model.rank=1,2"\n', "each of its options has one value"),
+        (f"{PLAN}    heavy: {{biass: [synthetic]}}\n", "heavy names biass, which the plan lacks"),
+        (f"{PLAN}    seeds: [true]\n", "'plan.0.seeds.0' cannot be True"),
+        (f'{PLAN}    seeds: ["0"]\n', "'plan.0.seeds.0' cannot be '0'"),
+    ],
+)
+def test_a_wrong_plan_is_refused(text, sentence, tmp_path):
+    own_experiment(tmp_path, f"# @package _global_\n{text}")
+    with pytest.raises(GlocalkError, match=sentence):
+        config_of("mine", config_dirs=[tmp_path])
+
+
+@pytest.mark.parametrize("option", ["+plan=[]", "+config_dirs=[]"])
+def test_a_plan_is_not_written_on_the_command_line(option):
+    with pytest.raises(GlocalkError, match=r"is not set on the command line: write a plan into"):
+        config_of("table2", option)
+
+
+def test_a_plan_is_not_swept_over(tmp_path):
+    process = call("reproduce", "-m", "experiment=fig2,fig3", cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert "takes no -m" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_of_all_runs_of_a_block_name_no_variant(tmp_path):
+    fixed = "    sweeps: [model.rank=3]\n    fixed: protocol.clip=false\n"
+    plan = PLAN.replace("bias", "bias_mf")
+    own_experiment(tmp_path, f"# @package _global_\n{plan}{fixed}")
+    (run,) = compose_runs(config_of("mine", config_dirs=[tmp_path]))
+    assert (run.config.variant, run.config.protocol.clip) == ("model.rank=3", False)
+    assert "protocol.clip=false" in run.arguments
+
+
+@pytest.mark.parametrize("command", ["train", "reproduce"])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"plan: [", "mine.yaml"), (b"seed: 1\nseed: 2\n", "duplicate key seed"), (b"\xff", "utf-8")],
+    ids=["unfinished", "duplicate", "binary"],
+)
+def test_a_file_that_is_not_yaml_is_refused_in_one_sentence(content, why, command, tmp_path):
+    own_experiment(tmp_path, "")
+    (tmp_path / "experiment" / "mine.yaml").write_bytes(content)
+    process = call(command, "experiment=mine", "--config-dir", str(tmp_path), cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("A config file is not YAML (")
+    assert why in line
+
+
+@pytest.mark.parametrize("command", ["train", "reproduce"])
+def test_an_unknown_experiment_is_an_error_that_says_how_to_add_one(command, tmp_path):
+    process = call(command, "experiment=tabel2", cwd=tmp_path)
+    assert process.returncode == 1
+    assert process.stderr == (
+        "Unknown experiment 'tabel2', which is no file experiment/tabel2.yaml in a folder given "
+        "with --config-dir either: did you mean 'table2'?\n"
+    )
+
+
+def test_an_experiment_that_would_have_no_effect_is_refused(tmp_path):
+    own_experiment(tmp_path, "train_share: 0.5\n")
+    process = call("train", "experiment=mine", "--config-dir", str(tmp_path), cwd=tmp_path)
+    assert process.returncode == 1
+    assert "'experiment/mine.yaml' would have no effect" in process.stderr
