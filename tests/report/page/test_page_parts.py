@@ -7,6 +7,7 @@ import pytest
 from markupsafe import Markup
 
 from glocalk.report.page.chart import decimals, padded, short, y_ticks
+from glocalk.report.page.folds import folds_section
 from glocalk.report.page.grid import Column, Entry, grid
 from glocalk.report.page.kernels import kernels_section, markdown_html
 from glocalk.report.page.section import File, Material
@@ -123,3 +124,32 @@ def test_files_of_one_kind_stand_together_with_what_they_show():
         "<li>learning curves of GLocal-K: curves_douban.svg, curves_ml_1m.svg</li>",
         "<li>new: new.csv</li>",
     ]
+
+
+FOLDS = """data,split,protocol,glocal_k,sparse_fc,difference
+ml_100k,u1,best_test,0.890000,0.896000,-0.006000
+ml_100k,u1,validated,0.891000,0.899000,-0.008000
+ml_100k,u2,best_test,0.904000,0.902000,0.002000
+ml_100k,u2,validated,0.904000,,
+ml_1m,90:10 seed 1,best_test,,,
+ml_1m,90:10 seed 1,validated,,,
+"""
+
+
+def test_other_splits_have_a_row_each_and_the_mean_of_their_differences():
+    def section(text):
+        files = {"folds.csv": text, "folds.md": "Caption\n\n- A note.\n"}
+        return folds_section(Material([], [], [], [], files))
+
+    body = section(FOLDS).body
+    rows = re.findall(r"<tr>(<th scope=.row.*?)</tr>", body, re.DOTALL)
+    assert [re.findall(r">([^<>]*[^<>\s])</t[hd]>", row) for row in rows] == [
+        ["ML-100K", "u1", ".8900", ".8960", "−.0060", ".8910", ".8990", "−.0080"],
+        ["ML-100K", "u2", ".9040", ".9020", "+.0020", ".9040", "–", "–"],
+        ["ML-1M", "90:10 seed 1", *["–"] * 6],
+    ]
+    # −6 and 2 thousandths: mean −2, each 4 from it, √(2 · 4² / 1) = 5.66
+    assert "ML-100K −.0020 ± .0057; ML-1M –." in body
+    assert "<li>A note.</li>" in body
+    assert section(re.sub(r"-?0\.\d+", "", FOLDS)) is None
+    assert section("") is None

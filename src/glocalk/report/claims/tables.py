@@ -32,7 +32,8 @@ COLUMNS = (
 
 _LEAD = f"""# Claims of the paper
 
-What the records say about each claim in the text of Han et al., CIKM 2021 (arXiv 2108.12184).
+What the records say about each claim in the text of Han et al., CIKM 2021 (arXiv 2108.12184), on
+the paper's splits. `folds.md` has other splits, `seeds.md` further seeds of GLocal-K.
 
 - *Difference*: GLocal-K's test RMSE, mean over seeds, minus that of what it is compared with. Below
   0, GLocal-K is better. Variants of one model are compared at the seeds that they have in common.

@@ -12,6 +12,7 @@ from glocalk.report.page.chart import reader_data
 from glocalk.report.page.claims import claims_section
 from glocalk.report.page.costs import costs_section
 from glocalk.report.page.curves import curve_charts, curves_section
+from glocalk.report.page.folds import folds_section
 from glocalk.report.page.gap import gap_section
 from glocalk.report.page.kernels import kernels_section
 from glocalk.report.page.markup import asset, fill
@@ -44,6 +45,7 @@ def page_html(material: Material) -> str:
         fig3_section(material, fig3),
         curves_section(curves),
         claims_section(material),
+        folds_section(material),
         gap_section(material),
         kernels_section(material),
         costs_section(material),

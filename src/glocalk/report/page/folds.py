@@ -1,0 +1,58 @@
+"""GLocal-K and SparseFC on other splits than the paper's."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from glocalk.report.cells import GLOCAL_K, SPARSE_FC, data_title, model_title
+from glocalk.report.layout import difference, rmse
+from glocalk.report.page.grid import Column, change, figure, grid, words
+from glocalk.report.page.markup import fill
+from glocalk.report.page.section import Material, Section
+
+_PROTOCOLS = ("best_test", "validated")
+_MODELS = (GLOCAL_K, SPARSE_FC)
+
+
+def folds_section(material: Material) -> Section | None:
+    """A row for each split; None where nothing was run."""
+    rows = material.rows("folds.csv")
+    if not any(row["difference"] for row in rows):
+        return None
+    cells = {(row["data"], row["split"], row["protocol"]): row for row in rows}
+    columns = [Column("Data", kind="text"), Column("Split", kind="text")]
+    for name in _PROTOCOLS:
+        columns += [Column(model_title(model), f"`{name}`") for model in _MODELS]
+        columns.append(Column("difference", f"`{name}`"))
+    lines = []
+    for data, split in dict.fromkeys((data, split) for data, split, _ in cells):
+        line = [words(data_title(data)), words(split)]
+        for name in _PROTOCOLS:
+            row = cells[data, split, name]
+            line += [*(figure(row[model]) for model in _MODELS), change(row["difference"])]
+        lines.append(line)
+    means = "; ".join(
+        f"{data_title(data)} {_mean(rows, data)}" for data in dict.fromkeys(c[0] for c in cells)
+    )
+    body = fill(
+        "study.html",
+        lead="One training of each model on every split, test RMSE. Mean difference ± sample "
+        f"standard deviation over splits, at the best test epoch: {means}.",
+        shown=grid("folds-table", "GLocal-K and SparseFC on other splits", columns, lines),
+        notes=material.notes("folds.md"),
+        values=None,
+    )
+    return Section("folds", "Other splits than the paper's", "Splits", body)
+
+
+def _mean(rows: Sequence[Mapping[str, str]], data: str) -> str:
+    made = [
+        float(row["difference"])
+        for row in rows
+        if (row["data"], row["protocol"]) == (data, "best_test") and row["difference"]
+    ]
+    if not made:
+        return rmse(None)
+    mean = difference(statistics.fmean(made))
+    return f"{mean} ± {rmse(statistics.stdev(made))}" if len(made) > 1 else mean
