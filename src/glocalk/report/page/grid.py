@@ -35,7 +35,7 @@ class Column:
 
     Attributes:
         name: its head; `code` in backticks.
-        group: what stands above several heads; empty for none.
+        group: what stands above several heads, `code` in backticks; empty for none.
         kind: how it sorts: `text` or `number`; empty if it does not.
         drawn: markup below the name, such as the numbers of an axis.
     """
