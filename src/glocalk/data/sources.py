@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from glocalk.config import BaseConfig, build
 from glocalk.data.fetch.files import FileSet
 from glocalk.data.ids import Ids
 from glocalk.data.rating_matrix import RatingMatrix, Values
+from glocalk.data.side.information import Need, SideInformation
 from glocalk.data.splits import Split
 
 
@@ -35,6 +36,11 @@ class Source(ABC):
         """The files that it reads and can download; none by default."""
         return ()
 
+    @classmethod
+    def side_file_sets(cls) -> tuple[FileSet, ...]:
+        """The files of its side information; none by default."""
+        return ()
+
     @abstractmethod
     def split(self, data_dir: Path) -> Split:
         """Read the data set and divide it into training and test ratings.
@@ -46,6 +52,23 @@ class Source(ABC):
             MissingDataError: a file does not exist and could not be downloaded.
             GlocalkError: a file is damaged or cannot be read.
         """
+
+    def side_information(
+        self, data_dir: Path, split: Split, needs: Collection[Need]
+    ) -> SideInformation:
+        """Read what is known of users and items beside the ratings; nothing by default.
+
+        Args:
+            data_dir: the data folder.
+            split: what `split` returned for it.
+            needs: the parts that are wanted; others need not be read.
+
+        Raises:
+            MissingDataError: a file does not exist and could not be downloaded.
+            GlocalkError: a file is damaged or cannot be read.
+        """
+        del data_dir, split, needs
+        return SideInformation()
 
 
 def divide(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from glocalk.config import BaseConfig
-from glocalk.data.datasets.monti import read_monti
+from glocalk.data.datasets.monti import read_graphs, read_monti
 from glocalk.data.fetch.checksum import Checksum
 from glocalk.data.fetch.download import Download
 from glocalk.data.fetch.files import FileSet
+from glocalk.data.side.information import Need, SideInformation
 from glocalk.data.sources import Source
 from glocalk.data.splits import Split
 
@@ -63,3 +65,12 @@ class Douban(Source):
 
     def split(self, data_dir: Path) -> Split:
         return read_monti(DOUBAN.locate(data_dir, _FILE), scale=(1.0, 5.0))
+
+    def side_information(
+        self,
+        data_dir: Path,
+        split: Split,  # noqa: ARG002
+        needs: Collection[Need],
+    ) -> SideInformation:
+        """The social graph of the users, W_users: 0/1 and symmetric."""
+        return read_graphs(DOUBAN.locate(data_dir, _FILE), needs)

@@ -6,14 +6,18 @@ Networks", NeurIPS 2017; `fmonti/mgcnn`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 
 from glocalk.data.datasets.table_config import UserFileConfig
 from glocalk.data.formats.matlab import Entries, MatlabFile, open_matlab
 from glocalk.data.formats.sizes import MAX_BYTES
 from glocalk.data.rating_matrix import RatingMatrix, Values
+from glocalk.data.side.graphs import Graph, as_graph
+from glocalk.data.side.information import Need, SideInformation
 from glocalk.data.sources import Source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError, shown
@@ -21,6 +25,7 @@ from glocalk.errors import GlocalkError, shown
 _MATRICES = ("M", "Otraining", "Otest")
 # The side of the rating matrix that the nodes of each graph are on: 0 users, 1 items.
 _GRAPHS = {"W_users": 0, "W_movies": 1, "W_tracks": 1}
+_NEEDS: tuple[Need, Need] = ("user graph", "item graph")
 
 
 class MontiConfig(UserFileConfig):
@@ -43,6 +48,15 @@ class Monti(Source):
 
     def split(self, data_dir: Path) -> Split:  # noqa: ARG002 (the file is where its path says)
         return read_monti(self.config.path, self.config.scale, self.config.max_bytes)
+
+    def side_information(
+        self,
+        data_dir: Path,  # noqa: ARG002
+        split: Split,  # noqa: ARG002
+        needs: Collection[Need],
+    ) -> SideInformation:
+        """The graphs in the file."""
+        return read_graphs(self.config.path, needs, self.config.max_bytes)
 
 
 def read_monti(
@@ -94,6 +108,42 @@ def read_monti(
         return RatingMatrix(users, items, marked, shape, scale)
 
     return Split("monti", train=part(train, values[0]), test=part(test, values[1]))
+
+
+def read_graph(path: Path, name: str, max_bytes: int = MAX_BYTES) -> Graph:
+    """A graph of users (W_users) or of items (W_movies, W_tracks) as it is stored.
+
+    Args:
+        path: the file.
+        name: name of the matrix.
+        max_bytes: see `read_monti`.
+
+    Returns:
+        [n, n] weight of the edge from row to column.
+
+    Raises:
+        MissingDataError: there is no such file.
+        GlocalkError: the file is damaged, or has no such graph.
+    """
+    with open_matlab(path, max_bytes) as file:
+        if name not in file.names:
+            raise GlocalkError(f"'{path}' has no matrix {name}.")
+        rows, columns = file.shape(name)
+        entries = file.entries(name)
+    at = np.divmod(entries.cells, columns)
+    return as_graph(sparse.coo_array((entries.values, at), (rows, columns)), name)
+
+
+def read_graphs(path: Path, needs: Collection[Need], max_bytes: int = MAX_BYTES) -> SideInformation:
+    """Those graphs in a file of `read_monti` that are needed."""
+    with open_matlab(path, max_bytes) as file:
+        held = file.names
+    graphs: dict[int, Graph] = {
+        side: read_graph(path, name, max_bytes)
+        for name, side in _GRAPHS.items()
+        if name in held and _NEEDS[side] in needs
+    }
+    return SideInformation(user_graph=graphs.get(0), item_graph=graphs.get(1))
 
 
 def _pair(cell: int, shape: tuple[int, int]) -> str:

@@ -10,19 +10,35 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from glocalk.config import BaseConfig
+from glocalk.data.datasets.movielens_side import (
+    ML_1M_ITEMS,
+    ML_1M_USERS,
+    ML_100K_GRAPHS,
+    ML_100K_ITEMS,
+    ML_100K_USERS,
+    ml_1m_items,
+    ml_1m_users,
+    ml_100k_graph,
+    ml_100k_items,
+    ml_100k_users,
+)
 from glocalk.data.fetch.checksum import Checksum
 from glocalk.data.fetch.download import Download
 from glocalk.data.fetch.files import FileSet
 from glocalk.data.fetch.package_index import PackageIndex
 from glocalk.data.ids import Ids
 from glocalk.data.rating_matrix import Indices, Values
+from glocalk.data.side.dates import RatingDates
+from glocalk.data.side.information import Need, SideInformation
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
@@ -142,6 +158,24 @@ class MovieLens100K(Source):
         ids = Ids(np.arange(1, shape[0] + 1), np.arange(1, shape[1] + 1))
         return divide(f"u{self.config.fold}", triples, test, shape, SCALE, ids)
 
+    @classmethod
+    def side_file_sets(cls) -> tuple[FileSet, ...]:
+        return (ML_100K_USERS, ML_100K_ITEMS, ML_100K_GRAPHS)
+
+    def side_information(
+        self, data_dir: Path, split: Split, needs: Collection[Need]
+    ) -> SideInformation:
+        """Users, items, Monti et al.'s graphs, and the dates of all ratings."""
+        ids = _ids(split)
+        read: dict[Need, Callable[[], Any]] = {
+            "user attributes": lambda: ml_100k_users(data_dir, ids),
+            "item attributes": lambda: ml_100k_items(data_dir, ids),
+            "user graph": lambda: ml_100k_graph(data_dir, "W_users"),
+            "item graph": lambda: ml_100k_graph(data_dir, "W_movies"),
+            "rating dates": lambda: _dates(ML_100K.locate(data_dir, "u.data"), "\t", ids),
+        }
+        return SideInformation.of({need: read[need]() for need in needs})
+
 
 class MovieLens1MConfig(BaseConfig):
     """Options of MovieLens 1M."""
@@ -188,6 +222,37 @@ class MovieLens1M(Source):
         name = f"90:10 seed {self.config.split_seed}"
         triples = users, items, stored[2]
         return divide(name, triples, test, shape, SCALE, Ids(user_ids, item_ids))
+
+    @classmethod
+    def side_file_sets(cls) -> tuple[FileSet, ...]:
+        return (ML_1M_USERS, ML_1M_ITEMS)
+
+    def side_information(
+        self, data_dir: Path, split: Split, needs: Collection[Need]
+    ) -> SideInformation:
+        """Users, items, and the dates of all ratings where the file has them."""
+        ids = _ids(split)
+        read: dict[Need, Callable[[], Any]] = {
+            "user attributes": lambda: ml_1m_users(data_dir, ids),
+            "item attributes": lambda: ml_1m_items(data_dir, ids),
+            "rating dates": lambda: _dates(ML_1M.locate(data_dir, "ratings.dat"), "::", ids),
+        }
+        return SideInformation.of({need: read[need]() for need in needs if need in read})
+
+
+def _ids(split: Split) -> Ids:
+    assert split.ids is not None  # a split has ids, at least the indices
+    return split.ids
+
+
+def _dates(path: Path, separator: str, ids: Ids) -> RatingDates | None:
+    """The date of each rating in a file that `_read_triples` accepts; None if it has no dates."""
+    rows = [line.split(separator.encode()) for line in path.read_bytes().splitlines()]
+    if any(len(row) < 4 for row in rows):
+        return None
+    users, items, _, seconds = np.array(rows, dtype=np.int64).T
+    at = ids.find_users(users), ids.find_items(items)
+    return RatingDates.from_seconds(*at, seconds.astype(np.float64), len(ids.items))
 
 
 def _read_triples(path: Path, separator: str) -> tuple[Indices, Indices, Values]:

@@ -1,0 +1,106 @@
+"""Graphs of users or of items, as sparse matrices of edge weights."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.spatial.distance import cdist
+
+from glocalk.data.rating_matrix import Indices
+from glocalk.errors import GlocalkError
+
+Graph: TypeAlias = Any  # scipy.sparse.csr_array; scipy-stubs has it generic
+"""[n, n] weight of the edge from row to column; 0 where there is none."""
+
+_BLOCK = 512  # rows whose distances to all others are held at once
+
+
+def as_graph(matrix: Any, title: str) -> Graph:
+    """A copy in canonical form: compressed rows, ascending columns, no stored zeros.
+
+    Args:
+        matrix: [n, n] sparse or full.
+        title: for error messages.
+
+    Raises:
+        GlocalkError: it is not square, or a weight is negative or not finite.
+    """
+    graph = sparse.csr_array(matrix, dtype=np.float64, copy=True)
+    if graph.shape[0] != graph.shape[1]:
+        raise GlocalkError(f"The {title} has shape {graph.shape}, which is not square.")
+    graph.sum_duplicates()
+    if not (np.isfinite(graph.data) & (graph.data >= 0)).all():
+        raise GlocalkError(f"The {title} has a weight that is negative or not finite.")
+    graph.eliminate_zeros()
+    return graph
+
+
+def from_edges(
+    sources: Indices, targets: Indices, size: int, weights: NDArray[Any] | None = None
+) -> Graph:
+    """The undirected graph with these edges; of an edge given twice, the larger weight counts.
+
+    Args:
+        sources: [e] index of one end of each edge.
+        targets: [e] index of the other end.
+        size: number of nodes.
+        weights: [e] weights; None takes 1.
+    """
+    values = np.ones(len(sources)) if weights is None else np.asarray(weights, np.float64)
+    ends = np.concatenate([[sources, targets], [targets, sources]], axis=1)
+    order = np.lexsort((np.tile(values, 2), ends[1], ends[0]))  # the largest of equal ones last
+    rows, columns = ends[:, order]
+    last = np.append((np.diff(rows) != 0) | (np.diff(columns) != 0), True)[: len(rows)]
+    kept = np.tile(values, 2)[order][last]
+    return as_graph(sparse.coo_array((kept, (rows[last], columns[last])), (size, size)), "graph")
+
+
+def symmetric(graph: Graph) -> Graph:
+    """The undirected graph: an edge has the larger weight of its two directions."""
+    return as_graph(graph.maximum(graph.T), "graph")
+
+
+def nearest_neighbors(features: NDArray[Any], count: int, rng: np.random.Generator) -> Graph:
+    """The directed graph from each node to those with the nearest features, without itself.
+
+    Distances are Euclidean. Which of equally distant nodes at the cut are neighbors is random.
+
+    Args:
+        features: [n, f] features of each node.
+        count: number of neighbors of each node, less than n.
+        rng: decides between equal distances.
+
+    Returns:
+        [n, n] with `count` ones in each row.
+
+    Raises:
+        GlocalkError: there are too few nodes.
+    """
+    size = len(features)
+    if not 0 < count < size:
+        raise GlocalkError(f"{size} nodes cannot have {count} neighbors each.")
+    nearest = np.empty((size, count), dtype=np.int64)
+    for start in range(0, size, _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, size))
+        distances = cdist(features[rows], features, "sqeuclidean")
+        distances[np.arange(len(rows)), rows] = np.inf
+        ties = rng.random(distances.shape)
+        nearest[rows] = np.lexsort((ties, distances), axis=1)[:, :count]
+    starts = np.arange(size) * count
+    ones = np.ones(size * count)
+    return as_graph(
+        sparse.csr_array((ones, nearest.ravel(), np.append(starts, size * count)), (size, size)),
+        "graph",
+    )
+
+
+def graph_checksum(graph: Graph) -> str:
+    """SHA-256 over the edges of a graph that `as_graph` returned."""
+    digest = hashlib.sha256(str(graph.shape[0]).encode())
+    for array, form in ((graph.indptr, "<i8"), (graph.indices, "<i8"), (graph.data, "<f8")):
+        digest.update(np.ascontiguousarray(array, dtype=form).tobytes())
+    return digest.hexdigest()
