@@ -161,7 +161,7 @@ def compare(
         for seed in wanted[:1] if completer.deterministic else wanted:
             fresh = type(completer)(completer.config)
             started = time.perf_counter()
-            fresh.fit(split.train, seed=seed)
+            fresh.fit(split.train, seed=seed, side=split.side)
             seconds = time.perf_counter() - started
             rows.append(
                 {

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from glocalk.data.datasets.douban import DOUBAN, Douban
+from glocalk.data.datasets.monti_sets import DOUBAN, Douban
 from glocalk.data.datasets.movielens import ML_1M, MovieLens1M
 from glocalk.data.datasets.synthetic import Synthetic
 from glocalk.data.ids import Ids

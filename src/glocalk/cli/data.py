@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _VERBS = {
     "status": "show which files exist, whether they are intact, their origin and license",
     "fetch": "download what is missing",
-    "verify": "exit with 1 if a file is damaged, or if one of the named sets is missing",
+    "verify": "exit with 1 if a file is damaged, or if the ratings of a named set are missing",
 }
 
 _HELP = Help(
@@ -96,7 +96,9 @@ def known_file_sets() -> dict[str, tuple[FileSet, ...]]:
             target = OmegaConf.select(
                 OmegaConf.create(config.read_text(encoding="utf-8")), "_target_"
             )
-            known[name] = pkgutil.resolve_name(target).file_sets()
+            source = pkgutil.resolve_name(target)
+            beside = {files.title: files for files in source.side_file_sets().values()}
+            known[name] = (*source.file_sets(), *beside.values())
     return known
 
 
@@ -157,7 +159,7 @@ def _verify(
     Args:
         chosen: the data sets.
         data_dir: the data folder.
-        missing_too: whether a missing file is a problem as well.
+        missing_too: whether a missing file is a problem as well, unless it is optional.
     """
     problems = []
     for name, file_sets in chosen.items():
@@ -169,7 +171,7 @@ def _verify(
                         problems.append(damage)
                     else:
                         print(f"'{path}' is intact.")
-                elif missing_too:
+                elif missing_too and not file_set.is_optional:
                     problems.append(f"There is no '{path}': get it with glocalk data fetch {name}.")
                 else:
                     print(f"'{path}' does not exist.")

@@ -16,6 +16,7 @@ import glocalk.threads  # noqa: F401 (a forked process must use one thread)
 from glocalk.completers import PUBLIC
 from glocalk.config import NO_CONFIG, BaseConfig, has_config
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.data.side.information import Need, SideInformation
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import ModelFile
 from glocalk.inference.predictor import Predictor, TrainedOn
@@ -67,9 +68,6 @@ class Completer(Predictor):
     deterministic: ClassVar[bool] = False
     """Whether the result does not depend on the seed."""
 
-    side_information: ClassVar[bool] = False
-    """Whether anything but ratings is used."""
-
     def __init__(self, config: BaseConfig | None = None, /, **options: Any) -> None:
         if not has_config(type(self)):
             raise GlocalkError(f"{type(self).__name__} {NO_CONFIG}")
@@ -119,29 +117,46 @@ class Completer(Predictor):
         """Share of the official updates that `schedule` makes; 1 is all of them."""
         return 1.0
 
-    def fit(self, train: RatingMatrix, *, seed: int = 0, context: FitContext | None = None) -> Self:
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What it needs beside the ratings; nothing by default."""
+        return ()
+
+    def fit(
+        self,
+        train: RatingMatrix,
+        *,
+        seed: int = 0,
+        side: SideInformation | None = None,
+        context: FitContext | None = None,
+    ) -> Self:
         """Train on `train`.
 
         Args:
             train: the training ratings. With ids (`Ratings`, the parts of a `Split`), `predict`
                 and `top` take these ids; without, they take indices.
             seed: seed of every random choice.
-            context: observer, checkpoints and Trainer options, in place of `seed`; a plain
-                training needs none.
+            side: what is known of users and items beside the ratings, as in `split.side`; a
+                completer that needs none ignores it.
+            context: observer, checkpoints and Trainer options, in place of `seed` and `side`; a
+                plain training needs none.
 
         Returns:
             The completer itself.
 
         Raises:
-            GlocalkError: the ratings are unfit for the model, or the training diverges.
+            GlocalkError: the ratings are unfit for the model, side information that it needs is
+                missing, or the training diverges.
         """
         if not isinstance(train, RatingMatrix):
             raise GlocalkError(
                 f"A completer is fitted on ratings, not on {type(train).__name__}: make them with "
                 "glocalk.Ratings.from_frame or from_arrays, or take split.train."
             )
-        context = FitContext(seed=seed) if context is None else context
+        if context is None:
+            context = FitContext(seed=seed, side=side or SideInformation())
         _check_seed(context.seed)
+        context.side.check(self.needs, train.shape, type(self).__name__)
         self._forget()
         try:
             self.fit_matrix(train, context)

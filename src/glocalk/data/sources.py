@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,9 +37,9 @@ class Source(ABC):
         return ()
 
     @classmethod
-    def side_file_sets(cls) -> tuple[FileSet, ...]:
-        """The files of its side information; none by default."""
-        return ()
+    def side_file_sets(cls) -> Mapping[Need, FileSet]:
+        """The files of its side information, where they are others than those of the ratings."""
+        return {}
 
     @abstractmethod
     def split(self, data_dir: Path) -> Split:
@@ -53,23 +53,6 @@ class Source(ABC):
             GlocalkError: a file is damaged or cannot be read.
         """
 
-    def side_information(
-        self, data_dir: Path, split: Split, needs: Collection[Need]
-    ) -> SideInformation:
-        """Read what is known of users and items beside the ratings; nothing by default.
-
-        Args:
-            data_dir: the data folder.
-            split: what `split` returned for it.
-            needs: the parts that are wanted; others need not be read.
-
-        Raises:
-            MissingDataError: a file does not exist and could not be downloaded.
-            GlocalkError: a file is damaged or cannot be read.
-        """
-        del data_dir, split, needs
-        return SideInformation()
-
 
 def divide(
     name: str,
@@ -79,6 +62,7 @@ def divide(
     scale: tuple[float, float],
     ids: Ids | None = None,
     notes: tuple[str, ...] = (),
+    side: SideInformation | None = None,
 ) -> Split:
     """Split ratings by a mask into test ratings and training ratings.
 
@@ -90,6 +74,7 @@ def divide(
         scale: (lowest, highest) possible rating.
         ids: ids of users and items, if the data set has any.
         notes: how the files were read.
+        side: side information of the data set.
     """
     users, items, ratings = triples
 
@@ -97,7 +82,8 @@ def divide(
         u, i = (index[chosen].astype(np.int64, copy=False) for index in (users, items))
         return RatingMatrix(u, i, ratings[chosen], shape, scale)
 
-    return Split(name, part(~test), part(test), ids=ids, notes=notes)
+    given = side or SideInformation()
+    return Split(name, part(~test), part(test), ids=ids, notes=notes, side=given)
 
 
 def build_source(options: Mapping[str, Any]) -> Source:

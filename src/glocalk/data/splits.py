@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from glocalk.data.ids import Ids
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.ratings import Ratings
+from glocalk.data.side.information import Need, SideInformation
 from glocalk.errors import GlocalkError
 
 
@@ -30,6 +31,7 @@ class Split:
             none.
         notes: how the files were read, where this was found out: the column of each role, ratings
             left out, and warnings.
+        side: what is known of users and items beside the ratings.
 
     Raises:
         GlocalkError: a part is empty, the parts differ in shape, scale or ids, or two of them have
@@ -53,14 +55,15 @@ class Split:
     valid: RatingMatrix | None = None
     ids: Ids | None = None
     notes: tuple[str, ...] = ()
+    side: SideInformation = field(default_factory=SideInformation)
 
     def __post_init__(self) -> None:
         parts = {"train": self.train, "test": self.test, "valid": self.valid}
-        present = {field: part for field, part in parts.items() if part is not None}
-        for field, part in present.items():
+        present = {name: part for name, part in parts.items() if part is not None}
+        for name, part in present.items():
             if not len(part):
-                name = {"train": "training", "valid": "validation"}.get(field, field)
-                raise GlocalkError(f"The {name} set of split '{self.name}' has no ratings.")
+                title = {"train": "training", "valid": "validation"}.get(name, name)
+                raise GlocalkError(f"The {title} set of split '{self.name}' has no ratings.")
         if len({(part.shape, part.scale) for part in present.values()}) > 1:
             raise GlocalkError(f"The parts of split '{self.name}' differ in shape or scale.")
         cells = [part.users * part.num_items + part.items for part in present.values()]
@@ -81,9 +84,9 @@ class Split:
                 "set of ratings, with select."
             )
         object.__setattr__(self, "ids", ids)
-        for field, part in parts.items():
+        for name, part in parts.items():
             if not isinstance(part, Ratings):
-                object.__setattr__(self, field, Ratings.of(part, ids))
+                object.__setattr__(self, name, Ratings.of(part, ids))
 
     @cached_property
     def checksum(self) -> str:
@@ -92,6 +95,13 @@ class Split:
         return hashlib.sha256(
             " ".join(part.checksum if part else "-" for part in parts).encode()
         ).hexdigest()
+
+    def checksum_with(self, needs: Collection[Need]) -> str:
+        """SHA-256 over the parts, and over what a completer needs beside them."""
+        if not needs:
+            return self.checksum
+        both = f"{self.checksum} {self.side.checksum(needs)}"
+        return hashlib.sha256(both.encode()).hexdigest()
 
     def keep(self, share: float, seed: int) -> Split:
         """The split with a random `share` of its training ratings, as in the paper's Fig. 2."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from glocalk.completers.registry import build_completer
 from glocalk.data.fetch.download import fetch_missing
-from glocalk.data.fetch.files import offline
+from glocalk.data.fetch.files import FileSet, offline
+from glocalk.data.side.information import Need
 from glocalk.data.sources import Source, build_source
+from glocalk.data.splits import Split
 from glocalk.errors import MissingDataError
 from glocalk.records.identity import config_hash
 from glocalk.reproduce.blocks import Point
@@ -61,12 +63,17 @@ def find_runs(config: ReproduceConfig) -> tuple[list[Found], dict[str, str]]:
     """
     composed = compose_runs(config)
     sources = {_data_key(run.config): build_source(run.config.data) for run in composed}
-    absent = _fetch(sources.values(), config)
+    needs = {_data_key(run.config): frozenset[Need]() for run in composed}
+    for run in composed:
+        needs[_data_key(run.config)] |= set(build_completer(run.config.model).needs)
+    files = {key: _file_sets(source, needs[key]) for key, source in sources.items()}
+    absent = _fetch([each for sets in files.values() for each in sets], config)
     names = {_data_key(run.config): run.config.data_name for run in composed}
-    found, gaps = {}, {}
+    found: dict[str, Split] = {}
+    gaps: dict[str, str] = {}
     for key, source in sources.items():
         try:
-            for file_set in source.file_sets():
+            for file_set in files[key]:
                 if file_set.title in absent:
                     raise absent[file_set.title]
             split = source.split(config.data_dir)
@@ -77,12 +84,24 @@ def find_runs(config: ReproduceConfig) -> tuple[list[Found], dict[str, str]]:
                 _log.info("%s", error)
             gaps[names[key]] = str(error)
         else:
-            found[key] = split.checksum, len(split.test)
+            found[key] = split
     return [
-        Found(run.config, run.arguments, *found[key])
+        Found(run.config, run.arguments, _checksum(run.config, found[key]), len(found[key].test))
         for run in composed
         if (key := _data_key(run.config)) in found
     ], gaps
+
+
+def _file_sets(source: Source, needs: Collection[Need]) -> list[FileSet]:
+    """The files of the ratings, and of what is needed beside them."""
+    beside = [files for need, files in source.side_file_sets().items() if need in needs]
+    return [*source.file_sets(), *{files.title: files for files in beside}.values()]
+
+
+def _checksum(config: RunConfig, split: Split) -> str:
+    needs = build_completer(config.model).needs
+    split.side.check(needs, split.train.shape, f"model={config.model_name}")
+    return split.checksum_with(needs)
 
 
 def compose_runs(config: ReproduceConfig) -> list[Composed]:
@@ -128,9 +147,9 @@ def _data_key(run: RunConfig) -> str:
     return config_hash(run.identity["data"])
 
 
-def _fetch(sources: Iterable[Source], config: ReproduceConfig) -> Mapping[str, MissingDataError]:
-    """Download all missing files of the sources; by title, what is still missing."""
-    file_sets = {files.title: files for source in sources for files in source.file_sets()}
+def _fetch(files: Iterable[FileSet], config: ReproduceConfig) -> Mapping[str, MissingDataError]:
+    """Download all missing files; by title, what is still missing."""
+    file_sets = {each.title: each for each in files}
     missing = [files for files in file_sets.values() if files.missing(config.data_dir)]
     if missing and not offline():
         titles = ", ".join(files.title for files in missing)

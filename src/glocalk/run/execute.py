@@ -124,6 +124,7 @@ def train_once(
         trainer=config.trainer.options,
         loggers=loggers,
         trace=trace,
+        side=split.side,
         shared=shared_stages(config, split) if config.share_stages else None,
     )
     with stopping.only_at_safe_points():
@@ -137,6 +138,7 @@ def _prepare(config: RunConfig) -> _Run:
     completer = build_completer(config.model)
     try:
         split = build_source(config.data).split(config.data_dir)
+        split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")
     except GlocalkError as error:
         _Run(config, completer, None).write_failure(error)
         raise
@@ -158,7 +160,7 @@ class _Run:
         self.folder = self._folder(config.seed)
 
     def _folder(self, seed: int) -> RunFolder:
-        checksum = self.split.checksum if self.split else None
+        checksum = self.split.checksum_with(self.completer.needs) if self.split else None
         return _folder(self.config, self.completer, checksum, seed)
 
     def train(self) -> Record:

@@ -110,13 +110,13 @@ def _record(
         model=config.model_name,
         variant=config.variant,
         settings_from=config.settings_from,
-        side_information=completer.side_information,
+        side_information=bool(completer.needs),
         seed=config.seed,
         deterministic=completer.deterministic,
         budget=completer.budget,
         config=config.identity,
         config_hash=config_hash(config.identity),
-        data_checksum=split.checksum if split else "",
+        data_checksum=_data_checksum(completer, split, failure),
         model_version=completer.model_version,
         commit=commit[0],
         dirty=commit[1],
@@ -155,3 +155,10 @@ def _seconds(trainings: Sequence[FinishedTraining]) -> dict[str, float]:
         seconds["total"] += seconds[training.name]
         seconds |= {f"{training.name}/{part}": value for part, value in parts.items()}
     return {name: round(value, 3) for name, value in seconds.items()}
+
+
+def _data_checksum(completer: Completer, split: Split | None, failure: Failure | None) -> str:
+    """That of the ratings and of what the completer needs beside them, as far as it was read."""
+    if split is None:
+        return ""
+    return split.checksum if failure else split.checksum_with(completer.needs)

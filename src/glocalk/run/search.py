@@ -127,6 +127,8 @@ class _Task:
         source = f"conf/search/{config.model_name}.yaml"
         space = flat_space(nested_space, config.model_options, source)
         split = build_source(config.data).split(config.data_dir)
+        split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")
+        checksum = split.checksum_with(completer.needs)
         commit, dirty = provenance.commit()
         blank = Search(
             data=config.data_name,
@@ -135,9 +137,9 @@ class _Task:
             config=config.identity,
             space=space,
             identity=search_identity(
-                config.identity, space, config.seed, split.checksum, completer.model_version
+                config.identity, space, config.seed, checksum, completer.model_version
             ),
-            data_checksum=split.checksum,
+            data_checksum=checksum,
             model_version=completer.model_version,
             commit=commit,
             dirty=dirty,

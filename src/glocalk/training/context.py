@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from lightning.pytorch.loggers import Logger
 
 from glocalk.data.rating_matrix import Indices, Values
+from glocalk.data.side.information import SideInformation
 from glocalk.training.shared import SharedStages
 
 PredictPairs = Callable[[Indices, Indices], Values]
@@ -108,6 +109,7 @@ class FitContext:
             stage is always saved.
         trace: whether the observer is told what goes on inside the model, see `Observer.traced`; a
             completer that has nothing to tell ignores it. The training is the same.
+        side: what is known of users and items beside the ratings.
         shared: where stages that several trainings have in common are kept; None trains all of
             them. It takes effect together with `folder`.
     """
@@ -119,4 +121,5 @@ class FitContext:
     loggers: Mapping[str, Sequence[Logger]] = field(default_factory=dict)
     checkpoint_seconds: float = 0
     trace: bool = False
+    side: SideInformation = field(default_factory=SideInformation)
     shared: SharedStages | None = None

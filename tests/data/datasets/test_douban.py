@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from glocalk.data.datasets.douban import DOUBAN, Douban
+from glocalk.data.datasets.monti_sets import DOUBAN, Douban
 from glocalk.errors import GlocalkError
 
 

@@ -6,7 +6,7 @@ Networks", NeurIPS 2017; `fmonti/mgcnn`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,11 @@ from glocalk.errors import GlocalkError, shown
 _MATRICES = ("M", "Otraining", "Otest")
 # The side of the rating matrix that the nodes of each graph are on: 0 users, 1 items.
 _GRAPHS = {"W_users": 0, "W_movies": 1, "W_tracks": 1}
-_NEEDS: tuple[Need, Need] = ("user graph", "item graph")
+_NEEDS: dict[str, Need] = {
+    "W_users": "user graph",
+    "W_movies": "item graph",
+    "W_tracks": "item graph",
+}
 
 
 class MontiConfig(UserFileConfig):
@@ -49,15 +53,6 @@ class Monti(Source):
     def split(self, data_dir: Path) -> Split:  # noqa: ARG002 (the file is where its path says)
         return read_monti(self.config.path, self.config.scale, self.config.max_bytes)
 
-    def side_information(
-        self,
-        data_dir: Path,  # noqa: ARG002
-        split: Split,  # noqa: ARG002
-        needs: Collection[Need],
-    ) -> SideInformation:
-        """The graphs in the file."""
-        return read_graphs(self.config.path, needs, self.config.max_bytes)
-
 
 def read_monti(
     path: Path, scale: tuple[float, float] | None = None, max_bytes: int = MAX_BYTES
@@ -65,8 +60,8 @@ def read_monti(
     """The split in a MATLAB 7.3 file with users × items matrices M, Otraining and Otest.
 
     M contains the ratings; the other two are not 0 at training and at test ratings. The file may
-    also contain graphs of users (W_users) and of items (W_movies, W_tracks); only their sizes are
-    read.
+    also contain graphs of users (W_users) and of items (W_movies, W_tracks), which are read only
+    when they are asked for.
 
     Args:
         path: the file.
@@ -79,7 +74,7 @@ def read_monti(
             differ in shape or contradict each other, or they do not form a split.
     """
     with open_matlab(path, max_bytes) as file:
-        shape = _shape(path, file)
+        shape, names = _shape(path, file), file.names
         ratings, train, test = (file.entries(name) for name in _MATRICES)
     for name, mask in (("Otraining", train), ("Otest", test)):
         unrated = mask.cells[~np.isin(mask.cells, ratings.cells)]
@@ -107,7 +102,14 @@ def read_monti(
         users, items = np.divmod(mask.cells, shape[1])
         return RatingMatrix(users, items, marked, shape, scale)
 
-    return Split("monti", train=part(train, values[0]), test=part(test, values[1]))
+    side = SideInformation(
+        {
+            need: partial(read_graph, path, name, max_bytes)
+            for name, need in _NEEDS.items()
+            if name in names
+        }
+    )
+    return Split("monti", part(train, values[0]), part(test, values[1]), side=side)
 
 
 def read_graph(path: Path, name: str, max_bytes: int = MAX_BYTES) -> Graph:
@@ -132,18 +134,6 @@ def read_graph(path: Path, name: str, max_bytes: int = MAX_BYTES) -> Graph:
         entries = file.entries(name)
     at = np.divmod(entries.cells, columns)
     return as_graph(sparse.coo_array((entries.values, at), (rows, columns)), name)
-
-
-def read_graphs(path: Path, needs: Collection[Need], max_bytes: int = MAX_BYTES) -> SideInformation:
-    """Those graphs in a file of `read_monti` that are needed."""
-    with open_matlab(path, max_bytes) as file:
-        held = file.names
-    graphs: dict[int, Graph] = {
-        side: read_graph(path, name, max_bytes)
-        for name, side in _GRAPHS.items()
-        if name in held and _NEEDS[side] in needs
-    }
-    return SideInformation(user_graph=graphs.get(0), item_graph=graphs.get(1))
 
 
 def _pair(cell: int, shape: tuple[int, int]) -> str:

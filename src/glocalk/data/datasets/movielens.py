@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -152,29 +152,28 @@ class MovieLens100K(Source):
         return (ML_100K,)
 
     def split(self, data_dir: Path) -> Split:
-        users, items, ratings = _read_triples(ML_100K.locate(data_dir, "u.data"), "\t")
+        users, items, ratings, seconds = _read_rows(ML_100K.locate(data_dir, "u.data"), "\t")
         test = np.arange(len(ratings)) // 20_000 == self.config.fold - 1
         triples, shape = (users - 1, items - 1, ratings), (943, 1682)
         ids = Ids(np.arange(1, shape[0] + 1), np.arange(1, shape[1] + 1))
-        return divide(f"u{self.config.fold}", triples, test, shape, SCALE, ids)
-
-    @classmethod
-    def side_file_sets(cls) -> tuple[FileSet, ...]:
-        return (ML_100K_USERS, ML_100K_ITEMS, ML_100K_GRAPHS)
-
-    def side_information(
-        self, data_dir: Path, split: Split, needs: Collection[Need]
-    ) -> SideInformation:
-        """Users, items, Monti et al.'s graphs, and the dates of all ratings."""
-        ids = _ids(split)
-        read: dict[Need, Callable[[], Any]] = {
+        parts: dict[Need, Any] = {
             "user attributes": lambda: ml_100k_users(data_dir, ids),
             "item attributes": lambda: ml_100k_items(data_dir, ids),
             "user graph": lambda: ml_100k_graph(data_dir, "W_users"),
             "item graph": lambda: ml_100k_graph(data_dir, "W_movies"),
-            "rating dates": lambda: _dates(ML_100K.locate(data_dir, "u.data"), "\t", ids),
+            **_dates(users - 1, items - 1, seconds, shape[1]),
         }
-        return SideInformation.of({need: read[need]() for need in needs})
+        side = SideInformation(parts)
+        return divide(f"u{self.config.fold}", triples, test, shape, SCALE, ids, side=side)
+
+    @classmethod
+    def side_file_sets(cls) -> Mapping[Need, FileSet]:
+        return {
+            "user attributes": ML_100K_USERS,
+            "item attributes": ML_100K_ITEMS,
+            "user graph": ML_100K_GRAPHS,
+            "item graph": ML_100K_GRAPHS,
+        }
 
 
 class MovieLens1MConfig(BaseConfig):
@@ -211,7 +210,7 @@ class MovieLens1M(Source):
         return (ML_1M,)
 
     def split(self, data_dir: Path) -> Split:
-        stored = _read_triples(ML_1M.locate(data_dir, "ratings.dat"), "::")
+        stored = _read_rows(ML_1M.locate(data_dir, "ratings.dat"), "::")
         user_ids, users = np.unique(stored[0], return_inverse=True)
         item_ids, items = np.unique(stored[1], return_inverse=True)
         order = np.arange(len(users))
@@ -220,43 +219,32 @@ class MovieLens1M(Source):
         test[order[: int(0.1 * len(users))]] = True
         shape = len(user_ids), len(item_ids)
         name = f"90:10 seed {self.config.split_seed}"
-        triples = users, items, stored[2]
-        return divide(name, triples, test, shape, SCALE, Ids(user_ids, item_ids))
-
-    @classmethod
-    def side_file_sets(cls) -> tuple[FileSet, ...]:
-        return (ML_1M_USERS, ML_1M_ITEMS)
-
-    def side_information(
-        self, data_dir: Path, split: Split, needs: Collection[Need]
-    ) -> SideInformation:
-        """Users, items, and the dates of all ratings where the file has them."""
-        ids = _ids(split)
-        read: dict[Need, Callable[[], Any]] = {
+        triples, ids = (users, items, stored[2]), Ids(user_ids, item_ids)
+        parts: dict[Need, Any] = {
             "user attributes": lambda: ml_1m_users(data_dir, ids),
             "item attributes": lambda: ml_1m_items(data_dir, ids),
-            "rating dates": lambda: _dates(ML_1M.locate(data_dir, "ratings.dat"), "::", ids),
+            **_dates(users, items, stored[3], shape[1]),
         }
-        return SideInformation.of({need: read[need]() for need in needs if need in read})
+        return divide(name, triples, test, shape, SCALE, ids, side=SideInformation(parts))
+
+    @classmethod
+    def side_file_sets(cls) -> Mapping[Need, FileSet]:
+        return {"user attributes": ML_1M_USERS, "item attributes": ML_1M_ITEMS}
 
 
-def _ids(split: Split) -> Ids:
-    assert split.ids is not None  # a split has ids, at least the indices
-    return split.ids
+def _dates(
+    users: Indices, items: Indices, seconds: Indices | None, num_items: int
+) -> dict[Need, RatingDates]:
+    """When the ratings were given, where the file says it."""
+    if seconds is None:
+        return {}
+    return {"rating dates": RatingDates.from_seconds(users, items, seconds, num_items)}
 
 
-def _dates(path: Path, separator: str, ids: Ids) -> RatingDates | None:
-    """The date of each rating in a file that `_read_triples` accepts; None if it has no dates."""
-    rows = [line.split(separator.encode()) for line in path.read_bytes().splitlines()]
-    if any(len(row) < 4 for row in rows):
-        return None
-    users, items, _, seconds = np.array(rows, dtype=np.int64).T
-    at = ids.find_users(users), ids.find_items(items)
-    return RatingDates.from_seconds(*at, seconds.astype(np.float64), len(ids.items))
+def _read_rows(path: Path, separator: str) -> tuple[Indices, Indices, Values, Indices | None]:
+    """User ids, item ids, ratings and Unix times [n] each, in file order.
 
-
-def _read_triples(path: Path, separator: str) -> tuple[Indices, Indices, Values]:
-    """User ids, item ids and ratings [n] each, in file order.
+    The times are None if a row lacks its own.
 
     Raises:
         GlocalkError: the file does not consist of rows of three or four whole numbers.
@@ -272,9 +260,11 @@ def _read_triples(path: Path, separator: str) -> tuple[Indices, Indices, Values]
         )
     # pandas is fast with separators of one character only. Split at `:`, each `::` contains an
     # empty column.
-    columns = list(range(0, 3 * len(separator), len(separator)))
+    is_dated = content.count(between) == 3 * len(content.splitlines())
+    fields = 4 if is_dated else 3
+    columns = list(range(0, fields * len(separator), len(separator)))
     table = pd.read_csv(
         io.BytesIO(content), sep=separator[0], header=None, usecols=columns, dtype=np.int64
     )
-    users, items, ratings = (table[column].to_numpy() for column in columns)
-    return users, items, ratings.astype(np.float64)
+    users, items, ratings, *seconds = (table[column].to_numpy() for column in columns)
+    return users, items, ratings.astype(np.float64), seconds[0] if seconds else None

@@ -119,6 +119,7 @@ ML_100K_USERS = FileSet(
         PackageIndex("u.user", _RECBOLE, f"{_RECBOLE_FOLDER}/ml-100k.user", rebuild_u_user),
     ),
     license=_LICENSE,
+    is_optional=True,
 )
 ML_100K_ITEMS = FileSet(
     title="Items of MovieLens 100K",
@@ -134,6 +135,7 @@ ML_100K_ITEMS = FileSet(
         PackageIndex("u.item", _RECBOLE, f"{_RECBOLE_FOLDER}/ml-100k.item", rebuild_u_item),
     ),
     license=_LICENSE,
+    is_optional=True,
 )
 _GRAPHS_FILE = "split_1.mat"
 ML_100K_GRAPHS = FileSet(
@@ -151,6 +153,7 @@ ML_100K_GRAPHS = FileSet(
         ),
     ),
     license="none stated, for research",
+    is_optional=True,
 )
 ML_1M_USERS = FileSet(
     title="Users of MovieLens 1M",
@@ -161,6 +164,7 @@ ML_1M_USERS = FileSet(
     },
     places=(_archived("ml-1m", "users.dat", 134_368),),
     license=_LICENSE,
+    is_optional=True,
 )
 ML_1M_ITEMS = FileSet(
     title="Items of MovieLens 1M",
@@ -171,6 +175,7 @@ ML_1M_ITEMS = FileSet(
     },
     places=(_archived("ml-1m", "movies.dat", 171_308),),
     license=_LICENSE,
+    is_optional=True,
 )
 
 

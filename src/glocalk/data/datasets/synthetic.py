@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from glocalk.config import BaseConfig
-from glocalk.data.rating_matrix import Indices
+from glocalk.data.labels import Kind
+from glocalk.data.rating_matrix import Indices, Values
+from glocalk.data.side.attributes import Attributes
+from glocalk.data.side.graphs import Graph, as_graph, nearest_neighbors, symmetric
+from glocalk.data.side.information import SideInformation
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
 
@@ -67,7 +73,9 @@ class Synthetic(Source):
     |---|---|---|---|---|
     | 300 | 200 | 9,000 | .1500 | 8,100 / 900 |
 
-    by default. Time and memory grow with the number of ratings, not with the size of the matrix.
+    by default. Side information: `number`, `group` and `tags` of each user and of each item, and
+    graphs of users and of items, all made from the factors. Time and memory grow with the number of
+    ratings, not with the size of the matrix.
     """
 
     Config = SyntheticConfig
@@ -79,9 +87,11 @@ class Synthetic(Source):
         config, rng = self.config, np.random.default_rng(self.config.seed)
         users, items = np.divmod(_draw_cells(config, rng), config.items)
         product = np.zeros(config.ratings)
+        factors = []
         for _ in range(config.rank):  # one factor at a time: no ratings × rank array
             p, q = rng.normal(1, 1, config.users), rng.normal(1, 1, config.items)
             product += p[users] * q[items]
+            factors.append((p, q))
         lowest, highest = config.scale
         ratings = (product - config.rank) / np.sqrt(3 * config.rank) * (highest - lowest) / 4
         ratings += (lowest + highest) / 2 + rng.normal(0, config.noise, config.ratings)
@@ -91,7 +101,45 @@ class Synthetic(Source):
         test = np.zeros(config.ratings, dtype=bool)
         test[rng.permutation(config.ratings)[:size]] = True
         shape = config.users, config.items
-        return divide("planted", (users, items, ratings), test, shape, config.scale)
+        side = _side_information(config, [np.stack(of) for of in zip(*factors, strict=True)])
+        return divide("planted", (users, items, ratings), test, shape, config.scale, side=side)
+
+
+def _side_information(config: SyntheticConfig, factors: Sequence[Values]) -> SideInformation:
+    """Attributes and graphs that tell something of the factors.
+
+    Args:
+        config: the options.
+        factors: [rank, users] and [rank, items].
+    """
+    of_users, of_items = factors
+    return SideInformation(
+        {
+            "user attributes": partial(_attributes, "user", of_users, config.seed),
+            "item attributes": partial(_attributes, "item", of_items, config.seed + 1),
+            "user graph": partial(_graph, of_users, config.seed),
+            "item graph": partial(_graph, of_items, config.seed + 1),
+        }
+    )
+
+
+def _attributes(kind: Kind, factors: Values, seed: int) -> Attributes:
+    """`number`, the first factor with noise; `group`, its quarter; `tags`, the factors above 1."""
+    first = factors[0]
+    noisy = np.round(first + np.random.default_rng(seed).normal(0, 0.3, len(first)), 2)
+    quarters = np.searchsorted(np.quantile(first, [0.25, 0.5, 0.75]), first)
+    tags = [tuple(f"t{at}" for at in np.flatnonzero(own > 1)) for own in factors.T]
+    columns = {"number": noisy, "group": ["abcd"[quarter] for quarter in quarters], "tags": tags}
+    return Attributes(kind, columns)
+
+
+def _graph(factors: Values, seed: int) -> Graph:
+    """An edge between each user, or item, and the (at most) four with the nearest factors."""
+    size = factors.shape[1]
+    if size == 1:
+        return as_graph(np.zeros((1, 1)), "graph")
+    nearest = nearest_neighbors(factors.T, min(4, size - 1), np.random.default_rng(seed))
+    return symmetric(nearest)
 
 
 def _draw_cells(config: SyntheticConfig, rng: np.random.Generator) -> Indices:

@@ -65,6 +65,7 @@ class FileSet:
         files: checksum by file name.
         places: where to download a missing file from, in the order to try them in.
         license: in a few words.
+        is_optional: whether the ratings can be read without it, as without side information.
     """
 
     title: str
@@ -73,6 +74,7 @@ class FileSet:
     files: Mapping[str, Checksum]
     places: tuple[Place, ...] = ()
     license: str = ""
+    is_optional: bool = False
 
     def locate(self, data_dir: Path, name: str, unreached: Mapping[str, str] | None = None) -> Path:
         """Return the path of a file that exists and is verified; download it if it is missing.

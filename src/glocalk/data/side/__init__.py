@@ -7,6 +7,8 @@
 - `dates.py`: when a rating was given.
 """
 
+from glocalk.data.side.attributes import Attributes
+from glocalk.data.side.dates import RatingDates
 from glocalk.data.side.information import SideInformation
 
-__all__ = ["SideInformation"]
+__all__ = ["Attributes", "RatingDates", "SideInformation"]

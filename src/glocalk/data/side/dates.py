@@ -41,7 +41,7 @@ class RatingDates:
 
     @classmethod
     def from_seconds(
-        cls, users: Indices, items: Indices, seconds: Values, num_items: int
+        cls, users: Indices, items: Indices, seconds: Indices | Values, num_items: int
     ) -> RatingDates:
         """From Unix times.
 

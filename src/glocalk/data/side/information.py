@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from glocalk.data.labels import Kind
@@ -19,58 +17,70 @@ Need: TypeAlias = Literal[
 ]
 """What a completer may need beside the ratings."""
 
-_FIELDS: dict[Need, str] = {
-    "user attributes": "users",
-    "item attributes": "items",
-    "user graph": "user_graph",
-    "item graph": "item_graph",
-    "rating dates": "dates",
-}
 
-
-@dataclass(frozen=True, eq=False)
 class SideInformation:
-    """What is known of users and items beside the ratings; each part may be missing.
+    """What is known of users and items beside the ratings.
 
     Nothing here depends on a rating: attributes and graphs are as the files have them, and the
-    date of a pair is known without its rating.
+    date of a pair is known without its rating. A part is read when it is first asked for.
 
-    Attributes:
-        users: attributes of each user index.
-        items: attributes of each item index.
-        user_graph: [users, users] weight of each edge; not necessarily symmetric.
-        item_graph: [items, items] weight of each edge.
-        dates: when each pair was rated.
+    Args:
+        parts: by name, each part or a function that reads it: `Attributes`, `RatingDates`, or an
+            [n, n] matrix of the weights of edges, not necessarily symmetric.
 
     Raises:
         GlocalkError: a graph is not square, or a weight is negative or not finite.
+
+    Example:
+        >>> from glocalk.data.side import Attributes, SideInformation
+        >>> side = SideInformation({"user attributes": Attributes("user", {"age": [24, 53]})})
+        >>> side.attributes("user").column("age").tolist()
+        [24.0, 53.0]
     """
 
-    users: Attributes | None = None
-    items: Attributes | None = None
-    user_graph: Graph | None = None
-    item_graph: Graph | None = None
-    dates: RatingDates | None = None
-
-    def __post_init__(self) -> None:
-        for field in ("user_graph", "item_graph"):
-            graph = getattr(self, field)
-            if graph is not None:
-                object.__setattr__(self, field, as_graph(graph, field.replace("_", " ")))
-
-    @classmethod
-    def of(cls, parts: Mapping[Need, Any]) -> SideInformation:
-        """From its parts by name; one that is None is missing."""
-        return cls(**{_FIELDS[name]: part for name, part in parts.items()})
+    def __init__(self, parts: Mapping[Need, Any | Callable[[], Any]] | None = None) -> None:
+        self._readers: dict[Need, Callable[[], Any]] = {}
+        self._parts: dict[Need, Any] = {}
+        for name, part in (parts or {}).items():
+            if callable(part):
+                self._readers[name] = part
+            else:
+                self._parts[name] = _checked(name, part)
 
     @property
-    def parts(self) -> dict[Need, Any]:
-        """The parts that there are, by name."""
-        named = {name: getattr(self, field) for name, field in _FIELDS.items()}
-        return {name: part for name, part in named.items() if part is not None}
+    def names(self) -> tuple[Need, ...]:
+        """Names of the parts that there are."""
+        return tuple(name for name in _NAMES if name in self._parts or name in self._readers)
 
-    def check(self, needs: Iterable[Need], shape: tuple[int, int], who: str) -> None:
-        """Refuse to go on without what a completer needs.
+    def attributes(self, kind: Kind) -> Attributes:
+        """Those of users or of items.
+
+        Raises:
+            GlocalkError: there are none, or their file cannot be read.
+        """
+        part: Attributes = self._part("user attributes" if kind == "user" else "item attributes")
+        return part
+
+    def graph(self, kind: Kind) -> Graph:
+        """That of users or of items: [n, n] weight of the edge from row to column.
+
+        Raises:
+            GlocalkError: there is none, or its file cannot be read.
+        """
+        return self._part("user graph" if kind == "user" else "item graph")
+
+    @property
+    def dates(self) -> RatingDates:
+        """When each pair was rated.
+
+        Raises:
+            GlocalkError: there are no dates, or their file cannot be read.
+        """
+        part: RatingDates = self._part("rating dates")
+        return part
+
+    def check(self, needs: Collection[Need], shape: tuple[int, int], who: str) -> None:
+        """Read what a completer needs; refuse to go on without it.
 
         Args:
             needs: the parts that it needs.
@@ -78,41 +88,70 @@ class SideInformation:
             who: the completer, for the error sentence.
 
         Raises:
-            GlocalkError: a part is missing, or is that of another matrix.
+            MissingDataError: a file does not exist and could not be downloaded.
+            GlocalkError: a part is missing, cannot be read, or is that of another matrix.
         """
-        lacking = [need for need in needs if need not in self.parts]
-        if lacking:
-            has = " and ".join(self.parts) or "nothing"
+        if lacking := [need for need in needs if need not in self.names]:
             raise GlocalkError(
-                f"{who} needs {' and '.join(lacking)} beside the ratings, and is given {has}: "
-                "choose another data set, or add it to this one (docs/side_information.md)."
+                f"{who} needs {_and(lacking)} beside the ratings, and there "
+                f"{'are' if len(self.names) > 1 else 'is'} {_and(self.names) or 'nothing'}: choose "
+                "another data set, or add them to this one, see docs/side_information.md."
             )
-        for need in set(needs) - {"rating dates"}:
-            part = self.parts[need]
-            side = 0 if need.startswith("user") else 1
-            size = len(part) if isinstance(part, Attributes) else part.shape[0]
-            if size != shape[side]:
-                raise GlocalkError(
-                    f"The {need} are of {size} {('users', 'items')[side]}, and the "
-                    f"training ratings of {shape[side]}: create both from the same data."
-                )
+        for need in needs:
+            sizes = _sizes(need, self._part(need))
+            for size, expected, of in zip(sizes, shape, ("users", "items"), strict=True):
+                if size not in (None, expected):
+                    raise GlocalkError(
+                        f"The {need} are of {size} {of}, and the training ratings of {expected}: "
+                        "create both from the same data."
+                    )
 
-    def attributes(self, kind: Kind) -> Attributes:
-        """Those of users or of items.
-
-        Raises:
-            GlocalkError: there are none.
-        """
-        found = self.users if kind == "user" else self.items
-        if found is None:
-            raise GlocalkError(f"The {kind}s of this data set have no attributes.")
-        return found
-
-    @cached_property
-    def checksum(self) -> str:
-        """SHA-256 over all parts."""
+    def checksum(self, needs: Iterable[Need]) -> str:
+        """SHA-256 over some of the parts."""
         digest = hashlib.sha256()
-        for name, part in self.parts.items():
+        for name in sorted(needs):
+            part = self._part(name)
             known = isinstance(part, (Attributes, RatingDates))
             digest.update(f"{name} {part.checksum if known else graph_checksum(part)}\n".encode())
         return digest.hexdigest()
+
+    def _part(self, name: Need) -> Any:
+        if name not in self.names:
+            raise GlocalkError(f"This data set has no {name}.")
+        if name not in self._parts:
+            self._parts[name] = _checked(name, self._readers[name]())
+        return self._parts[name]
+
+
+_NAMES: tuple[Need, ...] = (
+    *("user attributes", "item attributes", "user graph", "item graph", "rating dates"),
+)
+_KINDS: dict[Need, type] = {
+    "user attributes": Attributes,
+    "item attributes": Attributes,
+    "rating dates": RatingDates,
+}
+
+
+def _checked(name: Need, part: Any) -> Any:
+    if name not in _NAMES:
+        raise GlocalkError(f"Side information has no part '{name}': choose from {_and(_NAMES)}.")
+    kind = _KINDS.get(name)
+    if kind is None:
+        return as_graph(part, name)
+    if not isinstance(part, kind):
+        raise GlocalkError(f"The {name} must be {kind.__name__}, not {type(part).__name__}.")
+    return part
+
+
+def _sizes(name: Need, part: Any) -> tuple[int | None, int | None]:
+    """Number of users and of items that a part is of; None where it does not tell."""
+    if isinstance(part, RatingDates):
+        return None, part.num_items
+    size = len(part) if isinstance(part, Attributes) else part.shape[0]
+    return (size, None) if name.startswith("user") else (None, size)
+
+
+def _and(names: Collection[str]) -> str:
+    *first, last = [*names] or [""]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,105 @@
+"""Encodings of a table of four users, by hand."""
+
+import numpy as np
+import pytest
+
+from glocalk.data.side.attributes import Attributes
+from glocalk.data.side.encode import FeatureConfig, encode
+from glocalk.errors import GlocalkError
+
+USERS = Attributes(
+    "user",
+    {
+        "age": [30, 10, None, 30],
+        "gender": ["F", "M", "F", None],
+        "genres": [["War", "Drama"], ["unknown"], [], ["War"]],
+    },
+)
+
+
+def encoded(*features):
+    made = encode(USERS, [FeatureConfig.check(feature, "") for feature in features])
+    return made.matrix.tolist(), list(made.names)
+
+
+@pytest.mark.parametrize(
+    ("feature", "matrix", "names"),
+    [
+        (
+            {"attribute": "age", "encoding": "scaled", "center": 10, "divide_by": 40},
+            [[0.5], [0], [0], [0.5]],
+            ["age"],
+        ),
+        (
+            {"attribute": "gender", "encoding": "flag", "value": "F"},
+            [[1], [0], [1], [0]],
+            ["gender=F"],
+        ),
+        ({"attribute": "age", "encoding": "flag", "value": "30"}, [[1], [0], [0], [1]], ["age=30"]),
+        (
+            {"attribute": "gender", "encoding": "one_hot"},
+            [[1, 0], [0, 1], [1, 0], [0, 0]],
+            ["gender=F", "gender=M"],
+        ),
+        (
+            {"attribute": "age", "encoding": "one_hot"},
+            [[0, 1], [1, 0], [0, 0], [0, 1]],
+            ["age=10", "age=30"],
+        ),
+        (
+            {"attribute": "genres", "encoding": "multi_hot", "without": ["unknown"]},
+            [[1, 1], [0, 0], [0, 0], [0, 1]],
+            ["genres=Drama", "genres=War"],
+        ),
+    ],
+)
+def test_each_encoding(feature, matrix, names):
+    assert encoded(feature) == (matrix, names)
+
+
+def test_features_stand_side_by_side_in_their_order():
+    flag = {"attribute": "gender", "encoding": "flag", "value": "M"}
+    age = {"attribute": "age", "encoding": "scaled", "divide_by": 10}
+    assert encoded(flag, age) == ([[0, 3], [1, 1], [0, 0], [0, 3]], ["gender=M", "age"])
+
+
+def test_ages_are_in_ascending_order_of_numbers():
+    users = Attributes("user", {"age": [100, 9, 20]})
+    made = encode(users, [FeatureConfig(attribute="age", encoding="one_hot")])
+    assert made.names == ("age=9", "age=20", "age=100")
+
+
+@pytest.mark.parametrize(
+    ("feature", "sentence"),
+    [
+        ({"attribute": "aeg", "encoding": "scaled"}, "no attribute 'aeg': did you mean 'age'"),
+        ({"attribute": "gender", "encoding": "scaled"}, "is a text, .* choose flag or one_hot"),
+        ({"attribute": "genres", "encoding": "one_hot"}, "list of texts, .* choose multi_hot"),
+        ({"attribute": "age", "encoding": "multi_hot"}, "is a number, .* choose scaled, flag"),
+        (
+            {"attribute": "gender", "encoding": "flag", "value": "W"},
+            "'gender' has no value 'W': choose from F, M",
+        ),
+        (
+            {"attribute": "genres", "encoding": "multi_hot", "without": ["Unknown"]},
+            "no value 'Unknown': did you mean 'unknown'",
+        ),
+        ({"attribute": "age", "encoding": "flag"}, "flag needs a value"),
+        ({"attribute": "age", "encoding": "one_hot", "value": "3"}, "'value' does not go with"),
+        ({"attribute": "age", "encoding": "scaled", "divide_by": 0}, "divide_by"),
+    ],
+)
+def test_a_wrong_feature_is_refused(feature, sentence):
+    with pytest.raises(GlocalkError, match=sentence):
+        encoded(feature)
+
+
+def test_no_features_are_refused():
+    with pytest.raises(GlocalkError, match="No feature of the users is named"):
+        encode(USERS, [])
+
+
+def test_the_matrix_is_of_floats():
+    assert encode(USERS, [FeatureConfig(attribute="age", encoding="one_hot")]).matrix.dtype == (
+        np.float64
+    )
