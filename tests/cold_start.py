@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from glocalk.data.rating_matrix import RatingMatrix
+from sides import side_of
 
 
 @functools.cache
@@ -39,7 +40,7 @@ def relative_errors(completer, parts):
         parts: what `planted_cold_start` returned.
     """
     train = parts["train"]
-    completer.fit(train, seed=0)
+    completer.fit(train, seed=0, side=side_of(train.shape))
 
     def rmse(predicted, part):
         return np.sqrt(np.mean((np.clip(predicted, *part.scale) - part.ratings) ** 2))

@@ -30,6 +30,7 @@ from glocalk.data.ratings import Ratings
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
 from planted import planted
+from sides import side_of
 
 CONFIGS = sorted((Path(glocalk.conf.__path__[0]) / "model").glob("*.yaml"))
 NAMES = [path.stem for path in CONFIGS]
@@ -45,6 +46,7 @@ IDS = Ids(
     )
 )
 LABELED = Ratings.of(TRAIN, IDS)
+SIDE = side_of(TRAIN.shape)
 
 
 def _read(path):
@@ -122,7 +124,7 @@ def watched(name):
 
     completer.fit_matrix = spy
     monitor = Monitor(TEST, VALID, listeners=[_Walker(completer, found)])
-    completer.fit(TRAIN, context=FitContext(seed=0, observer=monitor.observer()))
+    completer.fit(TRAIN, context=FitContext(seed=0, observer=monitor.observer(), side=SIDE))
     found += leaks(completer, secrets=(TEST, VALID))
     return Watched(name, completer, monitor, found)
 
@@ -130,7 +132,7 @@ def watched(name):
 @functools.cache
 def unobserved(name):
     """Predictions [users · items] of the completer fitted as a user does, without observer."""
-    return new(name).fit(TRAIN, seed=0).predict_pairs(ALL_USERS, ALL_ITEMS)
+    return new(name).fit(TRAIN, seed=0, side=SIDE).predict_pairs(ALL_USERS, ALL_ITEMS)
 
 
 def changes(name):

@@ -12,9 +12,11 @@ import glocalk
 from glocalk.completers.registry import build_completer
 from glocalk.errors import GlocalkError
 from planted import planted
+from sides import side_of
 
 # Smaller than in the other tests, because every option costs a fit.
 TRAIN, _ = planted(num_users=30, num_items=24)
+SIDE = side_of(TRAIN.shape)
 PAIRS = tuple(np.indices(TRAIN.shape).reshape(2, -1))
 
 each = pytest.mark.parametrize("name", NAMES)
@@ -27,7 +29,7 @@ def built(name):
 
 @functools.cache
 def predictions(name):
-    return new_short(name).fit(TRAIN, seed=0).predict_pairs(*PAIRS)
+    return new_short(name).fit(TRAIN, seed=0, side=SIDE).predict_pairs(*PAIRS)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ def predictions(name):
     ],
 )
 def test_every_option_changes_the_predictions(name, options):
-    changed = new_short(name, options).fit(TRAIN, seed=0).predict_pairs(*PAIRS)
+    changed = new_short(name, options).fit(TRAIN, seed=0, side=SIDE).predict_pairs(*PAIRS)
     assert not np.allclose(changed, predictions(name), rtol=0, atol=1e-9)
 
 

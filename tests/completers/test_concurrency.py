@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import LABELED, NAMES, TEST, new_short
+from cases import LABELED, NAMES, SIDE, TEST, new_short
 
 from glocalk.completers.registry import load
 
@@ -17,15 +17,15 @@ SCRIPT = """
 import multiprocessing
 import numpy as np, torch
 torch.set_num_threads(2)
-from cases import LABELED, NAMES, TEST, new_short
+from cases import LABELED, NAMES, SIDE, TEST, new_short
 
 def predict(name):
     return fitted[name].predict_pairs(TEST.users, TEST.items)
 
 def train(name):
-    return new_short(name).fit(LABELED, seed=0).predict_pairs(TEST.users, TEST.items)
+    return new_short(name).fit(LABELED, seed=0, side=SIDE).predict_pairs(TEST.users, TEST.items)
 
-fitted = {name: new_short(name).fit(LABELED, seed=0) for name in NAMES}
+fitted = {name: new_short(name).fit(LABELED, seed=0, side=SIDE) for name in NAMES}
 here = {name: predict(name) for name in NAMES}
 with multiprocessing.get_context("fork").Pool(2) as pool:
     for what in (predict, train):
@@ -37,7 +37,7 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loaded_model_predicts_the_same_from_several_threads_at_once(name, tmp_path):
-    new_short(name).fit(LABELED, seed=0).save(tmp_path / "model.pt")
+    new_short(name).fit(LABELED, seed=0, side=SIDE).save(tmp_path / "model.pt")
     model = load(tmp_path / "model.pt")
     users, items = LABELED.ids.users[TEST.users], LABELED.ids.items[TEST.items]
     alone = model.predict(users, items)

@@ -16,6 +16,7 @@ from cases import (
     IDS,
     LABELED,
     NAMES,
+    SIDE,
     TEST,
     TRAIN,
     VALID,
@@ -46,7 +47,7 @@ def refitted(request):
     changed = {part: tensor + 1 for part, tensor in first.completer.state().items()}
     other.restore(changed, TRAIN.shape)
     before = other.predict_pairs(ALL_USERS, ALL_ITEMS)
-    return first, before, other.fit(LABELED, seed=0)
+    return first, before, other.fit(LABELED, seed=0, side=SIDE)
 
 
 def test_the_baselines_and_the_paper_s_model_are_there():
@@ -103,7 +104,7 @@ def test_the_observer_changes_no_prediction(fitted):
 
 
 def test_another_seed_gives_another_result_unless_the_completer_is_deterministic(fitted):
-    other = new(fitted.name).fit(TRAIN, seed=1).predict_pairs(ALL_USERS, ALL_ITEMS)
+    other = new(fitted.name).fit(TRAIN, seed=1, side=SIDE).predict_pairs(ALL_USERS, ALL_ITEMS)
     assert np.array_equal(other, fitted.predictions) == fitted.completer.deterministic
 
 
@@ -188,7 +189,7 @@ def test_renumbering_users_and_items_does_not_change_a_deterministic_result(name
     renumbered = RatingMatrix(
         users[TRAIN.users], items[TRAIN.items], TRAIN.ratings, TRAIN.shape, TRAIN.scale
     )
-    other = new(name).fit(renumbered, seed=0)
+    other = new(name).fit(renumbered, seed=0, side=SIDE)
     np.testing.assert_allclose(
         other.predict_pairs(users[ALL_USERS], items[ALL_ITEMS]),
         unobserved(name),

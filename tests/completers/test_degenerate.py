@@ -12,6 +12,7 @@ from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor
 from glocalk.training.context import FitContext
+from sides import side_of
 
 SCALES = [(0, 1), (-2, 2), (0, 10), (1, 100)]
 
@@ -66,8 +67,9 @@ def degenerate(shape, scale):
 def check(completer, train):
     """A fit, its evaluation and its predictions: finite, on the scale, or one sentence."""
     monitor = Monitor(train)
+    context = FitContext(seed=0, observer=monitor.observer(), side=side_of(train.shape))
     try:
-        completer.fit(train, context=FitContext(seed=0, observer=monitor.observer()))
+        completer.fit(train, context=context)
         if not completer.has_epochs:
             monitor.observe("fit", None, completer.predict_pairs)
     except GlocalkError as error:
@@ -107,7 +109,11 @@ def test_all_degenerate_matrices_on_all_scales_give_a_result_or_a_sentence(name)
 def test_constant_ratings_on_a_scale_without_width(name):
     users, items = _SOME
     constant = RatingMatrix(users, items, np.full(len(users), 3.0), (12, 9), (3, 3))
-    predicted = new_short(name).fit(constant, seed=0).predict(*np.indices((12, 9)).reshape(2, -1))
+    predicted = (
+        new_short(name)
+        .fit(constant, seed=0, side=side_of((12, 9)))
+        .predict(*np.indices((12, 9)).reshape(2, -1))
+    )
     np.testing.assert_array_equal(predicted, 3)
 
 

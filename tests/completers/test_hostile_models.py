@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from cases import LABELED, new_short
+from cases import LABELED, SIDE, new_short
 
 import glocalk
 import hostile
@@ -52,7 +52,7 @@ def test_damaged_model_files_are_refused_or_read_right(name, count, tmp_path):
     box = hostile.Box(tmp_path)
     box.clear()
     path = box.root / "model.pt"
-    new_short(name).fit(LABELED).save(path)
+    new_short(name).fit(LABELED, side=SIDE).save(path)
     content, good = torch.load(path, weights_only=True), path.read_bytes()
     assert read_model(path), "the good file is refused"
     rng = random.Random(name)

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from cases import TEST, TRAIN, VALID, new
+from cases import SIDE, TEST, TRAIN, VALID, new
 
 from command import comparable
 from glocalk import stopping
@@ -73,7 +73,7 @@ def fit(name, folder=None, seconds=0.0, train=TRAIN, seed=0, **options):
     """(completer, monitor) of a fit of a new completer."""
     model, over, _ = CASES[name]
     completer, monitor = new(model, {**over, **options}), Monitor(TEST, VALID)
-    context = FitContext(seed, monitor.observer(), folder, checkpoint_seconds=seconds)
+    context = FitContext(seed, monitor.observer(), folder, checkpoint_seconds=seconds, side=SIDE)
     completer.fit(train, context=context)
     return completer, monitor
 
@@ -145,7 +145,7 @@ def _questions_of_an_epoch(name, asked):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LoopCheckpoints, "save", counting)
-        new(model, over).fit(TRAIN, seed=0)
+        new(model, over).fit(TRAIN, seed=0, side=SIDE)
     return max(np.diff(ends))
 
 

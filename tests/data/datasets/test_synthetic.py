@@ -126,3 +126,25 @@ def test_impossible_options(options, sentence, tmp_path):
 def test_ten_million_ratings(tmp_path):
     made = split(tmp_path, users=70_000, items=10_000, ratings=10**7)
     assert (len(made.train), len(made.test)) == (9 * 10**6, 10**6)
+
+
+def test_side_information_tells_something_of_the_factors(tmp_path):
+    split = Synthetic(Synthetic.Config.check({"noise": 0.0}, "")).split(tmp_path)
+    for kind, size in (("user", 300), ("item", 200)):
+        attributes, graph = split.side.attributes(kind), split.side.graph(kind)
+        forms = {name: attributes.form(name) for name in attributes.columns}
+        assert forms == {"number": "number", "group": "text", "tags": "several"}
+        assert len(attributes) == graph.shape[0] == size
+        assert (graph != graph.T).nnz == 0
+        assert not graph.diagonal().any()
+        degrees = np.asarray(graph.sum(axis=1)).ravel()
+        assert degrees.min() >= 4  # its own four, and those of which it is a neighbor
+        assert {*attributes.column("group")} == {*"abcd"}
+        index = getattr(split.train, f"{kind}s")
+        # More factors above 1 go with higher ratings, as the factors of the others are 1 in mean.
+        counts = np.array([len(tags) for tags in attributes.column("tags")])
+        correlation = np.corrcoef(counts[index], split.train.ratings)[0, 1]
+        assert correlation > 0.2
+    again = Synthetic(Synthetic.Config.check({"noise": 0.0}, "")).split(tmp_path)
+    needs = ["user attributes", "item attributes", "user graph", "item graph"]
+    assert again.side.checksum(needs) == split.side.checksum(needs)
