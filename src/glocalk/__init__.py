@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from glocalk.completers.neighbors.knn import ItemKNN, UserKNN
     from glocalk.completers.registry import load
     from glocalk.data.ratings import Ratings
+    from glocalk.data.side.information import SideInformation
     from glocalk.data.splits import Split
     from glocalk.errors import GlocalkError, MissingDataError, NotFittedError
 
@@ -57,6 +58,7 @@ _PUBLIC = {
     "MissingDataError": "glocalk.errors",
     "NotFittedError": "glocalk.errors",
     "Ratings": "glocalk.data.ratings",
+    "SideInformation": "glocalk.data.side.information",
     "Split": "glocalk.data.splits",
     "compare": "glocalk.api",
     "evaluate": "glocalk.api",
@@ -84,6 +86,7 @@ __all__ = [
     "NotFittedError",
     "Ratings",
     "SVDPlusPlus",
+    "SideInformation",
     "SoftImpute",
     "SparseFC",
     "Split",

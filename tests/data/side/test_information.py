@@ -1,7 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from glocalk.data import RatingMatrix, Split
+from glocalk.data.ids import Ids
 from glocalk.data.side import Attributes, RatingDates, SideInformation
 from glocalk.errors import GlocalkError
 
@@ -61,6 +63,21 @@ def test_parts_of_another_matrix_are_refused(need, shape, sentence):
 def test_what_is_no_part_is_refused(parts, sentence):
     with pytest.raises(GlocalkError, match=sentence):
         SideInformation(parts)
+
+
+def test_it_is_made_from_tables_under_the_ids_of_the_ratings():
+    ids = Ids(np.array([5, 7, 9]), np.array(["x", "y"], dtype=object))
+    side = SideInformation.from_frames(
+        ids,
+        users=pd.DataFrame({"user": [9, 5], "age": [90, 50]}),
+        items=pd.DataFrame({"item": ["y"], "tags": [["a", "b"]]}),
+        user_edges=pd.DataFrame({"one": [5, 9, 5], "other": [9, 9, 8], "weight": [2, 3, 4]}),
+        item_edges=pd.DataFrame([["x", "y"]]),
+    )
+    np.testing.assert_array_equal(side.attributes("user").column("age"), [50, np.nan, 90])
+    assert side.attributes("item").column("tags").tolist() == [(), ("a", "b")]
+    assert side.graph("user").toarray().tolist() == [[0, 0, 2], [0, 0, 0], [2, 0, 3]]
+    assert side.graph("item").toarray().tolist() == [[0, 1], [1, 0]]
 
 
 def test_dates_are_looked_up_by_pair():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,10 @@ from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
 from glocalk.data.formats.timestamps import read_times
 from glocalk.data.ids import Ids, join, refuse_unrelated
-from glocalk.data.labels import Labels
+from glocalk.data.labels import Kind, Labels
 from glocalk.data.rating_matrix import Values
+from glocalk.data.side.information import Need, SideInformation
+from glocalk.data.side.tables import read_attributes, read_edges
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError, shown
@@ -55,7 +59,25 @@ class RatingTable(Source):
                 np.concatenate([part.ratings for part in parts]),
             )
         shape = len(ids.users), len(ids.items)
-        return divide(name, triples, test, shape, scale, ids, notes)
+        side = _side_information(config, ids)
+        return divide(name, triples, test, shape, scale, ids, notes, side)
+
+
+def _side_information(config: TableConfig, ids: Ids) -> SideInformation:
+    """What the files of users and items have, read when it is asked for."""
+    given: dict[Need, tuple[Path | None, Callable[[Path, Kind, Ids], Any]]] = {
+        "user attributes": (config.user_attributes, read_attributes),
+        "item attributes": (config.item_attributes, read_attributes),
+        "user graph": (config.user_edges, read_edges),
+        "item graph": (config.item_edges, read_edges),
+    }
+    return SideInformation(
+        {
+            need: partial(read, path, "user" if need.startswith("user") else "item", ids)
+            for need, (path, read) in given.items()
+            if path is not None
+        }
+    )
 
 
 def _read(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from glocalk.config import BaseConfig
+from glocalk.config import ADDED, BaseConfig
 from glocalk.data.formats.encodings import check_encoding
 from glocalk.data.formats.options import Choice, Layout
 from glocalk.data.formats.sizes import MAX_BYTES
@@ -90,6 +90,20 @@ class TableConfig(UserFileConfig):
         description="several ratings of one (user, item) pair: refuse them, or take their mean or "
         "the last (by time if the file has timestamps, else by row)",
     )
+
+    user_attributes: Annotated[Path | None, ADDED] = Field(
+        default=None,
+        description="a table of what is known of users: ids in its first column, then attributes",
+    )
+    item_attributes: Annotated[Path | None, ADDED] = Field(
+        default=None, description="the same of items"
+    )
+    user_edges: Annotated[Path | None, ADDED] = Field(
+        default=None,
+        description="edges of a graph of users: two columns of ids, and a weight if there is a "
+        "third",
+    )
+    item_edges: Annotated[Path | None, ADDED] = Field(default=None, description="the same of items")
 
     @field_validator("user", "item", "rating", "timestamp", mode="before")
     @classmethod

@@ -6,12 +6,15 @@ import hashlib
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
+from glocalk.data.ids import Ids
+from glocalk.data.labels import Kind
 from glocalk.data.rating_matrix import Indices
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 
 Graph: TypeAlias = Any  # scipy.sparse.csr_array; scipy-stubs has it generic
 """[n, n] weight of the edge from row to column; 0 where there is none."""
@@ -57,6 +60,40 @@ def from_edges(
     last = np.append((np.diff(rows) != 0) | (np.diff(columns) != 0), True)[: len(rows)]
     kept = np.tile(values, 2)[order][last]
     return as_graph(sparse.coo_array((kept, (rows[last], columns[last])), (size, size)), "graph")
+
+
+def from_edge_table(kind: Kind, edges: pd.DataFrame, ids: Ids) -> Graph:
+    """The undirected graph of a table of edges.
+
+    Args:
+        kind: `user` or `item`.
+        edges: the ids of both ends in the first two columns, and weights if there is a third.
+        ids: the ids of the ratings. Edges of others are left out.
+
+    Raises:
+        GlocalkError: there are not two columns, a weight is not a positive number, or no edge is
+            between ids of the ratings.
+    """
+    if edges.shape[1] < 2:
+        raise GlocalkError(f"An edge needs the ids of both {kind}s that it connects.")
+    find, size = ids.find_users, len(ids.users)
+    if kind == "item":
+        find, size = ids.find_items, len(ids.items)
+    sources, targets = (find(edges.iloc[:, end].to_numpy()) for end in (0, 1))
+    weights = np.ones(len(edges))
+    if edges.shape[1] > 2:
+        weights = pd.to_numeric(edges.iloc[:, 2], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = ~(np.isfinite(weights) & (weights > 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise GlocalkError(
+            f"The weight '{shown(edges.iloc[row, 2])}' in row {row + 1} of the edges of {kind}s is "
+            "not a positive number: fix it, or remove the third column."
+        )
+    known = (sources >= 0) & (targets >= 0)
+    if not known.any():
+        raise GlocalkError(f"No edge connects two {kind}s of the ratings: check the ids.")
+    return from_edges(sources[known], targets[known], size, weights[known])
 
 
 def symmetric(graph: Graph) -> Graph:

@@ -6,10 +6,13 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
+import pandas as pd
+
+from glocalk.data.ids import Ids
 from glocalk.data.labels import Kind
 from glocalk.data.side.attributes import Attributes
 from glocalk.data.side.dates import RatingDates
-from glocalk.data.side.graphs import Graph, as_graph, graph_checksum
+from glocalk.data.side.graphs import Graph, as_graph, from_edge_table, graph_checksum
 from glocalk.errors import GlocalkError
 
 Need: TypeAlias = Literal[
@@ -46,6 +49,50 @@ class SideInformation:
                 self._readers[name] = part
             else:
                 self._parts[name] = _checked(name, part)
+
+    @classmethod
+    def from_frames(
+        cls,
+        ids: Ids,
+        *,
+        users: pd.DataFrame | None = None,
+        items: pd.DataFrame | None = None,
+        user_edges: pd.DataFrame | None = None,
+        item_edges: pd.DataFrame | None = None,
+    ) -> SideInformation:
+        """From tables of users and items, and lists of edges between them.
+
+        Args:
+            ids: ids of the ratings, as in `ratings.ids`.
+            users: a column `user` with ids, and a column for each attribute: numbers, texts, or
+                lists of texts. Rows of other users are left out; users without a row have unknown
+                attributes.
+            items: the same with a column `item`.
+            user_edges: the ids of both ends in the first two columns, and weights if there is a
+                third. The graph is undirected; edges of other users are left out.
+            item_edges: the same between items.
+
+        Raises:
+            GlocalkError: a column is missing, an id occurs twice, or none is one of the ratings.
+
+        Example:
+            >>> import glocalk, pandas as pd
+            >>> ratings = glocalk.Ratings.from_arrays(["ann", "bob"], [7, 9], [4, 5])
+            >>> friends = pd.DataFrame({"one": ["ann"], "other": ["bob"]})
+            >>> side = glocalk.SideInformation.from_frames(ratings.ids, user_edges=friends)
+            >>> side.graph("user").toarray().tolist()
+            [[0.0, 1.0], [1.0, 0.0]]
+        """
+        parts: dict[Need, Any] = {}
+        if users is not None:
+            parts["user attributes"] = Attributes.of_ids("user", users, "user", ids)
+        if items is not None:
+            parts["item attributes"] = Attributes.of_ids("item", items, "item", ids)
+        if user_edges is not None:
+            parts["user graph"] = from_edge_table("user", user_edges, ids)
+        if item_edges is not None:
+            parts["item graph"] = from_edge_table("item", item_edges, ids)
+        return cls(parts)
 
     @property
     def names(self) -> tuple[Need, ...]:
