@@ -60,8 +60,15 @@ def test_the_numbers_of_an_axis_have_a_sign_where_they_are_differences():
 
 
 def test_groups_of_columns_stand_above_their_columns():
-    columns = [Column("a", kind="text"), Column("b", "G"), Column("c", "G", kind=""), Column("d", "`H`")]
-    made = grid("key", "A `caption`", columns, [[Entry("x"), Entry("1", "1"), Entry("<b>"), Entry("")]])
+    columns = [
+        Column("a", kind="text"),
+        Column("b", "G"),
+        Column("c", "G", kind=""),
+        Column("d", "`H`"),
+    ]
+    made = grid(
+        "key", "A `caption`", columns, [[Entry("x"), Entry("1", "1"), Entry("<b>"), Entry("")]]
+    )
     assert 'rowspan="2" data-sort="text">a</th>' in made
     assert '<th scope="colgroup" colspan="2" class="set">G</th>' in made
     assert made.index(">G<") < made.index(">b<")
