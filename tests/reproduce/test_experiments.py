@@ -53,9 +53,11 @@ def base(models, data_sets, seeds):
     }
 
 
-def variants(experiment, names, data_sets, seeds, models=("glocal_k",), share=1.0):
+def variants(
+    experiment, names, data_sets, seeds, models=("glocal_k",), share=1.0, selection="lowest_seed"
+):
     return {
-        (experiment, name, data, model, seed, share, "lowest_seed")
+        (experiment, name, data, model, seed, share, selection)
         for name in names
         for data in data_sets
         for model in models
@@ -71,7 +73,7 @@ def table2(seeds):
         base(["glocal_k"], FAST, seeds)
         | base(["glocal_k"], ["ml_1m"], [0])
         | variants("table2", sizes + layers + others, FAST, seeds)
-        | variants("table2", layers + others, ["ml_1m"], [0])
+        | variants("table2", layers + others, ["ml_1m"], [0], selection="never")
     )
 
 
@@ -94,7 +96,7 @@ def fig3(seeds):
         | base(["glocal_k"], ["ml_1m"], [0])
         | variants("fig3", names(0, 10, 20, 40, 50, 60), ["ml_100k"], seeds)
         | variants("fig3", names(0, 10, 30, 40, 50, 60), ["douban"], seeds)
-        | variants("fig3", names(0, 10, 30, 40, 50, 60), ["ml_1m"], [0])
+        | variants("fig3", names(0, 10, 30, 40, 50, 60), ["ml_1m"], [0], selection="never")
     )
 
 

@@ -60,6 +60,16 @@ def test_options_of_all_runs_of_a_block_name_no_variant(tmp_path):
     assert "protocol.clip=false" in run.arguments
 
 
+def test_a_point_of_two_blocks_is_made_as_the_first_says(tmp_path):
+    again = PLAN.removeprefix("plan:\n").replace("bias", "bias, global_mean")
+    plan = f"{PLAN}{again}    fixed: protocol.clip=false\n"
+    own_experiment(tmp_path, f"# @package _global_\n{plan}")
+    runs = compose_runs(config_of("mine", config_dirs=[tmp_path]))
+    assert [(run.config.model_name, run.config.protocol.clip) for run in runs] == [
+        *(("bias", True), ("global_mean", False)),
+    ]
+
+
 @pytest.mark.parametrize("command", ["train", "reproduce"])
 @pytest.mark.parametrize(
     ("content", "why"),

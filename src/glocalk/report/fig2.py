@@ -15,7 +15,7 @@ from glocalk.report.parts import Files
 from glocalk.report.points import (
     POINT_COLUMNS,
     Point,
-    borrowing_notes,
+    cost_notes,
     find_point,
     point_values,
 )
@@ -149,7 +149,7 @@ def _notes(points: Sequence[Point]) -> list[str]:
         "removed at random, for each seed others, and the test ratings stay. All training ratings "
         "(share 1.0): the runs of Table 1.",
         *(f"`{name}`: {PROTOCOL_NOTES[name]}" for name in _PROTOCOLS),
-        *borrowing_notes(points),
+        *cost_notes(points),
         "Made by `make fig2`, or `glocalk reproduce experiment=fig2`; `make report` draws the "
         "figure from the records.",
     ]

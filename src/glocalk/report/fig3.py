@@ -16,7 +16,7 @@ from glocalk.report.parts import Files
 from glocalk.report.points import (
     POINT_COLUMNS,
     Point,
-    borrowing_notes,
+    cost_notes,
     find_point,
     point_values,
 )
@@ -144,7 +144,7 @@ def _notes(points: Sequence[Point]) -> list[str]:
         *(f"`{name}`: {PROTOCOL_NOTES[name]}" for name in _PROTOCOLS),
         "Lowest at: the number of epochs with the lowest mean of those that were run. It is "
         "chosen on the test set, in the paper and here.",
-        *borrowing_notes(points),
+        *cost_notes(points),
         "Made by `make fig3`, or `glocalk reproduce experiment=fig3`; `make report` draws the "
         "figure from the records.",
     ]

@@ -95,19 +95,25 @@ def point_values(point: Point) -> list[str]:
     return [*figures, " ".join(map(str, point.seeds))]
 
 
-def borrowing_notes(points: Sequence[Point]) -> list[str]:
-    """A note on the runs that take the `validated` epoch from another seed, if there are any."""
+def cost_notes(points: Sequence[Point]) -> list[str]:
+    """Notes on runs without a selection run: `validated` is at another seed's epoch, or missing."""
     # A run may stand in several points, as that of Table 1 does in each option of Table 2.
     runs = {id(run): run for point in points for run in point.runs}.values()
     lenders = sorted(
         {run.validated_epoch_from_seed for run in runs if run.validated_epoch_from_seed is not None}
     )
-    return [
+    notes = [
         f"Cost rule: {_count(runs, lender)} of the {len(runs)} runs made no selection run "
         f"(`protocol.selection=lowest_seed`); they take the `validated` epoch of seed {lender} at "
         "the same point."
         for lender in lenders
     ]
+    if without := sum("validated" not in run.protocols for run in runs):
+        notes.append(
+            f"Cost rule: {without} of the {len(runs)} runs made no selection run "
+            "(`protocol.selection=never`); they have no `validated` figure."
+        )
+    return notes
 
 
 def _count(runs: Iterable[Record], lender: int) -> int:

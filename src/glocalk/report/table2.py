@@ -11,7 +11,7 @@ from glocalk.report.parts import Files
 from glocalk.report.points import (
     POINT_COLUMNS,
     Point,
-    borrowing_notes,
+    cost_notes,
     find_point,
     point_values,
 )
@@ -113,7 +113,7 @@ def _notes(points: Sequence[Point]) -> list[str]:
         "kernel is the mean of the item kernels over items, times `dot_scale`, without the pooled "
         "ratings as weights.",
         *(f"`{name}`: {PROTOCOL_NOTES[name]}" for name in ("best_test", "validated")),
-        *borrowing_notes(points),
+        *cost_notes(points),
         "Planned are seeds 0 to 2 of each variant on ML-100K and Douban, and on ML-1M seed 0 alone "
         "and no kernel sizes, because of their cost.",
         "Made by `make table2`, or `glocalk reproduce experiment=table2`; `make report` makes the "

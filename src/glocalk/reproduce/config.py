@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,7 +92,11 @@ class ReproduceConfig(BaseConfig):
                 f"The plan of experiment '{self.experiment}' has no run with these options: see "
                 f"experiment/{self.experiment}.yaml."
             )
-        return list(dict.fromkeys(points))
+        # Blocks may share a point under other options of `fixed`: the first one makes it.
+        first: dict[Point, Point] = {}
+        for point in points:
+            first.setdefault(replace(point, fixed=()), point)
+        return list(first.values())
 
     def _too_heavy(self, block: Block, data: str, model: str) -> bool:
         small = self.scope in ("paper", "all") and self.models is None

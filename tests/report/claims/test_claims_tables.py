@@ -35,7 +35,7 @@ def test_the_csv_has_a_row_for_each_case_and_protocol(tmp_path):
     assert row["spread"] == "0.003162"  # √(.004²/2 + .002²/2)
     assert (row["verdict"], row["spread_lent"], row["seeds"]) == ("holds", "no", "2 2")
     missing = next(row for row in cases if row["against"] == "MG-GAT")
-    assert missing["verdict"] == "no records yet"
+    assert missing["verdict"] == "not measured"
     assert missing["difference"] == missing["seeds"] == ""
 
 
@@ -57,5 +57,5 @@ def test_the_overview_counts_verdicts(tmp_path):
     text = files(tmp_path, *RUNS)["claims.md"]
     overview = text.partition("## Overview")[2].partition("\n## ")[0]
     row = next(line for line in overview.splitlines() if "each other model" in line)
-    counts = "holds: 1<br>cannot be told: 1<br>no records yet: 19"
+    counts = "holds: 1<br>cannot be told: 1<br>not measured: 19"
     assert row.endswith(f"| 21 | {counts} | {counts} | {counts} | {counts} |")

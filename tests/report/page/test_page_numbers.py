@@ -137,7 +137,7 @@ def test_claims_show_the_measured_difference_and_a_verdict(page):
     assert row[3:5] == ["−.0050", "−.0100"]
     assert re.search("holds|does not hold|cannot be told", row[2])
     (missing,) = [row for row in rows(table) if row[:2] == ["ML-100K", "MG-GAT"]]
-    assert missing[2] == "– no records yet"
+    assert missing[2] == "– not measured"
     assert missing[4] == "–"
 
 

@@ -17,7 +17,7 @@ class Verdict(StrEnum):
     HOLDS = "holds"
     FAILS = "does not hold"
     OPEN = "cannot be told"
-    MISSING = "no records yet"
+    MISSING = "not measured"
 
 
 @dataclass(frozen=True)
