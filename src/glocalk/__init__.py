@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from glocalk.completers.factorization.soft_impute import SoftImpute
     from glocalk.completers.factorization.svd_pp import SVDPlusPlus
     from glocalk.completers.gc_mc.gc_mc import GCMC
+    from glocalk.completers.graphrec.extra import GraphRecExtra
     from glocalk.completers.graphrec.graphrec import GraphRec
     from glocalk.completers.igmc.igmc import IGMC
     from glocalk.completers.llorma.llorma import LLORMA
@@ -81,6 +82,7 @@ __all__ = [
     "GlobalMean",
     "GlocalkError",
     "GraphRec",
+    "GraphRecExtra",
     "ItemKNN",
     "MissingDataError",
     "NotFittedError",

@@ -14,6 +14,7 @@ PUBLIC = {
     "GLocalK": "glocalk.completers.autoencoders.glocal_k",
     "GlobalMean": "glocalk.completers.baselines",
     "GraphRec": "glocalk.completers.graphrec.graphrec",
+    "GraphRecExtra": "glocalk.completers.graphrec.extra",
     "IGMC": "glocalk.completers.igmc.igmc",
     "ItemKNN": "glocalk.completers.neighbors.knn",
     "LLORMA": "glocalk.completers.llorma.llorma",

@@ -103,3 +103,15 @@ def test_the_matrix_is_of_floats():
     assert encode(USERS, [FeatureConfig(attribute="age", encoding="one_hot")]).matrix.dtype == (
         np.float64
     )
+
+
+def test_without_a_list_every_attribute_is_encoded_by_its_form():
+    users = Attributes(
+        "user", {"age": [10, None, 30], "gender": ["F", None, "M"], "tags": [["a"], [], ["b", "a"]]}
+    )
+    made = encode(users, None)
+    assert made.names == ("age", "gender=F", "gender=M", "tags=a", "tags=b")
+    # Mean 20, standard deviation 10; what is unknown is 0 everywhere.
+    assert made.matrix.tolist() == [[-1, 1, 0, 1, 0], [0, 0, 0, 0, 0], [1, 0, 1, 1, 1]]
+    same = Attributes("user", {"age": [7, 7], "size": [None, None], "name": [None, None]})
+    assert encode(same, None).matrix.tolist() == [[0], [0]]  # no column for texts that none has

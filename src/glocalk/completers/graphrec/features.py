@@ -22,8 +22,9 @@ _PARTS = 4  # column ranges of a product: their rows fit the second-level cache 
 class GraphFeatures:
     """The features of all nodes of one side, users or items: X [nodes, features].
 
-    A node's row is its own one-hot vector, its row of the adjacency matrix, and its degree as a
-    share of the highest degree of the side: nodes + others + 1 columns, in this order.
+    A node's row is its own one-hot vector, its row of the adjacency matrix, its degree as a share
+    of the highest degree of the side, and what is known of it besides: nodes + others + 1 + extra
+    columns, in this order.
 
     Args:
         nodes: [n] node of each edge.
@@ -31,6 +32,7 @@ class GraphFeatures:
         strengths: [n] the adjacency matrix's value there.
         shape: (nodes, others), how many there are.
         dtype: dtype of the features.
+        extra: [nodes, extra] further features; None for none.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class GraphFeatures:
         strengths: Array,
         shape: tuple[int, int],
         dtype: torch.dtype = torch.float32,
+        extra: Array | None = None,
     ) -> None:
         count, width = shape
         degrees = np.bincount(nodes, minlength=count)
@@ -47,7 +50,12 @@ class GraphFeatures:
         rows = np.concatenate([each, nodes, each])
         columns = np.concatenate([each, count + others, np.full(count, count + width)])
         values = np.concatenate([np.ones(count), strengths, degrees / max(degrees.max(), 1)])
-        self.shape = count, count + width + 1
+        if extra is not None:
+            row, column = np.nonzero(extra)
+            rows = np.concatenate([rows, row])
+            columns = np.concatenate([columns, count + width + 1 + column])
+            values = np.concatenate([values, extra[row, column]])
+        self.shape = count, count + width + 1 + (0 if extra is None else extra.shape[1])
         self._gathered: TorchSparseRatings | None = None
         values = torch.from_numpy(values).to(dtype).numpy()
         self.matrix = CSR.from_triples(rows, columns, values, self.shape)

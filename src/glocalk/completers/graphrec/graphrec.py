@@ -59,6 +59,7 @@ from glocalk.completers.stepwise import (
 )
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.operators.base import predict_pairs
+from glocalk.sparse.compiled import Array
 from glocalk.training.context import FitContext
 
 _SIGMA = 0.01  # of the initial weights
@@ -134,14 +135,16 @@ class GraphRecModule(StepwiseModule[Output]):
         config: the options.
         generator: source of the initial values.
         dtype: precision of weights and features.
+        extra: further features of users and of items, [users, f] and [items, g]; None for none. A
+            user or an item with such features is predicted from them, also without ratings.
     """
 
     automatic_optimization = False
 
     origin: Tensor
     mean: Tensor
-    rated_users: Tensor
-    rated_items: Tensor
+    known_users: Tensor
+    known_items: Tensor
 
     def __init__(
         self,
@@ -149,6 +152,7 @@ class GraphRecModule(StepwiseModule[Output]):
         config: GraphRecConfig,
         generator: torch.Generator,
         dtype: torch.dtype = torch.float32,
+        extra: tuple[Array | None, Array | None] = (None, None),
     ) -> None:
         super().__init__()
         self.config = config
@@ -157,8 +161,13 @@ class GraphRecModule(StepwiseModule[Output]):
         ratings = train.ratings - origin
         strengths = ratings / ((highest - origin) or 1.0)
         shape = train.shape
-        self.user_features = GraphFeatures(train.users, train.items, strengths, shape, dtype)
-        self.item_features = GraphFeatures(train.items, train.users, strengths, shape[::-1], dtype)
+        of_users, of_items = extra
+        self.user_features = GraphFeatures(
+            train.users, train.items, strengths, shape, dtype, of_users
+        )
+        self.item_features = GraphFeatures(
+            train.items, train.users, strengths, shape[::-1], dtype, of_items
+        )
         self.users = Embedding(self.user_features.shape[1], config.rank, generator).to(dtype)
         self.items = Embedding(self.item_features.shape[1], config.rank, generator).to(dtype)
         triples = (train.users, train.items, ratings)
@@ -167,8 +176,8 @@ class GraphRecModule(StepwiseModule[Output]):
         for name, value in (
             ("origin", torch.tensor(origin)),
             ("mean", rating.mean()),
-            ("rated_users", user.bincount(minlength=shape[0]).unsqueeze(1) > 0),
-            ("rated_items", item.bincount(minlength=shape[1]).unsqueeze(1) > 0),
+            ("known_users", _known(user, shape[0], of_users)),
+            ("known_items", _known(item, shape[1], of_items)),
         ):
             self.register_buffer(name, value.to(dtype), persistent=False)
 
@@ -224,11 +233,19 @@ class GraphRecModule(StepwiseModule[Output]):
             z = embedding(features, torch.arange(features.shape[0], device=self.device))
             sides.append(torch.relu(torch.cat([z, -z], dim=1)))
         users, items = sides
-        # Two more units give the mean to pairs without training ratings of the user or the item.
-        rated_users, rated_items, mean = self.rated_users, self.rated_items, self.mean
-        by_user = [users * rated_users, mean.expand_as(rated_users), 1 - rated_users]
-        by_item = [items * rated_items, 1 - rated_items, mean * rated_items]
+        # Two more units give the mean to pairs of which nothing is known of the user or the item.
+        known_users, known_items, mean = self.known_users, self.known_items, self.mean
+        by_user = [users * known_users, mean.expand_as(known_users), 1 - known_users]
+        by_item = [items * known_items, 1 - known_items, mean * known_items]
         return Output(torch.cat(by_user, dim=1), torch.cat(by_item, dim=1), self.origin)
+
+
+def _known(nodes: Tensor, count: int, extra: Array | None) -> Tensor:
+    """[count, 1] whether something is known of a node: a training rating, or a further feature."""
+    is_known = nodes.bincount(minlength=count) > 0
+    if extra is not None:
+        is_known |= torch.from_numpy((extra != 0).any(axis=1))
+    return is_known.unsqueeze(1)
 
 
 class GraphRec(StepwiseCompleter[Output]):
@@ -264,8 +281,14 @@ class GraphRec(StepwiseCompleter[Output]):
             GlocalkError: there are no compiled loops for the precision.
         """
         generator = torch.Generator().manual_seed(context.seed)
-        module = GraphRecModule(train, self.config, generator, dtype_of(context, "GraphRec"))
+        dtype = dtype_of(context, type(self).__name__)
+        module = GraphRecModule(train, self.config, generator, dtype, self._extra(context))
         self._train(module, module.batches(), context)
+
+    def _extra(self, context: FitContext) -> tuple[Array | None, Array | None]:
+        """Further features of users and of items."""
+        del context
+        return None, None
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         h_users, h_items, origin = self._output()

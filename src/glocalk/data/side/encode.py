@@ -65,13 +65,39 @@ class Features:
     names: tuple[str, ...]
 
 
-def encode(attributes: Attributes, features: Sequence[FeatureConfig]) -> Features:
+def default_features(attributes: Attributes) -> list[FeatureConfig]:
+    """Every attribute, encoded by its form.
+
+    A number is scaled to mean 0 and standard deviation 1, a text is one-hot, several are multi-hot.
+    """
+    made = []
+    for name, column in attributes.columns.items():
+        form = attributes.form(name)
+        if form != "number":
+            encoding = "one_hot" if form == "text" else "multi_hot"
+            made.append(FeatureConfig.check({"attribute": name, "encoding": encoding}, ""))
+            continue
+        known = column[~np.isnan(column)]
+        scale = {"center": float(known.mean()) if len(known) else 0.0}
+        scale["divide_by"] = float(known.std()) or 1.0 if len(known) else 1.0
+        options = {"attribute": name, "encoding": "scaled", **scale}
+        made.append(FeatureConfig.check(options, ""))
+    return made
+
+
+def encode(attributes: Attributes, features: Sequence[FeatureConfig] | None) -> Features:
     """The features of all users, or of all items, side by side in the order given.
+
+    Args:
+        attributes: what is known of them.
+        features: which attributes, and how; None takes `default_features`.
 
     Raises:
         GlocalkError: there is no such attribute, it has another form than the encoding is for, or
             a value of `value` or `without` does not occur.
     """
+    if features is None:
+        features = default_features(attributes)
     if not features:
         raise GlocalkError(f"No feature of the {attributes.kind}s is named.")
     matrices, names = [], []
