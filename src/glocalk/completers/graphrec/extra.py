@@ -49,8 +49,8 @@ class GraphRecExtraConfig(GraphRecConfig):
 class GraphRecExtra(GraphRec):
     """GraphRec with attributes of users and items.
 
-    The module says which attributes the paper uses; `fit` takes them from `side`. The prediction for
-    pairs with a user or an item without training ratings is the mean of the training ratings.
+    The module says which attributes the paper uses; `fit` takes them from `side`. The prediction
+    for pairs with a user or an item without training ratings is the mean of the training ratings.
 
     Example:
         >>> import glocalk, pandas as pd
