@@ -1,0 +1,1 @@
+"""GRAEM: kernelized matrix factorization on graphs without contested edges."""

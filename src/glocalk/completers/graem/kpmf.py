@@ -1,0 +1,236 @@
+"""Kernelized probabilistic matrix factorization (KPMF) by stochastic gradient descent.
+
+Zhou, Shan, Banerjee, Sapiro, SDM 2012. The equations are in `graem`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from scipy.sparse.csgraph import laplacian
+
+from glocalk.completers.base import State, take
+from glocalk.completers.divergence import refuse_divergence
+from glocalk.completers.graem.config import GRAEMConfig
+from glocalk.completers.rated import rated
+from glocalk.completers.singular import leading_singular
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.data.side.graphs import Graph
+from glocalk.sparse.csr import CSR
+from glocalk.stopping import safe_point
+from glocalk.training.loop import LoopState
+
+_PRECISION = 1e-9  # of the singular vectors
+
+
+class ScaledRatings:
+    """Training ratings counted from an origin and divided by the highest possible one.
+
+    Args:
+        train: the ratings.
+
+    Attributes:
+        origin: 0, or the lowest rating of a scale that goes below 0.
+        highest: the highest rating, counted from the origin.
+        matrix: [users, items] the scaled ratings; one of 0 is stored too.
+        mean: their mean.
+        rated: whether each user, and each item, has a training rating.
+    """
+
+    def __init__(self, train: RatingMatrix) -> None:
+        lowest, highest = train.scale
+        self.origin = min(lowest, 0.0)
+        self.highest = (highest - self.origin) or 1.0
+        values = (train.ratings - self.origin) / self.highest
+        self.matrix = sparse.csr_array((values, (train.users, train.items)), shape=train.shape)
+        self.mean = float(values.mean())
+        self.rated = rated(train)
+
+
+def inverse_kernel(graph: Graph, weight: float) -> Graph:
+    """[n, n] K⁻¹ = I + γ L, with the Laplacian L of the graph's edges."""
+    binary = (graph != 0).astype(np.float64)
+    return sparse.csr_array(sparse.eye_array(graph.shape[0]) + weight * laplacian(binary))
+
+
+@dataclass
+class Factors:
+    """r̂ᵤᵢ = origin + highest · uᵀv, and the mean for pairs without training ratings.
+
+    Attributes:
+        origin: see `ScaledRatings`.
+        highest: likewise.
+        mean: mean of the scaled ratings.
+        users: [users, rank] U.
+        items: [items, rank] V.
+        rated_users: [users] whether each has a training rating.
+        rated_items: [items] likewise.
+    """
+
+    origin: float
+    highest: float
+    mean: float
+    users: Values
+    items: Values
+    rated_users: Any
+    rated_items: Any
+
+    def predict_pairs(self, users: Indices, items: Indices) -> Values:
+        """[pairs] predicted ratings of (users[k], items[k])."""
+        products = np.einsum("nd,nd->n", self.users[users], self.items[items])
+        return self._ratings(products, self.rated_users[users] & self.rated_items[items])
+
+    def predict_grid(self, users: Indices, items: Indices) -> Values:
+        """[u, i] predicted rating of each of `users` for each of `items`."""
+        products = self.users[users] @ self.items[items].T
+        return self._ratings(products, self.rated_users[users, None] & self.rated_items[items])
+
+    def _ratings(self, products: Values, is_rated: Any) -> Values:
+        scaled: Values = np.where(is_rated, products, self.mean)
+        return self.origin + self.highest * scaled
+
+    def state(self) -> State:
+        """Every attribute as a tensor, for `of_state`."""
+        return {
+            "scale": torch.tensor([self.origin, self.highest, self.mean], dtype=torch.float64),
+            "users": torch.from_numpy(self.users.copy()),
+            "items": torch.from_numpy(self.items.copy()),
+            "rated_users": torch.from_numpy(self.rated_users.astype(np.int64)),
+            "rated_items": torch.from_numpy(self.rated_items.astype(np.int64)),
+        }
+
+    @classmethod
+    def of_state(cls, state: State, shape: tuple[int, int], rank: int) -> Factors:
+        """The factors that `state` was taken of.
+
+        Raises:
+            GlocalkError: the state does not fit, see `take`.
+        """
+        users, items = shape
+        origin, highest, mean = take(state, "scale", (3,)).double().tolist()
+        return cls(
+            origin,
+            highest,
+            mean,
+            take(state, "users", (users, rank)).double().numpy(),
+            take(state, "items", (items, rank)).double().numpy(),
+            take(state, "rated_users", (users,), whole=True).numpy() != 0,
+            take(state, "rated_items", (items,), whole=True).numpy() != 0,
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of trained parameters."""
+        return self.users.size + self.items.size
+
+
+class KPMF:
+    """Stochastic gradient descent with momentum on `factors`.
+
+    Args:
+        ratings: the training ratings.
+        user_kernel: [users, users] K⁻¹ of users.
+        item_kernel: [items, items] K⁻¹ of items.
+        config: the options.
+        generator: source of the order of the ratings.
+    """
+
+    def __init__(
+        self,
+        ratings: ScaledRatings,
+        user_kernel: Graph,
+        item_kernel: Graph,
+        config: GRAEMConfig,
+        generator: np.random.Generator,
+    ) -> None:
+        self._config, self._generator, self._shape = config, generator, ratings.matrix.shape
+        entries = ratings.matrix.tocoo()
+        self._rows, self._columns = entries.coords
+        self._values = entries.data
+        self._kernels = user_kernel, item_kernel
+        self._counts = [
+            np.maximum(np.bincount(index, minlength=size), 1)
+            for index, size in zip((self._rows, self._columns), self._shape, strict=True)
+        ]
+        users, items = initial_values(ratings, config.rank)
+        self.factors = Factors(
+            ratings.origin, ratings.highest, ratings.mean, users, items, *ratings.rated
+        )
+        self._steps = np.zeros_like(users), np.zeros_like(items)
+
+    def run_epoch(self) -> float:
+        """Make the updates of an epoch; returns Σ e², with each error taken before its update."""
+        loss = 0.0
+        order = self._generator.permutation(len(self._values))
+        size = round(len(order) / self._config.batches)
+        bounds = [size * batch for batch in range(self._config.batches)] + [len(order)]
+        for start, end in zip(bounds, bounds[1:], strict=False):
+            if start < end:
+                safe_point()
+                loss += self._update(order[start:end])
+        refuse_divergence(loss, "model.learning_rate")
+        return loss
+
+    def _update(self, batch: Indices) -> float:
+        """One update; returns Σ e² of the batch."""
+        config, factors = self._config, self.factors
+        rows, columns = self._rows[batch], self._columns[batch]
+        users, items = factors.users, factors.items
+        errors = self._values[batch] - np.einsum("nd,nd->n", users[rows], items[columns])
+        scaled = sparse.csr_array((-2 / config.noise**2 * errors, (rows, columns)), self._shape)
+        gradients = (
+            scaled @ items + self._prior(0, users, rows),
+            scaled.T @ users + self._prior(1, items, columns),
+        )
+        for own, step, gradient in zip((users, items), self._steps, gradients, strict=True):
+            step *= config.momentum
+            step += config.learning_rate * gradient
+            own -= step
+        return float(errors @ errors)
+
+    def _prior(self, side: int, own: Values, batch: Indices) -> Values:
+        """What the batch's ratings add to the gradient for the prior of one side."""
+        kernel, counts = self._kernels[side], self._counts[side]
+        share = np.bincount(batch, minlength=len(own)) / counts
+        drawn: Values = share[:, None] * (kernel @ own + kernel.diagonal()[:, None] * own)
+        return drawn
+
+    def state(self) -> LoopState:
+        return {
+            "users": self.factors.users,
+            "items": self.factors.items,
+            "user_steps": self._steps[0],
+            "item_steps": self._steps[1],
+            "generator": self._generator.bit_generator.state,
+        }
+
+    def restore(self, state: LoopState) -> None:
+        self.factors.users, self.factors.items = state["users"], state["items"]
+        self._steps = state["user_steps"], state["item_steps"]
+        self._generator.bit_generator.state = state["generator"]
+
+
+def initial_values(ratings: ScaledRatings, rank: int) -> tuple[Values, Values]:
+    """A √S and B √S of the singular value decomposition of the matrix with gaps at the mean.
+
+    Where the matrix has fewer singular values than `rank`, the other factors are 0.
+    """
+    matrix = ratings.matrix
+    filled = np.full(matrix.shape, ratings.mean)
+    entries = matrix.tocoo()
+    filled[entries.coords] = entries.data
+    rows, columns = np.indices(matrix.shape).reshape(2, -1)
+    whole = CSR.from_triples(rows, columns, filled.ravel(), matrix.shape)
+    count = min(rank, *matrix.shape)
+    left, values, right = leading_singular(whole, count, _PRECISION, "change model.rank")
+    root = values.sqrt()
+    made = []
+    for vectors in (left, right):
+        factors = np.zeros((len(vectors), rank))
+        factors[:, :count] = (vectors * root).numpy()
+        made.append(factors)
+    return made[0], made[1]
