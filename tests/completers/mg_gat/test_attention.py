@@ -137,6 +137,13 @@ def test_full_attention_to_nodes_that_are_all_on_one_side_of_the_kink():
         assert_same(FullAttention()(*shifted), literal_full(*shifted), shifted)
 
 
+def test_full_attention_is_a_softmax_also_where_logits_are_large():
+    own, other, values = inputs(spread=300)
+    logits = torch.nn.functional.leaky_relu(own[:, None] + other, 0.2)
+    means = torch.softmax(logits - logits.amax(dim=1), dim=1) @ values
+    assert_same(FullAttention()(own, other, values), means, [values])
+
+
 def test_full_attention_of_equal_nodes_is_their_mean():
     values = inputs()[2]
     same = torch.zeros(NODES, dtype=torch.float64)
