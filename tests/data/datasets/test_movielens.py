@@ -41,6 +41,21 @@ def stars(split):
 
 
 @pytest.mark.data("ml-100k")
+def test_a_random_split_of_ml_100k_takes_the_place_of_the_fold(data_dir):
+    made = [
+        MovieLens100K(MovieLens100K.Config(split_seed=seed, fold=2)).split(data_dir)
+        for seed in (0, 0, 1)
+    ]
+    one, same, other = made
+    assert (len(one.train), len(one.test), one.name) == (90_000, 10_000, "90:10 seed 0")
+    assert one.checksum == same.checksum != other.checksum
+    assert stars(one) == COUNTS_100K
+    # About a tenth of the test ratings of one split are in that of another: 1,000 ± 28.5
+    shared = set(triples(one.test)) & set(triples(other.test))
+    assert len(shared) == pytest.approx(1000, abs=150)
+
+
+@pytest.mark.data("ml-100k")
 @pytest.mark.parametrize("fold", [1, 2, 3, 4, 5])
 def test_every_fold_is_the_official_one_byte_for_byte(fold, data_dir):
     split = MovieLens100K(MovieLens100K.Config(fold=fold)).split(data_dir)

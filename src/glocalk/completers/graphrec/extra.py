@@ -14,8 +14,10 @@ The genres of ML-100K include `unknown`. Its years are (release year − 1922) /
 movie without a release date. The code has no hyperparameters for these runs; ours are those of its
 runs without attributes.
 
-A user or an item without training ratings is predicted from the attributes, and if these are all 0
-too, by the mean of the training ratings.
+A pair without training ratings of the user or the item is predicted the mean of the training
+ratings, as by GraphRec. The official code predicts it from the attributes, but the embedding lacks
+most of its size there: on items held out whole from ML-100K, this has an RMSE of 2.00, the mean of
+1.10.
 """
 
 from __future__ import annotations
@@ -47,8 +49,8 @@ class GraphRecExtraConfig(GraphRecConfig):
 class GraphRecExtra(GraphRec):
     """GraphRec with attributes of users and items.
 
-    The module says which attributes the paper uses; `fit` takes them from `side`. A user or an item
-    without training ratings is predicted from the attributes.
+    The module says which attributes the paper uses; `fit` takes them from `side`. The prediction
+    for pairs with a user or an item without training ratings is the mean of the training ratings.
 
     Example:
         >>> import glocalk, pandas as pd

@@ -135,16 +135,15 @@ class GraphRecModule(StepwiseModule[Output]):
         config: the options.
         generator: source of the initial values.
         dtype: precision of weights and features.
-        extra: further features of users and of items, [users, f] and [items, g]; None for none. A
-            user or an item with such features is predicted from them, also without ratings.
+        extra: further features of users and of items, [users, f] and [items, g]; None for none.
     """
 
     automatic_optimization = False
 
     origin: Tensor
     mean: Tensor
-    known_users: Tensor
-    known_items: Tensor
+    rated_users: Tensor
+    rated_items: Tensor
 
     def __init__(
         self,
@@ -176,8 +175,8 @@ class GraphRecModule(StepwiseModule[Output]):
         for name, value in (
             ("origin", torch.tensor(origin)),
             ("mean", rating.mean()),
-            ("known_users", _known(user, shape[0], of_users)),
-            ("known_items", _known(item, shape[1], of_items)),
+            ("rated_users", user.bincount(minlength=shape[0]).unsqueeze(1) > 0),
+            ("rated_items", item.bincount(minlength=shape[1]).unsqueeze(1) > 0),
         ):
             self.register_buffer(name, value.to(dtype), persistent=False)
 
@@ -233,19 +232,11 @@ class GraphRecModule(StepwiseModule[Output]):
             z = embedding(features, torch.arange(features.shape[0], device=self.device))
             sides.append(torch.relu(torch.cat([z, -z], dim=1)))
         users, items = sides
-        # Two more units give the mean to pairs of which nothing is known of the user or the item.
-        known_users, known_items, mean = self.known_users, self.known_items, self.mean
-        by_user = [users * known_users, mean.expand_as(known_users), 1 - known_users]
-        by_item = [items * known_items, 1 - known_items, mean * known_items]
+        # Two more units give the mean to pairs without training ratings of the user or the item.
+        rated_users, rated_items, mean = self.rated_users, self.rated_items, self.mean
+        by_user = [users * rated_users, mean.expand_as(rated_users), 1 - rated_users]
+        by_item = [items * rated_items, 1 - rated_items, mean * rated_items]
         return Output(torch.cat(by_user, dim=1), torch.cat(by_item, dim=1), self.origin)
-
-
-def _known(nodes: Tensor, count: int, extra: Array | None) -> Tensor:
-    """[count, 1] whether something is known of a node: a training rating, or a further feature."""
-    is_known = nodes.bincount(minlength=count) > 0
-    if extra is not None:
-        is_known |= torch.from_numpy((extra != 0).any(axis=1))
-    return is_known.unsqueeze(1)
 
 
 class GraphRec(StepwiseCompleter[Output]):

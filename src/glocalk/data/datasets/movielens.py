@@ -12,13 +12,13 @@ import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from glocalk.config import BaseConfig
+from glocalk.config import ADDED, BaseConfig
 from glocalk.data.datasets.movielens_side import (
     ML_1M_ITEMS,
     ML_1M_USERS,
@@ -127,6 +127,11 @@ class MovieLens100KConfig(BaseConfig):
     fold: int = Field(
         default=1, ge=1, le=5, description="official fold, u1 to u5; the paper uses u1"
     )
+    split_seed: Annotated[int | None, ADDED] = Field(
+        default=None,
+        ge=0,
+        description="seed of a random 90:10 split, which takes the place of the fold",
+    )
 
 
 class MovieLens100K(Source):
@@ -135,6 +140,9 @@ class MovieLens100K(Source):
     | users | items | ratings | density | training / test |
     |---|---|---|---|---|
     | 943 | 1,682 | 100,000 | .0630 | 80,000 / 20,000 |
+
+    With `split_seed`, a random tenth of the ratings are the test ratings instead, as in papers that
+    do not use the folds.
 
     All folds are rebuilt from `u.data` by the rule of the official script `mku.sh`: the test set
     of fold i is the i-th fifth of the rows, in file order. One verified file thus yields all five.
@@ -153,7 +161,11 @@ class MovieLens100K(Source):
 
     def split(self, data_dir: Path) -> Split:
         users, items, ratings, seconds = _read_rows(ML_100K.locate(data_dir, "u.data"), "\t")
-        test = np.arange(len(ratings)) // 20_000 == self.config.fold - 1
+        name, test = f"u{self.config.fold}", np.arange(100_000) // 20_000 == self.config.fold - 1
+        if self.config.split_seed is not None:
+            name = f"90:10 seed {self.config.split_seed}"
+            order = np.random.default_rng(self.config.split_seed).permutation(len(ratings))
+            test = np.isin(np.arange(len(ratings)), order[: len(ratings) // 10])
         triples, shape = (users - 1, items - 1, ratings), (943, 1682)
         ids = Ids(np.arange(1, shape[0] + 1), np.arange(1, shape[1] + 1))
         parts: dict[Need, Any] = {
@@ -164,7 +176,7 @@ class MovieLens100K(Source):
             **_dates(users - 1, items - 1, seconds, shape[1]),
         }
         side = SideInformation(parts)
-        return divide(f"u{self.config.fold}", triples, test, shape, SCALE, ids, side=side)
+        return divide(name, triples, test, shape, SCALE, ids, side=side)
 
     @classmethod
     def side_file_sets(cls) -> Mapping[Need, FileSet]:
