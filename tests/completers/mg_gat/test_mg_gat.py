@@ -302,6 +302,14 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
         assert torch.equal(resumed.state()[name], tensor)
 
 
+def test_a_model_with_named_features_is_loaded_without_side_information(tmp_path):
+    model = MGGAT(config_of()).fit(TRAIN, side=SIDE)
+    model.save(tmp_path / "model.pt")
+    loaded = glocalk.load(tmp_path / "model.pt")
+    assert loaded.config == model.config
+    np.testing.assert_allclose(everyone(loaded), everyone(model), rtol=1e-6)
+
+
 def test_predictions_stay_on_the_scale_and_follow_it():
     tens = RatingMatrix(TRAIN.users, TRAIN.items, TRAIN.ratings * 10 - 20, TRAIN.shape, (-10, 30))
     grid = everyone(fit(tens, trainer=DOUBLE)[0])

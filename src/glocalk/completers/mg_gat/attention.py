@@ -41,6 +41,7 @@ class NeighborAttention(nn.Module):
     weights: Tensor
     starts: Tensor
     by_column: Tensor
+    rows_by_column: Tensor
     column_starts: Tensor
 
     def __init__(self, graph: Graph, dtype: torch.dtype = torch.float32) -> None:
@@ -57,6 +58,7 @@ class NeighborAttention(nn.Module):
             ("weights", torch.from_numpy(mask.data[order]).to(dtype)),
             ("starts", torch.searchsorted(rows, nodes)),
             ("by_column", by_column),
+            ("rows_by_column", rows[by_column]),
             ("column_starts", torch.searchsorted(columns[by_column], nodes)),
         ):
             self.register_buffer(name, value, persistent=False)
@@ -95,8 +97,8 @@ class _Means(torch.autograd.Function):
         of_shares = torch.linalg.vecdot(
             gradient.index_select(0, edges.rows), values.index_select(0, edges.columns)
         )
-        order = edges.by_column
-        of_values = _sums(edges.rows[order], edges.column_starts, shares[order], gradient)
+        shares = shares.index_select(0, edges.by_column)
+        of_values = _sums(edges.rows_by_column, edges.column_starts, shares, gradient)
         return None, of_shares, of_values
 
 
