@@ -299,7 +299,7 @@ def test_predictions_stay_on_the_scale_and_follow_it():
     assert ((grid > -10) & (grid < 30)).all()
 
 
-def test_a_precision_without_compiled_loops_is_refused():
+def test_a_precision_other_than_single_or_double_is_refused():
     with pytest.raises(GlocalkError, match="MG-GAT computes in precision 32-true or 64-true"):
         fit(trainer={"precision": "bf16-true"})
 

@@ -197,9 +197,9 @@ class MGGATModule(StepwiseModule[Output]):
 class MGGAT(StepwiseCompleter[Output]):
     """MG-GAT; `fit` takes attributes and graphs from `side`.
 
-    The module says which attributes the paper uses. What a user or an item without training ratings
-    is predicted from are attributes and neighbors: nothing pulls its own factors and its offset
-    away from 0, and the penalty pulls them there.
+    The module says which attributes the paper uses. A user or an item without training ratings is
+    predicted from its attributes, its neighbors, and the fact that nobody rated it (singular
+    vectors of 0): the penalty alone acts on its own factors and its offset, and pulls them to 0.
 
     Example:
         >>> import glocalk, pandas as pd
