@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from glocalk.completers.graphrec.graphrec import GraphRec
     from glocalk.completers.igmc.igmc import IGMC
     from glocalk.completers.llorma.llorma import LLORMA
+    from glocalk.completers.mg_gat.mg_gat import MGGAT
     from glocalk.completers.neighbors.knn import ItemKNN, UserKNN
     from glocalk.completers.registry import load
     from glocalk.data.ratings import Ratings
@@ -73,6 +74,7 @@ __all__ = [
     "GCMC",
     "IGMC",
     "LLORMA",
+    "MGGAT",
     "AutoRec",
     "BayesianMF",
     "Bias",

@@ -49,6 +49,7 @@ WIDER_THAN_THE_MATRIX = {
     "igmc": {"hidden_size": 30, "max_neighbors": 100},
     "item_knn": {"neighbors": 100},
     "llorma": {"anchors": 30, "base": {"rank": 30}, "local": {"rank": 30}},
+    "mg_gat": {"rank": 30, "hidden_size": 60, "svd_rank": 30},
     "soft_impute": {"rank": 30},
     "sparse_fc": {"hidden_size": 30},
     "svd_pp": {"rank": 30},

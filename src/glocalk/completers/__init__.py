@@ -18,6 +18,7 @@ PUBLIC = {
     "IGMC": "glocalk.completers.igmc.igmc",
     "ItemKNN": "glocalk.completers.neighbors.knn",
     "LLORMA": "glocalk.completers.llorma.llorma",
+    "MGGAT": "glocalk.completers.mg_gat.mg_gat",
     "SVDPlusPlus": "glocalk.completers.factorization.svd_pp",
     "SoftImpute": "glocalk.completers.factorization.soft_impute",
     "SparseFC": "glocalk.completers.autoencoders.sparse_fc",

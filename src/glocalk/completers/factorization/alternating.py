@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glocalk.completers.factorization.singular import leading_singular
+from glocalk.completers.singular import leading_singular
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.sparse import csr
 from glocalk.sparse.csr import CSR
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 _CHECK = 10  # iterations between two checks of the duality gap, each as costly as an iteration
 _START_PRECISION = 1e-2  # of the initial singular values
+_REMEDY = "raise model.tolerance, or change model.nuclear_penalty"  # where there are none
 _LEAST_START = 1e-3  # of the largest singular value; a column of A and B that starts at 0 stays 0
 
 
@@ -124,7 +125,7 @@ class Solver:
         deviations, penalty = self._observed.by_user, self._options.nuclear_penalty
         if np.linalg.norm(deviations.values) <= penalty:  # so is the largest singular value
             return False
-        left, values, right = leading_singular(deviations, self._size, _START_PRECISION)
+        left, values, right = leading_singular(deviations, self._size, _START_PRECISION, _REMEDY)
         if values[0] <= penalty:
             return False
         start = values.clamp(min=_LEAST_START * float(values[0])).sqrt()
@@ -196,7 +197,7 @@ def relative_gap(observed: Observed, factors: Factors, penalty: float, tolerance
     residual = observed.residual(factors)
     off = residual.values
     objective = off @ off / 2 + penalty * factors.nuclear_bound
-    norm = float(leading_singular(residual, 1, np.sqrt(tolerance) / 10)[1][0])
+    norm = float(leading_singular(residual, 1, np.sqrt(tolerance) / 10, _REMEDY)[1][0])
     dual = off * min(1.0, penalty / max(norm, penalty))
     least = dual @ observed.by_user.values - dual @ dual / 2
     return float((objective - least) / objective)

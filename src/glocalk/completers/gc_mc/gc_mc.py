@@ -37,7 +37,6 @@ each update an epoch. Cost and memory of an update grow with ratings × hidden a
 
 from __future__ import annotations
 
-import math
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -69,10 +68,9 @@ from glocalk.completers.stepwise import (
 )
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.optim.adam import follow_tensorflow
 from glocalk.optim.averaging import AveragedNetwork
 from glocalk.training.context import FitContext
-
-_EPSILON = 1e-8  # of TensorFlow's Adam
 
 
 class GCMCConfig(BaseConfig):
@@ -202,10 +200,7 @@ class GCMCModule(StepwiseModule[Output]):
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Set ε to what it is in TensorFlow's Adam at this update."""
-        update = self.trainer.global_step + 1
-        for group in optimizer.param_groups:
-            group["eps"] = _EPSILON / math.sqrt(1 - group["betas"][1] ** update)
+        follow_tensorflow(optimizer, self.trainer.global_step + 1)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         del outputs, batch, batch_idx

@@ -16,13 +16,16 @@ from glocalk.stopping import safe_point
 _MOST_DENSE = 10**8  # cells of a matrix that is decomposed densely where ARPACK fails; 800 MB
 
 
-def leading_singular(matrix: CSR, count: int, precision: float) -> tuple[Tensor, Tensor, Tensor]:
+def leading_singular(
+    matrix: CSR, count: int, precision: float, remedy: str
+) -> tuple[Tensor, Tensor, Tensor]:
     """The largest singular values and their vectors.
 
     Args:
         matrix: the matrix.
         count: number of singular values, at most the smaller side of the matrix.
         precision: relative precision at which the iteration may stop.
+        remedy: what to change where they are not found, for the error message.
 
     Returns:
         Left vectors [rows, count], singular values [count] in descending order, right vectors
@@ -47,8 +50,7 @@ def leading_singular(matrix: CSR, count: int, precision: float) -> tuple[Tensor,
             # The matrix takes the start vector to 0, or its singular values are too close together.
             if matrix.shape[0] * matrix.shape[1] > _MOST_DENSE:
                 raise GlocalkError(
-                    f"The singular values of the deviations cannot be computed ({error}): "
-                    "raise model.tolerance, or change model.nuclear_penalty."
+                    f"The largest singular values cannot be computed ({error}): {remedy}."
                 ) from error
             dense = True
     if dense:

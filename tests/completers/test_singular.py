@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from glocalk.completers.factorization import singular
-from glocalk.completers.factorization.singular import leading_singular
+from glocalk.completers import singular
+from glocalk.completers.singular import leading_singular
 from glocalk.errors import GlocalkError
 from glocalk.sparse.csr import CSR
 
@@ -35,7 +35,8 @@ def sparse(dense):
 )
 @pytest.mark.parametrize("count", [1, 3, 15])
 def test_the_largest_singular_values_are_those_of_the_dense_decomposition(dense, count):
-    left, values, right = (part.numpy() for part in leading_singular(sparse(dense), count, 1e-9))
+    found = leading_singular(sparse(dense), count, 1e-9, "give up")
+    left, values, right = (part.numpy() for part in found)
     expected = np.linalg.svd(dense, compute_uv=False)[:count]
     scale = max(expected[0], 1e-300)
     np.testing.assert_allclose(values / scale, expected / scale, atol=1e-7)
@@ -44,5 +45,5 @@ def test_the_largest_singular_values_are_those_of_the_dense_decomposition(dense,
 
 def test_a_large_matrix_that_arpack_fails_on_is_refused_in_a_sentence(monkeypatch):
     monkeypatch.setattr(singular, "_MOST_DENSE", 100)
-    with pytest.raises(GlocalkError, match=r"singular values .* cannot be computed .*ARPACK"):
-        leading_singular(sparse(np.zeros((30, 20))), 3, 1e-3)
+    with pytest.raises(GlocalkError, match=r"singular values cannot be .*ARPACK.*: give up\.$"):
+        leading_singular(sparse(np.zeros((30, 20))), 3, 1e-3, "give up")

@@ -1,0 +1,1 @@
+"""MG-GAT: multi-graph graph attention network."""
