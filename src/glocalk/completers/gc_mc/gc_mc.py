@@ -38,6 +38,7 @@ each update an epoch. Cost and memory of an update grow with ratings × hidden a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -51,11 +52,11 @@ from glocalk.completers.base import State, take
 from glocalk.completers.gc_mc.graph import Accumulation, Normalization, RatingGraph
 from glocalk.completers.gc_mc.layers import (
     BilinearMixture,
+    Dense,
     GraphConvolution,
-    drop,
+    SharedDense,
     expected,
     expected_pairs,
-    glorot_limit,
 )
 from glocalk.completers.rated import rated
 from glocalk.completers.stepwise import (
@@ -105,6 +106,10 @@ class GCMCConfig(BaseConfig):
     )
 
 
+DenseMaker = Callable[[int, int, torch.Generator], Dense]
+"""Makes the layer between h and z from their lengths and a source of initial values."""
+
+
 class GCMCNetwork(nn.Module):
     """Encoder and decoder.
 
@@ -113,20 +118,22 @@ class GCMCNetwork(nn.Module):
         levels: number of rating levels.
         config: the options.
         generator: source of the initial values.
+        dense: makes the layer from h to z.
     """
 
     def __init__(
-        self, shape: tuple[int, int], levels: int, config: GCMCConfig, generator: torch.Generator
+        self,
+        shape: tuple[int, int],
+        levels: int,
+        config: GCMCConfig,
+        generator: torch.Generator,
+        dense: DenseMaker = SharedDense,
     ) -> None:
         super().__init__()
         self.convolution = GraphConvolution(
             shape, levels, config.hidden_size, config.accumulation, generator
         )
-        size = self.convolution.size
-        limit = glorot_limit(size, config.embedding_size)
-        self.dense = nn.Parameter(
-            torch.empty(size, config.embedding_size).uniform_(-limit, limit, generator=generator)
-        )
+        self.dense = dense(self.convolution.size, config.embedding_size, generator)
         self.decoder = BilinearMixture(config.embedding_size, config.bases, levels, generator)
 
     def embed(self, graph: RatingGraph, share: float = 0.0) -> tuple[Tensor, Tensor]:
@@ -136,9 +143,8 @@ class GCMCNetwork(nn.Module):
             graph: the ratings.
             share: share of nodes, and of hidden units, that dropout leaves out.
         """
-        dense = self.dense / (1 - share)  # dropout's scale, applied to the smallest matrix
-        users, items = (drop(hidden, share) @ dense for hidden in self.convolution(graph, share))
-        return users, items
+        embedded: tuple[Tensor, Tensor] = self.dense(*self.convolution(graph, share), share)
+        return embedded
 
     def loss(self, graph: RatingGraph, share: float = 0.0) -> Tensor:
         """Mean cross-entropy of the graph's own ratings; arguments as in `embed`."""
@@ -169,6 +175,7 @@ class GCMCModule(StepwiseModule[Output]):
         config: the options.
         generator: source of the initial values.
         dtype: precision of the graph; the Trainer's precision gives that of the network.
+        dense: makes the layer from h to z.
     """
 
     def __init__(
@@ -177,14 +184,18 @@ class GCMCModule(StepwiseModule[Output]):
         config: GCMCConfig,
         generator: torch.Generator,
         dtype: torch.dtype = torch.float32,
+        dense: DenseMaker = SharedDense,
     ) -> None:
         super().__init__()
         self.config = config
         self.graph = RatingGraph(train, config.accumulation, config.normalization, dtype)
-        self.network = GCMCNetwork(train.shape, len(self.graph.levels), config, generator)
+        levels = len(self.graph.levels)
+        self.network = GCMCNetwork(train.shape, levels, config, generator, dense)
         self.average = AveragedNetwork(self.network, config.averaging, warm_up=True)
         users, _ = rated(train)
         offset = float(train.ratings.mean() - self.graph.levels.mean())
+        if self.network.dense.embeds_unrated:
+            offset = 0.0
         self._offsets = torch.from_numpy(np.where(users, 0.0, offset))
 
     def batches(self) -> EpochLoader[RatingGraph]:
@@ -218,8 +229,8 @@ class GCMCModule(StepwiseModule[Output]):
     def output(self) -> Output:
         """What the averaged network predicts from."""
         network = self.average.network
-        users, items = network.embed(self.graph.to(network.dense.device))
         decoder = network.decoder
+        users, items = network.embed(self.graph.to(decoder.bases.device))
         levels = torch.from_numpy(self.graph.levels).to(items)
         return Output(
             users @ decoder.bases,
@@ -262,8 +273,14 @@ class GCMC(StepwiseCompleter[Output]):
         refuse_levels(train, "GC-MC", config.hidden_size if stacked else MOST_LEVELS)
         dtype = dtype_of(context, "GC-MC")
         generator = torch.Generator().manual_seed(context.seed)
-        module = GCMCModule(train, config, generator, dtype)
+        dense = self._dense(train, context, dtype)
+        module = GCMCModule(train, config, generator, dtype, dense)
         self._train(module, module.batches(), context)
+
+    def _dense(self, train: RatingMatrix, context: FitContext, dtype: torch.dtype) -> DenseMaker:
+        """What makes the layer from h to z."""
+        del train, context, dtype
+        return SharedDense
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         left, right, coefficients, levels, offsets = self._output()

@@ -44,7 +44,9 @@ class FeatureConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        given = self.model_fields_set - {"attribute", "encoding"}
+        # Not `model_fields_set`: a config that was dumped and is read again names every option.
+        defaults = type(self).defaults()
+        given = {name for name, default in defaults.items() if getattr(self, name) != default}
         if others := sorted(given - _OF_ENCODING[self.encoding]):
             raise ValueError(f"'{others[0]}' does not go with encoding {self.encoding}")
         if self.encoding == "flag" and self.value is None:
