@@ -94,6 +94,20 @@ def test_a_wrong_feature_is_refused(feature, sentence):
         encoded(feature)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"attribute": "age", "encoding": "scaled", "center": 5, "divide_by": 2},
+        {"attribute": "gender", "encoding": "flag", "value": "F"},
+        {"attribute": "genres", "encoding": "multi_hot", "without": ["unknown"]},
+    ],
+)
+def test_a_feature_can_be_written_down_and_read_again(options):
+    feature = FeatureConfig(**options)
+    assert FeatureConfig.check(feature.model_dump(), "") == feature
+    assert FeatureConfig.check(feature.model_dump(mode="json"), "") == feature
+
+
 def test_no_features_are_refused():
     with pytest.raises(GlocalkError, match="No feature of the users is named"):
         encode(USERS, [])

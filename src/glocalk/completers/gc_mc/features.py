@@ -167,5 +167,5 @@ def _sparse_tensor(matrix: Any, dtype: torch.dtype) -> Tensor:
     entries = sparse.coo_array(matrix)
     places = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
     return torch.sparse_coo_tensor(
-        places, torch.from_numpy(entries.data), entries.shape, dtype=dtype
+        places, entries.data, entries.shape, dtype=dtype, check_invariants=True
     ).coalesce()
