@@ -68,13 +68,12 @@ def feature_matrix(kind: Kind, source: FeatureSource, size: int, side: SideInfor
     Raises:
         GlocalkError: there is no such attribute, or it has another form than the encoding is for.
     """
+    matrix: Any = sparse.csr_array((size, 0))
     if source == "identity":
-        return sparse.eye_array(size, format="csr")
-    if not source:
-        return sparse.csr_array((size, 0))
-    if source == "graph":
+        matrix = sparse.eye_array(size)
+    elif source == "graph":
         matrix = side.graph(kind)
-    else:
+    elif source:
         matrix = encode(side.attributes(kind), source).matrix
     sums = abs(matrix).sum(axis=1)
     return sparse.csr_array(sparse.diags_array(1 / np.where(sums > 0, sums, 1)) @ matrix)
@@ -166,6 +165,5 @@ class _Side(nn.Module):
 def _sparse_tensor(matrix: Any, dtype: torch.dtype) -> Tensor:
     entries = sparse.coo_array(matrix)
     places = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
-    return torch.sparse_coo_tensor(
-        places, entries.data, entries.shape, dtype=dtype, check_invariants=True
-    ).coalesce()
+    values = torch.from_numpy(entries.data).to(dtype)
+    return torch.sparse_coo_tensor(places, values, entries.shape, check_invariants=True).coalesce()
