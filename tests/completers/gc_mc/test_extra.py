@@ -86,13 +86,18 @@ class LiteralExtra(Literal):
         self.users = torch.cat([users, users.new_zeros(len(users), items.shape[1])], dim=1)
         self.items = torch.cat([items.new_zeros(len(items), users.shape[1]), items], dim=1)
         self.at = users.shape[1]
+        self.known = [
+            torch.tensor([index in set(indices.tolist()) for index in range(size)])
+            for indices, size in zip((train.users, train.items), train.shape, strict=True)
+        ]
 
     def embedded(self, network, h_users, h_items, units_users=1, units_items=1):
         embedded = []
-        for layer, features, hidden, units in (
-            (network.dense.users, self.users, h_users, units_users),
-            (network.dense.items, self.items, h_items, units_items),
+        for layer, features, known, h, units in (
+            (network.dense.users, self.users, self.known[0], h_users, units_users),
+            (network.dense.items, self.items, self.known[1], h_items, units_items),
         ):
+            hidden = torch.where(known[:, None], h, h[known].mean(dim=0))
             weight = torch.zeros(features.shape[1], layer.weight.shape[1], dtype=torch.float64)
             own = slice(self.at) if layer is network.dense.users else slice(self.at, None)
             weight[own] = layer.weight
@@ -228,7 +233,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
         assert torch.equal(resumed.state()[name], tensor)
 
 
-def test_predictions_are_those_of_the_averaged_network_with_features():
+def test_predictions_are_those_of_the_averaged_network_also_for_the_unrated():
     completer, _ = fit(trainer={"precision": "64-true"}, epochs=3, steps=10)
     network = completer.module.average.network
     literal = LiteralExtra(TRAIN, features_of(config_of()))
@@ -237,8 +242,10 @@ def test_predictions_are_those_of_the_averaged_network_with_features():
         z = literal.embedded(network, *literal.hidden(convolution.users, convolution.items))
         scores = literal.scores(*z, decoder.bases, decoder.coefficients)
         wanted = scores.softmax(dim=2) @ torch.tensor(literal.values, dtype=torch.float64)
-    pairs = TRAIN.users, TRAIN.items
-    np.testing.assert_allclose(completer.predict_pairs(*pairs), wanted[pairs], rtol=1e-9)
+    grid = completer.predict_grid(np.arange(TRAIN.num_users), np.arange(TRAIN.num_items))
+    np.testing.assert_allclose(grid, wanted, rtol=1e-9)
+    assert np.ptp(grid[-1]) > 0.01  # a user without ratings: not one constant
+    assert np.ptp(grid[:, -1]) > 0.01  # an item without
 
 
 def official_features(data):

@@ -13,12 +13,16 @@ and likewise for items, with W, b and D of their own. Details of the official co
 - D is not shared by users and items, as it is without features.
 - Dropout (0.7) is applied to nodes and to the entries of [h | f], not to F.
 - Rows of F without features stay 0: their f is b.
-- Deviation: users and items without training ratings have h = 0, which no user or item has while
-  D is trained. Here they have the mean of the others' h, from which their features lead away.
 - Initial values: D and W by Glorot, where W's inputs are the features of users and of items
   together, because the official code pads both sides with zeros to a common width; b from a normal
   distribution with deviation .5, cut at two deviations. The rows of W at the padding, which have no
   effect, are left out here.
+
+One deviation: users and items without training ratings receive no messages, and h = 0 is an input
+that D was not trained for. Here their h is the mean of the others' h, so that their features lead
+away from an average user or item. On ML-100K, with 10 % of the users and 10 % of the items held out
+whole from the training ratings, the RMSE is 1.03 for such users and 1.09 for such items; with h = 0
+it is 1.23 and 1.17, and that of the training mean 1.14 and 1.12.
 
 The official features are: ML-100K, age / 73, gender, occupation (23 columns), and 18 genres;
 Douban, the rows of the users' graph, and the identity for items.
@@ -37,7 +41,8 @@ from glocalk.completers.gc_mc.features import (
     feature_matrix,
     needs_of,
 )
-from glocalk.completers.gc_mc.gc_mc import GCMC, DenseMaker, GCMCConfig
+from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig
+from glocalk.completers.gc_mc.layers import DenseMaker
 from glocalk.completers.rated import rated
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.side.information import Need
@@ -56,6 +61,9 @@ class GCMCExtraConfig(GCMCConfig):
 
 class GCMCExtra(GCMC):
     """GC-MC with features of users and items; predictions are those of the averaged weights.
+
+    Users and items without training ratings are predicted from their features; without features,
+    as an average user or item.
 
     Example:
         >>> import glocalk, pandas as pd

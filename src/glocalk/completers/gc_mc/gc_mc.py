@@ -38,7 +38,6 @@ each update an epoch. Cost and memory of an update grow with ratings × hidden a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -46,13 +45,13 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from glocalk.completers.base import State, take
 from glocalk.completers.gc_mc.graph import Accumulation, Normalization, RatingGraph
 from glocalk.completers.gc_mc.layers import (
     BilinearMixture,
-    Dense,
+    DenseMaker,
+    GCMCNetwork,
     GraphConvolution,
     SharedDense,
     expected,
@@ -106,58 +105,13 @@ class GCMCConfig(BaseConfig):
     )
 
 
-DenseMaker = Callable[[int, int, torch.Generator], Dense]
-"""Makes the layer between h and z from their lengths and a source of initial values."""
-
-
-class GCMCNetwork(nn.Module):
-    """Encoder and decoder.
-
-    Args:
-        shape: (users, items).
-        levels: number of rating levels.
-        config: the options.
-        generator: source of the initial values.
-        dense: makes the layer from h to z.
-    """
-
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        levels: int,
-        config: GCMCConfig,
-        generator: torch.Generator,
-        dense: DenseMaker = SharedDense,
-    ) -> None:
-        super().__init__()
-        self.convolution = GraphConvolution(
-            shape, levels, config.hidden_size, config.accumulation, generator
-        )
-        self.dense = dense(self.convolution.size, config.embedding_size, generator)
-        self.decoder = BilinearMixture(config.embedding_size, config.bases, levels, generator)
-
-    def embed(self, graph: RatingGraph, share: float = 0.0) -> tuple[Tensor, Tensor]:
-        """The z of all users [users, size] and of all items [items, size].
-
-        Args:
-            graph: the ratings.
-            share: share of nodes, and of hidden units, that dropout leaves out.
-        """
-        embedded: tuple[Tensor, Tensor] = self.dense(*self.convolution(graph, share), share)
-        return embedded
-
-    def loss(self, graph: RatingGraph, share: float = 0.0) -> Tensor:
-        """Mean cross-entropy of the graph's own ratings; arguments as in `embed`."""
-        scores = self.decoder(graph, *self.embed(graph, share))
-        return F.cross_entropy(scores.unsqueeze(0), graph.labels.unsqueeze(0))
-
-
 class Output(NamedTuple):
     """What predictions are computed from, see `expected_pairs`.
 
     `left` is [bases, users, size], `right` [items, size], `coefficients` [bases, levels], `levels`
     [levels]. `offsets` [users] is added to the expected rating: 0 for users with training ratings,
-    and for those without what leads from the mean of the levels to the mean of the ratings.
+    and for those without what leads from the mean of the levels to the mean of the ratings, unless
+    they have an embedding.
     """
 
     left: Tensor
@@ -189,8 +143,15 @@ class GCMCModule(StepwiseModule[Output]):
         super().__init__()
         self.config = config
         self.graph = RatingGraph(train, config.accumulation, config.normalization, dtype)
-        levels = len(self.graph.levels)
-        self.network = GCMCNetwork(train.shape, levels, config, generator, dense)
+        levels, size = len(self.graph.levels), config.embedding_size
+        convolution = GraphConvolution(
+            train.shape, levels, config.hidden_size, config.accumulation, generator
+        )
+        self.network = GCMCNetwork(
+            convolution,
+            dense(convolution.size, size, generator),
+            BilinearMixture(size, config.bases, levels, generator),
+        )
         self.average = AveragedNetwork(self.network, config.averaging, warm_up=True)
         users, _ = rated(train)
         offset = float(train.ratings.mean() - self.graph.levels.mean())

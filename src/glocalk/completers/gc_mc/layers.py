@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -107,6 +108,10 @@ class Dense(nn.Module):
         """
 
 
+DenseMaker = Callable[[int, int, torch.Generator], Dense]
+"""Makes the layer from the lengths of h and z and a source of initial values."""
+
+
 class SharedDense(Dense):
     """z = dropout(h) D, with one D for users and items.
 
@@ -155,6 +160,37 @@ class BilinearMixture(nn.Module):
         scores = torch.stack([graph.scores(users @ basis, items) for basis in self.bases])
         # Levels first: the softmax over them then runs along memory, which is ten times faster.
         return self.coefficients.T @ scores
+
+
+class GCMCNetwork(nn.Module):
+    """Encoder and decoder.
+
+    Args:
+        convolution: from ratings to h.
+        dense: from h to z.
+        decoder: from z to scores.
+    """
+
+    def __init__(
+        self, convolution: GraphConvolution, dense: Dense, decoder: BilinearMixture
+    ) -> None:
+        super().__init__()
+        self.convolution, self.dense, self.decoder = convolution, dense, decoder
+
+    def embed(self, graph: RatingGraph, share: float = 0.0) -> tuple[Tensor, Tensor]:
+        """The z of all users [users, size] and of all items [items, size].
+
+        Args:
+            graph: the ratings.
+            share: share of nodes, and of hidden units, that dropout leaves out.
+        """
+        embedded: tuple[Tensor, Tensor] = self.dense(*self.convolution(graph, share), share)
+        return embedded
+
+    def loss(self, graph: RatingGraph, share: float = 0.0) -> Tensor:
+        """Mean cross-entropy of the graph's own ratings; arguments as in `embed`."""
+        scores = self.decoder(graph, *self.embed(graph, share))
+        return F.cross_entropy(scores.unsqueeze(0), graph.labels.unsqueeze(0))
 
 
 def glorot(inputs: int, outputs: int, generator: torch.Generator) -> nn.Parameter:
