@@ -109,23 +109,7 @@ class FeatureDense(Dense):
         super().__init__()
         limit = glorot_limit(sum(matrix.shape[1] for matrix in features), size)
         self.users, self.items = (
-            _Side(
-                _sparse_tensor(matrix, dtype),
-                torch.from_numpy(known),
-                nn.Parameter(
-                    torch.empty(matrix.shape[1], size).uniform_(-limit, limit, generator=generator)
-                ),
-                nn.Parameter(
-                    nn.init.trunc_normal_(
-                        torch.empty(size),
-                        std=_BIAS_DEVIATION,
-                        a=-2 * _BIAS_DEVIATION,
-                        b=2 * _BIAS_DEVIATION,
-                        generator=generator,
-                    )
-                ),
-                glorot(inputs + size, outputs, generator),
-            )
+            _Side(matrix, known, limit, (inputs, size, outputs), generator, dtype)
             for matrix, known in zip(features, rated, strict=True)
         )
 
@@ -134,25 +118,33 @@ class FeatureDense(Dense):
 
 
 class _Side(nn.Module):
-    """The layer of the users or of the items: F, which of them are rated, W, b and D."""
+    """The layer of the users or of the items; `sizes` are the lengths of h, f and z."""
 
     features: Tensor
     unrated: Tensor
 
     def __init__(
         self,
-        features: Tensor,
-        rated: Tensor,
-        weight: nn.Parameter,
-        bias: nn.Parameter,
-        dense: nn.Parameter,
+        features: Any,
+        rated: NDArray[np.bool_],
+        limit: float,
+        sizes: tuple[int, int, int],
+        generator: torch.Generator,
+        dtype: torch.dtype,
     ) -> None:
         super().__init__()
+        inputs, size, outputs = sizes
         # Not persistent: they are the data's, which a checkpoint does not hold.
-        self.register_buffer("features", features, persistent=False)
-        self.register_buffer("unrated", (~rated).to(features.dtype), persistent=False)
+        self.register_buffer("features", _sparse_tensor(features, dtype), persistent=False)
+        self.register_buffer("unrated", torch.from_numpy(~rated).to(dtype), persistent=False)
         self.num_rated = int(rated.sum())
-        self.weight, self.bias, self.dense = weight, bias, dense
+        self.weight = nn.Parameter(
+            torch.empty(features.shape[1], size).uniform_(-limit, limit, generator=generator)
+        )
+        self.bias = nn.Parameter(torch.empty(size))
+        cut = 2 * _BIAS_DEVIATION
+        nn.init.trunc_normal_(self.bias, 0, _BIAS_DEVIATION, -cut, cut, generator)
+        self.dense = glorot(inputs + size, outputs, generator)
 
     def forward(self, hidden: Tensor, share: float) -> Tensor:
         # The mean of h over the rated, where there are no ratings and h is 0.
