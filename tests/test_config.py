@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model
 
 from glocalk.config import ADDED, BaseConfig, did_you_mean, unknown_option
 from glocalk.errors import GlocalkError
@@ -103,6 +103,14 @@ def test_an_error_is_one_sentence_that_names_the_option(options, sentence):
     with pytest.raises(GlocalkError) as error:
         Outer.check(options, "")
     assert str(error.value) == sentence.replace("'model.", "'")
+
+
+@pytest.mark.parametrize("kind", [list[Inner], tuple[Inner, ...]])
+def test_an_unknown_option_of_a_config_in_a_list_names_the_nearest_one(kind):
+    made = create_model("Listed", __base__=BaseConfig, several=(kind, ...))
+    sentence = r"^Unknown option 'model\.several\.1\.sizes': did you mean 'size'\?$"
+    with pytest.raises(GlocalkError, match=sentence):
+        made.check({"several": [{"size": 2}, {"sizes": 3}]}, "model")
 
 
 def test_where_nothing_is_known_nothing_is_suggested():

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from glocalk.completers.factorization.bias_mf import BiasMF
     from glocalk.completers.factorization.soft_impute import SoftImpute
     from glocalk.completers.factorization.svd_pp import SVDPlusPlus
+    from glocalk.completers.gc_mc.extra import GCMCExtra
     from glocalk.completers.gc_mc.gc_mc import GCMC
     from glocalk.completers.graphrec.extra import GraphRecExtra
     from glocalk.completers.graphrec.graphrec import GraphRec
@@ -80,6 +81,7 @@ __all__ = [
     "Bias",
     "BiasMF",
     "Completer",
+    "GCMCExtra",
     "GLocalK",
     "GlobalMean",
     "GlocalkError",

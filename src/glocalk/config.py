@@ -6,7 +6,7 @@ import difflib
 import importlib
 import traceback
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Self, get_args, get_origin
+from typing import Any, Final, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
@@ -236,13 +236,18 @@ def _first_problem(error: ValidationError, cls: type[BaseConfig], where: str) ->
 
 def _fields_at(cls: type[BaseModel], path: list[str]) -> Iterable[str]:
     for part in path:
-        if part.isdecimal():  # a position in a list of configs
-            continue
         field = cls.model_fields.get(part)
-        inner = field.annotation if field else None
-        if get_origin(inner) is list:
-            (inner,) = get_args(inner)
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if field is None:  # a position in a list of configs, or which of several forms it is
+            continue
+        inner = _model_in(field.annotation)
+        if inner is None:
             return ()
         cls = inner
     return cls.model_fields
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The config class that an annotation is of: itself, or that in a list or among several."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)

@@ -43,6 +43,7 @@ WIDER_THAN_THE_MATRIX = {
     "bias_mf_als": {"rank": 30},
     "cf_nade": {"hidden_size": 30, "batch_size": 100},
     "gc_mc": {"hidden_size": 60, "embedding_size": 30},
+    "gc_mc_extra": {"hidden_size": 60, "embedding_size": 30, "feature_size": 40},
     "glocal_k": {"hidden_size": 30, "kernel_size": 15},
     "graphrec": {"rank": 30, "batch_size": 1000},
     "i_autorec": {"hidden_size": 30},
@@ -140,7 +141,8 @@ def test_a_run_on_a_degenerate_file_ends_with_a_record_or_a_sentence(name, turn,
     process = call(
         *("train", f"model={name}", "data=csv", "data.path=train.csv", "data.test_path=test.csv"),
         *(f"data.scale=[{scale[0]},{scale[1]}]", "settings=none"),
-        *(f"model.{path}={value}" for path, value in leaves(options)),
+        # Hydra takes names of options in a list without quotes.
+        *(f"model.{path}={value}".replace("'", "") for path, value in leaves(options)),
         cwd=tmp_path,
     )
     (record,) = (json.loads(path.read_text()) for path in tmp_path.glob("runs/*/record.json"))

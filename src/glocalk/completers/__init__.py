@@ -11,6 +11,7 @@ PUBLIC = {
     "BiasMF": "glocalk.completers.factorization.bias_mf",
     "CFNADE": "glocalk.completers.cf_nade.cf_nade",
     "GCMC": "glocalk.completers.gc_mc.gc_mc",
+    "GCMCExtra": "glocalk.completers.gc_mc.extra",
     "GLocalK": "glocalk.completers.autoencoders.glocal_k",
     "GlobalMean": "glocalk.completers.baselines",
     "GraphRec": "glocalk.completers.graphrec.graphrec",

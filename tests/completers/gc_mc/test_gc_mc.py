@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import glocalk.completers.gc_mc.gc_mc as room
+from completers.gc_mc.full_matrices import Literal, gradients
 from completers.kept import fit_kept
 from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig, GCMCModule
 from glocalk.completers.gc_mc.graph import RatingGraph
@@ -53,73 +54,6 @@ def graph_on(users, items, labels, shape, *options):
 def fit(train=TRAIN, seed=0, trainer=None, folder=None, **options):
     config = config_of(**options)
     return fit_kept(GCMC, config, train, TEST, seed=seed, trainer=trainer, folder=folder)
-
-
-class Literal:
-    """The equations with full matrices, as the paper writes them: one-hot inputs, one adjacency
-    matrix for each level."""
-
-    def __init__(self, train, accumulation, normalization):
-        self.train, self.accumulation = train, accumulation
-        self.values = sorted(set(train.ratings.tolist()))
-        dense = torch.zeros(train.shape, dtype=torch.float64)
-        dense[train.users, train.items] = torch.tensor(train.ratings.copy())
-        by_user, by_item = (dense > 0).sum(dim=1).double(), (dense > 0).sum(dim=0).double()
-        self.to_users, self.to_items = [], []
-        for value in self.values:
-            edges = (dense == value).double()
-            if normalization == "left":
-                self.to_users.append(edges / by_user.clamp(min=1)[:, None])
-                self.to_items.append(edges.T / by_item.clamp(min=1)[:, None])
-            else:
-                edges = edges / torch.outer(by_user.clamp(min=1), by_item.clamp(min=1)).sqrt()
-                self.to_users.append(edges)
-                self.to_items.append(edges.T)
-
-    def hidden(self, users, items, keep_users=None, keep_items=None):
-        """h from the weights [nodes, levels, width] and the scaled masks of nodes."""
-        x_users, x_items = (
-            torch.eye(len(weight), dtype=torch.float64) if mask is None else torch.diag(mask)
-            for weight, mask in ((users, keep_users), (items, keep_items))
-        )
-        sides = []
-        for adjacency, x, weight in (
-            (self.to_users, x_items, items),
-            (self.to_items, x_users, users),
-        ):
-            if self.accumulation == "stack":
-                messages = [m @ x @ weight[:, level] for level, m in enumerate(adjacency)]
-                sides.append(torch.relu(torch.cat(messages, dim=1)))
-            else:
-                messages = [
-                    m @ x @ sum(weight[:, s] for s in range(level + 1))
-                    for level, m in enumerate(adjacency)
-                ]
-                sides.append(torch.relu(sum(messages)))
-        return sides
-
-    def scores(self, z_users, z_items, bases, coefficients):
-        """[users, items, levels]"""
-        forms = torch.stack([z_users @ basis @ z_items.T for basis in bases], dim=2)
-        return forms @ coefficients
-
-    def loss(self, network, masks=None):
-        """Mean cross-entropy; `masks` are of users, items, and the hidden units of both."""
-        keep_users, keep_items, units_users, units_items = masks or (None, None, 1, 1)
-        convolution, decoder = network.convolution, network.decoder
-        hidden = self.hidden(convolution.users, convolution.items, keep_users, keep_items)
-        z_users, z_items = (
-            (h * units) @ network.dense
-            for h, units in zip(hidden, (units_users, units_items), strict=True)
-        )
-        scores = self.scores(z_users, z_items, decoder.bases, decoder.coefficients)
-        probabilities = torch.exp(scores) / torch.exp(scores).sum(dim=2, keepdim=True)
-        labels = [self.values.index(rating) for rating in self.train.ratings]
-        return -probabilities[self.train.users, self.train.items, labels].log().mean()
-
-
-def gradients(loss, network):
-    return torch.autograd.grad(loss, list(network.parameters()))
 
 
 def test_the_convolution_worked_by_hand():
@@ -259,7 +193,7 @@ def test_initial_values_follow_the_official_code():
     for weights, inputs, outputs in (
         (network.convolution.items, nodes, hidden),
         (network.convolution.users, nodes, hidden),
-        (network.dense, hidden, 75),
+        (network.dense.weight, hidden, 75),
     ):
         limit = math.sqrt(6 / (inputs + outputs))
         assert 0.99 * limit < weights.abs().max() <= limit
@@ -308,7 +242,7 @@ def test_training_follows_tensorflow_s_adam_and_the_average_predicts():
         for weight, average in zip(weights, averages, strict=True):
             weight.copy_(average)
         z_users, z_items = (
-            h @ network.dense
+            h @ network.dense.weight
             for h in literal.hidden(network.convolution.users, network.convolution.items)
         )
         decoder = network.decoder

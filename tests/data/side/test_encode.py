@@ -94,14 +94,18 @@ def test_a_wrong_feature_is_refused(feature, sentence):
         encoded(feature)
 
 
-def test_all_options_of_a_feature_may_be_given_as_a_model_file_has_them():
-    for options in (
-        {"attribute": "age", "encoding": "scaled", "divide_by": 73},
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"attribute": "age", "encoding": "scaled", "center": 5, "divide_by": 2},
         {"attribute": "gender", "encoding": "flag", "value": "F"},
         {"attribute": "genres", "encoding": "multi_hot", "without": ["unknown"]},
-    ):
-        feature = FeatureConfig.check(options, "")
-        assert FeatureConfig.check(feature.model_dump(), "") == feature
+    ],
+)
+def test_a_feature_can_be_written_down_and_read_again(options):
+    feature = FeatureConfig(**options)
+    assert FeatureConfig.check(feature.model_dump(), "") == feature
+    assert FeatureConfig.check(feature.model_dump(mode="json"), "") == feature
 
 
 def test_no_features_are_refused():

@@ -44,17 +44,17 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from glocalk.completers.base import State, take
 from glocalk.completers.gc_mc.graph import Accumulation, Normalization, RatingGraph
 from glocalk.completers.gc_mc.layers import (
     BilinearMixture,
+    DenseMaker,
+    GCMCNetwork,
     GraphConvolution,
-    drop,
+    SharedDense,
     expected,
     expected_pairs,
-    glorot_limit,
 )
 from glocalk.completers.rated import rated
 from glocalk.completers.stepwise import (
@@ -103,53 +103,13 @@ class GCMCConfig(BaseConfig):
     )
 
 
-class GCMCNetwork(nn.Module):
-    """Encoder and decoder.
-
-    Args:
-        shape: (users, items).
-        levels: number of rating levels.
-        config: the options.
-        generator: source of the initial values.
-    """
-
-    def __init__(
-        self, shape: tuple[int, int], levels: int, config: GCMCConfig, generator: torch.Generator
-    ) -> None:
-        super().__init__()
-        self.convolution = GraphConvolution(
-            shape, levels, config.hidden_size, config.accumulation, generator
-        )
-        size = self.convolution.size
-        limit = glorot_limit(size, config.embedding_size)
-        self.dense = nn.Parameter(
-            torch.empty(size, config.embedding_size).uniform_(-limit, limit, generator=generator)
-        )
-        self.decoder = BilinearMixture(config.embedding_size, config.bases, levels, generator)
-
-    def embed(self, graph: RatingGraph, share: float = 0.0) -> tuple[Tensor, Tensor]:
-        """The z of all users [users, size] and of all items [items, size].
-
-        Args:
-            graph: the ratings.
-            share: share of nodes, and of hidden units, that dropout leaves out.
-        """
-        dense = self.dense / (1 - share)  # dropout's scale, applied to the smallest matrix
-        users, items = (drop(hidden, share) @ dense for hidden in self.convolution(graph, share))
-        return users, items
-
-    def loss(self, graph: RatingGraph, share: float = 0.0) -> Tensor:
-        """Mean cross-entropy of the graph's own ratings; arguments as in `embed`."""
-        scores = self.decoder(graph, *self.embed(graph, share))
-        return F.cross_entropy(scores.unsqueeze(0), graph.labels.unsqueeze(0))
-
-
 class Output(NamedTuple):
     """What predictions are computed from, see `expected_pairs`.
 
     `left` is [bases, users, size], `right` [items, size], `coefficients` [bases, levels], `levels`
     [levels]. `offsets` [users] is added to the expected rating: 0 for users with training ratings,
-    and for those without what leads from the mean of the levels to the mean of the ratings.
+    and for those without what leads from the mean of the levels to the mean of the ratings, unless
+    they have an embedding.
     """
 
     left: Tensor
@@ -167,6 +127,7 @@ class GCMCModule(StepwiseModule[Output]):
         config: the options.
         generator: source of the initial values.
         dtype: precision of the graph; the Trainer's precision gives that of the network.
+        dense: makes the layer from h to z.
     """
 
     def __init__(
@@ -175,14 +136,25 @@ class GCMCModule(StepwiseModule[Output]):
         config: GCMCConfig,
         generator: torch.Generator,
         dtype: torch.dtype = torch.float32,
+        dense: DenseMaker = SharedDense,
     ) -> None:
         super().__init__()
         self.config = config
         self.graph = RatingGraph(train, config.accumulation, config.normalization, dtype)
-        self.network = GCMCNetwork(train.shape, len(self.graph.levels), config, generator)
+        levels, size = len(self.graph.levels), config.embedding_size
+        convolution = GraphConvolution(
+            train.shape, levels, config.hidden_size, config.accumulation, generator
+        )
+        self.network = GCMCNetwork(
+            convolution,
+            dense(convolution.size, size, generator),
+            BilinearMixture(size, config.bases, levels, generator),
+        )
         self.average = AveragedNetwork(self.network, config.averaging, warm_up=True)
         users, _ = rated(train)
         offset = float(train.ratings.mean() - self.graph.levels.mean())
+        if self.network.dense.embeds_unrated:
+            offset = 0.0
         self._offsets = torch.from_numpy(np.where(users, 0.0, offset))
 
     def batches(self) -> EpochLoader[RatingGraph]:
@@ -213,8 +185,8 @@ class GCMCModule(StepwiseModule[Output]):
     def output(self) -> Output:
         """What the averaged network predicts from."""
         network = self.average.network
-        users, items = network.embed(self.graph.to(network.dense.device))
         decoder = network.decoder
+        users, items = network.embed(self.graph.to(decoder.bases.device))
         levels = torch.from_numpy(self.graph.levels).to(items)
         return Output(
             users @ decoder.bases,
@@ -257,8 +229,14 @@ class GCMC(StepwiseCompleter[Output]):
         refuse_levels(train, "GC-MC", config.hidden_size if stacked else MOST_LEVELS)
         dtype = dtype_of(context, "GC-MC")
         generator = torch.Generator().manual_seed(context.seed)
-        module = GCMCModule(train, config, generator, dtype)
+        dense = self._dense(train, context, dtype)
+        module = GCMCModule(train, config, generator, dtype, dense)
         self._train(module, module.batches(), context)
+
+    def _dense(self, train: RatingMatrix, context: FitContext, dtype: torch.dtype) -> DenseMaker:
+        """What makes the layer from h to z."""
+        del train, context, dtype
+        return SharedDense
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         left, right, coefficients, levels, offsets = self._output()

@@ -1,4 +1,4 @@
-"""The layers of GC-MC: graph convolution, bilinear decoder, dropout; `gc_mc.py` has the equations.
+"""The layers of GC-MC; `gc_mc.py` has the equations.
 
 Nodes enter as one-hot vectors, so that a layer's product with its input is a choice of rows, and
 leaving a node out leaves out its edges.
@@ -7,6 +7,9 @@ leaving a node out leaves out its edges.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +91,47 @@ class GraphConvolution(nn.Module):
         return F.relu(sums.view(-1, self.size))
 
 
+class Dense(nn.Module):
+    """The layer from h to z."""
+
+    embeds_unrated: ClassVar[bool]
+    """Whether the z of users and items without training ratings tells anything."""
+
+    @abstractmethod
+    def forward(self, users: Tensor, items: Tensor, share: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Compute z of the users [users, outputs] and of the items [items, outputs].
+
+        Args:
+            users: [users, inputs] h.
+            items: [items, inputs] h.
+            share: share of the layer's inputs that dropout leaves out.
+        """
+
+
+DenseMaker = Callable[[int, int, torch.Generator], Dense]
+"""Makes the layer from the lengths of h and z and a source of initial values."""
+
+
+class SharedDense(Dense):
+    """z = dropout(h) D, with one D for users and items.
+
+    Args:
+        inputs: length of h.
+        outputs: length of z.
+        generator: source of the initial values, Glorot's.
+    """
+
+    embeds_unrated = False
+
+    def __init__(self, inputs: int, outputs: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.weight = glorot(inputs, outputs, generator)
+
+    def forward(self, users: Tensor, items: Tensor, share: float = 0.0) -> tuple[Tensor, Tensor]:
+        weight = self.weight / (1 - share)  # dropout's scale, applied to the smallest matrix
+        return drop(users, share) @ weight, drop(items, share) @ weight
+
+
 class BilinearMixture(nn.Module):
     """Scores of the rating levels: Σ_b a_{b,level} uᵀ Q_b v.
 
@@ -103,10 +147,7 @@ class BilinearMixture(nn.Module):
         self.bases = nn.Parameter(torch.empty(bases, size, size))
         for basis in self.bases:
             nn.init.orthogonal_(basis, _ORTHOGONAL_SCALE, generator)
-        limit = glorot_limit(bases, levels)
-        self.coefficients = nn.Parameter(
-            torch.empty(bases, levels).uniform_(-limit, limit, generator=generator)
-        )
+        self.coefficients = glorot(bases, levels, generator)
 
     def forward(self, graph: RatingGraph, users: Tensor, items: Tensor) -> Tensor:
         """[levels, n] scores of the graph's ratings, in the order of its labels.
@@ -119,6 +160,43 @@ class BilinearMixture(nn.Module):
         scores = torch.stack([graph.scores(users @ basis, items) for basis in self.bases])
         # Levels first: the softmax over them then runs along memory, which is ten times faster.
         return self.coefficients.T @ scores
+
+
+class GCMCNetwork(nn.Module):
+    """Encoder and decoder.
+
+    Args:
+        convolution: from ratings to h.
+        dense: from h to z.
+        decoder: from z to scores.
+    """
+
+    def __init__(
+        self, convolution: GraphConvolution, dense: Dense, decoder: BilinearMixture
+    ) -> None:
+        super().__init__()
+        self.convolution, self.dense, self.decoder = convolution, dense, decoder
+
+    def embed(self, graph: RatingGraph, share: float = 0.0) -> tuple[Tensor, Tensor]:
+        """The z of all users [users, size] and of all items [items, size].
+
+        Args:
+            graph: the ratings.
+            share: share of nodes, and of hidden units, that dropout leaves out.
+        """
+        embedded: tuple[Tensor, Tensor] = self.dense(*self.convolution(graph, share), share)
+        return embedded
+
+    def loss(self, graph: RatingGraph, share: float = 0.0) -> Tensor:
+        """Mean cross-entropy of the graph's own ratings; arguments as in `embed`."""
+        scores = self.decoder(graph, *self.embed(graph, share))
+        return F.cross_entropy(scores.unsqueeze(0), graph.labels.unsqueeze(0))
+
+
+def glorot(inputs: int, outputs: int, generator: torch.Generator) -> nn.Parameter:
+    """[inputs, outputs] Glorot's uniform initial values."""
+    limit = glorot_limit(inputs, outputs)
+    return nn.Parameter(torch.empty(inputs, outputs).uniform_(-limit, limit, generator=generator))
 
 
 def glorot_limit(inputs: int, outputs: int) -> float:

@@ -36,7 +36,6 @@ graph of items.
 from __future__ import annotations
 
 import numpy as np
-from pydantic import Field
 from scipy import sparse
 
 from glocalk.completers.base import Completer, State

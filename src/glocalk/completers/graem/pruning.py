@@ -115,7 +115,9 @@ def pruned(
     scores = (centered[rows] * centered[columns]).sum(axis=1) / dimension
     binary = as_graph((graph != 0).astype(np.float64), "graph")
     weights = (rated != 0).astype(np.float64) @ others[:, -1] ** 2
-    draws = sample(laplacian(binary).toarray() + np.diag(precision * weights), 2 * dimension, generator)
+    draws = sample(
+        laplacian(binary).toarray() + np.diag(precision * weights), 2 * dimension, generator
+    )
     draws -= draws.mean(axis=1, keepdims=True)
     scores += (draws[rows] * draws[columns]).sum(axis=1) / dimension
     kept = scores > 0

@@ -44,7 +44,7 @@ class FeatureConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        # By value: the options in a model file are complete.
+        # Not `model_fields_set`: a config that was dumped and is read again names every option.
         defaults = type(self).defaults()
         given = {name for name, default in defaults.items() if getattr(self, name) != default}
         if others := sorted(given - _OF_ENCODING[self.encoding]):
