@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from glocalk.completers.factorization.svd_pp import SVDPlusPlus
     from glocalk.completers.gc_mc.extra import GCMCExtra
     from glocalk.completers.gc_mc.gc_mc import GCMC
+    from glocalk.completers.graem.graem import GRAEM
     from glocalk.completers.graphrec.extra import GraphRecExtra
     from glocalk.completers.graphrec.graphrec import GraphRec
     from glocalk.completers.igmc.igmc import IGMC
@@ -73,6 +74,7 @@ _PUBLIC = {
 __all__ = [
     "CFNADE",
     "GCMC",
+    "GRAEM",
     "IGMC",
     "LLORMA",
     "MGGAT",

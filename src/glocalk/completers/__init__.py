@@ -13,6 +13,7 @@ PUBLIC = {
     "GCMC": "glocalk.completers.gc_mc.gc_mc",
     "GCMCExtra": "glocalk.completers.gc_mc.extra",
     "GLocalK": "glocalk.completers.autoencoders.glocal_k",
+    "GRAEM": "glocalk.completers.graem.graem",
     "GlobalMean": "glocalk.completers.baselines",
     "GraphRec": "glocalk.completers.graphrec.graphrec",
     "GraphRecExtra": "glocalk.completers.graphrec.extra",

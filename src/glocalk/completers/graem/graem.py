@@ -23,8 +23,8 @@ GRAEM is that of KPMF, Zhou, Shan, Banerjee, Sapiro, SDM 2012, on the graphs tha
 Differences from the official code:
 
 - It stops at the first epoch, after five, whose test error is not lower than the one before by at
-  least 1e-5 of it, and keeps the last factors. Here all epochs are made, and the selection run chooses
-  one.
+  least 1e-5 of it, and keeps the last factors. Here all epochs are made, and the selection run
+  chooses one.
 - The prediction for pairs with a user or an item without training ratings is the mean of the
   training ratings. There it comes from the initial factors, which no rating changes.
 - Ratings are counted from the lowest one where a scale goes below 0.

@@ -5,6 +5,7 @@ Zhou, Shan, Banerjee, Sapiro, SDM 2012. The equations are in `graem`.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +54,9 @@ class ScaledRatings:
 
 def inverse_kernel(graph: Graph, weight: float) -> Graph:
     """[n, n] K⁻¹ = I + γ L, with the Laplacian L of the graph's edges."""
-    binary = (graph != 0).astype(np.float64)
-    return sparse.csr_array(sparse.eye_array(graph.shape[0]) + weight * laplacian(binary))
+    edges: Any = laplacian((graph != 0).astype(np.float64))
+    identity: Any = sparse.eye_array(graph.shape[0])
+    return sparse.csr_array(identity + weight * edges)
 
 
 @dataclass
@@ -149,7 +151,7 @@ class KPMF:
     ) -> None:
         self._config, self._generator, self._shape = config, generator, ratings.matrix.shape
         entries = ratings.matrix.tocoo()
-        self._rows, self._columns = entries.coords
+        self._rows, self._columns = (index.astype(np.int64) for index in entries.coords)
         self._values = entries.data
         self._kernels = user_kernel, item_kernel
         self._counts = [
@@ -168,7 +170,7 @@ class KPMF:
         order = self._generator.permutation(len(self._values))
         size = round(len(order) / self._config.batches)
         bounds = [size * batch for batch in range(self._config.batches)] + [len(order)]
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in itertools.pairwise(bounds):
             if start < end:
                 safe_point()
                 loss += self._update(order[start:end])

@@ -7,13 +7,15 @@ factors x [nodes, D] that fit the ratings without any graph and x̃ᵢ = xᵢ �
     (1/D) Σ_d x̃ᵢ_d x̃ⱼ_d + (1/D) Σ_s (z_sᵢ − z̄ᵢ)(z_sⱼ − z̄ⱼ),   z_s ~ Normal(0, Λ⁻¹), s = 1 … 2 D
     Λ = L + α diag(c),   cᵢ = Σ_{j rated by i} y_jD²
 
-L is the Laplacian of the graph, y the factors of the other side. Strahl, Peltonen, Mamitsuka, Kaski,
-AAAI 2020, Eq. 10; `strahl2e/GPMF-GBP-AAAI-20`. As in that code, the products of the draws are summed
-and not averaged, and only those of the last dimension D are used; it sums cᵢ over the test ratings,
-here it is over the training ratings.
+L is the Laplacian of the graph, y the factors of the other side. Strahl, Peltonen, Mamitsuka,
+Kaski, AAAI 2020, Eq. 10; `strahl2e/GPMF-GBP-AAAI-20`. As in that code, the products of the draws
+are summed and not averaged, and only those of the last dimension D are used. It sums cᵢ over the
+test ratings; here it is over the training ratings.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
@@ -102,7 +104,7 @@ def pruned(
         graph: [n, n] symmetric; its weights are not used.
         factors: [n, D] of its nodes.
         others: [m, D] of the other side.
-        rated: [n, m] not 0 at training ratings.
+        rated: [n, m] with an entry for each training rating.
         precision: α, of the ratings.
         generator: source of the draws.
     """
@@ -114,10 +116,11 @@ def pruned(
     centered = factors - factors.mean(axis=1, keepdims=True)
     scores = (centered[rows] * centered[columns]).sum(axis=1) / dimension
     binary = as_graph((graph != 0).astype(np.float64), "graph")
-    weights = (rated != 0).astype(np.float64) @ others[:, -1] ** 2
-    draws = sample(
-        laplacian(binary).toarray() + np.diag(precision * weights), 2 * dimension, generator
-    )
+    parts = np.ones(len(rated.data)), rated.indices, rated.indptr  # a rating may be 0
+    weights: Any = sparse.csr_array(parts, shape=rated.shape) @ others[:, -1] ** 2
+    edges_of: Any = laplacian(binary)
+    posterior = edges_of.toarray() + np.diag(precision * weights)
+    draws = sample(posterior, 2 * dimension, generator)
     draws -= draws.mean(axis=1, keepdims=True)
     scores += (draws[rows] * draws[columns]).sum(axis=1) / dimension
     kept = scores > 0
