@@ -135,7 +135,14 @@ def test_a_difference_that_holds_over_users_is_called_by_its_side():
     records += [made(s, 0.01, model="glocal_k_decayed") for s in (0, 1, 2)]
     text = section(texts(*records)["kernels.md"], "Ablations")
     assert "ML-100K, penalized item kernels: worse than GLocal-K (+.0100, interval [" in text
-    assert "the sign is that of every seed" in text
+    assert "over seeds [+.0100, +.0100])" in text  # the same for each
+
+    shifts = [0.01, 0.02, -0.005]  # mean .0083, s .0126, 4.303 s / √3 = .0313
+    records = [made(s, 0.0) for s in (0, 1, 2)]
+    records += [made(s, shifts[s], model="glocal_k_decayed") for s in (0, 1, 2)]
+    text = section(texts(*records)["kernels.md"], "Ablations")
+    assert "penalized item kernels: no difference to GLocal-K can be told (+.0083, inter" in text
+    assert "over seeds [−.0229, +.0396])" in text
 
 
 def test_a_kink_is_told_from_what_is_none():
