@@ -134,7 +134,8 @@ def _taps_text(plain: Mapping[str, Sequence[Traced]]) -> str:
         f"{image}\n\nEach panel: the taps of one seed's global kernel before fine-tuning and after "
         "each of its epochs, after the tenth every second one. Below: median [minimum, maximum] "
         "over seeds, before fine-tuning and after its last epoch; neighbors are the mean of all "
-        "taps but the center. A cell is live if it is positive after the convolution.\n\n" + markdown_table(header, rows, left=1)
+        "taps but the center. A cell is live if it is positive after the convolution.\n\n"
+        + markdown_table(header, rows, left=1)
     )
 
 
