@@ -172,7 +172,28 @@ def test_held_kernels_stand_beside_the_run_that_they_change():
     assert off[:5] == ["ML-1M", "2", "off", "2", "–"]
     assert on[:5] == ["ML-1M", "2", "on", "0", "–"]
     assert (off[6], on[6]) == (".8280", ".8230")
+    assert "the option changes" not in told  # no run has a selection run
     assert "Epochs that stand still" not in texts(run(2, data="ml_1m"))["kernels.md"]
+
+
+def test_held_kernels_are_judged_on_held_out_ratings_of_fine_tuning():
+    def both(*valid):
+        made = run().curves["final"]
+        return {"final": made, "selection": curves(made.test_rmse, valid=list(valid))}
+
+    held = {"variant": "model.hold_kernels=true", "options": {"hold_kernels": True}}
+    # Of two epochs of pre-training and three of fine-tuning; the lowest of all is of pre-training.
+    records = [
+        run(2, curves=both(0.9, 0.80, 0.85, 0.84, 0.86)),
+        run(2, curves=both(0.9, 0.80, 0.83, 0.82, 0.825), **held),
+    ]
+    told = section(texts(*records)["kernels.md"], "Epochs that stand still")
+    off, on = rows(told)
+    assert (off[4], on[4]) == (".8400", ".8200")
+    assert (
+        "ML-100K, seed 2: the option changes the lowest error on held-out ratings by −.0200."
+        in (told)
+    )
 
 
 def test_the_figure_has_a_panel_for_each_seed_and_the_same_bytes_each_time():
