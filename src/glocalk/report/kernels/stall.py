@@ -116,7 +116,7 @@ def _held(records: Sequence[Record], runs: Sequence[Traced]) -> str:
 
 
 def _least_validation(run: Record) -> float | None:
-    """That of fine-tuning, in which the option makes a difference."""
+    """The lowest validation RMSE of fine-tuning, the stage in which the option has an effect."""
     curves = run.curves.get("selection")
     if curves is None:
         return None
