@@ -16,8 +16,10 @@ import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import glocalk.conf
+import lightning
 import numpy as np
 from omegaconf import OmegaConf
 from reach import leaks
@@ -88,12 +90,14 @@ class Watched:
         completer: fitted on `TRAIN` with seed 0.
         monitor: what observed it, with `TEST` and `VALID`.
         leaks: test and validation ratings that it could reach during its fit.
+        trainers: number of Trainers that its fit made.
     """
 
     name: str
     completer: Completer
     monitor: Monitor
     leaks: list[str]
+    trainers: int
 
     @property
     def predictions(self):
@@ -124,9 +128,11 @@ def watched(name):
 
     completer.fit_matrix = spy
     monitor = Monitor(TEST, VALID, listeners=[_Walker(completer, found)])
-    completer.fit(TRAIN, context=FitContext(seed=0, observer=monitor.observer(), side=SIDE))
+    with mock.patch("lightning.Trainer", wraps=lightning.Trainer) as trainer:
+        context = FitContext(seed=0, observer=monitor.observer(), side=SIDE)
+        completer.fit(TRAIN, context=context)
     found += leaks(completer, secrets=(TEST, VALID))
-    return Watched(name, completer, monitor, found)
+    return Watched(name, completer, monitor, found, trainer.call_count)
 
 
 @functools.cache

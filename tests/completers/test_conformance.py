@@ -108,6 +108,10 @@ def test_another_seed_gives_another_result_unless_the_completer_is_deterministic
     assert np.array_equal(other, fitted.predictions) == fitted.completer.deterministic
 
 
+def test_it_says_whether_it_trains_with_a_trainer(fitted):
+    assert bool(fitted.trainers) == fitted.completer.uses_trainer
+
+
 def test_it_has_parameters(fitted):
     assert fitted.completer.num_parameters > 0
 

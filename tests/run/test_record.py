@@ -2,10 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from small_run import config
+from small_run import BIAS, MODEL, config
 
 from command import only_record
 from glocalk.records.run import PROTOCOLS
+from glocalk.run import provenance
 from glocalk.run.execute import execute
 
 
@@ -85,3 +86,12 @@ def test_the_record_tells_the_budget(tmp_path):
     made = execute(config(tmp_path, model=model, model_name="graphrec"))
     assert made.budget == 2 / 5
     assert made.curves["final"].epoch == [1, 2]
+
+
+@pytest.mark.parametrize(("model", "accelerator"), [(MODEL, "auto"), (BIAS, "cpu")])
+def test_only_what_a_trainer_trains_is_recorded_on_its_accelerator(
+    model, accelerator, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(provenance, "device", lambda accelerator: accelerator)
+    execute(config(tmp_path, model=model, trainer={"accelerator": "auto"}))
+    assert only_record(tmp_path).device == accelerator

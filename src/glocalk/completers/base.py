@@ -68,6 +68,10 @@ class Completer(Predictor):
     deterministic: ClassVar[bool] = False
     """Whether the result does not depend on the seed."""
 
+    uses_trainer: ClassVar[bool] = False
+    """Whether it trains with a `lightning.Trainer`, on the device that `trainer=` asks for; the
+    others compute on the CPU."""
+
     def __init__(self, config: BaseConfig | None = None, /, **options: Any) -> None:
         if not has_config(type(self)):
             raise GlocalkError(f"{type(self).__name__} {NO_CONFIG}")

@@ -82,6 +82,8 @@ class StepwiseModule(lightning.LightningModule, Generic[OutputT]):
 class StepwiseCompleter(Completer, Generic[OutputT]):
     """Trains one stage; predictions need the network's output but not the training ratings."""
 
+    uses_trainer = True
+
     _module: StepwiseModule[OutputT] | None = None  # while it is trained
     _fitted: tuple[OutputT, int] | None = None  # output and number of parameters
 

@@ -93,9 +93,9 @@ def _table(pairs: Mapping[tuple[str, str], Mapping[str, _Pair]]) -> Table:
         for name in _PROTOCOLS:
             made = [pairs[data, split][name] for split in splits]
             summary += [
-                _mean_and_sd(pair.ours for pair in made),
-                _mean_and_sd(pair.other for pair in made),
-                _mean_and_sd((pair.difference for pair in made), signed=True),
+                over_splits(pair.ours for pair in made),
+                over_splits(pair.other for pair in made),
+                over_splits((pair.difference for pair in made), signed=True),
             ]
         rows.append(summary)
     return Table(
@@ -107,8 +107,13 @@ def _table(pairs: Mapping[tuple[str, str], Mapping[str, _Pair]]) -> Table:
     )
 
 
-def _mean_and_sd(figures: Iterable[float | None], signed: bool = False) -> str:
-    """Over the splits that have a figure."""
+def over_splits(figures: Iterable[float | None], signed: bool = False) -> str:
+    """Mean ± sample standard deviation over the splits that have a figure; `–` for none.
+
+    Args:
+        figures: a figure for each split, None where there is none.
+        signed: whether they are differences.
+    """
     made = [figure for figure in figures if figure is not None]
     if not made:
         return NOTHING

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from glocalk.records.run import Curves
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import csv_text, difference, markdown_table, number, rmse
 from glocalk.report.parts import Files, Sources
+from glocalk.report.statistics.few import t_interval
 from glocalk.report.statistics.sample import Floats
 
 WIDTH = 5  # epochs of the centered mean
@@ -105,13 +105,13 @@ def outcome(differences: Sequence[float]) -> Outcome:
     """The outcome over the cells' differences."""
     mean, cells = statistics.fmean(differences), len(differences)
     error = statistics.stdev(differences) / math.sqrt(cells) if cells > 1 else None
-    high = None if error is None else mean + float(stats.t.ppf(0.975, cells - 1)) * error
+    interval = t_interval(differences)
     return Outcome(
         mean=mean,
         error=error,
         better=sum(value < 0 for value in differences),
         worse=sum(value > 0 for value in differences),
-        helps=high is not None and high < 0,
+        helps=interval is not None and interval.high < 0,
     )
 
 

@@ -21,7 +21,7 @@ Scope = Literal["paper", "all", "full", "committed"]
 SCOPES: tuple[Scope, ...] = ("paper", "all", "full", "committed")
 
 _OWN_ENTRIES = ("experiment", "model", "data", "seed")
-_OF_THE_COMMAND = ("data_dir", "runs_dir", "force", "variant")  # which the plan of a run is given
+_OF_THE_COMMAND = ("data_dir", "runs_dir", "force", "variant")  # `reproduce` sets them
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def _record(
         dirty=commit[1],
         versions=provenance.versions(),
         threads=torch.get_num_threads(),
-        device=provenance.device(str(config.trainer.options.get("accelerator"))),
+        device=provenance.device(_accelerator(config, completer)),
         parameters=outcome.parameters,
         seconds=_seconds(outcome.trainings),
         peak_rss_mb=provenance.peak_memory_mb(),
@@ -133,6 +133,10 @@ def _record(
         user_counts=counts,
         user_errors=_user_errors(outcome),
     )
+
+
+def _accelerator(config: RunConfig, completer: Completer) -> str:
+    return str(config.trainer.options.get("accelerator")) if completer.uses_trainer else "cpu"
 
 
 def _user_errors(outcome: Outcome) -> dict[str, list[float]]:

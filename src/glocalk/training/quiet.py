@@ -12,6 +12,10 @@ _MESSAGES = (
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*Experiment logs directory .* exists.*",
     ".*LeafSpec.*",
+    # Of torch on a GPU: what it does by itself, and the state of an interface.
+    ".*no current CUDA context.*",
+    ".*Sparse CSR tensor support is in beta state.*",
+    ".*Sparse invariant checks are implicitly disabled.*",
 )
 
 

@@ -135,7 +135,14 @@ def test_a_difference_that_holds_over_users_is_called_by_its_side():
     records += [made(s, 0.01, model="glocal_k_decayed") for s in (0, 1, 2)]
     text = section(texts(*records)["kernels.md"], "Ablations")
     assert "ML-100K, penalized item kernels: worse than GLocal-K (+.0100, interval [" in text
-    assert "the sign is that of every seed" in text
+    assert "over seeds [+.0100, +.0100])" in text  # the same for each
+
+    shifts = [0.01, 0.02, -0.005]  # mean .0083, s .0126, 4.303 s / √3 = .0313
+    records = [made(s, 0.0) for s in (0, 1, 2)]
+    records += [made(s, shifts[s], model="glocal_k_decayed") for s in (0, 1, 2)]
+    text = section(texts(*records)["kernels.md"], "Ablations")
+    assert "penalized item kernels: no difference to GLocal-K can be told (+.0083, inter" in text
+    assert "over seeds [−.0229, +.0396])" in text
 
 
 def test_a_kink_is_told_from_what_is_none():
@@ -165,7 +172,25 @@ def test_held_kernels_stand_beside_the_run_that_they_change():
     assert off[:5] == ["ML-1M", "2", "off", "2", "–"]
     assert on[:5] == ["ML-1M", "2", "on", "0", "–"]
     assert (off[6], on[6]) == (".8280", ".8230")
+    assert "the option changes" not in told  # no run has a selection run
     assert "Epochs that stand still" not in texts(run(2, data="ml_1m"))["kernels.md"]
+
+
+def test_held_kernels_are_judged_on_held_out_ratings_of_fine_tuning():
+    def both(*valid):
+        made = run().curves["final"]
+        return {"final": made, "selection": made.model_copy(update={"valid_rmse": [*valid]})}
+
+    held = {"variant": "model.hold_kernels=true", "options": {"hold_kernels": True}}
+    # Of two epochs of pre-training and three of fine-tuning; the lowest of all is of pre-training.
+    records = [
+        run(2, curves=both(0.9, 0.80, 0.85, 0.84, 0.86)),
+        run(2, curves=both(0.9, 0.80, 0.83, 0.82, 0.825), **held),
+    ]
+    told = section(texts(*records)["kernels.md"], "Epochs that stand still")
+    off, on = rows(told)
+    assert (off[4], on[4]) == (".8400", ".8200")
+    assert "seed 2: the option changes the lowest error on held-out ratings by −.0200." in told
 
 
 def test_the_figure_has_a_panel_for_each_seed_and_the_same_bytes_each_time():

@@ -46,6 +46,8 @@ class AutoEncoderCompleter(Completer):
     changes the output weights of that user, and the bias stays at its initial value.
     """
 
+    uses_trainer = True
+
     config: AutoEncoderConfig
 
     _stage: AutoEncoderStage | None = None

@@ -239,6 +239,7 @@ class IGMC(Completer):
 
     Config = IGMCConfig
     official = "last"  # the official code reports its ensemble after the last epoch
+    uses_trainer = True
 
     config: IGMCConfig
 

@@ -9,7 +9,7 @@ from glocalk.records.run import Record
 from glocalk.report.cells import GLOCAL_K, data_title
 from glocalk.report.kernels.ablations import HELD
 from glocalk.report.kernels.traced import EXPERIMENT, Traced
-from glocalk.report.layout import NOTHING, markdown_table, rmse
+from glocalk.report.layout import NOTHING, difference, markdown_table, rmse
 from glocalk.report.points import Point, find_point
 
 _PARTS = {"all": "all parameters", "item_kernels": "item kernels alone", "rest": "all but them"}
@@ -78,21 +78,29 @@ def _short(value: float) -> str:
 def _held(records: Sequence[Record], runs: Sequence[Traced]) -> str:
     """GLocal-K with and without `hold_kernels`, for the seeds that have both."""
     still = {(run.run.data, run.run.variant, run.run.seed): run.still for run in runs}
-    rows = []
+    rows, told = [], []
     for data in dict.fromkeys(run.run.data for run in runs):
         plain = find_point(records, EXPERIMENT, data, GLOCAL_K)
         held = find_point(records, EXPERIMENT, data, GLOCAL_K, HELD)
         for seed in sorted({*plain.seeds} & {*held.seeds}):
+            least = []
             for point, name, variant in ((plain, "off", "default"), (held, "on", HELD)):
                 (run,) = (run for run in point.runs if run.seed == seed)
                 only = Point((run,))
+                least.append(_least_validation(run))
                 rows.append(
                     [
                         *(data_title(data), str(seed), name),
                         str(still.get((data, variant, seed), NOTHING)),
-                        rmse(_least_validation(run)),
+                        rmse(least[-1]),
                         *(rmse(only.mean(p)) for p in ("validated", "best_test", "last")),
                     ]
+                )
+            off, on = least
+            if off is not None and on is not None:
+                told.append(
+                    f"{data_title(data)}, seed {seed}: the option changes the lowest error on "
+                    f"held-out ratings by {difference(on - off)}.\n"
                 )
     if not rows:
         return ""
@@ -101,11 +109,16 @@ def _held(records: Sequence[Record], runs: Sequence[Traced]) -> str:
     return (
         "`model.hold_kernels=true` repeats an epoch that makes no progress with the item kernels "
         "held. It is off in every other table. What it is worth is judged on the ratings held out "
-        "in the selection run, where there is one.\n\n" + markdown_table(header, rows, left=3)
+        "in the selection run, where there is one.\n\n"
+        + markdown_table(header, rows, left=3)
+        + "".join(f"\n{line}" for line in told)
     )
 
 
 def _least_validation(run: Record) -> float | None:
+    """The lowest validation RMSE of fine-tuning, the stage in which the option has an effect."""
     curves = run.curves.get("selection")
-    errors = [error for error in curves.valid_rmse if error is not None] if curves else []
-    return min(errors, default=None)
+    if curves is None:
+        return None
+    errors = curves.valid_rmse[-len(curves.last_epochs) :]
+    return min((error for error in errors if error is not None), default=None)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 
 from glocalk.report.cells import GLOCAL_K, SPARSE_FC, data_title, model_title
-from glocalk.report.layout import difference, rmse
+from glocalk.report.folds import over_splits
 from glocalk.report.page.grid import Column, change, figure, grid, words
 from glocalk.report.page.markup import fill
 from glocalk.report.page.section import Material, Section
@@ -33,7 +32,8 @@ def folds_section(material: Material) -> Section | None:
             line += [*(figure(row[model]) for model in _MODELS), change(row["difference"])]
         lines.append(line)
     means = "; ".join(
-        f"{data_title(data)} {_mean(rows, data)}" for data in dict.fromkeys(c[0] for c in cells)
+        f"{data_title(data)} {over_splits(_differences(rows, data), signed=True)}"
+        for data in dict.fromkeys(data for data, _, _ in cells)
     )
     body = fill(
         "study.html",
@@ -46,13 +46,10 @@ def folds_section(material: Material) -> Section | None:
     return Section("folds", "Other splits than the paper's", "Splits", body)
 
 
-def _mean(rows: Sequence[Mapping[str, str]], data: str) -> str:
-    made = [
-        float(row["difference"])
+def _differences(rows: Sequence[Mapping[str, str]], data: str) -> list[float | None]:
+    """That of each split at the best test epoch."""
+    return [
+        float(row["difference"]) if row["difference"] else None
         for row in rows
-        if (row["data"], row["protocol"]) == (data, "best_test") and row["difference"]
+        if (row["data"], row["protocol"]) == (data, "best_test")
     ]
-    if not made:
-        return rmse(None)
-    mean = difference(statistics.fmean(made))
-    return f"{mean} ± {rmse(statistics.stdev(made))}" if len(made) > 1 else mean
