@@ -19,6 +19,7 @@ from glocalk.stopping import StoppedError
 from glocalk.training.checkpoints import UnloadableCheckpointError
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopCheckpoints
+from sides import side_of
 
 # model, options over its quick ones, name of its last checkpoint
 CASES = {
@@ -33,6 +34,7 @@ CASES = {
     ),
     "soft_impute": ("soft_impute", {"rank": 10, "iterations": 25}, "fit"),
     "bayesian_mf": ("bayesian_mf", {"burn_in": 3, "samples": 9, "kept_rank": 3}, "fit"),
+    "graem": ("graem", {}, "sgd"),
 }
 
 
@@ -69,11 +71,11 @@ def asked(monkeypatch):
     return set_to
 
 
-def fit(name, folder=None, seconds=0.0, train=TRAIN, seed=0, **options):
+def fit(name, folder=None, seconds=0.0, train=TRAIN, seed=0, side=SIDE, **options):
     """(completer, monitor) of a fit of a new completer."""
     model, over, _ = CASES[name]
     completer, monitor = new(model, {**over, **options}), Monitor(TEST, VALID)
-    context = FitContext(seed, monitor.observer(), folder, checkpoint_seconds=seconds, side=SIDE)
+    context = FitContext(seed, monitor.observer(), folder, checkpoint_seconds=seconds, side=side)
     completer.fit(train, context=context)
     return completer, monitor
 
@@ -181,6 +183,12 @@ def test_a_checkpoint_of_another_training_is_refused_and_renamed(other, tmp_path
         fit("bias_mf", tmp_path, **other)
     assert [path.name for path in tmp_path.iterdir()] == ["sgd.ckpt.damaged"]
     assert bits(fit("bias_mf", tmp_path, **other)) == bits(fit("bias_mf", **other))
+
+
+def test_a_checkpoint_under_other_side_information_is_refused_and_renamed(tmp_path):
+    fit("graem", tmp_path)
+    with pytest.raises(UnloadableCheckpointError, match=r"sgd\.ckpt' is that of another training"):
+        fit("graem", tmp_path, side=side_of(TRAIN.shape, seed=1))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -90,6 +90,7 @@ class Progress:
             "version": completer.model_version,
             "options": completer.config.model_dump_json(),
             "ratings": train.checksum,
+            "side": context.side.checksum(completer.needs) if completer.needs else None,
             "seed": int(context.seed),
         }
         self._checkpoints = LoopCheckpoints(context, stage)

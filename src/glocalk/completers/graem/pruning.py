@@ -4,13 +4,13 @@ An edge says that two users, or two items, are alike. It is contested, and remov
 covariance of their factors given the ratings is not positive. For an edge between i and j, with
 factors x [nodes, D] that fit the ratings without any graph and x̃ᵢ = xᵢ − mean of its D entries,
 
-    (1/D) Σ_d x̃ᵢ_d x̃ⱼ_d + (1/D) Σ_s (z_sᵢ − z̄ᵢ)(z_sⱼ − z̄ⱼ),   z_s ~ Normal(0, Λ⁻¹), s = 1 … 2 D
-    Λ = L + α diag(c),   cᵢ = Σ_{j rated by i} y_jD²
+    (1/D) Σ_d [x̃ᵢ_d x̃ⱼ_d + Σ_s (z_dsᵢ − z̄_dᵢ)(z_dsⱼ − z̄_dⱼ)],   z_ds ~ Normal(0, Λ_d⁻¹), s = 1 … 2 D
+    Λ_d = L + α diag(c_d),   c_dᵢ = Σ_{j rated by i} y_jd²
 
-L is the Laplacian of the graph, y the factors of the other side. Strahl, Peltonen, Mamitsuka,
-Kaski, AAAI 2020, Eq. 10; `strahl2e/GPMF-GBP-AAAI-20`. As in that code, the products of the draws
-are summed and not averaged, and only those of the last dimension D are used. It sums cᵢ over the
-test ratings; here it is over the training ratings.
+L is the Laplacian of the graph, y the factors of the other side, z̄ a mean over the draws s.
+Strahl, Peltonen, Mamitsuka, Kaski, AAAI 2020, Eq. 10; `strahl2e/GPMF-GBP-AAAI-20`. As in that code,
+the products of the draws are summed and not averaged. It sums c_dᵢ over the test ratings; here it
+is over the training ratings.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from scipy.sparse.csgraph import laplacian
 from glocalk.data.rating_matrix import Values
 from glocalk.data.side.graphs import Graph, as_graph, from_edges
 from glocalk.sparse.compiled import Array
+from glocalk.stopping import safe_point
 
 _RIDGE = 1e-8  # of the largest entry of the diagonal, where no rating makes Λ definite
 
@@ -117,12 +118,14 @@ def pruned(
     scores = (centered[rows] * centered[columns]).sum(axis=1) / dimension
     binary = as_graph((graph != 0).astype(np.float64), "graph")
     parts = np.ones(len(rated.data)), rated.indices, rated.indptr  # a rating may be 0
-    weights: Any = sparse.csr_array(parts, shape=rated.shape) @ others[:, -1] ** 2
+    weights: Any = sparse.csr_array(parts, shape=rated.shape) @ others**2
     edges_of: Any = laplacian(binary)
-    posterior = edges_of.toarray() + np.diag(precision * weights)
-    draws = sample(posterior, 2 * dimension, generator)
-    draws -= draws.mean(axis=1, keepdims=True)
-    scores += (draws[rows] * draws[columns]).sum(axis=1) / dimension
+    dense = edges_of.toarray()
+    for of_dimension in weights.T:
+        safe_point()
+        draws = sample(dense + np.diag(precision * of_dimension), 2 * dimension, generator)
+        draws -= draws.mean(axis=1, keepdims=True)
+        scores += (draws[rows] * draws[columns]).sum(axis=1) / dimension
     kept = scores > 0
     return from_edges(rows[kept].astype(np.int64), columns[kept].astype(np.int64), graph.shape[0])
 
