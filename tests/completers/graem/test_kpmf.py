@@ -42,7 +42,9 @@ def test_an_update_on_all_ratings_follows_the_gradient_of_the_objective(seed):
         torch.tensor(part, requires_grad=True)
         for part in (solver.factors.users, solver.factors.items)
     )
-    errors = torch.tensor(TRAIN.ratings / 5) - (users[TRAIN.users] * items[TRAIN.items]).sum(1)
+    errors = torch.tensor(np.array(TRAIN.ratings) / 5) - (
+        users[TRAIN.users] * items[TRAIN.items]
+    ).sum(1)
     objective = errors.square().sum() / 0.3**2
     for factors, kernel, rows in zip(
         (users, items), kernels, (TRAIN.users, TRAIN.items), strict=True

@@ -30,7 +30,7 @@ def test_an_edge_stays_if_the_expected_covariance_of_its_ends_is_positive(monkey
     rated = rng.random((nodes, others)) < 0.5
     drawn, seen = rng.normal(size=(rank, nodes, 2 * rank)) * 0.3, []
 
-    def scripted(precision, count, generator):
+    def scripted(precision, count, _):
         seen.append(precision)
         assert count == 2 * rank
         return drawn[len(seen) - 1].copy()

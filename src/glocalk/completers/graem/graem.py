@@ -10,10 +10,11 @@ GRAEM is that of KPMF, Zhou, Shan, Banerjee, Sapiro, SDM 2012, on the graphs tha
 3. With ratings divided by the highest one and L the Laplacian of the pruned graph, the factors
    minimize
 
-       (1/σ²) Σ (r − uᵀv)² + ½ tr(Uᵀ K_U⁻¹ U) + ½ tr(Vᵀ K_V⁻¹ V),   K⁻¹ = I + γ L
+       (1/σ²) Σ (r − uᵀv)² + ½ tr(Uᵀ P_U U) + ½ tr(Vᵀ P_V V),   P = K⁻¹ + diag(K⁻¹), K⁻¹ = I + γ L
 
-   by stochastic gradient descent with momentum. It starts at the singular vectors of the matrix
-   whose gaps are filled with the mean, U = A √S and V = B √S. In each of an epoch's batches, a
+   by stochastic gradient descent with momentum. (KPMF has P = K⁻¹; the diagonal is that of the
+   official code.) It starts at the singular vectors of the matrix whose gaps are filled with the
+   mean, U = A √S and V = B √S. In each of an epoch's batches, a
    rating adds to the gradient of its user's factors
 
        −(2/σ²) e v + ((K⁻¹U)ᵤ + K⁻¹ᵤᵤ u) / nᵤ,   nᵤ the user's number of ratings
