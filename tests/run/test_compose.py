@@ -41,14 +41,15 @@ def names(options, prefix=""):
 @pytest.mark.parametrize("model", OF_TABLE_1)
 def test_a_composed_run_has_the_identity_of_the_committed_records(model):
     compared = 0
-    for data in DATA_SETS:
+    recorded = [data for data in DATA_SETS if (RECORDS / data / model).is_dir()]
+    for data in recorded:
         found = compose_run([f"data={data}", f"model={model}"])
         for path in sorted((RECORDS / data / model).glob("seed_*.json")):
             record = json.loads(path.read_text())
             assert found.identity == record["config"], path
             assert config_hash(found.identity) == record["config_hash"], path
             compared += 1
-    assert compared >= len(DATA_SETS)
+    assert compared >= len(recorded) > 0
 
 
 WITH_MORE = """
