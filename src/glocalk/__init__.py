@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from glocalk.completers.factorization.svd_pp import SVDPlusPlus
     from glocalk.completers.gc_mc.extra import GCMCExtra
     from glocalk.completers.gc_mc.gc_mc import GCMC
-    from glocalk.completers.graem.graem import GRAEM
+    from glocalk.completers.graph_factors.graem import GRAEM
+    from glocalk.completers.graph_factors.grals import GRALS
     from glocalk.completers.graphrec.extra import GraphRecExtra
     from glocalk.completers.graphrec.graphrec import GraphRec
     from glocalk.completers.igmc.igmc import IGMC
@@ -75,6 +76,7 @@ __all__ = [
     "CFNADE",
     "GCMC",
     "GRAEM",
+    "GRALS",
     "IGMC",
     "LLORMA",
     "MGGAT",

@@ -21,6 +21,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.csgraph import laplacian
 
+from glocalk.completers.graph_factors.alternating import descend
 from glocalk.data.rating_matrix import Values
 from glocalk.data.side.graphs import Graph, as_graph, from_edges
 from glocalk.sparse.compiled import Array
@@ -56,39 +57,11 @@ def initial_factors(
     rows, columns = ratings.shape
     left, right = generator.random((rows, rank)), generator.random((columns, rank))
     transposed = ratings.T.tocsr()
+    penalties: list[Any] = [regularization * sparse.eye_array(size) for size in ratings.shape]
     for _ in range(alternations):
-        left = _descend(ratings, left, right, regularization, steps)
-        right = _descend(transposed, right, left, regularization, steps)
+        left = descend(ratings, left, right, penalties[0], steps)
+        right = descend(transposed, right, left, penalties[1], steps)
     return left, right
-
-
-def _descend(
-    ratings: sparse.csr_array, own: Values, other: Values, regularization: float, steps: int
-) -> Values:
-    """Conjugate gradients on ½ Σ (r − xᵢᵀyⱼ)² + ½ λ ‖X‖² in X, all rows at once."""
-    rows = np.repeat(np.arange(ratings.shape[0]), np.diff(ratings.indptr))
-    columns = ratings.indices
-
-    def product(direction: Values) -> Values:
-        fitted = np.einsum("nd,nd->n", direction[rows], other[columns])
-        weighted = sparse.csr_array((fitted, columns, ratings.indptr), shape=ratings.shape)
-        result: Values = weighted @ other + regularization * direction
-        return result
-
-    residual = ratings @ other - product(own)  # the negative gradient
-    direction, size = residual.copy(), float((residual**2).sum())
-    limit = 0.01 * size
-    made = own.copy()
-    for _ in range(steps):
-        if size <= limit or size == 0:
-            break
-        curved = product(direction)
-        length = size / float((direction * curved).sum())
-        made += length * direction
-        residual -= length * curved
-        before, size = size, float((residual**2).sum())
-        direction = residual + size / before * direction
-    return made
 
 
 def pruned(

@@ -37,26 +37,22 @@ graph of items.
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
-from glocalk.completers.base import Completer, State
-from glocalk.completers.graem.config import GRAEMConfig
-from glocalk.completers.graem.kpmf import KPMF, Factors, ScaledRatings, inverse_kernel
-from glocalk.completers.graem.pruning import initial_factors, pruned
+from glocalk.completers.graph_factors.base import GraphFactors
+from glocalk.completers.graph_factors.config import GRAEMConfig
+from glocalk.completers.graph_factors.factors import ScaledRatings
+from glocalk.completers.graph_factors.kpmf import KPMF, inverse_kernel
+from glocalk.completers.graph_factors.pruning import initial_factors, pruned
 from glocalk.completers.resumable import run_epochs
-from glocalk.data.labels import Kind
-from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.side.encode import encode
-from glocalk.data.side.graphs import Graph, as_graph, nearest_neighbors, symmetric
-from glocalk.data.side.information import Need
+from glocalk.data.rating_matrix import RatingMatrix
+from glocalk.data.side.graphs import Graph
 from glocalk.training.context import FitContext
 
 
-class GRAEM(Completer):
+class GRAEM(GraphFactors):
     """KPMF on the graphs of users and items that GRAEM prunes.
 
-    The module has the equations. A pair with a user or an item without training ratings is
-    predicted the mean of the training ratings.
+    The module has the equations.
 
     Example:
         >>> import glocalk, pandas as pd
@@ -72,17 +68,6 @@ class GRAEM(Completer):
     official = "validated"  # the official code stops by the test error; see the module
     config: GRAEMConfig
 
-    factors: Factors | None = None
-
-    @property
-    def needs(self) -> tuple[Need, ...]:
-        sides: tuple[tuple[str, Need, Need], ...] = (
-            (self.config.user_graph, "user attributes", "user graph"),
-            (self.config.item_graph, "item attributes", "item graph"),
-        )
-        wanted = {"attributes": 1, "given": 2}
-        return tuple(side[wanted[side[0]]] for side in sides if side[0] in wanted)  # type: ignore[misc]
-
     @property
     def schedule(self) -> dict[str, int]:
         return {"sgd": self.config.epochs}
@@ -91,67 +76,32 @@ class GRAEM(Completer):
         config = self.config
         generator = np.random.default_rng(context.seed)
         ratings = ScaledRatings(train)
-        user_graph = self._graph("user", context, train.num_users, generator)
-        item_graph = self._graph("item", context, train.num_items, generator)
-        if config.prune and user_graph.nnz + item_graph.nnz:
-            user_graph, item_graph = self._pruned(ratings.matrix, user_graph, item_graph, generator)
-        kernels = [inverse_kernel(graph, config.graph_weight) for graph in (user_graph, item_graph)]
-        solver = KPMF(ratings, kernels[0], kernels[1], config, generator)
+        graphs = self._graphs(context, train.shape, generator)
+        if config.prune and sum(graph.nnz for graph in graphs):
+            graphs = self._pruned(ratings, *graphs, generator)
+        users, items = (inverse_kernel(graph, config.graph_weight) for graph in graphs)
+        solver = KPMF(ratings, users, items, config, generator)
         self.factors = solver.factors
         run_epochs("sgd", config.epochs, solver, self, train, context)
 
-    def _graph(
-        self, kind: Kind, context: FitContext, size: int, generator: np.random.Generator
-    ) -> Graph:
-        """The graph of one side before pruning; one without edges where there is none."""
-        how = self.config.user_graph if kind == "user" else self.config.item_graph
-        if how == "none":
-            return as_graph(sparse.csr_array((size, size)), "graph")
-        if how == "given":
-            return symmetric(context.side.graph(kind))
-        of_users, of_items = self.config.user_features, self.config.item_features
-        features = encode(
-            context.side.attributes(kind), of_users if kind == "user" else of_items
-        ).matrix
-        count = min(self.config.neighbors, size - 1)
-        if count < 1:
-            return as_graph(sparse.csr_array((size, size)), "graph")
-        return symmetric(nearest_neighbors(features, count, generator))
-
     def _pruned(
         self,
-        ratings: sparse.csr_array,
+        ratings: ScaledRatings,
         user_graph: Graph,
         item_graph: Graph,
         generator: np.random.Generator,
     ) -> tuple[Graph, Graph]:
-        options = self.config.pruning
+        options, by_user = self.config.pruning, ratings.matrix
         users, items = initial_factors(
-            ratings,
+            by_user,
             self.config.rank,
             options.regularization,
             options.alternations,
             options.steps,
             generator,
         )
-        by_item = ratings.T.tocsr()
+        by_item = by_user.T.tocsr()
         return (
-            pruned(user_graph, users, items, ratings, options.precision, generator),
+            pruned(user_graph, users, items, by_user, options.precision, generator),
             pruned(item_graph, items, users, by_item, options.precision, generator),
         )
-
-    def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        return self._require(self.factors).predict_pairs(users, items)
-
-    def predict_grid(self, users: Indices, items: Indices) -> Values:
-        return self._require(self.factors).predict_grid(users, items)
-
-    def state(self) -> State:
-        return self._require(self.factors).state()
-
-    def restore(self, state: State, shape: tuple[int, int]) -> None:
-        self.factors = Factors.of_state(state, shape, self.config.rank)
-
-    @property
-    def num_parameters(self) -> int:
-        return self._require(self.factors).size

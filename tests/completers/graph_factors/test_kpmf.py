@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy import sparse
 
-from glocalk.completers.graem.config import GRAEMConfig
-from glocalk.completers.graem.kpmf import KPMF, ScaledRatings, initial_values, inverse_kernel
+from glocalk.completers.graph_factors.config import GRAEMConfig
+from glocalk.completers.graph_factors.factors import ScaledRatings
+from glocalk.completers.graph_factors.kpmf import KPMF, initial_values, inverse_kernel
 from glocalk.data.rating_matrix import RatingMatrix
 from planted import planted
 

@@ -1,4 +1,4 @@
-"""Options of GRAEM."""
+"""Options of GRAEM and GRALS."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class PruningConfig(BaseConfig):
     precision: float = Field(default=20.0, gt=0, description="α, of the ratings")
 
 
-class GRAEMConfig(BaseConfig):
-    """Options of GRAEM; the defaults are those of the official code for ML-100K."""
+class GraphFactorsConfig(BaseConfig):
+    """What GRAEM and GRALS have in common."""
 
     rank: int = Field(default=10, ge=1, description="number of factors")
     user_graph: Literal["attributes", "given", "none"] = Field(
@@ -37,6 +37,11 @@ class GRAEMConfig(BaseConfig):
         default=None, description="attributes of items, likewise"
     )
     neighbors: int = Field(default=10, ge=1, description="neighbors of each node by attributes")
+
+
+class GRAEMConfig(GraphFactorsConfig):
+    """Options of GRAEM; the defaults are those of the official code for ML-100K."""
+
     prune: bool = Field(default=True, description="whether contested edges are removed")
     pruning: PruningConfig = Field(default=PruningConfig(), description="ignored without prune")
     graph_weight: float = Field(default=0.5, ge=0, description="γ, of the Laplacian")
@@ -45,3 +50,12 @@ class GRAEMConfig(BaseConfig):
     momentum: float = Field(default=0.2, ge=0, lt=1, description="m")
     batches: int = Field(default=12, ge=1, description="updates of an epoch")
     epochs: int = Field(default=100, ge=1)
+
+
+class GRALSConfig(GraphFactorsConfig):
+    """Options of GRALS; the defaults are those of GRAEM's code for ML-100K."""
+
+    graph_weight: float = Field(default=0.4, ge=0, description="λ_L, of the Laplacian")
+    regularization: float = Field(default=1e-4, gt=0, description="λ, of every factor")
+    steps: int = Field(default=2, ge=1, description="most steps of conjugate gradients in a turn")
+    epochs: int = Field(default=200, ge=1, description="turns of each side")

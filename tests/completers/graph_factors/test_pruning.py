@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from glocalk.completers.graem import pruning
-from glocalk.completers.graem.pruning import initial_factors, pruned, sample
+from glocalk.completers.graph_factors import pruning
+from glocalk.completers.graph_factors.pruning import initial_factors, pruned, sample
 
 
 def test_draws_have_the_covariance_of_the_inverse_precision():
