@@ -68,8 +68,8 @@ def judge(evidence: Evidence, margin: float = 0.0) -> Verdict:
 def combine(verdicts: Collection[Verdict]) -> Verdict:
     """The verdict on a claim about several differences, all of which it needs.
 
-    It does not hold if it does not for one of them, also if others are missing, and holds if it does
-    for all.
+    It does not hold if it does not for one of them, also if others are missing, and holds if it
+    does for all.
     """
     if Verdict.FAILS in verdicts:
         return Verdict.FAILS
