@@ -114,6 +114,8 @@ def test_the_version(tmp_path):
         (["report", "check", "ml_100k"], 1, "'ml_100k' is not name=value."),
         (["report", "--check"], 1, "Unknown flag '--check': options are written name=value"),
         (["report", "local", "runs=nowhere"], 1, "There is no folder 'nowhere'"),
+        (["report", "records=nowhere"], 1, "There is no folder 'nowhere': name one with records="),
+        (["report", "check", "records=nowhere"], 1, "There is no folder 'nowhere'"),
         (["report", "migrate", "nowhere"], 1, "There is no folder 'nowhere' to migrate."),
         (["data", "status", "datadir=x"], 1, "Unknown option 'datadir': did you mean 'data_dir'?"),
         (["bench", "parts=[speed]"], 1, "Option 'parts.0' cannot be 'speed'"),

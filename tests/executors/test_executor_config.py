@@ -105,8 +105,9 @@ def test_a_cluster_that_is_not_there_is_a_sentence(tmp_path, monkeypatch):
 
 def test_an_option_that_slurm_does_not_have_is_a_sentence(tmp_path):
     options = {"_target_": TARGETS["submitit"], "folder": tmp_path, "cluster": "local"}
-    with pytest.raises(GlocalkError, match=r"executor\.options cannot be used: .*typo"):
+    with pytest.raises(GlocalkError, match=r"executor\.options cannot be used: .*typo") as error:
         build_executor({**options, "options": {"typo": 1}})
+    assert "Known executors" not in str(error.value)
 
 
 @pytest.mark.parametrize(

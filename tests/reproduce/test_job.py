@@ -1,5 +1,6 @@
 import socket
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -100,7 +101,11 @@ def test_a_machine_without_a_network_says_so_and_continues(tmp_path):
         ("models=[glocl_k]", "Unknown model 'glocl_k': did you mean 'glocal_k'?"),
         ("data_sets=[nothing]", "Unknown data 'nothing'"),
         ("seeds=[-1]", "'seeds.0' cannot be -1"),
+        ("seeds=[true]", "'seeds.0' cannot be True"),
         ("seed=[0]", "Unknown option 'seed': did you mean 'seeds'?"),
+        ("experiment=[table2]", "Option 'experiment' is one name, as in experiment=table2."),
+        ("experiment=null", "Option 'experiment' is a name, as in experiment=fig2."),
+        ("executor=null", "Option 'executor' is a name, as in executor=local."),
     ],
 )
 def test_a_wrong_option_ends_in_one_sentence(override, sentence, tmp_path):
@@ -112,7 +117,7 @@ def test_a_wrong_option_ends_in_one_sentence(override, sentence, tmp_path):
 
 
 def test_expected_times_come_from_committed_records():
-    def time_of(test_ratings, *runs):
+    def time_of(test_ratings, *runs, selection="each_seed"):
         committed = [
             record(
                 data=data,
@@ -124,13 +129,18 @@ def test_expected_times_come_from_committed_records():
             for data, total, seed in runs
         ]
         run = found("data=synthetic", "model=glocal_k", test_ratings=test_ratings)
-        (planned,) = make_plan([run], committed)
+        protocol = run.config.protocol.model_copy(update={"selection": selection})
+        config = run.config.model_copy(update={"protocol": protocol})
+        (planned,) = make_plan([replace(run, config=config)], committed)
         return planned.time
 
     assert time_of(99) == "time unknown"
     others = ("synthetic", 7.0, 1), ("synthetic", 9.0, 2), ("douban", 5.0, 0)
     assert time_of(99, *others) == "about 8 s"
-    assert time_of(99, *others, ("synthetic", 15.0, 0)) == "about 15 s"  # of the same seed
+    own = "synthetic", 15.0, 0
+    assert time_of(99, *others, own) == "about 9 s"  # whatever held up its own seed then
+    assert time_of(99, *others, own, selection="lowest_seed") == "about 15 s"  # two trainings
+    assert time_of(99, *others, selection="lowest_seed") == "about 8 s"
     assert time_of(99, ("ml_1m", 30.0, 0), ("douban", 20.0, 0)) == "less than 20 s"
     assert time_of(101, ("ml_1m", 30.0, 0)) == "time unknown"  # of a smaller data set
 

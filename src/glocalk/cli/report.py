@@ -74,10 +74,17 @@ def completions() -> list[str]:
 # What makes figures is imported where it is used: it takes a second.
 
 
+def _need_folder(name: str, folder: Path) -> None:
+    """Refuse a folder that is not there: the report of no records would replace that of all."""
+    if not folder.is_dir():
+        raise GlocalkError(f"There is no folder '{folder}': name one with {name}=FOLDER.")
+
+
 def _render(config: ReportConfig, words: Sequence[str]) -> list[str]:
     from glocalk.report.render import render
 
     refuse_words(words)
+    _need_folder("records", config.records)
     report = render(config.records, config.out, config.readme)
     return [f"Made '{config.out}' and the tables in '{config.readme}': {report.summary}."]
 
@@ -86,6 +93,7 @@ def _check(config: ReportConfig, words: Sequence[str]) -> list[str]:
     from glocalk.report.render import check
 
     refuse_words(words)
+    _need_folder("records", config.records)
     check(config.records, config.out, config.readme)
     return [f"'{config.out}' and '{config.readme}' match the records."]
 
@@ -104,8 +112,7 @@ def _local(config: ReportConfig, words: Sequence[str]) -> list[str]:
     from glocalk.report.local import write_local_table
 
     refuse_words(words)
-    if not config.runs.is_dir():
-        raise GlocalkError(f"There is no folder '{config.runs}': name one with runs=FOLDER.")
+    _need_folder("runs", config.runs)
     out = inside(config.runs, "report")
     write_local_table(config.runs, config.records, out, {})
     return [(out / "table1.md").read_text(encoding="utf-8").rstrip()]

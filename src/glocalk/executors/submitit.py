@@ -89,7 +89,8 @@ class SubmititExecutor(RunExecutor):
                 "login node, or choose executor=local."
             ) from error
         except (NameError, TypeError, ValueError, AssertionError) as error:
-            raise GlocalkError(f"executor.options cannot be used: {one_line(error)}") from error
+            why = one_line(error).partition(" Known executors:")[0]  # lists of other things follow
+            raise GlocalkError(f"executor.options cannot be used: {why}") from error
         except OSError as error:
             raise GlocalkError(
                 f"The folder '{config.folder}' cannot be written to ({error.strerror}): choose "

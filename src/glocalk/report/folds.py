@@ -128,8 +128,8 @@ def _notes() -> list[str]:
     return [
         f"Test RMSE of one training each, with seed {_SEED} and the hyperparameters of Table 1. "
         "Difference: GLocal-K − SparseFC. Below each data set: mean ± sample standard deviation "
-        "over its splits. The paper has figures on u1 and on 90:10 seed 1234 alone; those runs are "
-        "Table 1's.",
+        "over the splits that have a figure; of the difference, those that have both. The paper "
+        "has figures on u1 and on 90:10 seed 1234 alone; those runs are Table 1's.",
         "u1 to u5: the official folds of ML-100K, whose test sets do not overlap. 90:10 seed 1, 2 "
         "and 1234: random splits of ML-1M, whose test sets share about a tenth.",
         *(f"`{name}`: {PROTOCOL_NOTES[name]}" for name in _PROTOCOLS),

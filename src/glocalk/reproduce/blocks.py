@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -19,6 +19,9 @@ from glocalk.run.overrides import readable
 
 Scope = Literal["paper", "all", "full", "committed"]
 SCOPES: tuple[Scope, ...] = ("paper", "all", "full", "committed")
+
+PlainSeed: TypeAlias = Annotated[Seed, Field(strict=True)]
+"""A seed written as a whole number: `true` is none, nor is "1"."""
 
 _OWN_ENTRIES = ("experiment", "model", "data", "seed")
 _OF_THE_COMMAND = ("data_dir", "runs_dir", "force", "variant")  # `reproduce` sets them
@@ -79,9 +82,7 @@ class Block(BaseConfig):
 
     models: list[Name] = Field(min_length=1, description="models by config name")
     data: list[Name] = Field(min_length=1, description="data sets by config name")
-    seeds: list[Annotated[Seed, Field(strict=True)]] = Field(
-        default=[0], min_length=1, description="seeds"
-    )
+    seeds: list[PlainSeed] = Field(default=[0], min_length=1, description="seeds")
     sweeps: list[Annotated[str, AfterValidator(_checked_sweep)]] = Field(
         default=[""],
         min_length=1,

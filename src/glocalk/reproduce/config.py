@@ -13,8 +13,8 @@ from pydantic import Field, field_validator
 from glocalk.config import BaseConfig
 from glocalk.errors import GlocalkError
 from glocalk.executors.base import check_executor
-from glocalk.names import Name, Seed
-from glocalk.reproduce.blocks import SCOPES, Block, Point, Scope
+from glocalk.names import Name
+from glocalk.reproduce.blocks import SCOPES, Block, PlainSeed, Point, Scope
 from glocalk.run.compose import as_dict, config_dirs_of
 
 
@@ -30,7 +30,7 @@ class ReproduceConfig(BaseConfig):
         description="models by config name, heavy or not; one that the plan lacks is trained like "
         "its own"
     )
-    seeds: Annotated[list[Seed], Field(min_length=1)] | None = Field(
+    seeds: Annotated[list[PlainSeed], Field(min_length=1)] | None = Field(
         description="seeds of every row, in place of those of the plan"
     )
     scope: Scope = Field(
@@ -111,10 +111,13 @@ def reproduce_config(config: DictConfig, hydra: Any) -> ReproduceConfig:
         hydra: Hydra's own options, which say which experiment was chosen.
 
     Raises:
-        GlocalkError: an unknown option, an invalid value, or an experiment without a plan.
+        GlocalkError: an unknown option, an invalid value, several experiments, or one without a
+            plan.
     """
     options = as_dict(config)
-    name = hydra.runtime.choices["experiment"]
+    name = hydra.runtime.choices.get("experiment")
+    if not isinstance(name, str):  # Hydra takes a list of them
+        raise GlocalkError("Option 'experiment' is one name, as in experiment=table2.")
     content = options.pop("experiment", None)
     plan = content.get("plan") if isinstance(content, dict) else None
     if not plan:

@@ -120,8 +120,10 @@ def _planned(found: Found, committed: Sequence[Record]) -> Planned:
         == (run.model_name, run.variant, run.train_share, "done")
     ]
     of_data = [record for record in records if record.data == run.data_name]
-    # Seeds differ in time if only the lowest makes the selection run.
-    of_seed = [record for record in of_data if record.seed == run.seed]
+    # Seeds differ in time where only the lowest makes the selection run. Elsewhere the median over
+    # seeds is safer: one of them may have been held up by the machine.
+    alike = run.protocol.selection != "lowest_seed"
+    of_seed = [record for record in of_data if alike or record.seed == run.seed]
     same = [record.seconds["total"] for record in of_seed or of_data]
     larger = [
         record.seconds["total"]

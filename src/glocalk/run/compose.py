@@ -78,6 +78,12 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
         }
         self._chosen = {given.key_or_group for given in parsed}
         self._names = {}
+        for given in parsed:
+            if self._is_no_name(given):
+                raise GlocalkError(
+                    f"Option '{given.key_or_group}' is a name, as in "
+                    f"{given.key_or_group}={self.get_group_options(given.key_or_group)[0]}."
+                )
         lines = [str(given.input_line) for given in parsed]
         try:
             config = super()._load_configuration_impl(
@@ -118,6 +124,14 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
                 options |= shown_options(_class_of(group, node["_target_"]).Config)
                 config[group] = OmegaConf.merge(options, node)
         return config
+
+    def _is_no_name(self, given: Override) -> bool:
+        """Whether `null` or a number is chosen from a group, of which Hydra makes a traceback."""
+        return (
+            not given.is_delete()
+            and self.repository.group_exists(given.key_or_group)
+            and isinstance(given.value(), int | float | None)
+        )
 
     def _name(self, group: str, target: str, repo: Any) -> str:
         """The config name of a class that no file names, unlike those of files."""

@@ -54,7 +54,8 @@ def test_a_margin_takes_the_place_of_0(made, verdict):
         ([HOLDS, HOLDS], HOLDS),
         ([HOLDS, OPEN], OPEN),
         ([OPEN, FAILS, HOLDS], FAILS),
-        ([HOLDS, MISSING, FAILS], MISSING),
+        ([HOLDS, MISSING, FAILS], FAILS),
+        ([HOLDS, MISSING], MISSING),
         ([], MISSING),
     ],
 )

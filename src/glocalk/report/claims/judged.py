@@ -46,7 +46,7 @@ class Judgment:
         protocol: the protocol.
         verdict: the verdict on all its comparisons together.
         finding: of the comparison with the largest difference, which is the claim's weakest point;
-            None without records.
+            None if the verdict is missing.
     """
 
     claim: Claim
@@ -70,17 +70,13 @@ def judge_claim(claim: Claim, measured: Measured) -> list[Judgment]:
         findings = _findings(claim, protocol, measured)
         for case in claim.cases:
             found = [findings[one] for one in case.comparisons if one in findings]
-            complete = found and len(found) == len(case.comparisons)
             verdicts = [_verdict(finding, claim.margin) for finding in found]
-            judgments.append(
-                Judgment(
-                    claim,
-                    case,
-                    protocol,
-                    combine(verdicts) if complete else Verdict.MISSING,
-                    max(found, key=lambda one: one.difference.estimate) if complete else None,
-                )
-            )
+            verdicts += [Verdict.MISSING] * (len(case.comparisons) - len(found))
+            verdict = combine(verdicts)
+            weakest = None
+            if verdict is not Verdict.MISSING:
+                weakest = max(found, key=lambda one: one.difference.estimate)
+            judgments.append(Judgment(claim, case, protocol, verdict, weakest))
     return judgments
 
 

@@ -68,10 +68,11 @@ def judge(evidence: Evidence, margin: float = 0.0) -> Verdict:
 def combine(verdicts: Collection[Verdict]) -> Verdict:
     """The verdict on a claim about several differences, all of which it needs.
 
-    It does not hold if it does not for one of them, and holds if it does for all.
+    It does not hold if it does not for one of them, also if others are missing, and holds if it
+    does for all.
     """
-    if not verdicts or Verdict.MISSING in verdicts:
-        return Verdict.MISSING
     if Verdict.FAILS in verdicts:
         return Verdict.FAILS
+    if not verdicts or Verdict.MISSING in verdicts:
+        return Verdict.MISSING
     return Verdict.HOLDS if set(verdicts) == {Verdict.HOLDS} else Verdict.OPEN
