@@ -33,6 +33,8 @@ CASES = {
     ),
     "soft_impute": ("soft_impute", {"rank": 10, "iterations": 25}, "fit"),
     "bayesian_mf": ("bayesian_mf", {"burn_in": 3, "samples": 9, "kept_rank": 3}, "fit"),
+    "bayesian_fm": ("bayesian_fm", {"burn_in": 3, "samples": 5, "thinning": 2}, "fit"),
+    "bayesian_fm_probit": ("bayesian_fm_probit", {"burn_in": 2, "samples": 6}, "fit"),
 }
 
 
@@ -159,9 +161,9 @@ def test_a_finished_training_is_loaded_and_not_repeated(name, tmp_path, monkeypa
     ):
         path = f"glocalk.completers.factorization.{method}"
         monkeypatch.setattr(path, lambda _: pytest.fail("trained again"))
-    monkeypatch.setattr(
-        "glocalk.completers.llorma.solver.Solver.run_epoch", lambda _: pytest.fail("trained again")
-    )
+    for path in ("llorma.solver.Solver.run_epoch", "bayesian_fm.sampler.Sampler.draw"):
+        name_of = f"glocalk.completers.{path}"
+        monkeypatch.setattr(name_of, lambda _: pytest.fail("trained again"))
     assert bits(fit(name, tmp_path)) == expected
 
 

@@ -31,12 +31,11 @@ recommends at one moment does not have them. Dates are days, UTC.
 
 Deviations from the library's notebook:
 
-- It also has a feature for unknown users, items and values of attributes, which no rating has; and
-  one for each date, item and user of the data set. Here dates are those of training ratings and one
-  for all others, and what is unknown of a user or an item has no feature.
+- It has a further feature in each group for what is unknown. Here only the dates have one: an
+  unknown attribute is no feature.
 - The mean of the training ratings is subtracted before sampling by `normal`.
 - Mean scores are kept in `kept_rank` columns.
-- The step that proposes cut points starts anew from the present ones, and ends nearer the mode.
+- Cut points start at the shares of the levels, and their mode is searched for to a closer tolerance.
 
 A user or an item without training ratings has weights from the prior, its attributes, and no
 implicit features.
