@@ -18,7 +18,7 @@ import glocalk
 from glocalk.completers.bayesian_fm.bayesian_fm import BayesianFM
 from glocalk.completers.bayesian_fm.dates import PairDates
 from glocalk.completers.bayesian_fm.design import item_block, user_block
-from glocalk.completers.bayesian_fm.posterior import MeanScores, SampledLevels, Sizes
+from glocalk.completers.bayesian_fm.posterior import MeanScores, SampledLevels
 from glocalk.completers.sampling.posterior import Means
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.side import RatingDates, SideInformation
@@ -30,7 +30,7 @@ FULL = {"user_features": FEATURES, "item_features": FEATURES, "dates": True}
 
 
 def fit(train=TRAIN, side=SIDE, seed=0, **options):
-    defaults = {"rank": 2, "samples": 25, "kept_rank": ITEMS + DAYS + 1}
+    defaults = {"rank": 2, "samples": 25, "kept_rank": ITEMS}
     return BayesianFM(**{**defaults, **options}).fit(train, side=side, seed=seed)
 
 
@@ -57,15 +57,17 @@ def test_without_side_information_it_is_bayesian_mf():
 
 def test_predicted_scores_are_sums_over_all_pairs_of_user_item_and_date():
     rng = np.random.default_rng(0)
-    rows, columns = USERS + DAYS, ITEMS + DAYS
-    shapes = rows, columns, (rows, 5), (columns, 5)
-    means = Means(3.0, *(rng.normal(size=shape) for shape in shapes))
-    predictions = MeanScores(means, Sizes(DAYS, USERS, ITEMS))
-    (found,) = predictions.predict(np.array([3]), np.array([7]), np.array([2]))
-    d, e = USERS + 2, ITEMS + 2
-    expected = 3 + means.row_biases[3] + means.column_biases[7] + means.row_biases[d]
-    expected += means.left[3] @ means.right[7] + means.left[3] @ means.right[e]
-    assert found == pytest.approx(expected + means.left[d] @ means.right[7])
+
+    def drawn(rows, columns):
+        shapes = rows, columns, (rows, 5), (columns, 5)
+        return Means(3.0, *(rng.normal(size=shape) for shape in shapes))
+
+    pairs, dated = drawn(USERS, ITEMS), drawn(DAYS, USERS + ITEMS)
+    found = MeanScores(pairs, dated).predict(np.array([3]), np.array([7]), np.array([2]))
+    expected = 3 + pairs.row_biases[3] + pairs.column_biases[7] + dated.row_biases[2]
+    expected += pairs.left[3] @ pairs.right[7]
+    expected += dated.left[2] @ dated.right[3] + dated.left[2] @ dated.right[USERS + 7]
+    assert found == pytest.approx([expected])
 
 
 def test_probabilities_are_means_over_samples():
@@ -193,7 +195,7 @@ def test_a_large_seed_is_accepted():
 
 @pytest.mark.data("ml-100k")
 def test_the_features_of_ml_100k_are_those_of_the_library_s_notebook():
-    config = make_completer("bayesian_fm", data="ml_100k").config
+    config = glocalk.make_completer("bayesian_fm", data="ml_100k").config
     split = glocalk.load_split("ml_100k")
     users = user_block(split.train, split.side, config.user_features, True)
     items = item_block(split.train, split.side, config.item_features, True)

@@ -35,7 +35,7 @@ Deviations from the library's notebook:
   unknown attribute is no feature.
 - The mean of the training ratings is subtracted before sampling by `normal`.
 - Mean scores are kept in `kept_rank` columns.
-- Cut points start at the shares of the levels, and their mode is searched for to a closer tolerance.
+- Cut points start at the shares of the levels, and their mode is found to a closer tolerance.
 
 A user or an item without training ratings has weights from the prior, its attributes, and no
 implicit features.

@@ -8,7 +8,8 @@ factors of every sample are kept, in single precision.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, Self, TypeAlias
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from glocalk.sparse.compiled import Array
 from glocalk.stopping import safe_point
 from glocalk.training.loop import LoopState
 
+_DATED = "dated_"  # begins the names of what belongs to dates
 _CHUNK = 1 << 14  # pairs at a time, which bounds the memory and the time between safe points
 
 
@@ -44,76 +46,79 @@ class Predictions(Protocol):
 
 
 class ScoreMean:
-    """Keeps the mean score.
-
-    The rows of the kept products are users and dates, its columns items and dates: they hold
-    users × items, users × dates and dates × items.
+    """Keeps the mean score: products of users and items, and of dates with both.
 
     Args:
         sizes: number of rows of each block.
         rank: number of columns of V.
-        kept_rank: number of columns that the products are kept in.
+        kept_rank: number of columns that each of the two kinds of products is kept in.
         mean: mean of the training ratings, which was subtracted.
     """
 
     def __init__(self, sizes: Sizes, rank: int, kept_rank: int, mean: float) -> None:
-        dates, users, items = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-        self._order = np.concatenate([users, dates, items, dates])
-        self._sizes, self._rank, self._rating_mean = sizes, rank, mean
-        self._mean = PosteriorMean(_shape(sizes), kept_rank)
+        dates, users, items = self._sizes = sizes
+        self._rank, self._rating_mean = rank, mean
+        self._pairs = PosteriorMean((users, items), kept_rank)
+        self._dated = PosteriorMean((dates, users + items), kept_rank) if dates else None
 
     def add(self, sampler: Sampler) -> None:
         """Add the sampler's last sample."""
-        biases, vectors = sampler.biases[self._order], sampler.factors.T[self._order]
-        self._mean.add(sampler.constant, biases, vectors)
+        biases, vectors, dates = sampler.biases, sampler.factors.T, self._sizes.dates
+        self._pairs.add(sampler.constant, biases[dates:], vectors[dates:])
+        if self._dated is not None:
+            of_dates = np.concatenate([biases[:dates], np.zeros(len(biases) - dates)])
+            self._dated.add(0.0, of_dates, vectors)
 
     def state(self) -> LoopState:
         """What the next `add` depends on."""
-        return self._mean.state(self._rank)
+        dated = self._dated.state(self._rank) if self._dated is not None else {}
+        return {**self._pairs.state(self._rank), **_prefixed(dated)}
 
     def restore(self, state: LoopState) -> None:
         """Continue from what `state` returned."""
-        self._mean.restore(state)
+        self._pairs.restore(state)
+        if self._dated is not None:
+            size = len(_DATED)
+            dated = {name[size:]: part for name, part in state.items() if name.startswith(_DATED)}
+            self._dated.restore(dated)
 
     def finish(self) -> MeanScores:
         """Return what predicts."""
-        constant, *rest = self._mean.means()
-        return MeanScores(Means(self._rating_mean + constant, *rest), self._sizes)
+        constant, *rest = self._pairs.means()
+        dated = self._dated.means() if self._dated is not None else None
+        return MeanScores(Means(self._rating_mean + constant, *rest), dated)
 
 
 class MeanScores:
     """Predicts the mean score.
 
     Args:
-        means: of users and dates (rows), and of items and dates (columns).
-        sizes: number of each.
+        pairs: means of users (rows) and items (columns).
+        dated: means of dates (rows), and of users and items (columns); None without dates.
     """
 
-    def __init__(self, means: Means, sizes: Sizes) -> None:
-        self._means, self._sizes = means, sizes
+    def __init__(self, pairs: Means, dated: Means | None) -> None:
+        self._pairs, self._dated = pairs, dated
 
     def predict(self, users: Indices, items: Indices, dates: Indices | None) -> Values:
         """[pairs] predicted ratings; `dates` [pairs] is the row of each date, or None."""
-        means, predicted = self._means, np.empty(len(users))
+        pairs, dated, predicted = self._pairs, self._dated, np.empty(len(users))
         for start in range(0, len(users), _CHUNK):
             part = slice(start, start + _CHUNK)
             u, i = users[part], items[part]
-            p, q = means.left[u], means.right[i]
-            scores = means.constant + means.row_biases[u] + means.column_biases[i]
-            scores += np.einsum("nk,nk->n", p, q)
-            if dates is not None:
-                row, column = self._sizes.users + dates[part], self._sizes.items + dates[part]
-                scores += means.row_biases[row]
-                scores += np.einsum("nk,nk->n", p, means.right[column])
-                scores += np.einsum("nk,nk->n", means.left[row], q)
+            scores = pairs.constant + pairs.row_biases[u] + pairs.column_biases[i]
+            scores += np.einsum("nk,nk->n", pairs.left[u], pairs.right[i])
+            if dated is not None and dates is not None:
+                d, others = dates[part], dated.right[u] + dated.right[len(pairs.left) + i]
+                scores += dated.row_biases[d] + np.einsum("nk,nk->n", dated.left[d], others)
             predicted[part] = scores
         return predicted
 
     def state(self) -> State:
         """Everything, for `of_state`."""
-        return {
-            name: torch.from_numpy(np.asarray(part)) for name, part in self._means._asdict().items()
-        }
+        dated = self._dated._asdict() if self._dated is not None else {}
+        parts = {**self._pairs._asdict(), **_prefixed(dated)}
+        return {name: torch.from_numpy(np.asarray(part)) for name, part in parts.items()}
 
     @classmethod
     def of_state(cls, state: State, sizes: Sizes, kept_rank: int) -> Self:
@@ -122,13 +127,10 @@ class MeanScores:
         Raises:
             GlocalkError: the state does not fit, see `take`.
         """
-        rows, columns = _shape(sizes)
-        shapes = ((), (rows,), (columns,), (rows, kept_rank), (columns, kept_rank))
-        constant, *rest = (
-            take(state, name, shape).double().numpy()
-            for name, shape in zip(Means._fields, shapes, strict=True)
-        )
-        return cls(Means(float(constant), *rest), sizes)
+        dates, users, items = sizes
+        pairs = _take_means(state, "", (users, items), kept_rank)
+        both = (dates, users + items)
+        return cls(pairs, _take_means(state, _DATED, both, kept_rank) if dates else None)
 
 
 class SampleStore:
@@ -233,6 +235,15 @@ class SampledLevels:
 Posterior: TypeAlias = ScoreMean | SampleStore
 
 
-def _shape(sizes: Sizes) -> tuple[int, int]:
-    """Rows and columns of the kept products."""
-    return sizes.users + sizes.dates, sizes.items + sizes.dates
+def _prefixed(parts: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{_DATED}{name}": part for name, part in parts.items()}
+
+
+def _take_means(state: State, prefix: str, shape: tuple[int, int], kept_rank: int) -> Means:
+    rows, columns = shape
+    shapes = ((), (rows,), (columns,), (rows, kept_rank), (columns, kept_rank))
+    constant, *rest = (
+        take(state, f"{prefix}{name}", shape).double().numpy()
+        for name, shape in zip(Means._fields, shapes, strict=True)
+    )
+    return Means(float(constant), *rest)

@@ -92,8 +92,8 @@ def _scaled_tail(x: float) -> float:
     """exp(x²) erfc(x) for x ≥ 0."""
     if x < _FAR:
         return math.exp(x * x) * math.erfc(x)
-    square = 1 / (2 * x * x)
-    return (1 - square + 3 * square * square) / (x * math.sqrt(math.pi))
+    s = 1 / (2 * x * x)
+    return (1 - s * (1 - 3 * s * (1 - 5 * s * (1 - 7 * s)))) / (x * math.sqrt(math.pi))
 
 
 @exact
