@@ -51,16 +51,16 @@ def features_of(kind, index, train=TRAIN):
     return [ids, jobs, list(hot), [attributes.column("size")[index]], list(implicit)]
 
 
-def dense_row(user, item):
+def dense_row(user, item, train=TRAIN):
     """(groups of features) of a pair: date, those of the user, those of the item."""
     day = int(SIDE.dates.of(np.array([user]), np.array([item]))[0])
     date = [0.0, *(float(day == k) for k in range(DAYS))]
-    return [date, *features_of("user", user), *features_of("item", item)]
+    return [date, *features_of("user", user, train), *features_of("item", item, train)]
 
 
-def design_of(users, items):
+def design_of(users, items, train=TRAIN):
     """[pairs, features], and the size of each group."""
-    rows = [dense_row(user, item) for user, item in zip(users, items, strict=True)]
+    rows = [dense_row(user, item, train) for user, item in zip(users, items, strict=True)]
     sizes = [len(group) for group in rows[0]]
     return np.array([np.concatenate(row) for row in rows]), sizes
 
@@ -72,9 +72,9 @@ def library():
     return myfm
 
 
-def myfm_fit(kind, targets, iterations, seed, rank, kept=None):
-    """The library fitted on the dense design of `TRAIN`; `kind` names its class."""
-    features, sizes = design_of(TRAIN.users, TRAIN.items)
+def myfm_fit(kind, targets, iterations, seed, rank, kept=None, train=TRAIN):
+    """The library fitted on the dense design of `train`; `kind` names its class."""
+    features, sizes = design_of(train.users, train.items, train)
     machine = getattr(library(), kind)(rank, random_seed=seed)
     return machine.fit(
         sparse.csr_matrix(features),

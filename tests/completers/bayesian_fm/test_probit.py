@@ -4,7 +4,17 @@ import math
 
 import numpy as np
 import pytest
-from references import FEATURES, ITEMS, SIDE, TRAIN, USERS, design_of, myfm_fit
+from references import (
+    ALL_ITEMS,
+    ALL_USERS,
+    FEATURES,
+    ITEMS,
+    SIDE,
+    TRAIN,
+    USERS,
+    design_of,
+    myfm_fit,
+)
 from scipy import integrate
 from scipy.special import log_ndtr, ndtr
 from scipy.stats import truncnorm
@@ -140,29 +150,30 @@ def test_cut_points_are_drawn_from_their_posterior():
 
 
 def test_posterior_means_are_those_of_the_library():
-    # Effects of users and items as large as the noise: chains on clearer ratings mix slowly.
+    # Many ratings, with effects of users and items as large as the noise: else chains mix slowly.
     rng = np.random.default_rng(2)
-    latent = 0.7 * rng.normal(size=USERS)[TRAIN.users] + rng.normal(size=len(TRAIN))
-    latent += 0.7 * rng.normal(size=ITEMS)[TRAIN.items]
-    labels = np.digitize(latent, [-0.8, 0.0, 0.8])
-    train = RatingMatrix(TRAIN.users, TRAIN.items, 1.0 + labels, TRAIN.shape, (1, 5))
+    chosen = rng.random(len(ALL_USERS)) < 0.8
+    users, items = ALL_USERS[chosen], ALL_ITEMS[chosen]
+    latent = 0.7 * rng.normal(size=USERS)[users] + 0.7 * rng.normal(size=ITEMS)[items]
+    labels = np.digitize(latent + rng.normal(size=len(users)), [-0.8, 0.0, 0.8])
+    train = RatingMatrix(users, items, 1.0 + labels, TRAIN.shape, (1, 5))
     pairs = np.arange(USERS), np.arange(USERS) % ITEMS
-    features, _ = design_of(*pairs)
+    features, _ = design_of(*pairs, train)
 
     def library_s(seed):
-        machine = myfm_fit("MyFMOrderedProbit", labels, 600, seed, 1, kept=550)
+        machine = myfm_fit("MyFMOrderedProbit", labels, 500, seed, 1, kept=450, train=train)
         return machine.predict_proba(features)
 
     def ours(seed):
         model = BayesianFM(
-            likelihood="probit", rank=1, burn_in=50, samples=550, dates=True,
+            likelihood="probit", rank=1, burn_in=50, samples=450, dates=True,
             user_features=FEATURES, item_features=FEATURES,
         )  # fmt: skip
         return model.fit(train, side=SIDE, seed=seed).probabilities(*pairs)
 
-    first, second = (np.array([made(seed) for seed in range(4)]) for made in (library_s, ours))
+    first, second = (np.array([made(seed) for seed in range(3)]) for made in (library_s, ours))
     # The means of both differ by no more than chains of the same sampler let expect.
     spread = np.sqrt(np.mean([np.var(means, axis=0, ddof=1) for means in (first, second)]))
     between = np.sqrt(np.mean((first.mean(axis=0) - second.mean(axis=0)) ** 2))
-    assert spread < 0.03 < np.std(first[0], axis=0).max()
-    assert between < 2 * spread * math.sqrt(2 / 4)
+    assert spread < 0.05 < 0.2 < np.std(first[0], axis=0).max()
+    assert between < 1.5 * spread * math.sqrt(2 / 3)
