@@ -201,8 +201,8 @@ def test_the_features_of_ml_100k_are_those_of_the_library_s_notebook():
     items = item_block(split.train, split.side, config.item_features, True)
     # One-hot, age, occupation, first character of the zip code, rated items.
     assert [part.shape[1] for part in users.groups] == [943, 11, 21, 19, 1682]
-    # One-hot, year (four percentiles coincide), genres, users who rated the item.
-    assert [part.shape[1] for part in items.groups] == [1682, 7, 19, 943]
+    # One-hot, year (of ten percentiles, seven differ), genres, users who rated the item.
+    assert [part.shape[1] for part in items.groups] == [1682, 8, 19, 943]
     # User 1 is 24, a technician, of 85711, and has 135 training ratings.
     one = [part.toarray()[0] for part in users.groups]
     assert [part.sum() for part in one[:4]] == [1, 1, 1, 1]
