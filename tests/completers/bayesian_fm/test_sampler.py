@@ -73,6 +73,15 @@ def test_groups_without_columns_are_left_out():
     assert design.groups.tolist() == [0, TRAIN.num_users, sum(TRAIN.shape)]
 
 
+def test_users_without_ratings_have_the_mean_implicit_features():
+    train = TRAIN.select(TRAIN.users > 1)
+    implicit = user_block(train, SideInformation(), (), True).groups[-1].toarray()
+    rated = np.unique(train.users)
+    np.testing.assert_allclose(implicit[0], implicit[rated].mean(axis=0))
+    np.testing.assert_allclose(implicit[1], implicit[0])
+    np.testing.assert_allclose((implicit[rated] ** 2).sum(axis=1), 1)
+
+
 @pytest.mark.parametrize(("rank", "seed"), [(1, 0), (3, 7)])
 def test_samples_are_those_of_the_library(rank, seed):
     targets = TRAIN.ratings - TRAIN.ratings.mean()

@@ -34,13 +34,12 @@ Deviations from the library's notebook:
 - It has a further feature in each group for what is unknown. Here only the dates have one: an
   unknown attribute is no feature.
 - The mean of the training ratings is subtracted before sampling by `normal`.
-- Mean scores are kept in `kept_rank` columns. On ML-100K, predictions from 320 columns are .004 from
-  those of the exact mean (root mean square), from 160 columns .014, from the 80 that `bayesian_mf`
-  has .035; the RMSE on u1 is .8828, .8830 and .8838, of the exact mean .8827 (one seed).
+- Mean scores are kept in `kept_rank` columns. On ML-100K, predictions from 320 columns are .004
+  from those of the exact mean (root mean square), from 160 columns .014, from the 80 that
+  `bayesian_mf` has .035; the RMSE on u1 is .8828, .8830 and .8838, of the exact mean .8827.
 - Cut points start at the shares of the levels, and their mode is found to a closer tolerance.
-
-A user or an item without training ratings has weights from the prior, its attributes, and no
-implicit features.
+- A user or an item without training ratings has weights from the prior, its attributes, and the
+  mean of the others' implicit features; the library gives it none, and so none of their mean effect.
 """
 
 from __future__ import annotations

@@ -139,11 +139,19 @@ def _groups(
             matrix = sparse.csr_array(encode(attributes, [feature]).matrix)
             groups.append(_of_unit_length(matrix) if feature.encoding == "multi_hot" else matrix)
     if implicit:
-        groups.append(_of_unit_length(rated))
+        groups.append(_with_means(_of_unit_length(rated)))
     return tuple(groups)
+
+
+def _with_means(implicit: Any) -> Any:
+    """Empty rows replaced by the mean of the others: without it, their mean effect would lack."""
+    is_empty = np.diff(implicit.indptr) == 0
+    mean = implicit.sum(axis=0) / (~is_empty).sum()
+    means = sparse.csr_array(is_empty[:, None].astype(np.float64)) @ sparse.csr_array(mean[None, :])
+    return sparse.csr_array(implicit + means)
 
 
 def _of_unit_length(matrix: Any) -> Any:
     """Each row of zeros and ones divided by the square root of its sum."""
     sums = matrix.sum(axis=1)
-    return sparse.diags_array(1 / np.sqrt(np.where(sums > 0, sums, 1))) @ matrix
+    return sparse.csr_array(sparse.diags_array(1 / np.sqrt(np.where(sums > 0, sums, 1))) @ matrix)
