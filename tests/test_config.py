@@ -64,6 +64,20 @@ def test_an_added_option_identifies_a_run_only_where_it_differs_from_its_default
     assert after == {**before, **more}
 
 
+def test_an_added_option_of_a_config_in_a_list_identifies_a_run_likewise():
+    class Listed(BaseConfig):
+        parts: tuple[InnerWithMore, ...] | None = ()
+        names: tuple[str, ...] = ("a",)
+
+    options = {"parts": [{"damping": 0}, {"damping": 1}]}
+    plain = {"size": 1, "share": 0.5, "colors": {}}
+    assert Listed.check(options, "").identifying_options() == {
+        "parts": [plain, {**plain, "damping": 1}],
+        "names": ["a"],
+    }
+    assert Listed.check({"parts": None}, "").identifying_options()["parts"] is None
+
+
 def test_an_added_option_is_an_option_like_any_other():
     config = WithMore.check({"length": 2, "inner": {"damping": 3}}, "")
     assert config.inner.damping == 3

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from glocalk.completers.autoencoders.sparse_fc import SparseFC
     from glocalk.completers.base import Completer
     from glocalk.completers.baselines import Bias, GlobalMean
+    from glocalk.completers.bayesian_fm.bayesian_fm import BayesianFM
     from glocalk.completers.cf_nade.cf_nade import CFNADE
     from glocalk.completers.factorization.bayesian_mf import BayesianMF
     from glocalk.completers.factorization.bias_mf import BiasMF
@@ -81,6 +82,7 @@ __all__ = [
     "LLORMA",
     "MGGAT",
     "AutoRec",
+    "BayesianFM",
     "BayesianMF",
     "Bias",
     "BiasMF",

@@ -75,6 +75,11 @@ class BaseConfig(BaseModel):
                 del options[name]
             elif isinstance(value, BaseConfig):
                 options[name] = value.identifying_options()
+            elif isinstance(value, tuple):
+                options[name] = [
+                    part.identifying_options() if isinstance(part, BaseConfig) else plain
+                    for part, plain in zip(value, options[name], strict=True)
+                ]
         return options
 
 

@@ -19,7 +19,8 @@ OFFICIAL_CONSTANT = {
 }
 
 TOLERANCE = 1e-6  # float32
-SAMPLING = {"bayesian_mf": 0.01}  # error of the mean of 512 samples
+# Error of the mean of 512 samples.
+SAMPLING = {"bayesian_fm": 0.01, "bayesian_fm_probit": 0.01, "bayesian_mf": 0.01}
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -38,6 +38,8 @@ SHAPES = {
     "two separate blocks": ((10, 8), _BLOCKS, [0] * 20 + [1] * 20),
 }
 WIDER_THAN_THE_MATRIX = {
+    "bayesian_fm": {"rank": 20, "kept_rank": 30},
+    "bayesian_fm_probit": {"rank": 20},
     "bayesian_mf": {"rank": 20, "kept_rank": 30},
     "bias_mf": {"rank": 30},
     "bias_mf_als": {"rank": 30},

@@ -35,6 +35,8 @@ CASES = {
     "soft_impute": ("soft_impute", {"rank": 10, "iterations": 25}, "fit"),
     "bayesian_mf": ("bayesian_mf", {"burn_in": 3, "samples": 9, "kept_rank": 3}, "fit"),
     "graem": ("graem", {}, "sgd"),
+    "bayesian_fm": ("bayesian_fm", {"burn_in": 3, "samples": 5, "thinning": 2}, "fit"),
+    "bayesian_fm_probit": ("bayesian_fm_probit", {"burn_in": 2, "samples": 6}, "fit"),
 }
 
 
@@ -161,9 +163,9 @@ def test_a_finished_training_is_loaded_and_not_repeated(name, tmp_path, monkeypa
     ):
         path = f"glocalk.completers.factorization.{method}"
         monkeypatch.setattr(path, lambda _: pytest.fail("trained again"))
-    monkeypatch.setattr(
-        "glocalk.completers.llorma.solver.Solver.run_epoch", lambda _: pytest.fail("trained again")
-    )
+    for path in ("llorma.solver.Solver.run_epoch", "bayesian_fm.sampler.Sampler.draw"):
+        name_of = f"glocalk.completers.{path}"
+        monkeypatch.setattr(name_of, lambda _: pytest.fail("trained again"))
     assert bits(fit(name, tmp_path)) == expected
 
 
@@ -218,7 +220,8 @@ def test_a_checkpoint_holds_tensors_and_plain_values_only(name, tmp_path):
     fit(name, tmp_path)
     content = torch.load(tmp_path / f"{CASES[name][2]}.ckpt", weights_only=True)
     assert content["values"]["epochs"] >= 4
-    assert {tensor.dtype for tensor in content["arrays"].values()} <= {torch.float64, torch.int64}
+    dtypes = {tensor.dtype for tensor in content["arrays"].values()}
+    assert dtypes <= {torch.float32, torch.float64, torch.int64}
 
 
 @pytest.mark.parametrize("name", ["user_knn", "item_knn"])

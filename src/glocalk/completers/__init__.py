@@ -6,6 +6,7 @@ each lies in. Nothing is imported before it is used.
 
 PUBLIC = {
     "AutoRec": "glocalk.completers.autoencoders.autorec",
+    "BayesianFM": "glocalk.completers.bayesian_fm.bayesian_fm",
     "BayesianMF": "glocalk.completers.factorization.bayesian_mf",
     "Bias": "glocalk.completers.baselines",
     "BiasMF": "glocalk.completers.factorization.bias_mf",

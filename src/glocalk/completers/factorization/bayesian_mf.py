@@ -26,14 +26,14 @@ that take the same memory .91173; on Douban at rank 16, the exact mean has .7376
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import Field
 
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.completers.factorization.gibbs import GibbsSampler
 from glocalk.completers.resumable import Progress
+from glocalk.completers.sampling.posterior import PosteriorMean
 from glocalk.config import BaseConfig
-from glocalk.data.rating_matrix import RatingMatrix, Values
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopState
 
@@ -81,7 +81,8 @@ class BayesianMF(FactorCompleter):
         while progress.epochs < samples:
             chain.draw(kept=progress.epochs >= self.config.burn_in)
             progress.epoch_ended(last=progress.epochs + 1 == samples)
-        self.factors = chain.posterior.factors(float(train.ratings.mean()))
+        constant, *rest = chain.posterior.means()
+        self.factors = Factors(float(train.ratings.mean()) + constant, *rest)
 
     @property
     def num_parameters(self) -> int:
@@ -109,82 +110,3 @@ class _Chain:
     def restore(self, state: LoopState) -> None:
         self._sampler.restore(state)
         self.posterior.restore(state)
-
-
-class PosteriorMean:
-    """Running mean of the samples, with the mean product of the factors truncated to `kept_rank`.
-
-    Args:
-        shape: (users, items).
-        kept_rank: number of columns; the mean is exact if there are as many as users or items.
-    """
-
-    def __init__(self, shape: tuple[int, int], kept_rank: int) -> None:
-        self._users, items = shape
-        self._kept_rank = kept_rank
-        self._count = 0
-        self._constant = 0.0
-        self._biases = np.zeros(self._users + items)
-        # left · rightᵀ is Σ vᵤ·vᵢ over the samples so far.
-        self._left = np.zeros((self._users, kept_rank))
-        self._right = np.zeros((items, kept_rank))
-
-    def add(self, constant: float, biases: Values, vectors: Values) -> None:
-        """Add one sample: w₀, w [users + items] and v [users + items, rank]."""
-        self._count += 1
-        self._constant += constant
-        self._biases += biases
-        self._left = np.hstack([self._left, vectors[: self._users]])
-        self._right = np.hstack([self._right, vectors[self._users :]])
-        if self._left.shape[1] >= 2 * self._kept_rank:
-            self._truncate()
-
-    def factors(self, mean: float) -> Factors:
-        """The mean as biases and factors.
-
-        Args:
-            mean: μ, which was subtracted from the ratings before sampling.
-        """
-        self._truncate()
-        return Factors(
-            mean + self._constant / self._count,
-            self._biases[: self._users] / self._count,
-            self._biases[self._users :] / self._count,
-            self._left / self._count,
-            self._right,
-        )
-
-    def state(self, rank: int) -> LoopState:
-        """The sums so far, with the product in as many columns as samples of `rank` can reach."""
-        columns = self._left.shape[1]
-        most = 2 * self._kept_rank + rank
-        return {
-            "count": self._count,
-            "columns": columns,
-            "constant_sum": self._constant,
-            "bias_sums": self._biases,
-            "left": _padded(self._left, most),
-            "right": _padded(self._right, most),
-        }
-
-    def restore(self, state: LoopState) -> None:
-        """Continue from what `state` returned."""
-        columns = state["columns"]
-        self._count, self._constant = state["count"], state["constant_sum"]
-        self._biases = state["bias_sums"]
-        self._left = state["left"][:, :columns].copy()
-        self._right = state["right"][:, :columns].copy()
-
-    def _truncate(self) -> None:
-        """Replace the product by the nearest one of rank `kept_rank` (Eckart and Young)."""
-        left, left_core = np.linalg.qr(self._left)
-        right, right_core = np.linalg.qr(self._right)
-        u, values, vt = np.linalg.svd(left_core @ right_core.T, full_matrices=False)
-        self._left = _padded(left @ (u * values), self._kept_rank)
-        self._right = _padded(right @ vt.T, self._kept_rank)
-
-
-def _padded(matrix: Values, columns: int) -> Values:
-    """The first `columns` columns, filled up with zeros if there are fewer."""
-    first = matrix[:, :columns]
-    return np.pad(first, ((0, 0), (0, columns - first.shape[1])))

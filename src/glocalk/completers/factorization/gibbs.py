@@ -20,12 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from glocalk.completers.factorization.draws import WORDS, gamma, normal_of, normals
+from glocalk.completers.sampling.conditionals import (
+    INIT_STD,
+    draw_constant,
+    draw_precision,
+    draw_prior,
+    initial,
+)
+from glocalk.completers.sampling.draws import normal_of, twister
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.sparse.compiled import Array, exact
 from glocalk.stopping import safe_point
-
-_INIT_STD = 0.1
 
 
 class GibbsSampler:
@@ -44,17 +49,17 @@ class GibbsSampler:
     """
 
     def __init__(self, train: RatingMatrix, rank: int, seed: int) -> None:
-        size, self._num_users, self.rank = sum(train.shape), train.num_users, rank
+        size, self.rank = sum(train.shape), rank
+        self._groups = np.array([0, train.num_users, size])
         self._users, self._items = train.users, train.items + train.num_users
         self._targets = train.ratings - float(train.ratings.mean())
         features = np.concatenate([self._users, self._items])
         # Ratings of each feature, in ascending order: those of users, then those of items.
         self._ratings = np.argsort(features, kind="stable") % len(train)
         self._bounds = np.concatenate([[0], np.cumsum(np.bincount(features, minlength=size))])
-        twister = np.random.RandomState(seed).get_state(legacy=False)
-        self._words, self._at = twister["state"]["key"].copy(), np.array([WORDS])
+        self._words, self._at = twister(seed)
         drawn = np.empty(size * rank + size + 1)
-        _initial(self._words, self._at, drawn, _INIT_STD)
+        initial(self._words, self._at, drawn, INIT_STD)
         self.vectors = drawn[: size * rank].reshape(rank, size).copy()
         self.biases = drawn[size * rank : -1].copy()
         self.constant = float(drawn[-1])
@@ -66,22 +71,23 @@ class GibbsSampler:
         """Draw the next sample."""
         random = self._words, self._at
         ratings = self._ratings, self._bounds
-        alpha, self.constant = _draw_constant(*random, self._errors, self.constant)
+        alpha = draw_precision(*random, self._errors)
+        self.constant = draw_constant(*random, self._errors, self.constant, alpha)
         _draw_biases(
-            *random, *ratings, self._num_users, self._errors, alpha, self.biases, self._bias_means
+            *random, *ratings, self._groups, self._errors, alpha, self.biases, self._bias_means
         )
         lambdas = np.empty_like(self._vector_means)
         for of_column in range(2):  # all λ, then all μ
             for k, column in enumerate(self.vectors):
-                _draw_prior(
-                    *random, self._num_users, column, self._vector_means[k], lambdas[k], of_column
+                draw_prior(
+                    *random, self._groups, column, self._vector_means[k], lambdas[k], of_column
                 )
         sums = np.empty(len(self._users))
         for k, column in enumerate(self.vectors):
             safe_point()
             np.add(column[self._users], column[self._items], out=sums)
             _draw_column(
-                *random, *ratings, self._num_users, self._errors, sums, alpha,
+                *random, *ratings, self._groups, self._errors, sums, alpha,
                 column, self._vector_means[k], lambdas[k],
             )  # fmt: skip
         self._compute_errors()
@@ -132,78 +138,15 @@ def _compute_errors(
 
 
 @exact
-def _initial(words: Array, at: Array, drawn: Array, std: float) -> None:
-    for n in range(0, len(drawn), 2):
-        first, second = normals(words, at)
-        drawn[n] = first * std
-        if n + 1 < len(drawn):
-            drawn[n + 1] = second * std
-
-
-@exact
-def _draw_constant(words: Array, at: Array, errors: Array, constant: float) -> tuple[float, float]:
-    """α and w₀; the errors change with w₀."""
-    squares = _sum(errors, 0.0, True)
-    alpha = gamma(words, at, (1.0 + len(errors)) / 2, 1 / ((1.0 + squares) / 2))
-    linear = alpha * _sum(errors, constant, False)
-    new = normal_of(words, at, alpha * len(errors) + 1.0, linear)
-    for n in range(len(errors)):
-        errors[n] += new - constant
-    return alpha, new
-
-
-@exact
-def _sum(errors: Array, constant: float, square: bool) -> float:
-    """Σ e², or Σ (constant − e), in four interleaved sums, as the library Eigen adds up."""
-    sums = np.zeros(4)
-    size = len(errors)
-    paired, fours = size // 2 * 2, size // 4 * 4
-    for n in range(fours):
-        e = errors[n]
-        sums[n % 4] += e * e if square else constant - e
-    first, second = sums[0] + sums[2], sums[1] + sums[3]
-    if paired > fours:
-        e, f = errors[fours], errors[fours + 1]
-        first += e * e if square else constant - e
-        second += f * f if square else constant - f
-    total: float = first + second
-    if size > paired:
-        e = errors[paired]
-        total += e * e if square else constant - e
-    return total
-
-
-@exact
-def _draw_prior(
-    words: Array, at: Array, num_users: int, weights: Array, means: Array, lambdas: Array,
-    of_means: int,
-) -> None:  # fmt: skip
-    """λ [users, items] of the weights, or their μ given λ."""
-    for group in range(2):
-        members = weights[:num_users] if group == 0 else weights[num_users:]
-        if of_means:
-            linear = 0.0
-            for w in members:
-                linear += w
-            precision = lambdas[group] * (1.0 + len(members))
-            means[group] = normal_of(words, at, precision, linear * lambdas[group])
-        else:
-            beta = 1.0
-            for w in members:
-                beta += (w - means[group]) * (w - means[group])
-            lambdas[group] = gamma(words, at, (1.0 + len(members)) / 2, 2 / beta)
-
-
-@exact
 def _draw_biases(
-    words: Array, at: Array, ratings: Array, bounds: Array, num_users: int, errors: Array,
+    words: Array, at: Array, ratings: Array, bounds: Array, groups: Array, errors: Array,
     alpha: float, biases: Array, means: Array,
 ) -> None:  # fmt: skip
     lambdas = np.empty(2)
-    _draw_prior(words, at, num_users, biases, means, lambdas, 0)
-    _draw_prior(words, at, num_users, biases, means, lambdas, 1)
+    draw_prior(words, at, groups, biases, means, lambdas, 0)
+    draw_prior(words, at, groups, biases, means, lambdas, 1)
     for f in range(len(biases)):
-        group = 0 if f < num_users else 1
+        group = 0 if f < groups[1] else 1
         old, first, last = biases[f], bounds[f], bounds[f + 1]
         linear = 0.0
         for n in range(first, last):
@@ -218,11 +161,11 @@ def _draw_biases(
 
 @exact
 def _draw_column(
-    words: Array, at: Array, ratings: Array, bounds: Array, num_users: int, errors: Array,
+    words: Array, at: Array, ratings: Array, bounds: Array, groups: Array, errors: Array,
     sums: Array, alpha: float, column: Array, means: Array, lambdas: Array,
 ) -> None:  # fmt: skip
     for f in range(len(column)):
-        group = 0 if f < num_users else 1
+        group = 0 if f < groups[1] else 1
         old = column[f]
         precision, linear = 0.0, 0.0
         for n in range(bounds[f], bounds[f + 1]):

@@ -1,24 +1,25 @@
-"""Attributes as columns of numbers: scaled, flags, one-hot and multi-hot."""
+"""Attributes as columns of numbers: scaled, flags, one-hot, multi-hot and binned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from glocalk.config import BaseConfig, did_you_mean
+from glocalk.config import ADDED, BaseConfig, did_you_mean
 from glocalk.data.side.attributes import Attributes, Column, Form
 from glocalk.errors import GlocalkError, shown
 
 _OF_ENCODING = {
     "scaled": {"center", "divide_by"},
     "flag": {"value"},
-    "one_hot": {"without"},
+    "one_hot": {"without", "first"},
     "multi_hot": {"without"},
+    "binned": {"bins"},
 }
 
 
@@ -31,16 +32,26 @@ class FeatureConfig(BaseConfig):
     | `flag` | one | 1 where the attribute is `value` |
     | `one_hot` | one for each value, ascending | 1 where the attribute is this value |
     | `multi_hot` | one for each value, ascending | 1 where the value is among the attribute's |
+    | `binned` | one for each of `bins` intervals | 1 where the number is in the interval |
+
+    The intervals of `binned` end at percentiles of the known numbers, the end included; those that
+    end at the same number are one.
     """
 
     attribute: str = Field(description="name of the attribute")
-    encoding: Literal["scaled", "flag", "one_hot", "multi_hot"] = Field(description="encoding")
+    encoding: Literal["scaled", "flag", "one_hot", "multi_hot", "binned"] = Field(
+        description="encoding"
+    )
     center: float = Field(default=0.0, description="scaled: what is subtracted")
     divide_by: float = Field(default=1.0, gt=0, description="scaled: what is then divided by")
     value: str | None = Field(default=None, description="flag: the value that is 1")
     without: tuple[str, ...] = Field(
         default=(), description="one_hot, multi_hot: values that get no column"
     )
+    first: Annotated[int | None, ADDED] = Field(
+        default=None, ge=1, description="one_hot: number of characters of a value that count"
+    )
+    bins: Annotated[int, ADDED] = Field(default=11, ge=2, description="binned: number of intervals")
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
@@ -123,10 +134,11 @@ _FORMS: dict[str, set[Form]] = {
     "flag": {"number", "text"},
     "one_hot": {"number", "text"},
     "multi_hot": {"several"},
+    "binned": {"number"},
 }
 _IN_WORDS: dict[Form, str] = {"number": "number", "text": "text", "several": "list of texts"}
 _FITTING: dict[Form, str] = {
-    "number": "scaled, flag or one_hot",
+    "number": "scaled, flag, one_hot or binned",
     "text": "flag or one_hot",
     "several": "multi_hot",
 }
@@ -149,9 +161,12 @@ def _flag(column: Column, feature: FeatureConfig) -> _Encoded:
 
 def _hot(column: Column, feature: FeatureConfig) -> _Encoded:
     values = _several(column)
+    if feature.first is not None:
+        values = [tuple(text[: feature.first] for text in several) for several in values]
     _check_occurs(feature.without, values, feature)
     occurring = {text for several in values for text in several} - set(feature.without)
-    ascending = sorted(occurring, key=float if column.dtype.kind == "f" else None)
+    numbers = column.dtype.kind == "f" and feature.first is None
+    ascending = sorted(occurring, key=float if numbers else None)
     at = {text: position for position, text in enumerate(ascending)}
     matrix = np.zeros((len(values), len(ascending)))
     for row, several in enumerate(values):
@@ -159,6 +174,18 @@ def _hot(column: Column, feature: FeatureConfig) -> _Encoded:
             if text in at:
                 matrix[row, at[text]] = 1
     return matrix, [f"{feature.attribute}={text}" for text in ascending]
+
+
+def _binned(column: Column, feature: FeatureConfig) -> _Encoded:
+    known = ~np.isnan(column)
+    if not known.any():
+        return np.zeros((len(column), 0)), []
+    inner = np.linspace(0, 100, feature.bins + 1)[1:-1]
+    ends = np.unique(np.percentile(column[known], inner))
+    matrix = np.zeros((len(column), len(ends) + 1))
+    matrix[known, np.searchsorted(ends, column[known])] = 1
+    names = [f"{feature.attribute}<={end:g}" for end in ends]
+    return matrix, [*names, f"{feature.attribute}>{ends[-1]:g}"]
 
 
 def _several(column: Column) -> list[tuple[str, ...]]:
@@ -187,4 +214,5 @@ _ENCODINGS: dict[str, Callable[[Column, FeatureConfig], _Encoded]] = {
     "flag": _flag,
     "one_hot": _hot,
     "multi_hot": _hot,
+    "binned": _binned,
 }

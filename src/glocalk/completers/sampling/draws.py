@@ -17,6 +17,12 @@ WORDS = 624  # of the state
 _SHIFT = 397
 
 
+def twister(seed: int) -> tuple[Array, Array]:
+    """`words` and `at` of a generator with this seed, which is below 2³²."""
+    state = np.random.RandomState(seed).get_state(legacy=False)
+    return state["state"]["key"].copy(), np.array([WORDS])
+
+
 @exact
 def normal_of(words: Array, at: Array, precision: float, linear: float) -> float:
     """A draw from Normal(linear / precision, 1 / precision)."""
@@ -41,7 +47,7 @@ def gamma(words: Array, at: Array, shape: float, scale: float) -> float:
             if v > 0:
                 break
         v = v * v * v
-        u = _uniform(words, at)
+        u = uniform(words, at)
         if u <= 1.0 - 0.0331 * n * n * n * n:
             break
         if math.log(u) <= 0.5 * n * n + a * (1.0 - v + math.log(v)):
@@ -53,8 +59,8 @@ def gamma(words: Array, at: Array, shape: float, scale: float) -> float:
 def normals(words: Array, at: Array) -> tuple[float, float]:
     """Two normal values by Marsaglia's polar method, as in GNU's `std::normal_distribution`."""
     while True:
-        x = 2.0 * _uniform(words, at) - 1.0
-        y = 2.0 * _uniform(words, at) - 1.0
+        x = 2.0 * uniform(words, at) - 1.0
+        y = 2.0 * uniform(words, at) - 1.0
         square = x * x + y * y
         if 0 < square <= 1:
             break
@@ -63,7 +69,7 @@ def normals(words: Array, at: Array) -> tuple[float, float]:
 
 
 @exact
-def _uniform(words: Array, at: Array) -> float:
+def uniform(words: Array, at: Array) -> float:
     """Uniform from 0 to 1, exclusive, of 64 random bits."""
     low = np.float64(_word(words, at))
     value = (low + np.float64(_word(words, at)) * 4294967296.0) / 18446744073709551616.0

@@ -1,0 +1,1 @@
+"""Bayesian factorization machine with side information."""

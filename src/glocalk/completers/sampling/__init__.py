@@ -1,0 +1,1 @@
+"""What completers that sample have in common: draws, conditional distributions, means."""
