@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from glocalk.completers.graphrec.extra import GraphRecExtra
     from glocalk.completers.graphrec.graphrec import GraphRec
     from glocalk.completers.igmc.igmc import IGMC
+    from glocalk.completers.imc_gae.imc_gae import IMCGAE
     from glocalk.completers.llorma.llorma import LLORMA
     from glocalk.completers.mg_gat.mg_gat import MGGAT
     from glocalk.completers.neighbors.knn import ItemKNN, UserKNN
@@ -76,6 +77,7 @@ __all__ = [
     "GCMC",
     "GRAEM",
     "IGMC",
+    "IMCGAE",
     "LLORMA",
     "MGGAT",
     "AutoRec",

@@ -18,6 +18,7 @@ PUBLIC = {
     "GraphRec": "glocalk.completers.graphrec.graphrec",
     "GraphRecExtra": "glocalk.completers.graphrec.extra",
     "IGMC": "glocalk.completers.igmc.igmc",
+    "IMCGAE": "glocalk.completers.imc_gae.imc_gae",
     "ItemKNN": "glocalk.completers.neighbors.knn",
     "LLORMA": "glocalk.completers.llorma.llorma",
     "MGGAT": "glocalk.completers.mg_gat.mg_gat",
