@@ -48,6 +48,7 @@ WIDER_THAN_THE_MATRIX = {
     "graphrec": {"rank": 30, "batch_size": 1000},
     "i_autorec": {"hidden_size": 30},
     "igmc": {"hidden_size": 30, "max_neighbors": 100},
+    "imc_gae": {"hidden_size": 60, "embedding_size": 30},
     "item_knn": {"neighbors": 100},
     "llorma": {"anchors": 30, "base": {"rank": 30}, "local": {"rank": 30}},
     "mg_gat": {"rank": 30, "hidden_size": 60, "svd_rank": 30},

@@ -335,11 +335,21 @@ def test_a_resumed_training_equals_an_uninterrupted_one(precision, tmp_path):
         assert torch.equal(resumed.state()[name], tensor)
 
 
-def test_without_training_ratings_only_the_biases_remain():
+def test_without_training_ratings_only_the_biases_remain_and_of_both_the_mean():
     completer, _ = fit(trainer=DOUBLE)
-    module = completer.module
-    bias = sum(dense.bias / k for k, dense in enumerate(module.best.dense, 1)).detach()
-    torch.testing.assert_close(module.output().right[-1], bias.double())
+    network = completer.module.best
+    bias = sum(dense.bias / k for k, dense in enumerate(network.dense, 1)).detach()
+    torch.testing.assert_close(completer.module.output().right[-1], bias.double())
+    literal = Literal(TRAIN, np.unique(TRAIN.ratings))
+    with torch.no_grad():
+        scores = literal.scores(network, literal.embedded(network, keep_all))
+        wanted = (scores.softmax(dim=2) @ torch.tensor(literal.levels)).numpy()
+    wanted[-1, -1] = TRAIN.ratings.mean()
+    users, items = np.arange(TRAIN.num_users), np.arange(TRAIN.num_items)
+    grid = completer.predict_grid(users, items)
+    np.testing.assert_allclose(grid, wanted, rtol=1e-9)
+    pairs = completer.predict_pairs(np.repeat(users, len(items)), np.tile(items, len(users)))
+    np.testing.assert_allclose(pairs, wanted.ravel(), rtol=1e-9)
 
 
 def test_levels_that_only_ratings_held_out_have_are_levels():

@@ -42,19 +42,22 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import cast
+from typing import NamedTuple, cast
 
+import numpy as np
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from pydantic import Field
 from torch import Tensor, nn
 
+from glocalk.completers.base import State, take
 from glocalk.completers.bilinear import BilinearCompleter, BilinearOutput, expected_pairs
 from glocalk.completers.imc_gae.network import FEATURES, IMCGAENetwork
+from glocalk.completers.rated import rated
 from glocalk.completers.rating_graph import RatingGraph
 from glocalk.completers.stepwise import EpochLoader, StepwiseModule, dtype_of, refuse_levels
 from glocalk.config import BaseConfig
-from glocalk.data.rating_matrix import RatingMatrix
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.training.context import FitContext
 
 
@@ -226,11 +229,29 @@ class IMCGAEModule(StepwiseModule[BilinearOutput]):
         )
 
 
+class Unrated(NamedTuple):
+    """Users and items without training ratings, and what pairs of both are predicted to be.
+
+    `users` is [users], `items` [items], both 1 for those and 0 for others; `mean` is a scalar.
+    """
+
+    users: Tensor
+    items: Tensor
+    mean: Tensor
+
+    @classmethod
+    def of(cls, train: RatingMatrix) -> Unrated:
+        """Those of `train`, with the mean of its ratings."""
+        users, items = (torch.from_numpy(~side).long() for side in rated(train))
+        return cls(users, items, torch.tensor(train.ratings.mean()))
+
+
 class IMCGAE(BilinearCompleter):
     """IMC-GAE; predictions are those of the network with the lowest error on ratings held out.
 
-    Users and items without training ratings receive no messages. As in the official code their z is
-    Σ_l d_l / l, which many updates have made that of an average node.
+    Users and items without training ratings receive no messages: as in the official code their z is
+    Σ_l d_l / l, of an average node. Where both are without training ratings the prediction is the
+    mean of the training ratings; there, it is what the network makes of two such nodes.
 
     Example:
         >>> import glocalk
@@ -243,6 +264,8 @@ class IMCGAE(BilinearCompleter):
     Config = IMCGAEConfig
     official = "last"  # the network that the ratings held out choose
     config: IMCGAEConfig
+
+    _unrated: Unrated | None = None
 
     @property
     def _form(self) -> tuple[int, int]:
@@ -259,4 +282,32 @@ class IMCGAE(BilinearCompleter):
         dtype = dtype_of(context, "IMC-GAE")
         generator = torch.Generator().manual_seed(context.seed)
         module = IMCGAEModule(train, self.config, generator, dtype)
+        self._unrated = Unrated.of(train)
         self._train(module, module.batches(), context)
+
+    def predict_pairs(self, users: Indices, items: Indices) -> Values:
+        predicted = super().predict_pairs(users, items)
+        unrated = self._require(self._unrated)
+        both = unrated.users.numpy()[users] & unrated.items.numpy()[items]
+        predicted[both == 1] = unrated.mean.item()
+        return predicted
+
+    def predict_grid(self, users: Indices, items: Indices) -> Values:
+        predicted = super().predict_grid(users, items)
+        unrated = self._require(self._unrated)
+        both = np.outer(unrated.users.numpy()[users], unrated.items.numpy()[items])
+        predicted[both == 1] = unrated.mean.item()
+        return predicted
+
+    def state(self) -> State:
+        unrated = self._require(self._unrated)
+        named = {f"unrated_{name}": part for name, part in unrated._asdict().items()}
+        return {**super().state(), **named}
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        super().restore(state, shape)
+        users, items = (
+            take(state, f"unrated_{side}", (size,), whole=True)
+            for side, size in zip(("users", "items"), shape, strict=True)
+        )
+        self._unrated = Unrated(users, items, take(state, "unrated_mean", ()))
