@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from glocalk.completers.base import Completer
     from glocalk.completers.baselines import Bias, GlobalMean
     from glocalk.completers.cf_nade.cf_nade import CFNADE
+    from glocalk.completers.f_eae.f_eae import FEAE
     from glocalk.completers.factorization.bayesian_mf import BayesianMF
     from glocalk.completers.factorization.bias_mf import BiasMF
     from glocalk.completers.factorization.soft_impute import SoftImpute
@@ -74,6 +75,7 @@ _PUBLIC = {
 
 __all__ = [
     "CFNADE",
+    "FEAE",
     "GCMC",
     "GRAEM",
     "IGMC",

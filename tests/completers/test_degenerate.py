@@ -42,6 +42,7 @@ WIDER_THAN_THE_MATRIX = {
     "bias_mf": {"rank": 30},
     "bias_mf_als": {"rank": 30},
     "cf_nade": {"hidden_size": 30, "batch_size": 100},
+    "f_eae": {"hidden_size": 60, "latent_size": 30},
     "gc_mc": {"hidden_size": 60, "embedding_size": 30},
     "gc_mc_extra": {"hidden_size": 60, "embedding_size": 30, "feature_size": 40},
     "glocal_k": {"hidden_size": 30, "kernel_size": 15},

@@ -10,6 +10,7 @@ PUBLIC = {
     "Bias": "glocalk.completers.baselines",
     "BiasMF": "glocalk.completers.factorization.bias_mf",
     "CFNADE": "glocalk.completers.cf_nade.cf_nade",
+    "FEAE": "glocalk.completers.f_eae.f_eae",
     "GCMC": "glocalk.completers.gc_mc.gc_mc",
     "GCMCExtra": "glocalk.completers.gc_mc.extra",
     "GLocalK": "glocalk.completers.autoencoders.glocal_k",

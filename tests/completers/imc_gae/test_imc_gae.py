@@ -254,6 +254,17 @@ def test_the_learning_rate_decays_after_updates_without_a_lower_error(judged):
     assert not module.stopped
 
 
+def test_a_budget_shortens_training_and_both_patiences(judged):
+    options = {"decay_patience": 4, "patience": 6, "min_learning_rate": 0.005, "budget": 0.5}
+    module, rates, unused = judged([2] * 20, **options)
+    # Decay after more than 2 updates without a lower error, stop after more than 3.
+    np.testing.assert_allclose(rates, [0.01] * 4 + [0.005] * 4)
+    assert module.stopped
+    assert len(unused) == 12
+    assert IMCGAE(module.config).schedule == {"train": 10}
+    assert IMCGAE(module.config).budget == 0.5
+
+
 def test_training_stops_at_the_lowest_rate_only(judged):
     options = {"decay_patience": 2, "patience": 1, "min_learning_rate": 0.005}
     module, rates, unused = judged([2, 2, 2, 2, 1, 1, 1, 0, 0], **options)

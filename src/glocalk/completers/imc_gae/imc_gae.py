@@ -36,6 +36,8 @@ predictions at any time are those of the best network so far. Differences:
   updates. Those after the stop change nothing.
 - Levels that only ratings held out have are levels; there, messages along them are lost.
 - At least one rating is trained on. If none can be held out, the last network predicts.
+
+A training may run under a budget, a share of `epochs`: both patiences are multiplied by it.
 """
 
 from __future__ import annotations
@@ -52,16 +54,16 @@ from torch import Tensor, nn
 
 from glocalk.completers.base import State, take
 from glocalk.completers.bilinear import BilinearCompleter, BilinearOutput, expected_pairs
+from glocalk.completers.budget import BudgetConfig
 from glocalk.completers.imc_gae.network import FEATURES, IMCGAENetwork
 from glocalk.completers.rated import rated
 from glocalk.completers.rating_graph import RatingGraph
 from glocalk.completers.stepwise import EpochLoader, StepwiseModule, dtype_of, refuse_levels
-from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.training.context import FitContext
 
 
-class IMCGAEConfig(BaseConfig):
+class IMCGAEConfig(BudgetConfig):
     """Options of IMC-GAE; the defaults are those published for ML-100K."""
 
     hidden_size: int = Field(
@@ -191,9 +193,9 @@ class IMCGAEModule(StepwiseModule[BilinearOutput]):
             self.waited.zero_()
             return
         self.waited += 1
-        if self.waited > config.patience and rates["lr"] <= config.min_learning_rate:
+        if self.waited > config.patience * config.share and rates["lr"] <= config.min_learning_rate:
             self.stopped.fill_(True)
-        elif self.waited > config.decay_patience:
+        elif self.waited > config.decay_patience * config.share:
             lower = max(rates["lr"] * config.decay, config.min_learning_rate)
             if lower < rates["lr"]:
                 rates["lr"] = lower
@@ -266,6 +268,14 @@ class IMCGAE(BilinearCompleter):
     config: IMCGAEConfig
 
     _unrated: Unrated | None = None
+
+    @property
+    def schedule(self) -> dict[str, int]:
+        return dict.fromkeys(super().schedule, self.config.trained_epochs)
+
+    @property
+    def budget(self) -> float:
+        return self.config.share
 
     @property
     def _form(self) -> tuple[int, int]:
