@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from glocalk.completers.baselines import Bias, GlobalMean
     from glocalk.completers.bayesian_fm.bayesian_fm import BayesianFM
     from glocalk.completers.cf_nade.cf_nade import CFNADE
+    from glocalk.completers.f_eae.f_eae import FEAE
     from glocalk.completers.factorization.bayesian_mf import BayesianMF
     from glocalk.completers.factorization.bias_mf import BiasMF
     from glocalk.completers.factorization.soft_impute import SoftImpute
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from glocalk.completers.graphrec.extra import GraphRecExtra
     from glocalk.completers.graphrec.graphrec import GraphRec
     from glocalk.completers.igmc.igmc import IGMC
+    from glocalk.completers.imc_gae.imc_gae import IMCGAE
     from glocalk.completers.llorma.llorma import LLORMA
     from glocalk.completers.mg_gat.mg_gat import MGGAT
     from glocalk.completers.neighbors.knn import ItemKNN, UserKNN
@@ -75,10 +77,12 @@ _PUBLIC = {
 
 __all__ = [
     "CFNADE",
+    "FEAE",
     "GCMC",
     "GRAEM",
     "GRALS",
     "IGMC",
+    "IMCGAE",
     "LLORMA",
     "MGGAT",
     "AutoRec",

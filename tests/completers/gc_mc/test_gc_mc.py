@@ -8,9 +8,10 @@ import torch
 import glocalk.completers.gc_mc.gc_mc as room
 from completers.gc_mc.full_matrices import Literal, gradients
 from completers.kept import fit_kept
+from glocalk.completers.bilinear import BilinearMixture, expected_pairs
 from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig, GCMCModule
-from glocalk.completers.gc_mc.graph import RatingGraph
-from glocalk.completers.gc_mc.layers import BilinearMixture, GraphConvolution, expected_pairs
+from glocalk.completers.gc_mc.layers import GraphConvolution
+from glocalk.completers.rating_graph import RatingGraph
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
 from planted import planted
@@ -204,7 +205,7 @@ def test_initial_values_follow_the_official_code():
         torch.testing.assert_close(
             basis @ basis.T, 1.21 * torch.eye(75).double(), atol=1e-5, rtol=0
         )
-    drawn = BilinearMixture(75, 2, 5, torch.Generator().manual_seed(1)).bases
+    drawn = BilinearMixture(75, 2, 5, torch.Generator().manual_seed(1), 1.1).bases
     assert not torch.allclose(drawn[0], drawn[1])
 
 

@@ -38,39 +38,36 @@ each update an epoch. Cost and memory of an update grow with ratings × hidden a
 from __future__ import annotations
 
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from glocalk.completers.base import State, take
-from glocalk.completers.gc_mc.graph import Accumulation, Normalization, RatingGraph
+from glocalk.completers.bilinear import BilinearCompleter, BilinearMixture, BilinearOutput
 from glocalk.completers.gc_mc.layers import (
-    BilinearMixture,
     DenseMaker,
     GCMCNetwork,
     GraphConvolution,
     SharedDense,
-    expected,
-    expected_pairs,
 )
 from glocalk.completers.rated import rated
+from glocalk.completers.rating_graph import Accumulation, Normalization, RatingGraph
 from glocalk.completers.stepwise import (
     MOST_LEVELS,
     EpochLoader,
-    StepwiseCompleter,
     StepwiseModule,
     dtype_of,
     refuse_levels,
-    take_levels,
 )
 from glocalk.config import BaseConfig
-from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.optim.adam import follow_tensorflow
 from glocalk.optim.averaging import AveragedNetwork
 from glocalk.training.context import FitContext
+
+_ORTHOGONAL_SCALE = 1.1  # of the decoder's initial bases, in the official code
 
 
 class GCMCConfig(BaseConfig):
@@ -103,23 +100,7 @@ class GCMCConfig(BaseConfig):
     )
 
 
-class Output(NamedTuple):
-    """What predictions are computed from, see `expected_pairs`.
-
-    `left` is [bases, users, size], `right` [items, size], `coefficients` [bases, levels], `levels`
-    [levels]. `offsets` [users] is added to the expected rating: 0 for users with training ratings,
-    and for those without what leads from the mean of the levels to the mean of the ratings, unless
-    they have an embedding.
-    """
-
-    left: Tensor
-    right: Tensor
-    coefficients: Tensor
-    levels: Tensor
-    offsets: Tensor
-
-
-class GCMCModule(StepwiseModule[Output]):
+class GCMCModule(StepwiseModule[BilinearOutput]):
     """Adam on the loss of a network, and the average of its weights.
 
     Args:
@@ -148,9 +129,10 @@ class GCMCModule(StepwiseModule[Output]):
         self.network = GCMCNetwork(
             convolution,
             dense(convolution.size, size, generator),
-            BilinearMixture(size, config.bases, levels, generator),
+            BilinearMixture(size, config.bases, levels, generator, _ORTHOGONAL_SCALE),
         )
         self.average = AveragedNetwork(self.network, config.averaging, warm_up=True)
+        # Of users without training ratings: from the mean of the levels to the mean of the ratings.
         users, _ = rated(train)
         offset = float(train.ratings.mean() - self.graph.levels.mean())
         if self.network.dense.embeds_unrated:
@@ -182,13 +164,13 @@ class GCMCModule(StepwiseModule[Output]):
         return self.network
 
     @torch.no_grad()
-    def output(self) -> Output:
+    def output(self) -> BilinearOutput:
         """What the averaged network predicts from."""
         network = self.average.network
         decoder = network.decoder
         users, items = network.embed(self.graph.to(decoder.bases.device))
         levels = torch.from_numpy(self.graph.levels).to(items)
-        return Output(
+        return BilinearOutput(
             users @ decoder.bases,
             items,
             decoder.coefficients.detach(),
@@ -197,7 +179,7 @@ class GCMCModule(StepwiseModule[Output]):
         )
 
 
-class GCMC(StepwiseCompleter[Output]):
+class GCMC(BilinearCompleter):
     """GC-MC; predictions are those of the averaged weights.
 
     Users and items without training ratings receive no messages, so that all levels are equally
@@ -216,6 +198,10 @@ class GCMC(StepwiseCompleter[Output]):
     Config = GCMCConfig
     official = "last"  # the official code prints the averaged model's error after the last update
     config: GCMCConfig
+
+    @property
+    def _form(self) -> tuple[int, int]:
+        return self.config.bases, self.config.embedding_size
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         """Train.
@@ -237,29 +223,3 @@ class GCMC(StepwiseCompleter[Output]):
         """What makes the layer from h to z."""
         del train, context, dtype
         return SharedDense
-
-    def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        left, right, coefficients, levels, offsets = self._output()
-        u, i = self._tensors(right, users, items)
-        predicted = expected_pairs(left, right, coefficients, levels, u, i) + offsets[u]
-        return predicted.double().cpu().numpy()
-
-    def predict_grid(self, users: Indices, items: Indices) -> Values:
-        left, right, coefficients, levels, offsets = self._output()
-        u, i = self._tensors(right, users, items)
-        scores = left[:, u] @ right[i].T
-        grid = expected(scores.flatten(start_dim=1), coefficients, levels)
-        predicted = grid.view(len(users), len(items)) + offsets[u].unsqueeze(1)
-        return predicted.double().cpu().numpy()
-
-    def _take_output(self, state: State, shape: tuple[int, int]) -> Output:
-        users, items = shape
-        bases, size = self.config.bases, self.config.embedding_size
-        levels = take_levels(state)
-        return Output(
-            take(state, "left", (bases, users, size)),
-            take(state, "right", (items, size)),
-            take(state, "coefficients", (bases, len(levels))),
-            levels,
-            take(state, "offsets", (users,)),
-        )

@@ -6,7 +6,6 @@ leaving a node out leaves out its edges.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
@@ -15,15 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glocalk.completers.gc_mc.graph import (
+from glocalk.completers.bilinear import BilinearMixture
+from glocalk.completers.dropout import drop, kept_indices
+from glocalk.completers.glorot import glorot, glorot_limit
+from glocalk.completers.rating_graph import (
     Accumulation,
     Adjacency,
     GatheredAdjacency,
     RatingGraph,
 )
-
-_ORTHOGONAL_SCALE = 1.1  # of the decoder's initial bases, in the official code
-_PAIRS = 4096  # pairs predicted at a time, so that their embeddings stay in the cache
 
 
 class GraphConvolution(nn.Module):
@@ -66,7 +65,7 @@ class GraphConvolution(nn.Module):
             share: share of nodes that send no messages; those of the others are scaled up.
         """
         # The order of these draws does not depend on what is computed first.
-        users, items = (_kept(len(side), share) for side in (self.users, self.items))
+        users, items = (kept_indices(len(side), share) for side in (self.users, self.items))
         return (
             self._receive(graph.to_users, self.items, items, share),
             self._receive(graph.to_items, self.users, users, share),
@@ -132,36 +131,6 @@ class SharedDense(Dense):
         return drop(users, share) @ weight, drop(items, share) @ weight
 
 
-class BilinearMixture(nn.Module):
-    """Scores of the rating levels: Σ_b a_{b,level} uᵀ Q_b v.
-
-    Args:
-        size: length of u and v.
-        bases: number of matrices Q.
-        levels: number of rating levels.
-        generator: source of the initial values: Q orthogonal times 1.1, a Glorot's.
-    """
-
-    def __init__(self, size: int, bases: int, levels: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.bases = nn.Parameter(torch.empty(bases, size, size))
-        for basis in self.bases:
-            nn.init.orthogonal_(basis, _ORTHOGONAL_SCALE, generator)
-        self.coefficients = glorot(bases, levels, generator)
-
-    def forward(self, graph: RatingGraph, users: Tensor, items: Tensor) -> Tensor:
-        """[levels, n] scores of the graph's ratings, in the order of its labels.
-
-        Args:
-            graph: the ratings.
-            users: [users, size].
-            items: [items, size].
-        """
-        scores = torch.stack([graph.scores(users @ basis, items) for basis in self.bases])
-        # Levels first: the softmax over them then runs along memory, which is ten times faster.
-        return self.coefficients.T @ scores
-
-
 class GCMCNetwork(nn.Module):
     """Encoder and decoder.
 
@@ -191,58 +160,3 @@ class GCMCNetwork(nn.Module):
         """Mean cross-entropy of the graph's own ratings; arguments as in `embed`."""
         scores = self.decoder(graph, *self.embed(graph, share))
         return F.cross_entropy(scores.unsqueeze(0), graph.labels.unsqueeze(0))
-
-
-def glorot(inputs: int, outputs: int, generator: torch.Generator) -> nn.Parameter:
-    """[inputs, outputs] Glorot's uniform initial values."""
-    limit = glorot_limit(inputs, outputs)
-    return nn.Parameter(torch.empty(inputs, outputs).uniform_(-limit, limit, generator=generator))
-
-
-def glorot_limit(inputs: int, outputs: int) -> float:
-    """√(6 / (inputs + outputs)), the bound of Glorot's uniform initial values."""
-    return math.sqrt(6 / (inputs + outputs))
-
-
-def drop(values: Tensor, share: float) -> Tensor:
-    """`values` with this share of them set to 0; unlike dropout it does not scale up the rest.
-
-    Twice as fast as torch's dropout on the CPU, which draws in double precision.
-    """
-    # A float mask: a product with a boolean one takes ten times as long.
-    return values * torch.rand_like(values).ge_(share) if share else values
-
-
-def expected_pairs(
-    left: Tensor, right: Tensor, coefficients: Tensor, levels: Tensor, users: Tensor, items: Tensor
-) -> Tensor:
-    """Expected rating of each pair (users[k], items[k]).
-
-    Args:
-        left: [bases, users, size] uᵀ Q_b.
-        right: [items, size] v.
-        coefficients: [bases, levels] a.
-        levels: [levels] ratings of the levels.
-        users: [pairs] user indices.
-        items: [pairs] item indices.
-
-    Returns:
-        [pairs] means of the levels, weighted by the softmax of their scores.
-    """
-    scores = [
-        (left[:, u] * right[i]).sum(dim=-1)
-        for u, i in zip(users.split(_PAIRS), items.split(_PAIRS), strict=True)
-    ]
-    return expected(torch.cat(scores, dim=1), coefficients, levels)
-
-
-def expected(scores: Tensor, coefficients: Tensor, levels: Tensor) -> Tensor:
-    """Expected rating [pairs] for the scores [bases, pairs] uᵀ Q_b v; see `expected_pairs`."""
-    return levels @ (coefficients.T @ scores).softmax(dim=0)
-
-
-def _kept(nodes: int, share: float) -> Tensor | None:
-    """Random indices of the nodes that are kept when a `share` is left out; None for all."""
-    if not share:
-        return None
-    return torch.nonzero(torch.rand(nodes) >= share).flatten()

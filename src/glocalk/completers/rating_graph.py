@@ -1,7 +1,7 @@
 """The training ratings as a graph, and products with its adjacency matrices.
 
-`gc_mc.py` has the equations. Products are exact and computed from the observed ratings alone: on
-the CPU by compiled loops, on other devices by torch's operations on sparse tensors.
+`gc_mc/gc_mc.py` has the equations. Products are exact and computed from the observed ratings alone:
+on the CPU by compiled loops, on other devices by torch's operations on sparse tensors.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ class Adjacency:
 
     def of_sources(self, kept: Tensor) -> Adjacency:
         """Only the columns of the sources `kept` [n], in ascending order."""
-        columns = _columns(kept, self.levels).numpy()
+        return self.of_columns(_columns(kept, self.levels))
+
+    def of_columns(self, kept: Tensor) -> Adjacency:
+        """Only the columns `kept` [n], in ascending order."""
+        columns = kept.numpy()
         number = np.full(self.by_target.shape[1], -1, np.int32)
         number[columns] = np.arange(len(columns))
         entries = np.flatnonzero(number[self.by_target.columns] >= 0)
@@ -102,7 +106,11 @@ class GatheredAdjacency:
 
     def of_sources(self, kept: Tensor) -> GatheredAdjacency:
         """Only the columns of the sources `kept` [n], in ascending order."""
-        return replace(self, columns=_columns(kept, self.levels))
+        return self.of_columns(_columns(kept, self.levels))
+
+    def of_columns(self, kept: Tensor) -> GatheredAdjacency:
+        """Only the columns `kept` [n], in ascending order."""
+        return replace(self, columns=kept)
 
 
 class RatingGraph:
@@ -114,6 +122,8 @@ class RatingGraph:
         normalization: an edge's weight 1/c: c = |N(target)| with `left`, and
             √(|N(user)| |N(item)|) with `symmetric`, neighbors counted over all levels.
         dtype: float32 or float64.
+        levels: [levels] the distinct ratings, ascending, where `train` may lack some; None for its
+            own.
 
     Attributes:
         levels: [levels] the distinct ratings, ascending.
@@ -132,23 +142,25 @@ class RatingGraph:
         accumulation: Accumulation,
         normalization: Normalization,
         dtype: torch.dtype = torch.float32,
+        levels: Array | None = None,
     ) -> None:
-        self.levels, labels = np.unique(train.ratings, return_inverse=True)
-        levels = len(self.levels)
+        self.levels = np.unique(train.ratings) if levels is None else levels
+        labels = np.searchsorted(self.levels, train.ratings)
+        count = len(self.levels)
 
         def adjacency(targets: Array, sources: Array, shape: tuple[int, int]) -> Adjacency:
             degrees = np.bincount(targets, minlength=shape[0])[targets].astype(np.float64)
             if normalization == "symmetric":
                 degrees = np.sqrt(degrees * np.bincount(sources, minlength=shape[1])[sources])
             values = torch.from_numpy(1 / degrees).to(dtype).numpy()
-            rows, columns = targets, sources * levels + labels
-            height, width = shape[0], shape[1] * levels
+            rows, columns = targets, sources * count + labels
+            height, width = shape[0], shape[1] * count
             if accumulation == "stack":
-                rows, height = rows * levels + labels, height * levels
+                rows, height = rows * count + labels, height * count
             return Adjacency(
                 CSR.from_triples(rows, columns, values, (height, width)),
                 CSR.from_triples(columns, rows, values, (width, height)),
-                levels,
+                count,
             )
 
         users, items, shape = train.users, train.items, train.shape

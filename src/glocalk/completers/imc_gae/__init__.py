@@ -1,0 +1,1 @@
+"""IMC-GAE: a graph auto-encoder on identities and roles of nodes."""
