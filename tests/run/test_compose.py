@@ -24,7 +24,6 @@ ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "reports" / "records" / "table1"
 CONF = ROOT / "conf"
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
-DATA_SETS = ("ml_100k", "ml_1m", "douban")
 RECORDED = sorted({path.name for path in RECORDS.glob("*/*")} & set(MODELS))
 
 
