@@ -50,6 +50,9 @@ COLUMN: dict[Any, Any] = {
 
 _PATH = re.compile(r'(?<= d=")[^"]*')
 _LONG = re.compile(r"-?\d+\.\d{2,}")  # a number with more than one decimal
+_LINES = re.compile(r"(?:[ML] \S+ \S+ ?)+z?")  # a path of straight lines
+_ZERO = re.compile(r"\b0\.")  # of a number below 1, as it starts
+_POINT = re.compile(r"([ML]) (\S+) (\S+)")
 
 _PNG_DPI = 300
 _PNG_COLORS = 64  # a palette, which makes files several times smaller
@@ -70,8 +73,24 @@ def svg_text(draw: Callable[[], Figure], style: Mapping[Any, Any] = MappingProxy
 
 
 def _compact(path: str) -> str:
-    """The same path in one line, to a tenth of a point: half of the bytes."""
-    return _LONG.sub(lambda number: f"{float(number[0]):.1f}", " ".join(path.split()))
+    """The same path in one line, to a tenth of a point: a third of the bytes.
+
+    Of straight lines, each point is written by its distance from the last one.
+    """
+    path = " ".join(path.split())
+    if not _LINES.fullmatch(path):
+        return _LONG.sub(lambda number: f"{float(number[0]):.1f}", path)
+    made, last = [], (0, 0)
+    for command, *numbers in _POINT.findall(path):
+        x, y = (round(10 * float(number)) for number in numbers)
+        made.append(_point("M", x, y) if command == "M" else _point("l", x - last[0], y - last[1]))
+        last = x, y
+    return "".join(made) + "z" * path.endswith("z")
+
+
+def _point(command: str, *tenths: int) -> str:
+    x, y = (_ZERO.sub(".", f"{number / 10:g}") for number in tenths)
+    return f"{command}{x}{y}" if y.startswith("-") else f"{command}{x} {y}"
 
 
 def png_bytes(draw: Callable[[], Figure], style: Mapping[Any, Any] = MappingProxyType({})) -> bytes:

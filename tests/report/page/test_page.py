@@ -186,7 +186,7 @@ def test_the_same_records_give_the_same_bytes_and_a_changed_page_is_noticed(
 def test_without_a_record_there_is_no_page_and_an_old_one_goes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "README.md").write_text(README)
-    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "records").mkdir(parents=True)
     page = tmp_path / "reports" / "index.html"
     page.write_text("old")
     assert main([]) == 0
