@@ -68,7 +68,7 @@ def test_the_help_knows_the_configs_of_ones_own_folder(tmp_path):
     (tmp_path / "conf" / "model" / "mine.yaml").write_text("_target_: glocalk.GlobalMean\n")
     text = helped("train", "--help", "--config-dir", "conf", cwd=tmp_path)
     groups = " ".join(text.split("\nOptions\n")[0].split())
-    assert "llorma, mine, soft_impute" in groups
+    assert "mg_gat, mine, soft_impute" in groups
 
 
 def test_help_imports_nothing_heavy():

@@ -24,6 +24,7 @@ FAST = ("ml_100k", "douban")
 
 PAPER = ["global_mean", "bias", "sparse_fc", "i_autorec", "llorma", "cf_nade"]
 PAPER += ["gc_mc", "graphrec", "igmc", "glocal_k"]
+SIDE = ["gc_mc_extra", "graem", "mg_gat"]  # on `FAST` sets
 CLASSICS = ["user_knn", "item_knn", "bias_mf", "bias_mf_als"]
 CLASSICS += ["svd_pp", "soft_impute", "bayesian_mf", "u_autorec"]
 
@@ -150,22 +151,27 @@ def rows(models, data_sets=("ml_100k", "ml_1m", "douban"), seeds=(0,)):
     return {(data, model, seed) for data in data_sets for model in models for seed in seeds}
 
 
-HEAVY = {("ml_1m", "gc_mc", 0), ("ml_1m", "graphrec", 0)} | rows(["igmc"])
+OF_PAPER = rows(PAPER) | rows(SIDE, FAST) | rows(["graphrec_extra"], ["ml_100k", "ml_1m"])
+HEAVY = rows(["gc_mc", "graphrec", "graphrec_extra"], ["ml_1m"]) | rows(["igmc"])
+ALL_MODELS = [*PAPER, *SIDE, "graphrec_extra"]
 
 
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ([], rows(PAPER) - HEAVY),
-        (["scope=all"], rows(PAPER + CLASSICS) - HEAVY),
-        (["scope=full"], rows(PAPER + CLASSICS)),
+        ([], OF_PAPER - HEAVY),
+        (["scope=all"], (OF_PAPER | rows(CLASSICS)) - HEAVY),
+        (["scope=full"], OF_PAPER | rows(CLASSICS)),
         (["models=[igmc,mine]", "seeds=[3]"], rows(["igmc", "mine"], seeds=[3])),
         (["data_sets=[douban,ml_1m]", "models=[gc_mc]"], rows(["gc_mc"], ["douban", "ml_1m"])),
-        (["data_sets=[synthetic]"], rows(set(PAPER) - {"igmc"}, ["synthetic"])),
-        (["data_sets=[mine]", "seeds=[0,1]"], rows(PAPER, ["mine"], [0, 1])),
+        (["data_sets=[synthetic]"], rows(set(ALL_MODELS) - {"igmc"}, ["synthetic"])),
+        (["data_sets=[mine]", "seeds=[0,1]"], rows(ALL_MODELS, ["mine"], [0, 1])),
         (
             ["scope=committed"],
-            rows(PAPER + CLASSICS)
+            OF_PAPER
+            | rows(CLASSICS)
+            | rows(SIDE, FAST, [1, 2])
+            | rows(["graphrec_extra"], ["ml_100k"], [1, 2])
             | rows(["glocal_k", "sparse_fc"], seeds=[1, 2, 3, 4])
             | rows(["graphrec", "igmc"], FAST, [1, 2])
             | rows(["i_autorec", "llorma", "cf_nade", "gc_mc", "u_autorec"], seeds=[1, 2])

@@ -4,7 +4,7 @@ import pytest
 
 from command import call
 from glocalk.errors import GlocalkError
-from glocalk.reproduce.runs import compose_runs
+from glocalk.reproduce.runs import compose_runs, find_runs
 from reproduce.plans import config_of
 
 PLAN = "plan:\n  - models: [bias]\n    data: [synthetic]\n"
@@ -101,3 +101,22 @@ def test_an_experiment_that_would_have_no_effect_is_refused(tmp_path):
     process = call("train", "experiment=mine", "--config-dir", str(tmp_path), cwd=tmp_path)
     assert process.returncode == 1
     assert "'experiment/mine.yaml' would have no effect" in process.stderr
+
+
+def test_a_row_whose_model_needs_what_the_data_lacks_is_left_out(tmp_path, caplog):
+    lines = [f"{user},{item},{1 + (user + item) % 5}" for user in range(20) for item in range(8)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,item,rating", *lines]))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "own.yaml").write_text(
+        "defaults: [csv, _self_]\npath: " + str(tmp_path / "ratings.csv") + "\n"
+    )
+    plan = PLAN.replace("bias", "bias, graem").replace("synthetic", "own")
+    own_experiment(tmp_path, f"# @package _global_\n{plan}")
+    with caplog.at_level("INFO"):
+        runs, gaps = find_runs(config_of("mine", "seeds=[0,1]", config_dirs=[tmp_path]))
+    assert {run.config.model_name for run in runs} == {"bias"}
+    assert not gaps
+    (line,) = [message for message in caplog.messages if "left out" in message]
+    assert line == "graem is left out: own has no item attributes, no user attributes."
+    with pytest.raises(GlocalkError, match="model=graem needs user attributes and item attributes"):
+        find_runs(config_of("mine", "models=[graem]", config_dirs=[tmp_path]))

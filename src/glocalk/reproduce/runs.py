@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -85,11 +85,32 @@ def find_runs(config: ReproduceConfig) -> tuple[list[Found], dict[str, str]]:
             gaps[names[key]] = str(error)
         else:
             found[key] = split
-    return [
-        Found(run.config, run.arguments, _checksum(run.config, found[key]), len(found[key].test))
-        for run in composed
-        if (key := _data_key(run.config)) in found
-    ], gaps
+    return _with_inputs(composed, found, config), gaps
+
+
+def _with_inputs(
+    composed: Sequence[Composed], splits: Mapping[str, Split], config: ReproduceConfig
+) -> list[Found]:
+    """The runs whose data is there, side information included.
+
+    A row of the plan whose model needs what the data set does not have is left out. A model that
+    the user names is refused.
+    """
+    runs: list[Found] = []
+    left_out: dict[tuple[str, str], str] = {}
+    for run in composed:
+        split = splits.get(_data_key(run.config))
+        if split is None:
+            continue
+        lacking = set(build_completer(run.config.model).needs) - set(split.side.names)
+        if lacking and config.models is None:
+            left_out[run.config.model_name, run.config.data_name] = ", no ".join(sorted(lacking))
+            continue
+        checksum = _checksum(run.config, split)
+        runs.append(Found(run.config, run.arguments, checksum, len(split.test)))
+    for (model, data), lacks in left_out.items():
+        _log.info("%s is left out: %s has no %s.", model, data, lacks)
+    return runs
 
 
 def _file_sets(source: Source, needs: Collection[Need]) -> list[FileSet]:

@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import hashlib
 import io
+import itertools
 import logging
 import socket
 import ssl
@@ -29,7 +30,7 @@ from data.fetch.server import (
     zipped,
 )
 from glocalk.cli.data import known_file_sets, main
-from glocalk.data.datasets import douban, movielens
+from glocalk.data.datasets import monti_sets, movielens
 from glocalk.data.fetch.checksum import Checksum
 from glocalk.data.fetch.download import Download, Patience, fetch_missing, probe, unpack
 from glocalk.data.fetch.files import FileSet, Place, UnavailableError
@@ -492,26 +493,35 @@ def test_an_existing_file_is_not_asked_for(server, tmp_path):
 
 
 def test_the_places_of_the_data_sets():
+    known = known_file_sets()
     places = {
-        name: [getattr(place, "address", place.name) for place in file_set.places]
-        for name, file_sets in known_file_sets().items()
+        (name, *file_set.files): [
+            getattr(place, "address", place.name) for place in file_set.places
+        ]
+        for name, file_sets in known.items()
         for file_set in file_sets
     }
     raw = "https://raw.githubusercontent.com"
     file = "training_test_dataset.mat"
-    assert known_file_sets()["synthetic"] == ()
+    igmc = f"{raw}/muhanzhang/IGMC/master/raw_data"
+    of_100k = [
+        "https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+        "the Python package index",
+    ]
+    of_1m = ["https://files.grouplens.org/datasets/movielens/ml-1m.zip"]
+    assert known["synthetic"] == ()
     assert places == {
-        "douban": [
+        ("douban", file): [
             f"{raw}/fmonti/mgcnn/master/Data/douban/{file}",
-            f"{raw}/muhanzhang/IGMC/master/raw_data/douban/{file}",
+            f"{igmc}/douban/{file}",
         ],
-        "ml_100k": [
-            "https://files.grouplens.org/datasets/movielens/ml-100k.zip",
-            "the Python package index",
-        ],
-        "ml_1m": ["https://files.grouplens.org/datasets/movielens/ml-1m.zip"],
+        ("flixster", file): [f"{igmc}/flixster/{file}"],
+        ("yahoo_music", file): [f"{igmc}/yahoo_music/{file}"],
+        **{("ml_100k", name): of_100k for name in ("u.data", "u.user", "u.item")},
+        ("ml_100k", "split_1.mat"): [f"{raw}/fmonti/mgcnn/master/Data/movielens/split_1.mat"],
+        **{("ml_1m", name): of_1m for name in ("ratings.dat", "users.dat", "movies.dat")},
     }
-    for file_set in (movielens.ML_100K, movielens.ML_1M, douban.DOUBAN):
+    for file_set in itertools.chain(*known.values()):
         for given in file_set.places:
             for name in file_set.files:
                 if isinstance(given, Download):
@@ -520,7 +530,7 @@ def test_the_places_of_the_data_sets():
 
 @pytest.mark.data("ml-100k", "ml-1m", "douban")
 def test_real_files_are_within_their_limits(data_dir):
-    for file_set in (movielens.ML_100K, movielens.ML_1M, douban.DOUBAN):
+    for file_set in (movielens.ML_100K, movielens.ML_1M, monti_sets.DOUBAN):
         for given in file_set.places:
             for name in file_set.files:
                 size = file_set.path(data_dir, name).stat().st_size
@@ -549,10 +559,11 @@ def test_douban_from_its_second_place(server, data_dir, tmp_path, monkeypatch):
     server.answers = [status(404), whole(content)]
     places = tuple(
         dataclasses.replace(given, address=server.address("training_test_dataset.mat"))
-        for given in douban.DOUBAN.places
+        for given in monti_sets.DOUBAN.places
     )
-    monkeypatch.setattr(douban, "DOUBAN", dataclasses.replace(douban.DOUBAN, places=places))
-    split = douban.Douban(douban.Douban.Config()).split(tmp_path)
+    here = dataclasses.replace(monti_sets.DOUBAN, places=places)
+    monkeypatch.setattr(monti_sets.Douban, "files", here)
+    split = monti_sets.Douban(monti_sets.Douban.Config()).split(tmp_path)
     assert (len(split.train), len(split.test)) == (123_202, 13_689)
 
 
