@@ -54,6 +54,7 @@ def test_other_runs_are_no_duplicates(tmp_path, change):
         ({"model_version": 2}, "model_version is 2, not 1"),
         ({"options": {"rank": 3}}, "config_hash is "),
         ({"data_checksum": "beef"}, "data_checksum is beef, not d0d0"),
+        ({"side_checksum": "beef"}, "side_checksum is beef, not "),
         ({"split": "u2"}, "split is u2, not u1"),
     ],
 )

@@ -1,9 +1,11 @@
 """Runs of a completer that needs side information: what they read, and what identifies them."""
 
+import hashlib
 import json
 
 from command import call
 from glocalk.data.datasets.synthetic import Synthetic
+from glocalk.records.run import Record
 
 MODULE = """
 from glocalk.completers.baselines import Bias as Packaged
@@ -34,7 +36,12 @@ def test_a_run_reads_it_and_its_record_says_so(tmp_path):
     record = json.loads(path.read_text())
     split = Synthetic(Synthetic.Config()).split(tmp_path)
     assert record["side_information"] is True
-    assert record["data_checksum"] == split.checksum_with(["item graph", "user attributes"])
+    needs = ["item graph", "user attributes"]
+    assert record["data_checksum"] == split.checksum  # comparable with runs from ratings alone
+    assert record["side_checksum"] == split.side.checksum(needs)
+    both = hashlib.sha256(f"{split.checksum} {split.side.checksum(needs)}".encode()).hexdigest()
+    assert split.checksum_with(needs) == both
+    assert path.parent.name == Record.read(path).folder
     again = call("train", BY_CLASS, "data=synthetic", cwd=folder)
     assert "is already in" in again.stdout + again.stderr
     plain = call("train", "model=bias", "data=synthetic", "runs_dir=plain", cwd=folder)
@@ -43,6 +50,7 @@ def test_a_run_reads_it_and_its_record_says_so(tmp_path):
     record = json.loads(path.read_text())
     assert record["side_information"] is False
     assert record["data_checksum"] == split.checksum
+    assert "side_checksum" not in record
 
 
 def test_what_a_data_set_lacks_is_said_before_anything_is_trained(tmp_path):

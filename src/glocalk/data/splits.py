@@ -14,6 +14,7 @@ from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.ratings import Ratings
 from glocalk.data.side.information import Need, SideInformation
 from glocalk.errors import GlocalkError
+from glocalk.records.identity import data_key
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +99,7 @@ class Split:
 
     def checksum_with(self, needs: Collection[Need]) -> str:
         """SHA-256 over the parts, and over what a completer needs beside them."""
-        if not needs:
-            return self.checksum
-        both = f"{self.checksum} {self.side.checksum(needs)}"
-        return hashlib.sha256(both.encode()).hexdigest()
+        return data_key(self.checksum, self.side.checksum(needs) if needs else "")
 
     def keep(self, share: float, seed: int) -> Split:
         """The split with a random `share` of its training ratings, as in the paper's Fig. 2."""

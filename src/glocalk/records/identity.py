@@ -21,6 +21,16 @@ def run_key(config_digest: str, data_checksum: str | None, model_version: int) -
     )[:12]
 
 
+def data_key(ratings: str, side: str) -> str:
+    """What identifies the data of a run: a checksum of its ratings and of what stands beside them.
+
+    Args:
+        ratings: checksum of the split.
+        side: that of the side information which the completer needs; empty if it needs none.
+    """
+    return hashlib.sha256(f"{ratings} {side}".encode()).hexdigest() if side else ratings
+
+
 def search_identity(
     config: Mapping[str, Any],
     space: Mapping[str, Any],

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from glocalk.names import Hexadecimal, Label, Name, Seed
-from glocalk.records.identity import config_hash, names_in, run_folder, run_key
+from glocalk.records.identity import config_hash, data_key, names_in, run_folder, run_key
 from glocalk.records.schema import LARGEST_ERROR, Count, Error, Part, RecordFile, Seconds
 
 PROTOCOLS = ("best_test", "validated", "held_out", "last", "official")
@@ -115,7 +115,8 @@ class Record(RecordFile):
     # What identifies it
     config: dict[str, Any]  # resolved: everything that can change the result, except the seed
     config_hash: Hexadecimal
-    data_checksum: Hexadecimal  # empty where the data could not be read
+    data_checksum: Hexadecimal  # of the ratings; empty where they could not be read
+    side_checksum: Hexadecimal = ""  # of what the completer needs beside them; empty without needs
     model_version: Count
     commit: Hexadecimal | None  # None outside a checkout
     dirty: bool  # made from a dirty working tree
@@ -139,17 +140,19 @@ class Record(RecordFile):
     user_errors: dict[str, list[Error]] = Field(default={})  # [users] sums of squared test errors
 
     @model_serializer(mode="wrap")
-    def _without_empty_traces(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A record without traces is written as it was before records could have them."""
+    def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A record without traces or side information is written as before there were any."""
         content: dict[str, Any] = serialize(self)
-        if not self.traces:
-            content.pop("traces", None)
+        for name in ("traces", "side_checksum"):
+            if not getattr(self, name):
+                content.pop(name, None)
         return content
 
     @property
     def folder(self) -> str:
         """Name of the folder of the run."""
-        key = run_key(self.config_hash, self.data_checksum or None, self.model_version)
+        data = data_key(self.data_checksum, self.side_checksum)
+        key = run_key(self.config_hash, data or None, self.model_version)
         return run_folder(self.data, self.model, key, self.seed)
 
     @property

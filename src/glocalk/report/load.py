@@ -14,7 +14,7 @@ from glocalk.records.run import PROTOCOLS, Record
 from glocalk.report.cells import is_default
 
 # What the seeds of one cell share; if they do not, they measure different things.
-_SHARED = ("split", "model_version", "config_hash", "data_checksum")
+_SHARED = ("split", "model_version", "config_hash", "data_checksum", "side_checksum")
 
 # Which seeds make a selection run is no difference: it changes neither training.
 _SELECTION = ("selection", "lowest_seed")
@@ -139,7 +139,8 @@ def _read(path: Path) -> Record:
 
 
 def _shared(record: Record) -> tuple[str, ...]:
-    return (record.split, str(record.model_version), _config_hash(record), record.data_checksum)
+    data = record.data_checksum, record.side_checksum
+    return (record.split, str(record.model_version), _config_hash(record), *data)
 
 
 def _config_hash(record: Record) -> str:

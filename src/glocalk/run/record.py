@@ -116,7 +116,8 @@ def _record(
         budget=completer.budget,
         config=config.identity,
         config_hash=config_hash(config.identity),
-        data_checksum=_data_checksum(completer, split, failure),
+        data_checksum=split.checksum if split else "",
+        side_checksum=_side_checksum(completer, split, failure),
         model_version=completer.model_version,
         commit=commit[0],
         dirty=commit[1],
@@ -161,8 +162,8 @@ def _seconds(trainings: Sequence[FinishedTraining]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in seconds.items()}
 
 
-def _data_checksum(completer: Completer, split: Split | None, failure: Failure | None) -> str:
-    """That of the ratings and of what the completer needs beside them, as far as it was read."""
-    if split is None:
+def _side_checksum(completer: Completer, split: Split | None, failure: Failure | None) -> str:
+    """That of what the completer needs beside the ratings, as far as it was read."""
+    if split is None or failure or not completer.needs:
         return ""
-    return split.checksum if failure else split.checksum_with(completer.needs)
+    return split.side.checksum(completer.needs)
