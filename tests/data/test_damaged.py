@@ -155,6 +155,8 @@ def plain_rows(content, separator):
     text = content.decode("utf-8-sig")
     if '"' in text or separator not in text:
         return None
+    if text.lstrip().startswith(("#", "%")):  # a comment at the top
+        return None
     rows = []
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for line in lines:
@@ -216,13 +218,16 @@ def test_movielens_rows(separator, tmp_path, capsys):
         @given(damage(whole))
         def feed(content):
             path.write_bytes(content)
-            made = counted.read(lambda: movielens._read_triples(path, separator))
+            made = counted.read(lambda: movielens._read_rows(path, separator))
             if made is not None:
                 lines = content.decode("ascii").splitlines()
                 cells = [[int(cell) for cell in line.split(separator)] for line in lines]
                 assert {len(row) for row in cells} <= {3, 4}
                 rows = [[row[0], row[1], float(row[2])] for row in cells]
-                assert [list(row) for row in zip(*made, strict=True)] == rows
+                *triples, times = made
+                assert [list(row) for row in zip(*triples, strict=True)] == rows
+                assert (times is None) == any(len(row) == 3 for row in cells)
+                assert times is None or times.tolist() == [row[3] for row in cells]
 
         feed()
 
