@@ -7,6 +7,7 @@ import bz2
 import contextlib
 import gzip
 import io
+import itertools
 import lzma
 import re
 import signal
@@ -155,11 +156,10 @@ def plain_rows(content, separator):
     text = content.decode("utf-8-sig")
     if '"' in text or separator not in text:
         return None
-    if text.lstrip().startswith(("#", "%")):  # a comment at the top
-        return None
     rows = []
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    for line in lines:
+    # Comments at the top are no rows.
+    for line in itertools.dropwhile(lambda line: line.strip()[:1] in ("", "#", "%"), lines):
         cells = [cell.strip() for cell in line.split(separator)]
         if any(cells):
             rows.append(cells)

@@ -47,11 +47,6 @@ def test_a_composed_run_has_the_identity_of_the_committed_records(model):
             assert config_hash(found.identity) == record["config_hash"], path
 
 
-def test_every_model_of_the_paper_s_table_has_records():
-    assert len(RECORDED) >= 18
-    assert set(RECORDED) >= {"glocal_k", "sparse_fc", "i_autorec", "llorma", "cf_nade", "igmc"}
-
-
 WITH_MORE = """
 from typing import Annotated
 from glocalk.completers.baselines import Bias as Packaged

@@ -43,7 +43,7 @@ def test_a_strip_draws_marks_and_its_interval_where_they_are():
     drawn = strip(
         axis, [Mark(0.25, "circle", "one"), Mark(2.0, "diamond", "ink", True)], (0.1, 0.4)
     )
-    assert re.findall(r"translate\((\S+) 10\)", drawn) == ["33", "108"]  # the end, for one beyond
+    assert re.findall(r'd="M(\S+) 10m', drawn) == ["33", "108"]  # the end, for one beyond
     assert 'class="interval" d="M18 10H48"' in drawn
     assert 'class="zero" d="M58 1V19"' in drawn
     assert 'class="mark ink hollow"' in drawn

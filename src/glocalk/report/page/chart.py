@@ -17,11 +17,12 @@ WIDTH, HEIGHT = 480, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 8, 22, 42
 
 # Drawn around (0, 0); the shapes differ, so that no mark is told by its color alone.
+# Paths of marks, relative to the place of the mark.
 SHAPES = {
-    "circle": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
-    "square": "M-3.6-3.6h7.2v7.2h-7.2z",
-    "triangle": "M0 4.6L4.8-3.8H-4.8z",
-    "diamond": "M0-5L4.6 0L0 5L-4.6 0z",
+    "circle": "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+    "square": "m-3.6-3.6h7.2v7.2h-7.2z",
+    "triangle": "m0 4.6l4.8-8.4h-9.6z",
+    "diamond": "m0-5l4.6 5l-4.6 5l-4.6-5z",
 }
 
 
