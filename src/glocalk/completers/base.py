@@ -14,6 +14,7 @@ from torch import Tensor
 
 import glocalk.threads  # noqa: F401 (a forked process must use one thread)
 from glocalk.completers import PUBLIC
+from glocalk.completers.budget import BudgetConfig
 from glocalk.config import NO_CONFIG, BaseConfig, has_config
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.side.information import Need, SideInformation
@@ -119,7 +120,7 @@ class Completer(Predictor):
     @property
     def budget(self) -> float:
         """Share of the official updates that `schedule` makes; 1 is all of them."""
-        return 1.0
+        return self.config.share if isinstance(self.config, BudgetConfig) else 1.0
 
     @property
     def needs(self) -> tuple[Need, ...]:

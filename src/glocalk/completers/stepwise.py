@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from glocalk.completers.base import Completer, State, refuse_mixed, take
+from glocalk.completers.budget import BudgetConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
@@ -89,7 +90,8 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
 
     @property
     def schedule(self) -> dict[str, int]:
-        return {STAGE: self.config.epochs}
+        config = self.config
+        return {STAGE: config.trained_epochs if isinstance(config, BudgetConfig) else config.epochs}
 
     def _train(
         self, module: StepwiseModule[OutputT], loader: Iterable[Any], context: FitContext

@@ -229,14 +229,6 @@ class FEAE(StepwiseCompleter[Output]):
     official = "validated"  # the official code tests at the epoch with the least held-out error
     config: FEAEConfig
 
-    @property
-    def schedule(self) -> dict[str, int]:
-        return dict.fromkeys(super().schedule, self.config.trained_epochs)
-
-    @property
-    def budget(self) -> float:
-        return self.config.share
-
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         """Train.
 

@@ -257,14 +257,6 @@ class GraphRec(StepwiseCompleter[Output]):
     official = "last"  # the official code prints each epoch's test error and keeps the last
     config: GraphRecConfig
 
-    @property
-    def schedule(self) -> dict[str, int]:
-        return dict.fromkeys(super().schedule, self.config.trained_epochs)
-
-    @property
-    def budget(self) -> float:
-        return self.config.share
-
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         """Train.
 

@@ -249,10 +249,6 @@ class IGMC(Completer):
     def schedule(self) -> dict[str, int]:
         return {STAGE: self.config.trained_epochs}
 
-    @property
-    def budget(self) -> float:
-        return self.config.share
-
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         """Train.
 

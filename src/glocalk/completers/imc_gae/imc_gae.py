@@ -270,14 +270,6 @@ class IMCGAE(BilinearCompleter):
     _unrated: Unrated | None = None
 
     @property
-    def schedule(self) -> dict[str, int]:
-        return dict.fromkeys(super().schedule, self.config.trained_epochs)
-
-    @property
-    def budget(self) -> float:
-        return self.config.share
-
-    @property
     def _form(self) -> tuple[int, int]:
         return self.config.bases, self.config.embedding_size
 
