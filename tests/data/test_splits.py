@@ -124,3 +124,40 @@ def test_refuses_parts_with_different_ids(own):
     train, test = Ratings.of(part(0, 9), ids()), Ratings.of(part(9, 12), ids(5))
     with pytest.raises(GlocalkError, match="The parts of split 'mine' have different ids"):
         Split("mine", train=train, test=test, ids=own)
+
+
+@pytest.mark.parametrize("whole", ["users", "items"])
+def test_a_cold_start_divides_all_ratings_by_whole_users_or_items(whole):
+    cold = split().cold_start(whole, 0.2, seed=5)
+    new = set(getattr(cold.test, whole).tolist())
+    assert len(new) == {"users": 2, "items": 4}[whole]  # of 10 and 20
+    assert new.isdisjoint(getattr(cold.train, whole).tolist())
+    assert pairs(cold.train) | pairs(cold.test) == pairs(part(0, 200))
+    assert cold.test.ratings.tolist() == (1 + (cold.test.users * 20 + cold.test.items) % 5).tolist()
+    assert cold.train.shape == SHAPE
+
+
+def test_the_validation_ratings_of_a_cold_start_are_whole_too():
+    held = split().cold_start("items", 0.2, seed=5).hold_out(0.25, seed=1)
+    new = set(held.valid.items.tolist())
+    assert len(new) == 4  # a quarter of the 16 items with training ratings
+    assert new.isdisjoint(held.train.items.tolist())
+    assert len(held.valid) == 4 * 10
+
+
+def test_a_cold_start_draws_among_those_with_ratings():
+    few = Split("few", train=part(0, 3), test=part(3, 5))  # of one user, five items
+    assert len(few.cold_start("items", 0.4, seed=0).test) == 2
+    with pytest.raises(GlocalkError, match="Only one of the users has ratings"):
+        few.cold_start("users", 0.4, seed=0)
+
+
+def test_cold_starts_differ_by_seed_and_keep_ids_and_side_information():
+    seeds = [split().cold_start("items", 0.2, seed) for seed in (0, 1)]
+    assert seeds[0].name == "20 % of items seed 0"
+    assert seeds[0].checksum != seeds[1].checksum
+    assert seeds[0].checksum == split().cold_start("items", 0.2, 0).checksum
+    plain = split()
+    cold = plain.cold_start("users", 0.2, 0)
+    assert cold.side is plain.side
+    assert cold.ids.equals(plain.ids)

@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glocalk.data.ids import Ids
 from glocalk.data.rating_matrix import RatingMatrix
@@ -15,6 +17,8 @@ from glocalk.data.ratings import Ratings
 from glocalk.data.side.information import Need, SideInformation
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import data_key
+
+Whole: TypeAlias = Literal["users", "items"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,8 @@ class Split:
         notes: how the files were read, where this was found out: the column of each role, ratings
             left out, and warnings.
         side: what is known of users and items beside the ratings.
+        whole: `users` or `items` where a part of them is held out with all their ratings, as in a
+            cold start; None where ratings are held out.
 
     Raises:
         GlocalkError: a part is empty, the parts differ in shape, scale or ids, or two of them have
@@ -57,6 +63,7 @@ class Split:
     ids: Ids | None = None
     notes: tuple[str, ...] = ()
     side: SideInformation = field(default_factory=SideInformation)
+    whole: Whole | None = None
 
     def __post_init__(self) -> None:
         parts = {"train": self.train, "test": self.test, "valid": self.valid}
@@ -105,20 +112,66 @@ class Split:
         """The split with a random `share` of its training ratings, as in the paper's Fig. 2."""
         if share == 1:
             return self
-        kept, _ = _divide(self.train, share, seed)
-        return replace(self, train=kept)
+        return replace(self, train=self.train.select(_drawn(len(self.train), share, seed)))
 
     def hold_out(self, share: float, seed: int) -> Split:
-        """The split with a random `share` of its training ratings moved to validation."""
-        valid, train = _divide(self.train, share, seed)
-        return replace(self, train=train, valid=valid)
+        """The split with a random `share` of its training ratings moved to validation.
+
+        If the test ratings are those of whole users or items, so are these: a `share` of the users
+        or items with training ratings.
+        """
+        chosen = _chosen(self.train, self.whole, share, seed)
+        return replace(self, train=self.train.select(~chosen), valid=self.train.select(chosen))
+
+    def cold_start(self, whole: Whole, share: float, seed: int) -> Split:
+        """A split of the same ratings in which a random `share` of users or items is new.
+
+        The ratings of the training and test parts are divided again: all ratings of the drawn users
+        or items are test ratings, all others training ratings.
+
+        Args:
+            whole: which are drawn, `users` or `items`.
+            share: how many of those with ratings are drawn.
+            seed: seed of the draw.
+
+        Raises:
+            GlocalkError: there are validation ratings, or too few users or items.
+        """
+        if self.valid is not None:
+            raise GlocalkError(f"Split '{self.name}' already has validation ratings.")
+        users, items, values = (
+            np.concatenate([getattr(part, name) for part in (self.train, self.test)])
+            for name in ("users", "items", "ratings")
+        )
+        ratings = RatingMatrix(users, items, values, self.train.shape, self.train.scale)
+        chosen = _chosen(ratings, whole, share, seed)
+        return replace(
+            self,
+            name=f"{100 * share:g} % of {whole} seed {seed}",
+            train=ratings.select(~chosen),
+            test=ratings.select(chosen),
+            whole=whole,
+        )
 
 
-def _divide(ratings: RatingMatrix, share: float, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
-    """A random `share` of the ratings, and the rest; neither is empty."""
+def _chosen(
+    ratings: RatingMatrix, whole: Whole | None, share: float, seed: int
+) -> NDArray[np.bool_]:
+    """[n] A random `share` of the ratings, or all of a random `share` of users or items."""
+    if whole is None:
+        return _drawn(len(ratings), share, seed)
+    names, positions = np.unique(getattr(ratings, whole), return_inverse=True)
+    if len(names) < 2:
+        raise GlocalkError(f"Only one of the {whole} has ratings: none can be held out whole.")
+    chosen: NDArray[np.bool_] = _drawn(len(names), share, seed)[positions]
+    return chosen
+
+
+def _drawn(count: int, share: float, seed: int) -> NDArray[np.bool_]:
+    """[count] A random `share` of them, at least one and not all."""
     if not 0 < share < 1:
         raise GlocalkError(f"A share of the training ratings must be between 0 and 1, not {share}.")
-    size = min(max(round(share * len(ratings)), 1), len(ratings) - 1)
-    chosen = np.zeros(len(ratings), dtype=bool)
-    chosen[np.random.default_rng(seed).permutation(len(ratings))[:size]] = True
-    return ratings.select(chosen), ratings.select(~chosen)
+    size = min(max(round(share * count), 1), count - 1)
+    chosen = np.zeros(count, dtype=bool)
+    chosen[np.random.default_rng(seed).permutation(count)[:size]] = True
+    return chosen

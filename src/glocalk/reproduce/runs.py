@@ -106,8 +106,9 @@ def _with_inputs(
         if lacking and config.models is None:
             left_out[run.config.model_name, run.config.data_name] = ", no ".join(sorted(lacking))
             continue
-        checksum = _checksum(run.config, split)
-        runs.append(Found(run.config, run.arguments, checksum, len(split.test)))
+        divided = run.config.protocol.divided(split)
+        checksum = _checksum(run.config, divided)
+        runs.append(Found(run.config, run.arguments, checksum, len(divided.test)))
     for (model, data), lacks in left_out.items():
         _log.info("%s is left out: %s has no %s.", model, data, lacks)
     return runs

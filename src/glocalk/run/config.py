@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from glocalk.completers.registry import completer_class
-from glocalk.config import BaseConfig, find_class
-from glocalk.data.sources import Source
+from glocalk.config import ADDED, BaseConfig, find_class
+from glocalk.data.sources import Source, build_source
+from glocalk.data.splits import Split, Whole
 from glocalk.names import Label, Name, Seed
 from glocalk.records.identity import without_target
 from glocalk.training.trainer_options import check_trainer_options
+
+COLD_SHARE = 0.1
+"""Share of users or items held out whole for a cold start."""
 
 
 class ProtocolConfig(BaseConfig):
@@ -28,6 +32,20 @@ class ProtocolConfig(BaseConfig):
         "other seeds use; never, without `validated` and `held_out`"
     )
     lowest_seed: Seed = Field(description="the seed of selection=lowest_seed")
+    cold_start: Annotated[Whole | None, ADDED] = Field(
+        default=None,
+        description=f"users or items: a random {COLD_SHARE:.0%} of them is held out with all their "
+        "ratings, in place of the test ratings of the data set; validation ratings likewise",
+    )
+    cold_start_seed: Annotated[Seed, ADDED] = Field(
+        default=0, description="seed of the draw of cold_start"
+    )
+
+    def divided(self, split: Split) -> Split:
+        """The split of a data set, or that of a cold start on its ratings."""
+        if self.cold_start is None:
+            return split
+        return split.cold_start(self.cold_start, COLD_SHARE, self.cold_start_seed)
 
 
 class TrainerConfig(BaseConfig):
@@ -103,6 +121,14 @@ class RunConfig(BaseConfig):
             "trainer": self.trainer.options,
             "protocol": self.protocol.identifying_options(),
         }
+
+    def split(self) -> Split:
+        """Read the data and divide it.
+
+        Raises:
+            GlocalkError: a file is missing, damaged or cannot be read.
+        """
+        return self.protocol.divided(build_source(self.data).split(self.data_dir))
 
     @property
     def model_options(self) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from glocalk import stopping
 from glocalk.completers.base import Completer
 from glocalk.completers.registry import build_completer
-from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.metrics import why_no_ndcg
@@ -137,7 +136,7 @@ def train_once(
 def _prepare(config: RunConfig) -> _Run:
     completer = build_completer(config.model)
     try:
-        split = build_source(config.data).split(config.data_dir)
+        split = config.split()
         split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")
     except GlocalkError as error:
         _Run(config, completer, None).write_failure(error)

@@ -19,7 +19,6 @@ import torch
 from filelock import FileLock
 
 from glocalk.completers.registry import build_completer
-from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.metrics import Errors
@@ -95,7 +94,7 @@ def held_out_rmse(config: RunConfig) -> float:
         GlocalkError: the training fails.
     """
     watch = _Watch(None)
-    split = _without_test(build_source(config.data).split(config.data_dir), config)
+    split = _without_test(config.split(), config)
     with tempfile.TemporaryDirectory(prefix=".held_out-", dir=config.runs_dir) as folder:
         train_once(config, split, Path(folder), [watch])
     return watch.rmse
@@ -126,7 +125,7 @@ class _Task:
         completer = build_completer(config.model)
         source = f"conf/search/{config.model_name}.yaml"
         space = flat_space(nested_space, config.model_options, source)
-        split = build_source(config.data).split(config.data_dir)
+        split = config.split()
         split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")
         checksum = split.checksum_with(completer.needs)
         commit, dirty = provenance.commit()
