@@ -17,6 +17,9 @@ GLOCAL_K, SPARSE_FC = "glocal_k", "sparse_fc"
 # Data sets of the paper, in its order, by config name.
 DATA_SETS = {"ml_100k": "ML-100K", "ml_1m": "ML-1M", "douban": "Douban"}
 
+# The further sets of Monti et al., by config name.
+MONTI_SETS = {"flixster": "Flixster", "yahoo_music": "YahooMusic"}
+
 # Models that the paper's table leaves out have no title there; these head our table.
 _TITLES = {
     "global_mean": "Global mean",
@@ -29,6 +32,12 @@ _TITLES = {
     "soft_impute": "Soft-Impute",
     "bayesian_mf": "Bayesian MF",
     "u_autorec": "U-AutoRec",
+    "grals": "GRALS",
+    "srgcnn": "sRGCNN",
+    "f_eae": "F-EAE",
+    "imc_gae": "IMC-GAE",
+    "bayesian_fm": "Bayesian FM",
+    "bayesian_fm_probit": "Bayesian FM, ordered probit",
 }
 
 
@@ -66,7 +75,7 @@ class Cell(Point):
 
 def data_title(data: str) -> str:
     """A data set's name in tables."""
-    return DATA_SETS.get(data, data)
+    return {**DATA_SETS, **MONTI_SETS}.get(data, data)
 
 
 def model_title(model: str) -> str:
@@ -129,6 +138,13 @@ def table1_cells(
             )
         )
     return cells
+
+
+def in_order(models: Collection[str]) -> list[str]:
+    """Names of models: those that the paper's table leaves out, then its own in its order."""
+    of_paper = dict.fromkeys(figure.model for figure in read_published())
+    others = _ordered(set(models) - of_paper.keys(), _TITLES)
+    return others + [model for model in of_paper if model in models]
 
 
 def _ordered(names: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
+from glocalk.report.elsewhere import around_files, monti_files
 from glocalk.report.fig2 import fig2_files
 from glocalk.report.fig3 import fig3_files
 from glocalk.report.folds import folds_files
@@ -21,6 +22,8 @@ EXPERIMENTS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
         "fig3": lambda sources: fig3_files(sources.records),
         "folds": lambda sources: folds_files(sources.records),
         "kernels": kernels_files,
+        "around": around_files,
+        "monti": monti_files,
     }
 )
 

@@ -61,6 +61,15 @@ def read_figures(file: str, *keys: str) -> dict[tuple[str, ...], str]:
     return {tuple(row[key] for key in keys): row["rmse"] for row in _rows(file)}
 
 
+def read_sourced(file: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Figures with their sources, by data set and model.
+
+    Args:
+        file: its name, as in `published_elsewhere.csv`.
+    """
+    return {(row["data"], row["model"]): (row["rmse"], row["source"]) for row in _rows(file)}
+
+
 def _rows(file: str) -> list[dict[str, str]]:
     text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))

@@ -220,7 +220,7 @@ def _borrowed_epochs(cells: Sequence[Cell]) -> list[str]:
 def budget_notes(cells: Sequence[Cell]) -> list[str]:
     """A note for each budget below the official number of updates."""
     made: dict[str, list[Cell]] = {}
-    for cell in (cell for cell in cells if cell.data in DATA_SETS):
+    for cell in cells:
         for budget in sorted({run.budget for run in cell.runs} - {1.0}):
             made.setdefault(f"{100 * budget:.0f} %", []).append(cell)
     return [
