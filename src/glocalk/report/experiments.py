@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
+from glocalk.report.cold_start import cold_start_files
 from glocalk.report.elsewhere import around_files, monti_files
 from glocalk.report.fig2 import fig2_files
 from glocalk.report.fig3 import fig3_files
 from glocalk.report.folds import folds_files
 from glocalk.report.kernels.tables import kernels_files
 from glocalk.report.parts import Files, Part, Sources
+from glocalk.report.side import side_files
 from glocalk.report.table2 import table2_files
 
 # One line for each experiment with a table or figure of its own.
@@ -24,6 +26,8 @@ EXPERIMENTS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
         "kernels": kernels_files,
         "around": around_files,
         "monti": monti_files,
+        "side": side_files,
+        "cold_start": cold_start_files,
     }
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from glocalk.report.cells import data_title
@@ -29,6 +29,8 @@ COLUMNS = (
     *("claim", "source", "margin", "data", "against", "published", "protocol", "verdict"),
     *("strongest", "difference", "low", "high", "p_adjusted", "spread", "spread_lent", "seeds"),
 )
+
+_WORDS = {verdict: str(verdict) for verdict in Verdict}
 
 _LEAD = f"""# Claims of the paper
 
@@ -83,7 +85,7 @@ def claims_markdown(judgments: Iterable[Judgment]) -> str:
     parts = [f"{_LEAD}## Overview\n", _overview(claims)]
     for claim, made in claims:
         margin = f" Margin: {rmse(claim.margin, 3)}." * bool(claim.margin)
-        parts += [f"## {claim.statement}\n", f"{claim.source}.{margin}\n", _table(made)]
+        parts += [f"## {claim.statement}\n", f"{claim.source}.{margin}\n", judgment_table(made)]
     return "\n".join(parts)
 
 
@@ -127,16 +129,22 @@ def _count(judgments: Iterable[Judgment], protocol: str) -> str:
     return "<br>".join(f"{verdict}: {counts[verdict]}" for verdict in Verdict if counts[verdict])
 
 
-def _table(judgments: Sequence[Judgment]) -> str:
-    """A row for each case, with a cell for each protocol."""
+def judgment_table(judgments: Sequence[Judgment], words: Mapping[Verdict, str] = _WORDS) -> str:
+    """A row for each case of a claim, with a cell for each protocol.
+
+    Args:
+        judgments: those of one claim.
+        words: what each verdict is called.
+    """
     header = ["Data", "Against", "Published", "Seeds", *(f"`{name}`" for name in PROTOCOLS)]
     by_protocol = [
         [made for made in judgments if made.protocol == protocol] for protocol in PROTOCOLS
     ]
-    return markdown_table(header, map(_row, zip(*by_protocol, strict=True)), left=2)
+    rows = (_row(of_case, words) for of_case in zip(*by_protocol, strict=True))
+    return markdown_table(header, rows, left=2)
 
 
-def _row(judgments: Sequence[Judgment]) -> list[str]:
+def _row(judgments: Sequence[Judgment], words: Mapping[Verdict, str]) -> list[str]:
     case = judgments[0].case
     found = [made.finding for made in judgments if made.finding]
     seeds = {"/".join(map(str, finding.seeds)) for finding in found}
@@ -145,17 +153,17 @@ def _row(judgments: Sequence[Judgment]) -> list[str]:
         case.against,
         difference(case.published),
         ", ".join(sorted(seeds)) or NOTHING,
-        *(_cell(made, judgments[0]) for made in judgments),
+        *(_cell(made, judgments[0], words) for made in judgments),
     ]
 
 
-def _cell(judgment: Judgment, first: Judgment) -> str:
+def _cell(judgment: Judgment, first: Judgment, words: Mapping[Verdict, str]) -> str:
     """Verdict and evidence; a reference to the first protocol where nothing differs."""
     if judgment.finding is None:
-        return str(judgment.verdict)
+        return words[judgment.verdict]
     if judgment is not first and judgment.finding == first.finding:
         return f"as `{first.protocol}`"
-    return f"**{judgment.verdict}**<br>{_evidence(judgment.finding, judgment)}"
+    return f"**{words[judgment.verdict]}**<br>{_evidence(judgment.finding, judgment)}"
 
 
 def _evidence(found: Finding, judgment: Judgment) -> str:

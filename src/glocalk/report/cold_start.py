@@ -1,0 +1,181 @@
+"""Errors on users and items without training ratings, which the paper does not show."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from glocalk.records.run import Record
+from glocalk.report.cells import data_title, in_order, model_title
+from glocalk.report.layout import (
+    NOTHING,
+    csv_text,
+    difference,
+    difference_interval,
+    number,
+    yes,
+)
+from glocalk.report.parts import Files, Sources
+from glocalk.report.statistics.few import t_interval
+from glocalk.report.tables import Table, with_sd
+
+EXPERIMENT = "cold_start"
+
+_PROTOCOL = "validated"
+_BASELINE = "bias"
+_COLUMNS = (
+    *("data", "new", "model", "side_information", "protocol", "draws", "mean", "sd"),
+    *("minus", "against", "low", "high"),
+)
+
+# What each model is compared with: itself without side information, or else the baseline.
+_WITHOUT = {
+    "gc_mc_extra": "gc_mc",
+    "graphrec_extra": "graphrec",
+    "bayesian_fm": "bayesian_mf",
+}
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A model on the new users or items of a data set.
+
+    Attributes:
+        data: config name of the data set.
+        new: `users` or `items`.
+        model: config name of the model.
+        side_information: whether it uses more than ratings.
+        errors: test RMSE by draw.
+    """
+
+    data: str
+    new: str
+    model: str
+    side_information: bool
+    errors: Mapping[int, float]
+
+
+def cold_start_files(sources: Sources) -> Files:
+    """The table as csv, Markdown and LaTeX."""
+    runs = [run for run in sources.records if run.experiment == EXPERIMENT]
+    rows = {protocol: _rows(runs, protocol) for protocol in ("best_test", _PROTOCOL, "last")}
+    table = _table(rows[_PROTOCOL])
+    return {
+        "cold_start.csv": csv_text(
+            _COLUMNS,
+            (
+                line
+                for protocol, made in rows.items()
+                for row in made
+                for line in _csv_rows(row, protocol, made)
+            ),
+        ),
+        "cold_start.md": table.markdown(),
+        "cold_start.tex": table.tex(),
+    }
+
+
+def _rows(runs: Sequence[Record], protocol: str) -> list[_Row]:
+    """By data set, what is new, and model."""
+    errors: dict[tuple[str, str, str], dict[int, float]] = {}
+    with_side = {run.model for run in runs if run.side_information}
+    for run in runs:
+        options = run.config.get("protocol", {})
+        new, draw = options.get("cold_start"), options.get("cold_start_seed", 0)
+        if new is not None and protocol in run.protocols:
+            draws = errors.setdefault((run.data, str(new), run.model), {})
+            draws[int(draw)] = run.protocols[protocol].rmse
+    where = dict.fromkeys((data, new) for data, new, _ in sorted(errors))
+    models = in_order({model for _, _, model in errors})
+    return [
+        _Row(data, new, model, model in with_side, errors[data, new, model])
+        for data, new in sorted(where, key=lambda place: (place[0] != "ml_100k", *place))
+        for model in models
+        if (data, new, model) in errors
+    ]
+
+
+def _differences(row: _Row, rows: Sequence[_Row], against: str) -> list[float]:
+    """Its error minus that of the other model, of each draw that both have."""
+    for other in rows:
+        if (other.data, other.new, other.model) == (row.data, row.new, against):
+            common = sorted(row.errors.keys() & other.errors.keys())
+            return [row.errors[draw] - other.errors[draw] for draw in common]
+    return []
+
+
+def _rivals(row: _Row) -> list[str]:
+    own = [_WITHOUT[row.model]] if row.model in _WITHOUT else []
+    return [name for name in (_BASELINE, *own) if name != row.model]
+
+
+def _csv_rows(row: _Row, protocol: str, rows: Sequence[_Row]) -> list[list[str]]:
+    errors = list(row.errors.values())
+    sd = statistics.stdev(errors) if len(errors) > 1 else None
+    first = [row.data, row.new, row.model, yes(row.side_information), protocol]
+    first += [str(len(errors)), number(statistics.fmean(errors)), number(sd)]
+    lines = []
+    for against in _rivals(row):
+        made = _differences(row, rows, against)
+        interval = t_interval(made)
+        mean = number(statistics.fmean(made)) if made else ""
+        lines.append([*first, mean, against, *(map(number, interval) if interval else ("", ""))])
+    return lines or [[*first, "", "", "", ""]]
+
+
+def _table(rows: Sequence[_Row]) -> Table:
+    return Table(
+        name=EXPERIMENT,
+        caption="New users and items: test RMSE where a random tenth of the users, or of the "
+        "items, is held out with all ratings.",
+        columns=[
+            *(("", name) for name in ("Data", "New", "Model", "Side inf.")),
+            ("", f"`{_PROTOCOL}`"),
+            (f"− {model_title(_BASELINE)}", "difference"),
+            (f"− {model_title(_BASELINE)}", "interval"),
+            ("− itself without side inf.", "difference"),
+            ("− itself without side inf.", "interval"),
+            ("", "Draws"),
+        ],
+        rows=[_line(row, rows) for row in rows],
+        notes=[
+            f"`{_PROTOCOL}`: the epoch is chosen on 5 % of the other users or items, held out "
+            "whole. Mean ± sample standard deviation over draws of the new users or items; one "
+            "training of seed 0 for each draw.",
+            "Differences: mean over draws, on the same draws, and its 95 % interval by Student's "
+            "t-distribution. Three draws make wide intervals. An interval that does not contain 0 "
+            "shows a difference.",
+            "Without side information: of GC-MC + Extra, GC-MC; of GraphRec + Extra, GraphRec; of "
+            "Bayesian FM, Bayesian MF.",
+            "A model from ratings alone predicts a new item or user by a default, which its page "
+            "in the documentation names: a mean, or the mean of the levels.",
+            "`best_test` and `last` are in `cold_start.csv`.",
+            "Made by `glocalk reproduce experiment=cold_start`; `make report` makes the table from "
+            "the records.",
+        ],
+    )
+
+
+def _line(row: _Row, rows: Sequence[_Row]) -> list[str]:
+    errors = list(row.errors.values())
+    sd = statistics.stdev(errors) if len(errors) > 1 else None
+    own = _WITHOUT.get(row.model)
+    return [
+        data_title(row.data),
+        row.new,
+        model_title(row.model),
+        "yes" if row.side_information else "",
+        with_sd(statistics.fmean(errors), sd),
+        *_told(_differences(row, rows, _BASELINE) if row.model != _BASELINE else []),
+        *_told(_differences(row, rows, own) if own else []),
+        str(len(errors)),
+    ]
+
+
+def _told(differences: Sequence[float]) -> tuple[str, str]:
+    if not differences:
+        return NOTHING, NOTHING
+    interval = t_interval(differences)
+    mean = difference(statistics.fmean(differences))
+    return mean, difference_interval(*interval) if interval else NOTHING
