@@ -120,3 +120,28 @@ def test_a_row_whose_model_needs_what_the_data_lacks_is_left_out(tmp_path, caplo
     assert line == "graem is left out: own has no item attributes, no user attributes."
     with pytest.raises(GlocalkError, match="model=graem needs user attributes and item attributes"):
         find_runs(config_of("mine", "models=[graem]", config_dirs=[tmp_path]))
+
+
+def test_a_row_whose_model_needs_an_attribute_that_the_data_lacks_is_left_out(tmp_path, caplog):
+    lines = [f"{user},{item},{1 + (user + item) % 5}" for user in range(20) for item in range(8)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,item,rating", *lines]))
+    years = [f"{item},{1990 + item}" for item in range(8)]
+    (tmp_path / "items.csv").write_text("\n".join(["item,year", *years]))
+    for folder in ("data", "settings/graphrec_extra"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "data" / "own.yaml").write_text(
+        f"defaults: [csv, _self_]\npath: {tmp_path}/ratings.csv\n"
+        f"item_attributes: {tmp_path}/items.csv\n"
+    )
+    settings = tmp_path / "settings" / "graphrec_extra" / "own.yaml"
+    content = "# @package _global_\nmodel: {user_features: [], item_features: [%s]}\n"
+    plan = PLAN.replace("bias", "graphrec_extra").replace("synthetic", "own")
+    own_experiment(tmp_path, f"# @package _global_\n{plan}")
+    for name, count in (("year", 1), ("release_year", 0)):
+        settings.write_text(content % f"{{attribute: {name}, encoding: scaled}}")
+        with caplog.at_level("INFO"):
+            runs, _ = find_runs(config_of("mine", "seeds=[0]", config_dirs=[tmp_path]))
+        assert len(runs) == count
+    assert caplog.messages[-1] == (
+        "graphrec_extra is left out: own has no item attribute 'release_year'."
+    )

@@ -16,7 +16,9 @@ import glocalk.threads  # noqa: F401 (a forked process must use one thread)
 from glocalk.completers import PUBLIC
 from glocalk.completers.budget import BudgetConfig
 from glocalk.config import NO_CONFIG, BaseConfig, has_config
+from glocalk.data.labels import Kind
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.data.side.encode import FeatureConfig
 from glocalk.data.side.information import Need, SideInformation
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import ModelFile
@@ -126,6 +128,20 @@ class Completer(Predictor):
     def needs(self) -> tuple[Need, ...]:
         """What it needs beside the ratings; nothing by default."""
         return ()
+
+    @property
+    def attributes(self) -> tuple[tuple[Kind, str], ...]:
+        """Kind and name of each attribute that its options name.
+
+        They are those of the options `user_features` and `item_features`, where it has them.
+        """
+        kinds: tuple[Kind, ...] = ("user", "item")
+        return tuple(
+            (kind, feature.attribute)
+            for kind in kinds
+            for feature in getattr(self.config, f"{kind}_features", None) or ()
+            if isinstance(feature, FeatureConfig)
+        )
 
     def fit(
         self,

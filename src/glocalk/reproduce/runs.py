@@ -102,9 +102,10 @@ def _with_inputs(
         split = splits.get(_data_key(run.config))
         if split is None:
             continue
-        lacking = set(build_completer(run.config.model).needs) - set(split.side.names)
+        completer = build_completer(run.config.model)
+        lacking = split.side.lacking(completer.needs, completer.attributes)
         if lacking and config.models is None:
-            left_out[run.config.model_name, run.config.data_name] = ", no ".join(sorted(lacking))
+            left_out[run.config.model_name, run.config.data_name] = ", no ".join(lacking)
             continue
         divided = run.config.protocol.divided(split)
         checksum = _checksum(run.config, divided)

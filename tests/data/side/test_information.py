@@ -114,3 +114,12 @@ def test_a_split_has_another_checksum_with_side_information():
     changed = Split("by hand", split.train, split.test, side=other)
     assert changed.checksum_with(["user attributes"]) != sums[0]
     assert changed.checksum_with(["item graph"]) == sums[1]
+
+
+def test_what_a_completer_needs_and_is_not_there():
+    side = SideInformation({"user attributes": USERS, "rating dates": DATES})
+    assert side.lacking(["rating dates", "user attributes"], [("user", "age")]) == []
+    wanted = [("user", "height"), ("item", "year")]
+    assert side.lacking(["user graph", "item attributes"], wanted) == [
+        *("item attributes", "user graph", "user attribute 'height'"),
+    ]

@@ -126,6 +126,24 @@ class SideInformation:
         part: RatingDates = self._part("rating dates")
         return part
 
+    def lacking(
+        self, needs: Collection[Need], attributes: Collection[tuple[Kind, str]]
+    ) -> list[str]:
+        """In words, what is not there of what a completer needs.
+
+        Args:
+            needs: the parts that it needs.
+            attributes: kind and name of the attributes that it needs.
+
+        Raises:
+            GlocalkError: a table of attributes cannot be read.
+        """
+        parts: list[str] = [need for need in sorted(needs) if need not in self.names]
+        for kind, name in attributes:
+            if f"{kind} attributes" in self.names and name not in self.attributes(kind).columns:
+                parts.append(f"{kind} attribute '{name}'")
+        return parts
+
     def check(self, needs: Collection[Need], shape: tuple[int, int], who: str) -> None:
         """Read what a completer needs; refuse to go on without it.
 
