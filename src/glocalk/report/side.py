@@ -90,6 +90,11 @@ def side_files(sources: Sources) -> Files:
     }
 
 
+def verdict_words(verdict: str) -> str:
+    """What a verdict of `side.csv` says of side information."""
+    return _WORDS[Verdict(verdict)]
+
+
 def _cases() -> Iterator[Case]:
     published = {(figure.model, figure.data): figure.rmse for figure in read_published()}
     for without, model, data_sets in _OF_TABLE1:

@@ -8,6 +8,12 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from glocalk.report.page.beyond import (
+    around_section,
+    cold_start_section,
+    monti_section,
+    side_section,
+)
 from glocalk.report.page.chart import reader_data
 from glocalk.report.page.claims import claims_section
 from glocalk.report.page.costs import costs_section
@@ -48,6 +54,10 @@ def page_html(material: Material) -> str:
         folds_section(material),
         gap_section(material),
         kernels_section(material),
+        around_section(material),
+        side_section(material),
+        cold_start_section(material),
+        monti_section(material),
         costs_section(material),
         notes_section(material),
         records_section(material),
