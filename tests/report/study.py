@@ -5,6 +5,7 @@ import io
 
 from factory import record
 
+from glocalk.records.identity import config_hash
 from report.kernels.study_of_kernels import run as traced_run
 
 PRETRAIN = "model.pretrain.epochs"
@@ -20,6 +21,15 @@ def other(experiment, variant="default", best=0.90, **changes):
     return record(best=best, experiment=experiment, variant=variant, held_out=None, **changes)
 
 
+def cold_start_run(model="bias", error=0.9, draw=0, new="items", **changes):
+    """A run on new items or users."""
+    options = {"cold_start": new} | ({"cold_start_seed": draw} if draw else {})
+    changes = {"best": error - 0.01, "validated": error, "last": error + 0.01, **changes}
+    made = other("cold_start", f"{new} {draw}", model=model, split=f"{new} {draw}", **changes)
+    config = {**made.config, "protocol": options}
+    return made.model_copy(update={"config": config, "config_hash": config_hash(config)})
+
+
 def every_experiment():
     """At least one run of each experiment, and the runs of Table 1 behind them."""
     return [
@@ -30,6 +40,10 @@ def every_experiment():
         other("fig3", f"{PRETRAIN}=10"),
         *(other("folds", "data.fold=2", split="u2", model=m) for m in ("glocal_k", "sparse_fc")),
         traced_run(),
+        other("around", model="bayesian_fm", side_information=True),
+        other("side", "data.split_seed=0", split="90:10 seed 0", model="graphrec"),
+        other("monti", data="flixster", split="monti"),
+        cold_start_run(),
         other("gaps", "model.lambda_2=40"),
     ]
 

@@ -1,32 +1,20 @@
 import statistics
 
 import pytest
-from factory import record
-from study import csv_rows, table
+from study import cold_start_run, csv_rows, table
 
 from glocalk.report.experiments import experiment_files
 from glocalk.report.parts import Sources
 
-
-def run(model, error, draw=0, new="items", data="ml_100k", **changes):
-    options = {"cold_start": new} | ({"cold_start_seed": draw} if draw else {})
-    made = record(
-        **{"best": error - 0.01, "validated": error, "last": error + 0.01, "held_out": None},
-        **{"experiment": "cold_start", "variant": f"{new} {draw}", "model": model, "data": data},
-        **changes,
-    )
-    return made.model_copy(update={"config": {**made.config, "protocol": options}})
-
-
 RECORDS = [
-    *(run("bias", error, draw) for draw, error in enumerate((1.0, 1.1, 1.2))),
-    *(run("gc_mc", error, draw) for draw, error in enumerate((1.1, 1.2, 1.3))),
+    *(cold_start_run("bias", error, draw) for draw, error in enumerate((1.0, 1.1, 1.2))),
+    *(cold_start_run("gc_mc", error, draw) for draw, error in enumerate((1.1, 1.2, 1.3))),
     *(
-        run("gc_mc_extra", error, draw, side_information=True)
+        cold_start_run("gc_mc_extra", error, draw, side_information=True)
         for draw, error in enumerate((0.9, 1.05, 1.1))
     ),
-    run("bias", 1.5, new="users"),
-    run("mg_gat", 1.4, new="users", data="douban", side_information=True),
+    cold_start_run("bias", 1.5, new="users"),
+    cold_start_run("mg_gat", 1.4, new="users", data="douban", side_information=True),
 ]
 
 
