@@ -19,9 +19,14 @@ def load(path):
 @pytest.mark.parametrize("model", SPACES)
 def test_every_present_value_is_among_what_is_tried(model):
     options = build_completer(load(CONF / "model" / f"{model}.yaml")).config.model_dump()
-    space = flat_space(load(CONF / "search" / f"{model}.yaml"), options, model)
+    plain = load(CONF / "search" / f"{model}.yaml")
     hyperparameters = sorted((CONF / "settings" / model).glob("*.yaml"))
-    for changed in [{}, *(load(path)["model"] for path in hyperparameters)]:
+    for path in [None, *hyperparameters]:
+        changed = load(path)["model"] if path else {}
+        of_data = CONF / "search_on" / (path.stem if path else "") / f"{model}.yaml"
+        more = load(of_data) if of_data.exists() else {}
+        nested = OmegaConf.to_container(OmegaConf.merge(plain, more))
+        space = flat_space(nested, options, model)
         present = OmegaConf.to_container(OmegaConf.merge(options, changed))
         for name, choice in space.items():
             value = value_of(present, name)

@@ -23,7 +23,8 @@ _log = logging.getLogger(__name__)
 _HELP = Help(
     command="tune",
     does="search the hyperparameters of a completer on held-out training ratings; the test "
-    "ratings are not read. conf/search/<model>.yaml says what is tried. The trials are in "
+    "ratings are not read. conf/search/<model>.yaml says what is tried, and "
+    "conf/search_on/<data>/<model>.yaml what is tried instead on a data set. The trials are in "
     "runs_dir/searches/; a search that was stopped continues after its last trial.",
     usage=["tune [name=value ...] [flags]"],
     examples={

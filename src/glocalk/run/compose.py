@@ -37,7 +37,7 @@ VERSION_BASE = "1.3"
 CONFIGS = "pkg://glocalk.conf"
 
 _GROUPS = ("model", "data")  # whose files name a class with a `Config`
-_OF_A_MODEL = ("settings", "search")  # groups of files that belong to one model
+_OF_A_MODEL = ("settings", "search", "search_on")  # groups of files that belong to one model
 
 
 class ClassDefaultsLoader(ConfigLoaderImpl):
@@ -45,7 +45,7 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
 
     An override `model._target_=package.Class` takes the place of the whole config `model`: the
     options are then those of `Class`, and neither the file chosen by `model=` nor the
-    hyperparameters in `settings/` and the ranges in `search/` are mixed in. The model is named
+    hyperparameters in `settings/` and the ranges in `search/` and `search_on/` are mixed in. The model is named
     after the class: `MyModel` is `my_model`. The same holds for `data._target_`.
     """
 
