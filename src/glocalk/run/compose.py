@@ -45,8 +45,8 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
 
     An override `model._target_=package.Class` takes the place of the whole config `model`: the
     options are then those of `Class`, and neither the file chosen by `model=` nor the
-    hyperparameters in `settings/` and the ranges in `search/` and `search_on/` are mixed in. The model is named
-    after the class: `MyModel` is `my_model`. The same holds for `data._target_`.
+    hyperparameters in `settings/` and the ranges in `search/` and `search_on/` are mixed in. The
+    model is named after the class: `MyModel` is `my_model`. The same holds for `data._target_`.
     """
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
