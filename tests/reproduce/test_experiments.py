@@ -223,6 +223,44 @@ def test_the_plan_of_gaps_has_the_committed_runs():
     assert len(planned) == 12
 
 
+def test_the_plan_of_side_has_these_points():
+    points = config_of("side").points()
+    pairs = {(point.model, point.options) for point in points}
+    without = ("model.user_features=[]", "model.item_features=[]")
+    assert pairs == {
+        ("bayesian_fm", without),
+        ("bayesian_fm", (*without, "model.dates=False")),
+        *(
+            (model, (f"data.split_seed={seed}",))
+            for model in ("graphrec", "graphrec_extra")
+            for seed in (0, 1, 2)
+        ),
+    }
+    assert len(points) == 2 * 3 + 2 * (3 + 1 + 1)
+
+
+def test_the_plan_of_cold_start_has_both_kinds_and_three_draws():
+    points = config_of("cold_start").points()
+    cells = Counter((point.data, point.options[0]) for point in points)
+    on_ml_100k, on_douban = 11 * 3, 8 * 3  # models and draws
+    assert cells == {
+        ("ml_100k", "protocol.cold_start=items"): on_ml_100k,
+        ("ml_100k", "protocol.cold_start=users"): on_ml_100k,
+        ("douban", "protocol.cold_start=users"): on_douban,
+    }
+    assert {point.seed for point in points} == {0}
+
+
+@pytest.mark.parametrize("experiment", ["around", "monti"])
+def test_further_models_are_trained_as_they_are(experiment):
+    points = config_of(experiment).points()
+    assert all(point.options == point.fixed == () for point in points)
+    sets = {"around": {"ml_100k", "douban"}, "monti": {"flixster", "yahoo_music"}}
+    assert {point.data for point in points} == sets[experiment]
+    three = {point.model for point in points if point.seed == 2}
+    assert three >= {"imc_gae"}
+
+
 def test_the_plan_of_one_epoch_has_one_run():
     variant = "model.finetune.epochs=1,model.pretrain.epochs=1"
     assert labels("one_epoch") == variants("one_epoch", [variant], ["ml_1m"], [0])
