@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import pytest
 from markupsafe import Markup
 
+from glocalk.report.page.beyond import around_section, cold_start_section, side_section
 from glocalk.report.page.chart import decimals, padded, short, y_ticks
 from glocalk.report.page.folds import folds_section
 from glocalk.report.page.grid import Column, Entry, grid
@@ -161,3 +162,47 @@ def test_other_splits_have_a_row_each_and_the_mean_of_their_differences():
     assert "<li>A note.</li>" in body
     assert section(re.sub(r"-?0\.\d+", "", FOLDS)) is None
     assert section("") is None
+
+
+def cells_of(section):
+    rows = re.findall(r"<tr>(<th scope=.row.*?)</tr>", section.body, re.DOTALL)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
+    return [[re.sub("<[^>]*>", "", cell).strip() for cell in row] for row in cells]
+
+
+AROUND = """data,model,side_information,published,source,official_mean,official_sd,best_test_mean,\
+best_test_sd,validated_mean,validated_sd,last_mean,last_sd,seeds
+ml_100k,bayesian_fm,yes,.8833,A notebook,0.882400,,0.882300,,0.882500,,0.882600,,0
+yahoo_music,srgcnn,no,22.4,A paper,,,,,,,,,
+"""
+SIDE = """data,against,published,protocol,verdict,difference,low,high
+ml_100k,A against B,-0.0050,validated,holds,-0.020000,-0.030000,-0.010000
+ml_100k,A against B,-0.0050,last,does not hold,0.020000,0.010000,0.030000
+douban,C against D,,validated,not measured,,,
+"""
+COLD_START = """data,new,model,side_information,protocol,mean,sd,minus,against
+ml_100k,items,bias,no,validated,1.000000,0.010000,,
+ml_100k,items,gc_mc_extra,yes,validated,0.950000,,-0.050000,bias
+ml_100k,items,gc_mc_extra,yes,validated,0.950000,,-0.060000,gc_mc
+ml_100k,items,gc_mc_extra,yes,last,0.960000,,-0.040000,bias
+"""
+
+
+def test_what_the_paper_does_not_have_has_tables():
+    def made(section, name, text):
+        return section(Material([], [], [], [], {f"{name}.csv": text, f"{name}.md": "- A note.\n"}))
+
+    around = made(around_section, "around", AROUND.replace("\\\n", ""))
+    assert cells_of(around) == [
+        ["ML-100K", "Bayesian FM", "yes", ".8833", ".8824", ".8823", ".8825", ".8826", "1"],
+        ["YahooMusic", "sRGCNN", "", "22.4", *["–"] * 4, "0"],
+    ]
+    assert cells_of(made(side_section, "side", SIDE)) == [
+        ["ML-100K", "A against B", "−.0050", "−.0200", "[−.0300, −.0100]", "helps"],
+        ["Douban", "C against D", "–", "–", "–", "not measured"],
+    ]
+    assert cells_of(made(cold_start_section, "cold_start", COLD_START)) == [
+        ["ML-100K", "items", "User + item bias", "", "1.0000 ± .0100", "–", "–"],
+        ["ML-100K", "items", "GC-MC + Extra", "yes", ".9500", "−.0500", "−.0600"],
+    ]
+    assert made(side_section, "side", "") is None
