@@ -48,6 +48,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from glocalk.completers.base import State, take
+from glocalk.completers.blocks.rated import rated
 from glocalk.completers.budget import BudgetConfig
 from glocalk.completers.f_eae.network import (
     DECODER_LAYERS,
@@ -56,7 +57,6 @@ from glocalk.completers.f_eae.network import (
     FEAENetwork,
     activation,
 )
-from glocalk.completers.rated import rated
 from glocalk.completers.stepwise import (
     EpochLoader,
     StepwiseCompleter,

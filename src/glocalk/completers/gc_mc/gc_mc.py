@@ -45,15 +45,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from glocalk.completers.bilinear import BilinearCompleter, BilinearMixture, BilinearOutput
+from glocalk.completers.blocks.bilinear import BilinearCompleter, BilinearMixture, BilinearOutput
+from glocalk.completers.blocks.rated import rated
+from glocalk.completers.blocks.rating_graph import Accumulation, Normalization, RatingGraph
 from glocalk.completers.gc_mc.layers import (
     DenseMaker,
     GCMCNetwork,
     GraphConvolution,
     SharedDense,
 )
-from glocalk.completers.rated import rated
-from glocalk.completers.rating_graph import Accumulation, Normalization, RatingGraph
 from glocalk.completers.stepwise import (
     MOST_LEVELS,
     EpochLoader,

@@ -43,11 +43,11 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from glocalk.completers.base import Completer, State, take
+from glocalk.completers.blocks.rated import rated
 from glocalk.completers.budget import BudgetConfig
 from glocalk.completers.igmc.batches import Batch, RatedPairs, RatingDataset, ShuffledBatches
 from glocalk.completers.igmc.network import IGMCNetwork
 from glocalk.completers.igmc.subgraphs import RatingGraph, Subgraphs, enclose
-from glocalk.completers.rated import rated
 from glocalk.completers.stepwise import STAGE, TrainingData, dtype_of, refuse_levels
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values

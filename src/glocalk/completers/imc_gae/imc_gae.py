@@ -53,11 +53,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from glocalk.completers.base import State, take
-from glocalk.completers.bilinear import BilinearCompleter, BilinearOutput, expected_pairs
+from glocalk.completers.blocks.bilinear import BilinearCompleter, BilinearOutput, expected_pairs
+from glocalk.completers.blocks.rated import rated
+from glocalk.completers.blocks.rating_graph import RatingGraph
 from glocalk.completers.budget import BudgetConfig
 from glocalk.completers.imc_gae.network import FEATURES, IMCGAENetwork
-from glocalk.completers.rated import rated
-from glocalk.completers.rating_graph import RatingGraph
 from glocalk.completers.stepwise import EpochLoader, StepwiseModule, dtype_of, refuse_levels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.training.context import FitContext
