@@ -12,8 +12,8 @@ def fit_kept(cls, config, train, test, *, seed=0, trainer=None, folder=None, sid
     """
 
     class Kept(cls):
-        def _train(self, module, loader, context):
-            super()._train(module, loader, context)
+        def _train(self, module, context):
+            super()._train(module, context)
             self.module = module
 
     completer, monitor = Kept(config), Monitor(test)

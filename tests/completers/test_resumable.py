@@ -10,7 +10,7 @@ from cases import SIDE, TEST, TRAIN, VALID, new
 
 from command import comparable
 from glocalk import stopping
-from glocalk.completers import rating_arrays
+from glocalk.completers.blocks import rating_arrays
 from glocalk.completers.factorization import bias_mf
 from glocalk.run.composed import compose_run
 from glocalk.run.execute import execute

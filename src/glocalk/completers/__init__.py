@@ -1,4 +1,7 @@
-"""Completers: one file or folder per model; `base.py` has the contract.
+"""Completers: one folder, a room, for each family of models; `base.py` has the contract.
+
+`blocks/` is no room: it has the building blocks that several rooms use. The files are base classes,
+the registry, and `baselines.py`, the models that others may take their baseline from.
 
 `PUBLIC` names the classes that are part of the Python API as `glocalk.<name>`, and the module that
 each lies in. Nothing is imported before it is used.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor
 import glocalk.threads  # noqa: F401 (a forked process must use one thread)
 from glocalk.completers import PUBLIC
 from glocalk.completers.budget import BudgetConfig
-from glocalk.config import NO_CONFIG, BaseConfig, has_config
+from glocalk.completers.configured import Configured
 from glocalk.data.labels import Kind
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.side.encode import FeatureConfig
@@ -40,7 +39,7 @@ State: TypeAlias = Mapping[str, Tensor]
 nothing."""
 
 
-class Completer(Predictor):
+class Completer(Configured, Predictor):
     """Predicts missing ratings from the observed ones.
 
     Users call `fit`, `predict`, `top` and `save`, which take the ids of the data. A new completer
@@ -55,9 +54,6 @@ class Completer(Predictor):
     Raises:
         GlocalkError: an unknown option or an invalid value.
     """
-
-    Config: ClassVar[type[BaseConfig]]
-    """The options, their bounds and their defaults."""
 
     model_version: ClassVar[int] = 1
     """Raised if a change may alter the numbers, so that old records are not mixed with new ones."""
@@ -74,40 +70,6 @@ class Completer(Predictor):
     uses_trainer: ClassVar[bool] = False
     """Whether it trains with a `lightning.Trainer`, on the device that `trainer=` asks for; the
     others compute on the CPU."""
-
-    def __init__(self, config: BaseConfig | None = None, /, **options: Any) -> None:
-        if not has_config(type(self)):
-            raise GlocalkError(f"{type(self).__name__} {NO_CONFIG}")
-        if config is not None and not isinstance(config, self.Config):
-            raise GlocalkError(
-                f"{type(self).__name__} takes its options as keywords, not {config!r}: see "
-                f"help(glocalk.{type(self).__name__})."
-            )
-        self.config: Any = config if config is not None else self.Config.check(options, "")
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Show the options of `Config` as the signature of the class."""
-        super().__init_subclass__(**kwargs)
-        if "Config" in cls.__dict__ and has_config(cls):
-            cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-                [
-                    inspect.Parameter(
-                        name,
-                        inspect.Parameter.KEYWORD_ONLY,
-                        default=inspect.Parameter.empty
-                        if field.is_required()
-                        else field.get_default(call_default_factory=True),
-                        annotation=field.annotation,
-                    )
-                    for name, field in cls.Config.model_fields.items()
-                ]
-            )
-
-    def __repr__(self) -> str:
-        """The class with the options that differ from its defaults."""
-        changed = _changed(self.config.model_dump(), self.Config.defaults())
-        options = ", ".join(f"{name}={value!r}" for name, value in changed.items())
-        return f"{type(self).__name__}({options})"
 
     @property
     def schedule(self) -> dict[str, int]:
@@ -272,20 +234,6 @@ class Completer(Predictor):
     @abstractmethod
     def num_parameters(self) -> int:
         """Number of trained parameters."""
-
-
-def _changed(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that differ from the defaults, nested ones likewise."""
-    changed = {}
-    for name, value in options.items():
-        default = defaults.get(name)
-        if name in defaults and value == default:
-            continue
-        if isinstance(value, Mapping) and isinstance(default, Mapping):
-            changed[name] = _changed(value, default)
-        else:
-            changed[name] = value
-    return changed
 
 
 def _check_seed(seed: Any) -> None:

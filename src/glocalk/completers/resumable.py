@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
 
 from glocalk.completers.base import Completer, class_name
 from glocalk.data.rating_matrix import RatingMatrix
+from glocalk.errors import GlocalkError
 from glocalk.training.checkpoints import OtherTrainingError
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopCheckpoints, LoopState
@@ -123,3 +125,20 @@ def _form(value: Any) -> tuple[Any, ...]:
     if isinstance(value, np.ndarray):
         return np.ndarray, value.shape, value.dtype
     return (type(value),)
+
+
+def refuse_divergence(loss: float, option: str) -> None:
+    """Stop a gradient descent whose errors have overflowed.
+
+    Args:
+        loss: sum of the squared errors of an epoch.
+        option: the option to lower, as in `model.learning_rate`.
+
+    Raises:
+        GlocalkError: the loss is not finite.
+    """
+    if not math.isfinite(loss):
+        raise GlocalkError(
+            f"The squared errors of an epoch sum to {loss:g}: the gradient descent has diverged, "
+            f"so lower {option}."
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import lightning
 import numpy as np
@@ -15,6 +15,8 @@ from glocalk.completers.base import Completer, State, refuse_mixed, take
 from glocalk.completers.budget import BudgetConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix
 from glocalk.errors import GlocalkError
+from glocalk.optim.adam import follow_tensorflow
+from glocalk.optim.averaging import AveragedNetwork
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage
 
@@ -27,6 +29,7 @@ MOST_LEVELS = 100
 _DTYPES = {"32-true": torch.float32, "64-true": torch.float64}
 
 BatchT = TypeVar("BatchT")
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 OutputT = TypeVar("OutputT", bound=tuple[Tensor, ...])
 
 
@@ -69,7 +72,17 @@ class TrainingData(lightning.LightningDataModule):
 
 
 class StepwiseModule(lightning.LightningModule, Generic[OutputT]):
-    """The module that is trained."""
+    """The module that is trained, by Adam.
+
+    Attributes:
+        config: the options; Adam takes its `learning_rate` from them.
+    """
+
+    config: Any
+
+    @abstractmethod
+    def batches(self) -> Iterable[Any]:
+        """The batches of each epoch."""
 
     @abstractmethod
     def trained(self) -> nn.Module:
@@ -78,6 +91,53 @@ class StepwiseModule(lightning.LightningModule, Generic[OutputT]):
     @abstractmethod
     def output(self) -> OutputT:
         """What predictions are computed from, as trained so far: a named tuple of tensors."""
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        parameters = self.trained().parameters()
+        return torch.optim.Adam(parameters, lr=self.config.learning_rate, fused=True)
+
+
+class NetworkModule(StepwiseModule[OutputT], Generic[NetworkT, OutputT]):
+    """Makes an update on the loss of each batch, as TensorFlow's Adam does.
+
+    Attributes:
+        network: the network that is trained.
+        epsilon: ε of Adam.
+    """
+
+    network: NetworkT
+    epsilon: ClassVar[float] = 1e-8  # TensorFlow's default
+
+    @abstractmethod
+    def loss(self, batch: Any) -> Tensor:
+        """What an update decreases: a scalar."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        del batch_idx
+        loss = self.loss(batch)
+        # Batches weigh the same in the mean over an epoch.
+        self.log("loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=1)
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        follow_tensorflow(optimizer, self.trainer.global_step + 1, self.epsilon)
+
+    def trained(self) -> nn.Module:
+        return self.network
+
+
+class AveragedModule(NetworkModule[NetworkT, OutputT]):
+    """The same, with averages of the weights, which predict.
+
+    Attributes:
+        average: the network with averaged weights.
+    """
+
+    average: AveragedNetwork[NetworkT]
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        del outputs, batch, batch_idx
+        self.average.update_parameters(self.network)
 
 
 class StepwiseCompleter(Completer, Generic[OutputT]):
@@ -93,14 +153,12 @@ class StepwiseCompleter(Completer, Generic[OutputT]):
         config = self.config
         return {STAGE: config.trained_epochs if isinstance(config, BudgetConfig) else config.epochs}
 
-    def _train(
-        self, module: StepwiseModule[OutputT], loader: Iterable[Any], context: FitContext
-    ) -> None:
-        """Train `module` on the batches of `loader` and keep its output."""
+    def _train(self, module: StepwiseModule[OutputT], context: FitContext) -> None:
+        """Train `module` on its batches and keep its output."""
         self._module, self._fitted = module, None
         stage = Stage(STAGE, module, self.schedule[STAGE])
         try:
-            run_stage(stage, TrainingData(loader), context, self.predict_pairs)
+            run_stage(stage, TrainingData(module.batches()), context, self.predict_pairs)
         finally:
             self._module = None
         parameters = sum(parameter.numel() for parameter in module.trained().parameters())

@@ -19,7 +19,7 @@ from glocalk.completers.bayesian_fm.bayesian_fm import BayesianFM
 from glocalk.completers.bayesian_fm.dates import PairDates
 from glocalk.completers.bayesian_fm.design import item_block, user_block
 from glocalk.completers.bayesian_fm.posterior import MeanScores, SampledLevels
-from glocalk.completers.sampling.posterior import Means
+from glocalk.completers.blocks.sampling.posterior import Means
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.side import RatingDates, SideInformation
 from glocalk.data.side.encode import FeatureConfig

@@ -22,7 +22,7 @@ from scipy.stats import truncnorm
 from glocalk.completers.bayesian_fm.bayesian_fm import BayesianFM
 from glocalk.completers.bayesian_fm.likelihoods import OrderedProbit
 from glocalk.completers.bayesian_fm.probit import interval, log_likelihood, truncated_normal
-from glocalk.completers.sampling.draws import twister
+from glocalk.completers.blocks.sampling.draws import twister
 from glocalk.data.rating_matrix import RatingMatrix
 
 PHI = 1 / math.sqrt(2 * math.pi)

@@ -4,10 +4,10 @@ import warnings
 import numpy as np
 import pytest
 
+from glocalk.completers.blocks.sampling.posterior import PosteriorMean
 from glocalk.completers.factorization.bayesian_mf import BayesianMF, BayesianMFConfig
 from glocalk.completers.factorization.factors import Factors
 from glocalk.completers.factorization.gibbs import GibbsSampler
-from glocalk.completers.sampling.posterior import PosteriorMean
 from glocalk.data.rating_matrix import RatingMatrix
 from planted import planted
 

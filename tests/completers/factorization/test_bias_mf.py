@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from glocalk.completers.blocks.rating_arrays import RatingArrays
 from glocalk.completers.factorization import bias_mf
 from glocalk.completers.factorization.bias_mf import ALS, BiasMF, BiasMFConfig
 from glocalk.completers.factorization.factors import Factors
 from glocalk.completers.factorization.loops import Step, Weights, sgd_steps
-from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from glocalk.completers.blocks.rating_arrays import RatingArrays
 from glocalk.completers.factorization.loops import Step, Weights, svd_pp_steps
 from glocalk.completers.factorization.svd_pp import (
     SVDPlusPlus,
@@ -8,7 +9,6 @@ from glocalk.completers.factorization.svd_pp import (
     draw_order,
     normalized_ratings,
 )
-from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor

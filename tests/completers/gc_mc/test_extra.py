@@ -10,10 +10,10 @@ import glocalk.completers.gc_mc.extra as room
 from completers.gc_mc.full_matrices import Literal, gradients
 from completers.kept import fit_kept
 from glocalk.api import load_split, make_completer
+from glocalk.completers.blocks.rated import rated
 from glocalk.completers.gc_mc.extra import GCMCExtra, GCMCExtraConfig
 from glocalk.completers.gc_mc.features import FeatureDense, feature_matrix
 from glocalk.completers.gc_mc.gc_mc import GCMCModule
-from glocalk.completers.rated import rated
 from glocalk.data.side import Attributes, SideInformation
 from glocalk.errors import GlocalkError
 from planted import planted

@@ -8,10 +8,10 @@ import torch
 import glocalk.completers.gc_mc.gc_mc as room
 from completers.gc_mc.full_matrices import Literal, gradients
 from completers.kept import fit_kept
-from glocalk.completers.bilinear import BilinearMixture, expected_pairs
+from glocalk.completers.blocks.bilinear import BilinearMixture, expected_pairs
+from glocalk.completers.blocks.rating_graph import RatingGraph
 from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig, GCMCModule
 from glocalk.completers.gc_mc.layers import GraphConvolution
-from glocalk.completers.rating_graph import RatingGraph
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError
 from planted import planted

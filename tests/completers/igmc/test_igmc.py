@@ -7,8 +7,9 @@ import torch
 
 import glocalk.completers.igmc.igmc as room
 from glocalk.completers.igmc.batches import RatingDataset, ShuffledBatches
+from glocalk.completers.igmc.config import IGMCConfig
 from glocalk.completers.igmc.convolution import RelationalConvolution
-from glocalk.completers.igmc.igmc import IGMC, IGMCConfig, IGMCModule
+from glocalk.completers.igmc.igmc import IGMC, IGMCModule
 from glocalk.completers.igmc.subgraphs import LABELS, RatingGraph, enclose
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError, NotFittedError

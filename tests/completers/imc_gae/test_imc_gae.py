@@ -7,9 +7,10 @@ import torch
 
 import glocalk.completers.imc_gae.imc_gae as room
 from completers.kept import fit_kept
-from glocalk.completers.imc_gae.imc_gae import IMCGAE, IMCGAEConfig, IMCGAEModule
+from glocalk.completers.blocks.rating_graph import RatingGraph
+from glocalk.completers.imc_gae.config import IMCGAEConfig
+from glocalk.completers.imc_gae.imc_gae import IMCGAE, IMCGAEModule
 from glocalk.completers.imc_gae.network import FeatureLayer
-from glocalk.completers.rating_graph import RatingGraph
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from planted import planted

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from glocalk.completers.blocks.rating_arrays import RatingArrays
 from glocalk.completers.llorma.anchors import arc_distances, draw_anchors, epanechnikov
 from glocalk.completers.llorma.llorma import LLORMA, LLORMAConfig
 from glocalk.completers.llorma.loops import (
@@ -14,7 +15,6 @@ from glocalk.completers.llorma.loops import (
     separate_steps,
     weighted_means,
 )
-from glocalk.completers.rating_arrays import RatingArrays
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.errors import GlocalkError
 from glocalk.run.monitor import Monitor

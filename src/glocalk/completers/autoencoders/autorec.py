@@ -47,7 +47,7 @@ from glocalk.completers.autoencoders.stage import (
     StageConfig,
 )
 from glocalk.completers.base import State, take
-from glocalk.completers.rated import rated
+from glocalk.completers.blocks.rated import rated
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
 from glocalk.operators.base import RatingOperator

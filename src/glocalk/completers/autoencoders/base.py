@@ -15,7 +15,7 @@ from glocalk.completers.autoencoders.stage import (
     StageConfig,
 )
 from glocalk.completers.base import Completer, State, refuse_mixed, take
-from glocalk.completers.rated import rated
+from glocalk.completers.blocks.rated import rated
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.operators.base import predict_pairs

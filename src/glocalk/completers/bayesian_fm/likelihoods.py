@@ -20,8 +20,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from glocalk.completers.bayesian_fm.probit import draw_latent, log_likelihood
-from glocalk.completers.sampling.conditionals import draw_precision
-from glocalk.completers.sampling.draws import gamma, normals, uniform
+from glocalk.completers.blocks.sampling.conditionals import draw_precision
+from glocalk.completers.blocks.sampling.draws import gamma, normals, uniform
 from glocalk.data.rating_matrix import Values
 from glocalk.sparse.compiled import Array
 from glocalk.stopping import safe_point

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glocalk.completers.sampling.draws import normal_of
+from glocalk.completers.blocks.sampling.draws import normal_of
 from glocalk.sparse.compiled import Array, exact
 
 

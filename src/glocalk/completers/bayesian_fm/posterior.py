@@ -17,7 +17,7 @@ import torch
 from glocalk.completers.base import State, take
 from glocalk.completers.bayesian_fm.probit import add_sampled_probabilities
 from glocalk.completers.bayesian_fm.sampler import Sampler
-from glocalk.completers.sampling.posterior import Means, PosteriorMean
+from glocalk.completers.blocks.sampling.posterior import Means, PosteriorMean
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.sparse.compiled import Array
 from glocalk.stopping import safe_point

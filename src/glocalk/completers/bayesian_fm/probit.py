@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from glocalk.completers.sampling.draws import normals, uniform
+from glocalk.completers.blocks.sampling.draws import normals, uniform
 from glocalk.sparse.compiled import Array, exact
 
 _ROOT = math.sqrt(2)

@@ -31,13 +31,13 @@ from glocalk.completers.bayesian_fm.loops import (
     draw_column,
     draw_weights,
 )
-from glocalk.completers.sampling.conditionals import (
+from glocalk.completers.blocks.sampling.conditionals import (
     INIT_STD,
     draw_constant,
     draw_prior,
     initial,
 )
-from glocalk.completers.sampling.draws import twister
+from glocalk.completers.blocks.sampling.draws import twister
 from glocalk.data.rating_matrix import Values
 from glocalk.sparse.compiled import Array
 from glocalk.stopping import safe_point

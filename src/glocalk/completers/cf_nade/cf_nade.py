@@ -46,16 +46,16 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from glocalk.completers.base import State, take
 from glocalk.completers.cf_nade.batches import Batch, LeveledRatings
 from glocalk.completers.cf_nade.entries import Entries
 from glocalk.completers.cf_nade.network import CFNADENetwork, Output
 from glocalk.completers.stepwise import (
+    AveragedModule,
     EpochLoader,
     StepwiseCompleter,
-    StepwiseModule,
     refuse_levels,
     take_levels,
 )
@@ -93,7 +93,7 @@ class CFNADEConfig(BaseConfig):
     passes: int = Field(default=10, ge=1, description="passes over the items per epoch")
 
 
-class CFNADEModule(StepwiseModule[Output]):
+class CFNADEModule(AveragedModule[CFNADENetwork, Output]):
     """Adam on the loss of a network, and the average of its weights.
 
     Args:
@@ -101,6 +101,8 @@ class CFNADEModule(StepwiseModule[Output]):
         config: the options.
         generator: source of the initial values.
     """
+
+    config: CFNADEConfig
 
     def __init__(
         self, train: RatingMatrix, config: CFNADEConfig, generator: torch.Generator
@@ -129,24 +131,14 @@ class CFNADEModule(StepwiseModule[Output]):
         ]
         return torch.optim.Adam(groups, betas=_BETAS, fused=True)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        del batch_idx
-        cost = self.network.cost(batch, self.config.ordinal_weight)
-        self.log("loss", cost, on_step=False, on_epoch=True, logger=False, batch_size=1)
-        return cost
+    def loss(self, batch: Batch) -> Tensor:
+        return self.network.cost(batch, self.config.ordinal_weight)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Replace Adam's bias correction by the official code's."""
         rate, epsilon = adam_options(self.config.learning_rate, self.trainer.global_step + 1)
         for group in optimizer.param_groups:
             group["lr"], group["eps"] = rate, epsilon
-
-    def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
-        del outputs, batch, batch_idx
-        self.average.update_parameters(self.network)
-
-    def trained(self) -> nn.Module:
-        return self.network
 
     @torch.no_grad()
     def output(self) -> Output:
@@ -205,7 +197,7 @@ class CFNADE(StepwiseCompleter[Output]):
         refuse_levels(train, "CF-NADE")
         generator = torch.Generator().manual_seed(context.seed)
         module = CFNADEModule(train, self.config, generator)
-        self._train(module, module.batches(), context)
+        self._train(module, context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         output = self._output()

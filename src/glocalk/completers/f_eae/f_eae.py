@@ -40,14 +40,15 @@ An epoch is `steps` updates. Cost and memory grow with ratings × hidden².
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from glocalk.completers.base import State, take
+from glocalk.completers.blocks.rated import rated
 from glocalk.completers.budget import BudgetConfig
 from glocalk.completers.f_eae.network import (
     DECODER_LAYERS,
@@ -56,21 +57,18 @@ from glocalk.completers.f_eae.network import (
     FEAENetwork,
     activation,
 )
-from glocalk.completers.rated import rated
 from glocalk.completers.stepwise import (
+    AveragedModule,
     EpochLoader,
     StepwiseCompleter,
-    StepwiseModule,
     dtype_of,
     refuse_levels,
     take_levels,
 )
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.optim.adam import follow_tensorflow
 from glocalk.optim.averaging import AveragedNetwork
 from glocalk.training.context import FitContext
 
-_EPSILON = 1e-6  # of Adam
 _PAIRS = 4096  # predicted at a time
 
 
@@ -123,7 +121,7 @@ class Output(NamedTuple):
     mean: Tensor
 
 
-class FEAEModule(StepwiseModule[Output]):
+class FEAEModule(AveragedModule[FEAENetwork, Output]):
     """Adam on the loss of a network, and the average of its weights.
 
     Args:
@@ -131,6 +129,9 @@ class FEAEModule(StepwiseModule[Output]):
         config: the options.
         generator: source of the initial values.
     """
+
+    config: FEAEConfig
+    epsilon = 1e-6
 
     def __init__(self, train: RatingMatrix, config: FEAEConfig, generator: torch.Generator) -> None:
         super().__init__()
@@ -168,24 +169,8 @@ class FEAEModule(StepwiseModule[Output]):
         )
         return Entries(users, items, labels, train.shape)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=True)
-
-    def training_step(self, batch: Entries, batch_idx: int) -> Tensor:
-        del batch_idx
-        loss = self.network.loss(batch, self.config.dropout)
-        self.log("loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=1)
-        return loss
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        follow_tensorflow(optimizer, self.trainer.global_step + 1, _EPSILON)
-
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        del outputs, batch, batch_idx
-        self.average.update_parameters(self.network)
-
-    def trained(self) -> nn.Module:
-        return self.network
+    def loss(self, batch: Entries) -> Tensor:
+        return self.network.loss(batch, self.config.dropout)
 
     @torch.no_grad()
     def output(self) -> Output:
@@ -240,7 +225,7 @@ class FEAE(StepwiseCompleter[Output]):
         dtype = dtype_of(context, "F-EAE")
         generator = torch.Generator().manual_seed(context.seed)
         module = FEAEModule(train, self.config, generator).to(dtype)
-        self._train(module, module.batches(), context)
+        self._train(module, context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         output = self._output()

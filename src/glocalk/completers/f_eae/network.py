@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glocalk.completers.glorot import glorot_limit
+from glocalk.completers.blocks.glorot import glorot_limit
 
 DECODER_LAYERS = 3  # hidden layers after the decoder's first
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glocalk.completers.singular import leading_singular
+from glocalk.completers.blocks.singular import leading_singular
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.sparse import csr
 from glocalk.sparse.csr import CSR

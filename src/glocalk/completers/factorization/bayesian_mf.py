@@ -28,10 +28,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from glocalk.completers.blocks.sampling.posterior import PosteriorMean
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.completers.factorization.gibbs import GibbsSampler
 from glocalk.completers.resumable import Progress
-from glocalk.completers.sampling.posterior import PosteriorMean
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.training.context import FitContext

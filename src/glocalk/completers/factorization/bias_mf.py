@@ -31,11 +31,10 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from glocalk.completers.divergence import refuse_divergence
+from glocalk.completers.blocks.rating_arrays import RatingArrays
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.completers.factorization.loops import Step, Weights, normal_equations, sgd_steps
-from glocalk.completers.rating_arrays import RatingArrays
-from glocalk.completers.resumable import run_epochs
+from glocalk.completers.resumable import refuse_divergence, run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.errors import GlocalkError

@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from glocalk.completers.sampling.conditionals import (
+from glocalk.completers.blocks.sampling.conditionals import (
     INIT_STD,
     draw_constant,
     draw_precision,
     draw_prior,
     initial,
 )
-from glocalk.completers.sampling.draws import normal_of, twister
+from glocalk.completers.blocks.sampling.draws import normal_of, twister
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.sparse.compiled import Array, exact
 from glocalk.stopping import safe_point

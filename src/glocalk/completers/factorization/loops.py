@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numba import prange
 
-from glocalk.completers.rating_arrays import RatingArrays, pieces
+from glocalk.completers.blocks.rating_arrays import RatingArrays, pieces
 from glocalk.sparse.compiled import Array, compile_, dot, parallel, use_threads
 from glocalk.sparse.csr import CSR
 

@@ -20,11 +20,10 @@ import numpy as np
 from pydantic import Field
 from scipy import sparse
 
-from glocalk.completers.divergence import refuse_divergence
+from glocalk.completers.blocks.rating_arrays import RatingArrays
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.completers.factorization.loops import Step, Weights, svd_pp_steps
-from glocalk.completers.rating_arrays import RatingArrays
-from glocalk.completers.resumable import run_epochs
+from glocalk.completers.resumable import refuse_divergence, run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix
 from glocalk.training.context import FitContext

@@ -35,6 +35,7 @@ from functools import partial
 import torch
 from pydantic import Field
 
+from glocalk.completers.blocks.rated import rated
 from glocalk.completers.gc_mc.features import (
     FeatureDense,
     FeatureSource,
@@ -43,7 +44,6 @@ from glocalk.completers.gc_mc.features import (
 )
 from glocalk.completers.gc_mc.gc_mc import GCMC, GCMCConfig
 from glocalk.completers.gc_mc.layers import DenseMaker
-from glocalk.completers.rated import rated
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.side.information import Need
 from glocalk.training.context import FitContext

@@ -12,9 +12,9 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glocalk.completers.dropout import drop
+from glocalk.completers.blocks.dropout import drop
+from glocalk.completers.blocks.glorot import glorot, glorot_limit
 from glocalk.completers.gc_mc.layers import Dense
-from glocalk.completers.glorot import glorot, glorot_limit
 from glocalk.data.labels import Kind
 from glocalk.data.side.encode import FeatureConfig, encode
 from glocalk.data.side.information import Need, SideInformation

@@ -38,32 +38,30 @@ each update an epoch. Cost and memory of an update grow with ratings × hidden a
 from __future__ import annotations
 
 from itertools import repeat
-from typing import Any
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from glocalk.completers.bilinear import BilinearCompleter, BilinearMixture, BilinearOutput
+from glocalk.completers.blocks.bilinear import BilinearCompleter, BilinearMixture, BilinearOutput
+from glocalk.completers.blocks.rated import rated
+from glocalk.completers.blocks.rating_graph import Accumulation, Normalization, RatingGraph
 from glocalk.completers.gc_mc.layers import (
     DenseMaker,
     GCMCNetwork,
     GraphConvolution,
     SharedDense,
 )
-from glocalk.completers.rated import rated
-from glocalk.completers.rating_graph import Accumulation, Normalization, RatingGraph
 from glocalk.completers.stepwise import (
     MOST_LEVELS,
+    AveragedModule,
     EpochLoader,
-    StepwiseModule,
     dtype_of,
     refuse_levels,
 )
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import RatingMatrix
-from glocalk.optim.adam import follow_tensorflow
 from glocalk.optim.averaging import AveragedNetwork
 from glocalk.training.context import FitContext
 
@@ -100,7 +98,7 @@ class GCMCConfig(BaseConfig):
     )
 
 
-class GCMCModule(StepwiseModule[BilinearOutput]):
+class GCMCModule(AveragedModule[GCMCNetwork, BilinearOutput]):
     """Adam on the loss of a network, and the average of its weights.
 
     Args:
@@ -110,6 +108,8 @@ class GCMCModule(StepwiseModule[BilinearOutput]):
         dtype: precision of the graph; the Trainer's precision gives that of the network.
         dense: makes the layer from h to z.
     """
+
+    config: GCMCConfig
 
     def __init__(
         self,
@@ -144,24 +144,8 @@ class GCMCModule(StepwiseModule[BilinearOutput]):
         steps = self.config.steps
         return EpochLoader(lambda: repeat(self.graph, steps), steps)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=True)
-
-    def training_step(self, batch: RatingGraph, batch_idx: int) -> Tensor:
-        del batch_idx
-        loss = self.network.loss(batch, self.config.dropout)
-        self.log("loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=1)
-        return loss
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        follow_tensorflow(optimizer, self.trainer.global_step + 1)
-
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        del outputs, batch, batch_idx
-        self.average.update_parameters(self.network)
-
-    def trained(self) -> nn.Module:
-        return self.network
+    def loss(self, batch: RatingGraph) -> Tensor:
+        return self.network.loss(batch, self.config.dropout)
 
     @torch.no_grad()
     def output(self) -> BilinearOutput:
@@ -217,7 +201,7 @@ class GCMC(BilinearCompleter):
         generator = torch.Generator().manual_seed(context.seed)
         dense = self._dense(train, context, dtype)
         module = GCMCModule(train, config, generator, dtype, dense)
-        self._train(module, module.batches(), context)
+        self._train(module, context)
 
     def _dense(self, train: RatingMatrix, context: FitContext, dtype: torch.dtype) -> DenseMaker:
         """What makes the layer from h to z."""

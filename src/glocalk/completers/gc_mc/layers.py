@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glocalk.completers.bilinear import BilinearMixture
-from glocalk.completers.dropout import drop, kept_indices
-from glocalk.completers.glorot import glorot, glorot_limit
-from glocalk.completers.rating_graph import (
+from glocalk.completers.blocks.bilinear import BilinearMixture
+from glocalk.completers.blocks.dropout import drop, kept_indices
+from glocalk.completers.blocks.glorot import glorot, glorot_limit
+from glocalk.completers.blocks.rating_graph import (
     Accumulation,
     Adjacency,
     GatheredAdjacency,

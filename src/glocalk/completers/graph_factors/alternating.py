@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from glocalk.completers.divergence import refuse_divergence
 from glocalk.completers.graph_factors.factors import Factors, ScaledRatings
+from glocalk.completers.resumable import refuse_divergence
 from glocalk.data.rating_matrix import Values
 from glocalk.data.side.graphs import Graph
 from glocalk.stopping import safe_point

@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 
 from glocalk.completers.base import State, take
-from glocalk.completers.rated import rated
+from glocalk.completers.blocks.rated import rated
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import laplacian
 
-from glocalk.completers.divergence import refuse_divergence
+from glocalk.completers.blocks.singular import leading_singular
 from glocalk.completers.graph_factors.config import GRAEMConfig
 from glocalk.completers.graph_factors.factors import Factors, ScaledRatings
-from glocalk.completers.singular import leading_singular
+from glocalk.completers.resumable import refuse_divergence
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.data.side.graphs import Graph
 from glocalk.sparse.csr import CSR

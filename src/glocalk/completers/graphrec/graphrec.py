@@ -140,6 +140,7 @@ class GraphRecModule(StepwiseModule[Output]):
 
     automatic_optimization = False
 
+    config: GraphRecConfig
     origin: Tensor
     mean: Tensor
     rated_users: Tensor
@@ -202,9 +203,6 @@ class GraphRecModule(StepwiseModule[Output]):
         penalty = penalty + config.item_regularization * z_items.square().sum()
         return (errors.square().sum() + penalty) / 2
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
-
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Make the updates of an epoch, one for each of its batches."""
         del batch_idx
@@ -266,7 +264,7 @@ class GraphRec(StepwiseCompleter[Output]):
         generator = torch.Generator().manual_seed(context.seed)
         dtype = dtype_of(context, type(self).__name__)
         module = GraphRecModule(train, self.config, generator, dtype, self._extra(context))
-        self._train(module, module.batches(), context)
+        self._train(module, context)
 
     def _extra(self, context: FitContext) -> tuple[Array | None, Array | None]:
         """Further features of users and of items."""

@@ -49,60 +49,17 @@ from typing import NamedTuple, cast
 import numpy as np
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from pydantic import Field
 from torch import Tensor, nn
 
 from glocalk.completers.base import State, take
-from glocalk.completers.bilinear import BilinearCompleter, BilinearOutput, expected_pairs
-from glocalk.completers.budget import BudgetConfig
-from glocalk.completers.imc_gae.network import FEATURES, IMCGAENetwork
-from glocalk.completers.rated import rated
-from glocalk.completers.rating_graph import RatingGraph
+from glocalk.completers.blocks.bilinear import BilinearCompleter, BilinearOutput, expected_pairs
+from glocalk.completers.blocks.rated import rated
+from glocalk.completers.blocks.rating_graph import RatingGraph
+from glocalk.completers.imc_gae.config import IMCGAEConfig
+from glocalk.completers.imc_gae.network import IMCGAENetwork
 from glocalk.completers.stepwise import EpochLoader, StepwiseModule, dtype_of, refuse_levels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.training.context import FitContext
-
-
-class IMCGAEConfig(BudgetConfig):
-    """Options of IMC-GAE; the defaults are those published for ML-100K."""
-
-    hidden_size: int = Field(
-        default=1800, ge=FEATURES, description="3 width, the length of h; a multiple of 3"
-    )
-    embedding_size: int = Field(default=75, ge=1, description="length of o and z")
-    layers: int = Field(default=2, ge=1)
-    message_bases: int = Field(default=4, ge=1, description="number of matrices B")
-    bases: int = Field(default=2, ge=1, description="number of matrices Q of the decoder")
-    dropout: float = Field(
-        default=0.7,
-        ge=0,
-        lt=1,
-        description="share of nodes, and of hidden units, that the first layer leaves out",
-    )
-    adjacent_regularization: float = Field(default=0.00004, ge=0, description="λ")
-    max_norm: float = Field(default=1.0, gt=0, description="largest norm of a gradient")
-    learning_rate: float = Field(default=0.01, gt=0, description="the initial one")
-    min_learning_rate: float = Field(default=0.001, gt=0)
-    decay: float = Field(
-        default=0.5, gt=0, le=1, description="factor by which the learning rate decays"
-    )
-    decay_patience: int = Field(
-        default=50, ge=0, description="updates without a lower held-out error before a decay"
-    )
-    patience: int = Field(
-        default=200, ge=0, description="the same before training stops, at the lowest rate"
-    )
-    held_out: float = Field(
-        default=0.05, ge=0, lt=1, description="share of the training ratings held out"
-    )
-    epochs: int = Field(default=200, ge=1, description="most epochs")
-    steps: int = Field(default=10, ge=1, description="full-batch updates per epoch")
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """The sizes of the network."""
-        names = {"hidden_size", "embedding_size", "layers", "message_bases", "bases"}
-        return self.model_dump(include=names)
 
 
 class IMCGAEModule(StepwiseModule[BilinearOutput]):
@@ -125,6 +82,7 @@ class IMCGAEModule(StepwiseModule[BilinearOutput]):
 
     automatic_optimization = False
 
+    config: IMCGAEConfig
     best_error: Tensor
     waited: Tensor
     stopped: Tensor
@@ -158,9 +116,6 @@ class IMCGAEModule(StepwiseModule[BilinearOutput]):
     def batches(self) -> EpochLoader[RatingGraph]:
         """One batch an epoch: all ratings."""
         return EpochLoader(lambda: iter([self.graph]), 1)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=True)
 
     def training_step(self, batch: RatingGraph, batch_idx: int) -> None:
         """Make the updates of an epoch, until the training stops."""
@@ -285,7 +240,7 @@ class IMCGAE(BilinearCompleter):
         generator = torch.Generator().manual_seed(context.seed)
         module = IMCGAEModule(train, self.config, generator, dtype)
         self._unrated = Unrated.of(train)
-        self._train(module, module.batches(), context)
+        self._train(module, context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         predicted = super().predict_pairs(users, items)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glocalk.completers.bilinear import BilinearMixture
-from glocalk.completers.dropout import drop, kept_indices
-from glocalk.completers.glorot import glorot_limit
-from glocalk.completers.rating_graph import Adjacency, GatheredAdjacency, RatingGraph
+from glocalk.completers.blocks.bilinear import BilinearMixture
+from glocalk.completers.blocks.dropout import drop, kept_indices
+from glocalk.completers.blocks.glorot import glorot_limit
+from glocalk.completers.blocks.rating_graph import Adjacency, GatheredAdjacency, RatingGraph
 
 FEATURES = 3  # of a node: its identity, its role, and one that all nodes have
 

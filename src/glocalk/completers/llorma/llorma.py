@@ -45,6 +45,7 @@ import torch
 from pydantic import Field
 
 from glocalk.completers.base import Completer, State, take
+from glocalk.completers.blocks.rated import rated
 from glocalk.completers.llorma.anchors import arc_distances, draw_anchors, epanechnikov
 from glocalk.completers.llorma.loops import (
     Factors,
@@ -54,7 +55,6 @@ from glocalk.completers.llorma.loops import (
     weighted_means,
 )
 from glocalk.completers.llorma.solver import BaseSolver, Solver
-from glocalk.completers.rated import rated
 from glocalk.completers.resumable import run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from glocalk.completers.rating_arrays import RatingArrays, pieces
+from glocalk.completers.blocks.rating_arrays import RatingArrays, pieces
 from glocalk.sparse.compiled import Array, compile_, dot, parallel, summing, use_threads
 
 

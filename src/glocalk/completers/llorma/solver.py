@@ -7,10 +7,10 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from glocalk.completers.divergence import refuse_divergence
+from glocalk.completers.blocks.rated import rated
+from glocalk.completers.blocks.rating_arrays import RatingArrays
 from glocalk.completers.llorma.loops import Factors, Kernels, Step, separate_steps
-from glocalk.completers.rated import rated
-from glocalk.completers.rating_arrays import RatingArrays
+from glocalk.completers.resumable import refuse_divergence
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.training.loop import LoopState
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from glocalk.completers.singular import leading_singular
+from glocalk.completers.blocks.singular import leading_singular
 from glocalk.data.labels import Kind
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.side.encode import FeatureConfig, encode

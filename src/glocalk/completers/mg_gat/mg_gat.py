@@ -49,20 +49,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from glocalk.completers.base import State, take
 from glocalk.completers.mg_gat.attention import FullAttention, NeighborAttention
 from glocalk.completers.mg_gat.features import implicit_features, with_attributes
 from glocalk.completers.mg_gat.network import Activation, Batch, Network, Side
-from glocalk.completers.stepwise import EpochLoader, StepwiseCompleter, StepwiseModule, dtype_of
+from glocalk.completers.stepwise import EpochLoader, NetworkModule, StepwiseCompleter, dtype_of
 from glocalk.config import BaseConfig
 from glocalk.data.labels import Kind
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.side.encode import FeatureConfig
 from glocalk.data.side.information import Need, SideInformation
 from glocalk.operators.base import predict_pairs
-from glocalk.optim.adam import follow_tensorflow
 from glocalk.training.context import FitContext
 
 
@@ -114,7 +113,7 @@ class Output(NamedTuple):
     scale: Tensor
 
 
-class MGGATModule(StepwiseModule[Output]):
+class MGGATModule(NetworkModule[Network, Output]):
     """Adam on the loss of all ratings.
 
     Args:
@@ -128,6 +127,7 @@ class MGGATModule(StepwiseModule[Output]):
         GlocalkError: an attribute is missing, or its encoding does not fit.
     """
 
+    config: MGGATConfig
     scale: Tensor
 
     def __init__(
@@ -166,20 +166,8 @@ class MGGATModule(StepwiseModule[Output]):
         steps = self.config.steps
         return EpochLoader(lambda: repeat(self._ratings, steps), steps)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=True)
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        del batch_idx
-        loss = self.network.loss(batch, self.config.regularization)
-        self.log("loss", loss, on_step=False, on_epoch=True, logger=False, batch_size=1)
-        return loss
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        follow_tensorflow(optimizer, self.trainer.global_step + 1)
-
-    def trained(self) -> nn.Module:
-        return self.network
+    def loss(self, batch: Batch) -> Tensor:
+        return self.network.loss(batch, self.config.regularization)
 
     @torch.no_grad()
     def output(self) -> Output:
@@ -237,7 +225,7 @@ class MGGAT(StepwiseCompleter[Output]):
         dtype = dtype_of(context, "MG-GAT")
         generator = torch.Generator().manual_seed(context.seed)
         module = MGGATModule(train, context.side, self.config, generator, dtype)
-        self._train(module, module.batches(), context)
+        self._train(module, context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         by_user, by_item, scale = self._output()

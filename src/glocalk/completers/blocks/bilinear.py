@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from glocalk.completers.base import State, take
-from glocalk.completers.glorot import glorot, glorot_limit
-from glocalk.completers.rating_graph import RatingGraph
+from glocalk.completers.blocks.glorot import glorot, glorot_limit
+from glocalk.completers.blocks.rating_graph import RatingGraph
 from glocalk.completers.stepwise import StepwiseCompleter, take_levels
 from glocalk.data.rating_matrix import Indices, Values
 

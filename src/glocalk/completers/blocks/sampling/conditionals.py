@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glocalk.completers.sampling.draws import gamma, normal_of, normals
+from glocalk.completers.blocks.sampling.draws import gamma, normal_of, normals
 from glocalk.sparse.compiled import Array, exact
 
 INIT_STD = 0.1  # of the initial weights

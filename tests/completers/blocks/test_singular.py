@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from glocalk.completers import singular
-from glocalk.completers.singular import leading_singular
+from glocalk.completers.blocks import singular
+from glocalk.completers.blocks.singular import leading_singular
 from glocalk.errors import GlocalkError
 from glocalk.sparse.csr import CSR
 
