@@ -31,7 +31,8 @@ class Laplacian(nn.Module):
 
     def __init__(self, graph: Graph, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        matrix = sparse.csr_array(csgraph.laplacian(symmetric(graph), normed=True))
+        found: Any = csgraph.laplacian(symmetric(graph), normed=True)
+        matrix = sparse.csr_array(found)
         matrix.eliminate_zeros()  # on the diagonal, of nodes without edges
         identity = sparse.eye_array(matrix.shape[0], format="csr")
         for name, value in (("matrix", matrix), ("shifted", matrix - identity)):
@@ -55,7 +56,8 @@ class Laplacian(nn.Module):
 
     def connected(self) -> Tensor:
         """Whether each node has an edge to another: [n]."""
-        return self.matrix.crow_indices().diff() > 0
+        has_edges: Tensor = self.matrix.crow_indices().diff() > 0
+        return has_edges
 
     def between(self, signals: Tensor) -> Tensor:
         """Xᵀ L X: [n, f] → [f, f].
@@ -76,7 +78,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, dense: Tensor) -> Tensor:
         ctx.matrix = matrix
-        return torch.sparse.mm(matrix, dense)
+        result: Tensor = torch.sparse.mm(matrix, dense)
+        return result
 
     @staticmethod
     @once_differentiable

@@ -60,7 +60,7 @@ class Diffusion(nn.Module):
 
         def gates() -> nn.Parameter:
             """[hidden, 4 hidden], each gate a matrix of its own."""
-            matrices = [glorot(hidden, hidden, generator) for _ in range(GATES)]
+            matrices = tuple(glorot(hidden, hidden, generator) for _ in range(GATES))
             return nn.Parameter(torch.cat(matrices, dim=1).detach())
 
         self.filters = glorot(self.order * rank, hidden, generator)
@@ -181,7 +181,8 @@ class Network(nn.Module):
         ):
             if regularization:
                 penalty = penalty + regularization * factors.square().mean()
-        return error + penalty / 2
+        loss: Tensor = error + penalty / 2
+        return loss
 
     def dirichlet(self, completed: Completed) -> Tensor:
         """[tr(Xᵀ L_users X) + tr(X L_items Xᵀ)] / cells of X = W Hᵀ: a scalar.

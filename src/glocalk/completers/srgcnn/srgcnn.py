@@ -69,6 +69,7 @@ from glocalk.completers.srgcnn.initial import initial_factors
 from glocalk.completers.srgcnn.laplacian import Laplacian
 from glocalk.completers.srgcnn.network import Batch, Completed, Diffusion, Free, Network, Side
 from glocalk.completers.stepwise import EpochLoader, StepwiseCompleter, StepwiseModule, dtype_of
+from glocalk.data.labels import Kind
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.side.information import Need, SideInformation
 from glocalk.operators.base import predict_pairs
@@ -155,9 +156,9 @@ class SRGCNNModule(StepwiseModule[Output]):
     ) -> None:
         super().__init__()
         self.config = config
-        graphs = {
-            kind: Laplacian(side.graph(kind), dtype) if has_graph else None
-            for kind, has_graph in (("user", config.user_graph), ("item", config.item_graph))
+        graphs: dict[Kind, Laplacian | None] = {
+            "user": Laplacian(side.graph("user"), dtype) if config.user_graph else None,
+            "item": Laplacian(side.graph("item"), dtype) if config.item_graph else None,
         }
         initial = initial_factors(train, config.rank, config.initial_share, generator)
         users, items = (factors.to(dtype) for factors in initial)
@@ -172,7 +173,7 @@ class SRGCNNModule(StepwiseModule[Output]):
             made(items, graphs["item"]),
             train.scale,
             float(train.ratings.mean()),
-        )
+        ).to(dtype)
         self._ratings = Batch(
             torch.tensor(train.users),
             torch.tensor(train.items),
