@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from glocalk.completers.rated import rated
 from glocalk.completers.singular import leading_singular
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.sparse.csr import CSR
@@ -19,8 +18,7 @@ def initial_factors(
 ) -> tuple[Tensor, Tensor]:
     """U √S [users, rank] and V √S [items, rank] of ratings drawn at random, with 0 elsewhere.
 
-    Users without training ratings have the mean of the others, and so do items. Columns beyond the
-    smaller side of the matrix are 0.
+    Columns beyond the smaller side of the matrix are 0.
 
     Args:
         train: the training ratings.
@@ -36,8 +34,8 @@ def initial_factors(
     matrix = CSR.from_triples(part.users, part.items, part.ratings, train.shape)
     count = min(rank, *train.shape)
     left, values, right = leading_singular(matrix, count, _PRECISION, _REMEDY)
-    factors = torch.zeros(train.num_users, rank), torch.zeros(train.num_items, rank)
-    for whole, vectors, is_rated in zip(factors, (left, right), rated(train), strict=True):
+    factors = tuple(values.new_zeros(size, rank) for size in train.shape)
+    for whole, vectors in zip(factors, (left, right), strict=True):
         whole[:, :count] = vectors * values.sqrt()
-        whole[~is_rated] = whole[is_rated].mean(dim=0)
-    return factors
+    users, items = factors
+    return users, items

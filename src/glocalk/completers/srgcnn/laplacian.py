@@ -54,11 +54,6 @@ class Laplacian(nn.Module):
             terms.append(2 * product(self.shifted, terms[-1]) - terms[-2])
         return torch.cat(terms, dim=1)
 
-    def connected(self) -> Tensor:
-        """Whether each node has an edge to another: [n]."""
-        has_edges: Tensor = self.matrix.crow_indices().diff() > 0
-        return has_edges
-
     def between(self, signals: Tensor) -> Tensor:
         """Xᵀ L X: [n, f] → [f, f].
 

@@ -179,8 +179,7 @@ class Network(nn.Module):
             (users, options.user_regularization),
             (items, options.item_regularization),
         ):
-            if regularization:
-                penalty = penalty + regularization * factors.square().mean()
+            penalty = penalty + regularization * factors.square().mean()
         loss: Tensor = error + penalty / 2
         return loss
 

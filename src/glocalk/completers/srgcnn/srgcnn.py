@@ -32,12 +32,13 @@ The same is done here: predictions at any time are from the factors whose loss, 
 alone, is the lowest so far. Differences:
 
 - There, the error is evaluated at every tenth update, and that before the lowest loss is reported.
-- A user without training ratings starts at the mean W⁰ of the others, and not at 0, as an average
-  user whom the graph then moves; so does such an item. Pairs of both, and pairs with one that has
-  no edges either, are predicted the mean of the training ratings. On a side without a graph nobody
-  has edges.
+- Pairs with a user or an item without training ratings are predicted the mean of the training
+  ratings; there, what diffuses from neighbors to a W⁰ of 0. On ML-100K, with 10 % of the users and
+  10 % of the items held out whole, the RMSE of that after 1,000 updates is 1.07 for such users and
+  1.27 for such items, and that of the mean 1.14 and 1.12; on graphs that say nothing, it is worse
+  for both.
 - The scale is that of the data set, and X of equal cells stands for the mean.
-- A gradient reaches one cell of the smallest, and one of the largest; there, equal ones share it.
+- Of several smallest cells, a gradient reaches one, and so of the largest; there, they share it.
 
 | data set | graphs | γ | γ_W | γ_H | updates |
 |---|---|---|---|---|---|
@@ -76,9 +77,6 @@ from glocalk.operators.base import predict_pairs
 from glocalk.optim.adam import follow_tensorflow
 from glocalk.training.context import FitContext
 
-UNKNOWN = 2
-"""The doubts at which nothing is known of a pair."""
-
 
 class SRGCNNConfig(BudgetConfig):
     """Options of sRGCNN; the defaults are those published for ML-100K."""
@@ -114,18 +112,14 @@ class SRGCNNConfig(BudgetConfig):
 
 
 class Output(NamedTuple):
-    """What predictions are computed from: slope · users·items + intercept, or the mean.
+    """What predictions are computed from: the product of two rows.
 
-    `users` is [users, rank] and `items` [items, rank]; `line` [3] is slope, intercept and mean.
-    `user_doubts` [users] is 0 for users with ratings, 1 for those with edges alone, and 2 for the
-    others; `item_doubts` [items] likewise. Pairs with a sum of at least 2 are predicted the mean.
+    `users` [users, rank + 2] is [slope · w | intercept | mean] and `items` [items, rank + 2] is
+    [h | 1 | 0]. Those without training ratings have [0 | mean | mean] and [0 | 0 | 1].
     """
 
     users: Tensor
     items: Tensor
-    user_doubts: Tensor
-    item_doubts: Tensor
-    line: Tensor
 
 
 class SRGCNNModule(StepwiseModule[Output]):
@@ -143,8 +137,8 @@ class SRGCNNModule(StepwiseModule[Output]):
     """
 
     lowest_loss: Tensor
-    user_doubts: Tensor
-    item_doubts: Tensor
+    rated_users: Tensor
+    rated_items: Tensor
 
     def __init__(
         self,
@@ -156,21 +150,17 @@ class SRGCNNModule(StepwiseModule[Output]):
     ) -> None:
         super().__init__()
         self.config = config
-        graphs: dict[Kind, Laplacian | None] = {
-            "user": Laplacian(side.graph("user"), dtype) if config.user_graph else None,
-            "item": Laplacian(side.graph("item"), dtype) if config.item_graph else None,
-        }
         initial = initial_factors(train, config.rank, config.initial_share, generator)
         users, items = (factors.to(dtype) for factors in initial)
 
-        def made(factors: Tensor, laplacian: Laplacian | None) -> Side:
-            if laplacian is None:
+        def made(kind: Kind, factors: Tensor, has_graph: bool) -> Side:
+            if not has_graph:
                 return Free(factors)
-            return Diffusion(factors, laplacian, config, generator)
+            return Diffusion(factors, Laplacian(side.graph(kind), dtype), config, generator)
 
         self.network = Network(
-            made(users, graphs["user"]),
-            made(items, graphs["item"]),
+            made("user", users, config.user_graph),
+            made("item", items, config.item_graph),
             train.scale,
             float(train.ratings.mean()),
         ).to(dtype)
@@ -179,11 +169,9 @@ class SRGCNNModule(StepwiseModule[Output]):
             torch.tensor(train.items),
             torch.tensor(train.ratings).to(dtype),
         )
-        for (kind, laplacian), is_rated in zip(graphs.items(), rated(train), strict=True):
-            doubts = torch.from_numpy(np.where(is_rated, 0, UNKNOWN))
-            if laplacian is not None:
-                doubts = torch.where(laplacian.connected(), doubts.clamp(max=1), doubts)
-            self.register_buffer(f"{kind}_doubts", doubts.to(dtype), persistent=False)
+        for kind, is_rated in zip(("user", "item"), rated(train), strict=True):
+            rated_column = torch.from_numpy(is_rated)[:, None]
+            self.register_buffer(f"rated_{kind}s", rated_column, persistent=False)
         zero = torch.zeros((), dtype=dtype)
         for name, part in Completed(users, items, zero, zero)._asdict().items():
             self.register_buffer(f"kept_{name}", part.clone())
@@ -226,16 +214,19 @@ class SRGCNNModule(StepwiseModule[Output]):
         """What the factors with the lowest loss so far predict."""
         kept, network = self._kept(), self.network
         slope, intercept = kept.line(network.scale, network.mean)
-        line = torch.stack([slope, intercept, torch.full_like(slope, network.mean)])
-        return Output(kept.users, kept.items, self.user_doubts, self.item_doubts, line)
+        users, items = self.rated_users, self.rated_items
+        means = torch.full_like(kept.users[:, :1], network.mean)
+        return Output(
+            torch.cat([slope * kept.users * users, torch.where(users, intercept, means), means], 1),
+            torch.cat([kept.items * items, items, ~items], dim=1),
+        )
 
 
 class SRGCNN(StepwiseCompleter[Output]):
     """sRGCNN; `fit` takes graphs from `side`.
 
-    A user or an item without training ratings is predicted as an average one that neighbors in the
-    graph have moved. Without neighbors, and where both are without training ratings, the prediction
-    is the mean of the training ratings.
+    A pair with a user or an item without training ratings is predicted the mean of the training
+    ratings.
 
     Example:
         >>> import glocalk, pandas as pd
@@ -272,32 +263,17 @@ class SRGCNN(StepwiseCompleter[Output]):
         self._train(module, module.batches(), context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
-        output = self._output()
-        u, i = self._tensors(output.users, users, items)
-        products = predict_pairs(
-            output.items, output.users.T, output.users.new_zeros(len(output.users)), u, i
-        )
-        return _rated(products, output.user_doubts[u] + output.item_doubts[i], output.line)
+        by_user, by_item = self._output()
+        u, i = self._tensors(by_user, users, items)
+        predicted = predict_pairs(by_item, by_user.T, by_user.new_zeros(len(by_user)), u, i)
+        return np.asarray(predicted.double().cpu())
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
-        output = self._output()
-        u, i = self._tensors(output.users, users, items)
-        doubts = output.user_doubts[u][:, None] + output.item_doubts[i]
-        return _rated(output.users[u] @ output.items[i].T, doubts, output.line)
+        by_user, by_item = self._output()
+        u, i = self._tensors(by_user, users, items)
+        return np.asarray((by_user[u] @ by_item[i].T).double().cpu())
 
     def _take_output(self, state: State, shape: tuple[int, int]) -> Output:
         users, items = shape
-        return Output(
-            take(state, "users", (users, self.config.rank)),
-            take(state, "items", (items, self.config.rank)),
-            take(state, "user_doubts", (users,)),
-            take(state, "item_doubts", (items,)),
-            take(state, "line", (3,)),
-        )
-
-
-def _rated(products: Tensor, doubts: Tensor, line: Tensor) -> Values:
-    """Predictions from products of factors and sums of doubts."""
-    slope, intercept, mean = line
-    predicted = torch.where(doubts < UNKNOWN, slope * products + intercept, mean)
-    return np.asarray(predicted.double().cpu())
+        width = self.config.rank + 2
+        return Output(take(state, "users", (users, width)), take(state, "items", (items, width)))
