@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from glocalk.completers.mg_gat.mg_gat import MGGAT
     from glocalk.completers.neighbors.knn import ItemKNN, UserKNN
     from glocalk.completers.registry import load
+    from glocalk.completers.srgcnn.srgcnn import SRGCNN
     from glocalk.data.ratings import Ratings
     from glocalk.data.side.information import SideInformation
     from glocalk.data.splits import Split
@@ -85,6 +86,7 @@ __all__ = [
     "IMCGAE",
     "LLORMA",
     "MGGAT",
+    "SRGCNN",
     "AutoRec",
     "BayesianFM",
     "BayesianMF",

@@ -57,6 +57,7 @@ WIDER_THAN_THE_MATRIX = {
     "mg_gat": {"rank": 30, "hidden_size": 60, "svd_rank": 30},
     "soft_impute": {"rank": 30},
     "sparse_fc": {"hidden_size": 30},
+    "srgcnn": {"rank": 30, "hidden_size": 60},
     "svd_pp": {"rank": 30},
     "u_autorec": {"hidden_size": 30},
     "user_knn": {"neighbors": 100},

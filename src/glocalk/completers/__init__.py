@@ -28,6 +28,7 @@ PUBLIC = {
     "ItemKNN": "glocalk.completers.neighbors.knn",
     "LLORMA": "glocalk.completers.llorma.llorma",
     "MGGAT": "glocalk.completers.mg_gat.mg_gat",
+    "SRGCNN": "glocalk.completers.srgcnn.srgcnn",
     "SVDPlusPlus": "glocalk.completers.factorization.svd_pp",
     "SoftImpute": "glocalk.completers.factorization.soft_impute",
     "SparseFC": "glocalk.completers.autoencoders.sparse_fc",

@@ -1,0 +1,1 @@
+"""sRGCNN; `srgcnn.py` has the equations and the completer."""
