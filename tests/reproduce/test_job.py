@@ -104,7 +104,7 @@ def test_a_machine_without_a_network_says_so_and_continues(tmp_path):
         ("seeds=[true]", "'seeds.0' cannot be True"),
         ("seed=[0]", "Unknown option 'seed': did you mean 'seeds'?"),
         ("experiment=[table2]", "Option 'experiment' is one name, as in experiment=table2."),
-        ("experiment=null", "Option 'experiment' is a name, as in experiment=fig2."),
+        ("experiment=null", "Option 'experiment' is a name, as in experiment=around."),
         ("executor=null", "Option 'executor' is a name, as in executor=local."),
     ],
 )
