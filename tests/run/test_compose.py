@@ -13,12 +13,13 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from glocalk.completers.registry import completer_class
+from glocalk.completers.registry import build_completer, completer_class
 from glocalk.data.datasets.synthetic import Synthetic
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.run.compose import ClassDefaultsLoader, as_dict, compose
 from glocalk.run.composed import compose_run
+from glocalk.run.config import ProtocolConfig
 
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "reports" / "records" / "table1"
@@ -34,6 +35,19 @@ def names(options, prefix=""):
             yield from names(value, f"{prefix}{name}.")
         else:
             yield prefix + name
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_file_of_settings_can_be_read_and_has_only_options_that_exist(model):
+    plain = OmegaConf.load(CONF / "model" / f"{model}.yaml")
+    protocol = OmegaConf.load(CONF / "protocol" / "default.yaml")
+    for path in sorted((CONF / "settings" / model).glob("*.yaml")):
+        settings = OmegaConf.load(path)  # refuses a key that stands there twice
+        assert set(settings) <= {"defaults", "settings_from", "model", "protocol"}, path
+        # Both refuse unknown options and invalid values.
+        build_completer(OmegaConf.to_container(OmegaConf.merge(plain, settings.get("model", {}))))
+        changed = OmegaConf.merge(protocol, settings.get("protocol", {}))
+        ProtocolConfig.check(OmegaConf.to_container(changed), "protocol.")
 
 
 @pytest.mark.parametrize("model", RECORDED)
