@@ -196,6 +196,7 @@ def test_a_training_that_fails_is_a_failed_trial(tmp_path, caplog):
         ({"item_damping": []}, "The search over 'item_damping' cannot be"),
         ({"item_damping": 3}, "The search over 'item_damping' cannot be"),
         ({"damping": [1, 2]}, "names an option that the model does not have: 'damping'"),
+        ({"damping": [1, 2]}, "'conf/search/bias.yaml' and 'conf/search_on/synthetic/bias.yaml'."),
         ({}, "'conf/search/bias.yaml' names no option to try"),
     ],
     ids=str,

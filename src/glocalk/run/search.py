@@ -124,7 +124,8 @@ class _Task:
     def of(cls, config: RunConfig, nested_space: Mapping[str, Any]) -> _Task:
         completer = build_completer(config.model)
         source = f"conf/search/{config.model_name}.yaml"
-        space = flat_space(nested_space, config.model_options, source)
+        of_data = f"conf/search_on/{config.data_name}/{config.model_name}.yaml"
+        space = flat_space(nested_space, config.model_options, source, of_data)
         split = config.split()
         split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")
         checksum = split.checksum_with(completer.needs)

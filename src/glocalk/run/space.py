@@ -14,13 +14,16 @@ Space = dict[str, Any]
 {low, high} or {low, high, log}, of integers if both ends are."""
 
 
-def flat_space(nested: Mapping[str, Any], options: Mapping[str, Any], source: str) -> Space:
-    """A `conf/search/*.yaml` as a flat space.
+def flat_space(
+    nested: Mapping[str, Any], options: Mapping[str, Any], source: str, of_data: str = ""
+) -> Space:
+    """A `conf/search/*.yaml`, changed by a `conf/search_on/*/*.yaml`, as a flat space.
 
     Args:
         nested: choices, nested as the options are.
         options: every option of the model.
-        source: the file, for the error message.
+        source: the file, for error messages.
+        of_data: the file that changes it, likewise.
 
     Raises:
         GlocalkError: no option, an unknown option, or something that is not a choice.
@@ -32,8 +35,12 @@ def flat_space(nested: Mapping[str, Any], options: Mapping[str, Any], source: st
             f"model=item_knn, or name some, as in +search.{next(iter(options), 'NAME')}=[1,2]."
         )
     for name, choice in space.items():
-        value_of(options, name)
-        _check_choice(name, choice)
+        try:
+            value_of(options, name)
+            _check_choice(name, choice)
+        except GlocalkError as error:
+            files = " and ".join(f"'{file}'" for file in (source, of_data) if file)
+            raise GlocalkError(f"{error} Search spaces are in {files}.") from None
     return space
 
 

@@ -43,6 +43,17 @@ def test_the_largest_singular_values_are_those_of_the_dense_decomposition(dense,
     np.testing.assert_allclose(dense @ right / scale, left * values / scale, atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [2, 15])  # by ARPACK, and densely
+def test_a_level_is_added_to_every_cell(count):
+    dense = RNG.normal(size=(30, 20)) * (RNG.random((30, 20)) < 0.2)
+    found = leading_singular(sparse(dense), count, 1e-9, "give up", 0.7)
+    left, values, right = (part.numpy() for part in found)
+    u, s, v = np.linalg.svd(dense + 0.7)
+    np.testing.assert_allclose(
+        left * values @ right.T, u[:, :count] * s[:count] @ v[:count], atol=1e-7
+    )
+
+
 def test_a_large_matrix_that_arpack_fails_on_is_refused_in_a_sentence(monkeypatch):
     monkeypatch.setattr(singular, "_MOST_DENSE", 100)
     with pytest.raises(GlocalkError, match=r"singular values cannot be .*ARPACK.*: give up\.$"):

@@ -243,6 +243,11 @@ def test_equal_cells_stand_for_the_mean():
     assert model.predict_pairs(np.array([0]), np.array([0])) == pytest.approx(2)
 
 
+def test_a_loss_that_is_never_finite_is_an_error():
+    with pytest.raises(GlocalkError, match="not finite in any update"):
+        fit(graph_regularization=1e39)  # infinite in single precision
+
+
 def test_pairs_with_an_unrated_user_or_item_are_predicted_the_mean():
     model = fit()[0]
     grid, mean = everyone(model), TRAIN.ratings.mean()

@@ -17,7 +17,7 @@ _MOST_DENSE = 10**8  # cells of a matrix that is decomposed densely where ARPACK
 
 
 def leading_singular(
-    matrix: CSR, count: int, precision: float, remedy: str
+    matrix: CSR, count: int, precision: float, remedy: str, level: float = 0.0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The largest singular values and their vectors.
 
@@ -26,6 +26,7 @@ def leading_singular(
         count: number of singular values, at most the smaller side of the matrix.
         precision: relative precision at which the iteration may stop.
         remedy: what to change where they are not found, for the error message.
+        level: a number that is added to every cell, without the whole matrix.
 
     Returns:
         Left vectors [rows, count], singular values [count] in descending order, right vectors
@@ -44,7 +45,9 @@ def leading_singular(
         short = min((0, 1), key=lambda axis: matrix.shape[axis])
         counts = np.bincount(sparse.nonzero()[short], minlength=matrix.shape[short])
         try:
-            left, values, right = svds(_stoppable(sparse), k=count, v0=counts + 1.0, tol=precision)
+            left, values, right = svds(
+                _stoppable(sparse, level), k=count, v0=counts + 1.0, tol=precision
+            )
             left, values, right = left[:, ::-1], values[::-1], right[::-1]
         except ArpackError as error:
             # The matrix takes the start vector to 0, or its singular values are too close together.
@@ -54,7 +57,7 @@ def leading_singular(
                 ) from error
             dense = True
     if dense:
-        left, values, right = np.linalg.svd(sparse.toarray(), full_matrices=False)
+        left, values, right = np.linalg.svd(sparse.toarray() + level, full_matrices=False)
     return (
         torch.tensor(left[:, :count].copy()),
         torch.tensor(values[:count].copy()),
@@ -62,17 +65,17 @@ def leading_singular(
     )
 
 
-def _stoppable(matrix: csr_array) -> LinearOperator:
-    """The matrix, with products that are safe points to stop at."""
+def _stoppable(matrix: csr_array, level: float) -> LinearOperator:
+    """The matrix plus `level` in every cell, with products that are safe points to stop at."""
     transposed = matrix.T
 
     def multiply(dense: Values) -> Values:
         safe_point()
-        product: Values = matrix @ dense
+        product: Values = matrix @ dense + level * dense.sum(axis=0)
         return product
 
     def multiply_transposed(dense: Values) -> Values:
-        product: Values = transposed @ dense
+        product: Values = transposed @ dense + level * dense.sum(axis=0)
         return product
 
     return LinearOperator(

@@ -124,13 +124,13 @@ def initial_values(ratings: ScaledRatings, rank: int) -> tuple[Values, Values]:
     Where the matrix has fewer singular values than `rank`, the other factors are 0.
     """
     matrix = ratings.matrix
-    filled = np.full(matrix.shape, ratings.mean)
     entries = matrix.tocoo()
-    filled[entries.coords] = entries.data
-    rows, columns = np.indices(matrix.shape).reshape(2, -1)
-    whole = CSR.from_triples(rows, columns, filled.ravel(), matrix.shape)
+    rows, columns = entries.coords
+    deviations = CSR.from_triples(rows, columns, entries.data - ratings.mean, matrix.shape)
     count = min(rank, *matrix.shape)
-    left, values, right = leading_singular(whole, count, _PRECISION, "change model.rank")
+    left, values, right = leading_singular(
+        deviations, count, _PRECISION, "change model.rank", ratings.mean
+    )
     root = values.sqrt()
     made = []
     for vectors in (left, right):
