@@ -20,8 +20,8 @@ from glocalk.run.compose import CONFIGS, VERSION_BASE, without
 
 _HELP = Help(
     command="reproduce",
-    does="train the plan of an experiment, which is a table or figure of the paper: by default "
-    "the rows of its Table 1, the cheapest first. After every run, this machine's table or figure "
+    does="train the plan of an experiment, which is a table or figure: by default the rows of the "
+    "paper's Table 1, the cheapest first. After every run, this machine's table or figure "
     "is written to runs/report/, beside the published figures. Missing data is downloaded. Runs "
     "that are already there are not repeated.",
     usage=["reproduce [name=value ...] [flags]"],

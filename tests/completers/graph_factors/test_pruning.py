@@ -6,6 +6,7 @@ from scipy import sparse
 
 from glocalk.completers.graph_factors import pruning
 from glocalk.completers.graph_factors.pruning import initial_factors, pruned, sample
+from glocalk.errors import GlocalkError
 
 
 def test_draws_have_the_covariance_of_the_inverse_precision():
@@ -86,3 +87,10 @@ def test_initial_factors_come_near_the_least_regularized_error():
                 of = other[theirs[mine == k]]
                 own[k] = np.linalg.solve(of.T @ of + 1.2 * np.eye(2), of.T @ values[mine == k])
     assert found == pytest.approx(objective(users, items), rel=1e-3)
+
+
+def test_too_large_a_graph_is_refused_before_it_takes_memory():
+    graph = sparse.eye_array(20_001, format="csr")
+    factors, rated = np.zeros((20_001, 1)), sparse.csr_array((20_001, 2))
+    with pytest.raises(GlocalkError, match="20001 nodes has too many .* train with prune=false"):
+        pruned(graph, factors, np.zeros((2, 1)), rated, 1.0, np.random.default_rng(0))

@@ -24,10 +24,12 @@ from scipy.sparse.csgraph import laplacian
 from glocalk.completers.graph_factors.alternating import descend
 from glocalk.data.rating_matrix import Values
 from glocalk.data.side.graphs import Graph, as_graph, from_edges
+from glocalk.errors import GlocalkError
 from glocalk.sparse.compiled import Array
 from glocalk.stopping import safe_point
 
 _RIDGE = 1e-8  # of the largest entry of the diagonal, where no rating makes Λ definite
+_MOST_NODES = 20_000  # draws take a few matrices of nodes × nodes, 3 GB each at this number
 
 
 def initial_factors(
@@ -81,7 +83,15 @@ def pruned(
         rated: [n, m] with an entry for each training rating.
         precision: α, of the ratings.
         generator: source of the draws.
+
+    Raises:
+        GlocalkError: the graph has too many nodes.
     """
+    if graph.shape[0] > _MOST_NODES:
+        raise GlocalkError(
+            f"A graph of {graph.shape[0]} nodes has too many to find contested edges, at most "
+            f"{_MOST_NODES}: train with prune=false."
+        )
     edges = sparse.triu(graph, 1).tocoo()
     rows, columns = edges.coords
     if not len(rows):
