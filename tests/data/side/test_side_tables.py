@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from glocalk.data.ids import Ids
+from glocalk.data.side.information import SideInformation
 from glocalk.data.side.tables import read_attributes, read_edges
 from glocalk.errors import GlocalkError, MissingDataError
 
@@ -50,6 +51,7 @@ def test_a_parquet_table(tmp_path):
         ("id,age,age\n1,2,3\n1,2\n1,2,3,4\n", "cannot be read as a table"),
         ("id,age,age\n1,2,3\n", "two columns with the same name"),
         ("id,age\n1,3\n1,4\n", "two rows with the same id"),
+        ("id,age\n1,3\n1 ,4\n", "two rows with the same id"),
         ("id,age\n7,3\n", "No user of the ratings is in .* \\('7', not '1'\\)"),
         ("id,age\nu1,3\n", "write them as they are there, '1' and not 'u1'"),
         (b"id,age\n1,\xff\n", "is not UTF-8"),
@@ -63,6 +65,12 @@ def test_a_wrong_table_is_refused(content, sentence, tmp_path):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(GlocalkError, match=sentence):
         read_attributes(path, "user", IDS)
+
+
+def test_a_frame_has_each_column_once():
+    frame = pd.DataFrame([[1, 31, 24]], columns=["user", "age", "age"])
+    with pytest.raises(GlocalkError, match="two columns with the same name"):
+        SideInformation.from_frames(IDS, users=frame)
 
 
 def test_a_missing_file_is_named(tmp_path):
