@@ -147,7 +147,9 @@ def _table(rows: Sequence[_Row]) -> Table:
             "t-distribution. Three draws make wide intervals. An interval that does not contain 0 "
             "shows a difference.",
             "Without side information: of GC-MC + Extra, GC-MC; of GraphRec + Extra, GraphRec; of "
-            "Bayesian FM, Bayesian MF.",
+            "Bayesian FM, Bayesian MF, which has no implicit features either: who rated an item "
+            "and what a user rated, for new ones the mean of the others. That difference is of "
+            "both. Bayesian FM also knows the dates of the test ratings.",
             "A model from ratings alone predicts a new item or user by a default, which its page "
             "in the documentation names: a mean, or the mean of the levels.",
             "`best_test` and `last` are in `cold_start.csv`.",
