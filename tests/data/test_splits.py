@@ -148,7 +148,7 @@ def test_the_validation_ratings_of_a_cold_start_are_whole_too():
 def test_a_cold_start_draws_among_those_with_ratings():
     few = Split("few", train=part(0, 3), test=part(3, 5))  # of one user, five items
     assert len(few.cold_start("items", 0.4, seed=0).test) == 2
-    with pytest.raises(GlocalkError, match="Only one of the users has ratings"):
+    with pytest.raises(GlocalkError, match="No users can be held out whole: only one"):
         few.cold_start("users", 0.4, seed=0)
 
 

@@ -21,11 +21,13 @@ def other(experiment, variant="default", best=0.90, **changes):
     return record(best=best, experiment=experiment, variant=variant, held_out=None, **changes)
 
 
-def cold_start_run(model="bias", error=0.9, draw=0, new="items", **changes):
-    """A run on new items or users."""
+def cold_start_run(model="bias", error=0.9, draw=0, new="items", changed="", **changes):
+    """A run on new items or users; `changed` are further changed options."""
     options = {"cold_start": new} | ({"cold_start_seed": draw} if draw else {})
     changes = {"best": error - 0.01, "validated": error, "last": error + 0.01, **changes}
-    made = other("cold_start", f"{new} {draw}", model=model, split=f"{new} {draw}", **changes)
+    variant = f"protocol.cold_start={new},protocol.cold_start_seed={draw}"
+    variant = f"{changed},{variant}" if changed else variant
+    made = other("cold_start", variant, model=model, split=f"{new} {draw}", **changes)
     config = {**made.config, "protocol": options}
     return made.model_copy(update={"config": config, "config_hash": config_hash(config)})
 

@@ -6,6 +6,7 @@ from study import cold_start_run, csv_rows, table
 from glocalk.report.experiments import experiment_files
 from glocalk.report.parts import Sources
 
+PLAIN = "model.dates=false,model.item_features=[],model.user_features=[]"
 RECORDS = [
     *(cold_start_run("bias", error, draw) for draw, error in enumerate((1.0, 1.1, 1.2))),
     *(cold_start_run("gc_mc", error, draw) for draw, error in enumerate((1.1, 1.2, 1.3))),
@@ -14,6 +15,8 @@ RECORDS = [
         for draw, error in enumerate((0.9, 1.05, 1.1))
     ),
     cold_start_run("bias", 1.5, new="users"),
+    cold_start_run("bayesian_fm", 1.3, new="users", side_information=True),
+    cold_start_run("bayesian_fm", 1.35, new="users", changed=PLAIN),
     cold_start_run("mg_gat", 1.4, new="users", data="douban", side_information=True),
 ]
 
@@ -29,6 +32,8 @@ def test_a_row_for_each_model_and_what_is_new(files):
         ["ML-100K", "items", "GC-MC", ""],
         ["ML-100K", "items", "GC-MC + Extra", "yes"],
         ["ML-100K", "users", "User + item bias", ""],
+        ["ML-100K", "users", "Bayesian FM", "yes"],
+        ["ML-100K", "users", "Bayesian FM, no attributes, no dates", ""],
         ["Douban", "users", "MG-GAT", "yes"],
     ]
     assert sorted(files) == ["cold_start.csv", "cold_start.md", "cold_start.tex"]
@@ -46,7 +51,9 @@ def test_means_over_draws_and_differences_on_the_same_draws(files):
 def test_one_draw_has_no_interval(files):
     rows = table(files["cold_start.md"])
     assert rows[3][4:] == ["1.5000", "–", "–", "–", "–", "1"]
-    assert rows[4][4:] == ["1.4000", "–", "–", "–", "–", "1"]  # no baseline there
+    assert rows[4][4:] == ["1.3000", "−.2000", "–", "−.0500", "–", "1"]
+    assert rows[5][4:] == ["1.3500", "−.1500", "–", "–", "–", "1"]
+    assert rows[6][4:] == ["1.4000", "–", "–", "–", "–", "1"]  # no baseline there
 
 
 def test_the_csv_has_every_protocol(files):

@@ -162,7 +162,9 @@ def _chosen(
         return _drawn(len(ratings), share, seed)
     names, positions = np.unique(getattr(ratings, whole), return_inverse=True)
     if len(names) < 2:
-        raise GlocalkError(f"Only one of the {whole} has ratings: none can be held out whole.")
+        raise GlocalkError(
+            f"No {whole} can be held out whole: only one of them has ratings that are not held out."
+        )
     chosen: NDArray[np.bool_] = _drawn(len(names), share, seed)[positions]
     return chosen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from glocalk.records.run import Record
 from glocalk.report.cells import data_title, in_order, model_title
@@ -17,23 +18,27 @@ from glocalk.report.layout import (
     yes,
 )
 from glocalk.report.parts import Files, Sources
+from glocalk.report.side import WITHOUT_DATES, titled
 from glocalk.report.statistics.few import t_interval
 from glocalk.report.tables import Table, with_sd
 
 EXPERIMENT = "cold_start"
 
 _PROTOCOL = "validated"
-_BASELINE = "bias"
+_BASELINE = ("bias", "")
 _COLUMNS = (
-    *("data", "new", "model", "side_information", "protocol", "draws", "mean", "sd"),
+    *("data", "new", "model", "changed", "side_information", "protocol", "draws", "mean", "sd"),
     *("minus", "against", "low", "high"),
 )
 
-# What each model is compared with: itself without side information, or else the baseline.
-_WITHOUT = {
-    "gc_mc_extra": "gc_mc",
-    "graphrec_extra": "graphrec",
-    "bayesian_fm": "bayesian_mf",
+_Model: TypeAlias = tuple[str, str]
+"""Config name of a model, and the options of it that are changed."""
+
+# What models are compared with, beside the baseline: themselves without side information.
+_WITHOUT: dict[_Model, _Model] = {
+    ("gc_mc_extra", ""): ("gc_mc", ""),
+    ("graphrec_extra", ""): ("graphrec", ""),
+    ("bayesian_fm", ""): ("bayesian_fm", WITHOUT_DATES),
 }
 
 
@@ -44,16 +49,21 @@ class _Row:
     Attributes:
         data: config name of the data set.
         new: `users` or `items`.
-        model: config name of the model.
+        model: the model.
         side_information: whether it uses more than ratings.
         errors: test RMSE by draw.
     """
 
     data: str
     new: str
-    model: str
+    model: _Model
     side_information: bool
     errors: Mapping[int, float]
+
+    @property
+    def title(self) -> str:
+        """The model's name in tables."""
+        return titled(*self.model)
 
 
 def cold_start_files(sources: Sources) -> Files:
@@ -78,16 +88,19 @@ def cold_start_files(sources: Sources) -> Files:
 
 def _rows(runs: Sequence[Record], protocol: str) -> list[_Row]:
     """By data set, what is new, and model."""
-    errors: dict[tuple[str, str, str], dict[int, float]] = {}
-    with_side = {run.model for run in runs if run.side_information}
+    errors: dict[tuple[str, str, _Model], dict[int, float]] = {}
+    with_side = {_model(run) for run in runs if run.side_information}
     for run in runs:
         options = run.config.get("protocol", {})
         new, draw = options.get("cold_start"), options.get("cold_start_seed", 0)
         if new is not None and protocol in run.protocols:
-            draws = errors.setdefault((run.data, str(new), run.model), {})
+            draws = errors.setdefault((run.data, str(new), _model(run)), {})
             draws[int(draw)] = run.protocols[protocol].rmse
     where = dict.fromkeys((data, new) for data, new, _ in sorted(errors))
-    models = in_order({model for _, _, model in errors})
+    known = in_order({name for _, _, (name, _) in errors})
+    models = sorted(
+        {model for _, _, model in errors}, key=lambda one: (known.index(one[0]), one[1])
+    )
     return [
         _Row(data, new, model, model in with_side, errors[data, new, model])
         for data, new in sorted(where, key=lambda place: (place[0] != "ml_100k", *place))
@@ -96,7 +109,13 @@ def _rows(runs: Sequence[Record], protocol: str) -> list[_Row]:
     ]
 
 
-def _differences(row: _Row, rows: Sequence[_Row], against: str) -> list[float]:
+def _model(run: Record) -> _Model:
+    """The model of a run; what its variant says of the protocol is no change of it."""
+    changed = [part for part in run.variant.split(",") if not part.startswith("protocol.")]
+    return run.model, ",".join(changed)
+
+
+def _differences(row: _Row, rows: Sequence[_Row], against: _Model) -> list[float]:
     """Its error minus that of the other model, of each draw that both have."""
     for other in rows:
         if (other.data, other.new, other.model) == (row.data, row.new, against):
@@ -105,22 +124,23 @@ def _differences(row: _Row, rows: Sequence[_Row], against: str) -> list[float]:
     return []
 
 
-def _rivals(row: _Row) -> list[str]:
+def _rivals(row: _Row) -> list[_Model]:
     own = [_WITHOUT[row.model]] if row.model in _WITHOUT else []
-    return [name for name in (_BASELINE, *own) if name != row.model]
+    return [model for model in (_BASELINE, *own) if model != row.model]
 
 
 def _csv_rows(row: _Row, protocol: str, rows: Sequence[_Row]) -> list[list[str]]:
     errors = list(row.errors.values())
     sd = statistics.stdev(errors) if len(errors) > 1 else None
-    first = [row.data, row.new, row.model, yes(row.side_information), protocol]
+    first = [row.data, row.new, *row.model, yes(row.side_information), protocol]
     first += [str(len(errors)), number(statistics.fmean(errors)), number(sd)]
     lines = []
     for against in _rivals(row):
         made = _differences(row, rows, against)
         interval = t_interval(made)
         mean = number(statistics.fmean(made)) if made else ""
-        lines.append([*first, mean, against, *(map(number, interval) if interval else ("", ""))])
+        ends = map(number, interval) if interval else ("", "")
+        lines.append([*first, mean, against[0], *ends])
     return lines or [[*first, "", "", "", ""]]
 
 
@@ -132,8 +152,8 @@ def _table(rows: Sequence[_Row]) -> Table:
         columns=[
             *(("", name) for name in ("Data", "New", "Model", "Side inf.")),
             ("", f"`{_PROTOCOL}`"),
-            (f"− {model_title(_BASELINE)}", "difference"),
-            (f"− {model_title(_BASELINE)}", "interval"),
+            (f"− {model_title(_BASELINE[0])}", "difference"),
+            (f"− {model_title(_BASELINE[0])}", "interval"),
             ("− itself without side inf.", "difference"),
             ("− itself without side inf.", "interval"),
             ("", "Draws"),
@@ -147,7 +167,9 @@ def _table(rows: Sequence[_Row]) -> Table:
             "t-distribution. Three draws make wide intervals. An interval that does not contain 0 "
             "shows a difference.",
             "Without side information: of GC-MC + Extra, GC-MC; of GraphRec + Extra, GraphRec; of "
-            "Bayesian FM, Bayesian MF.",
+            "Bayesian FM, itself without attributes and dates. It also knows the dates of the test "
+            "ratings. Its implicit features, who rated an item and what a user rated, are for new "
+            "ones the mean of the others.",
             "A model from ratings alone predicts a new item or user by a default, which its page "
             "in the documentation names: a mean, or the mean of the levels.",
             "`best_test` and `last` are in `cold_start.csv`.",
@@ -164,7 +186,7 @@ def _line(row: _Row, rows: Sequence[_Row]) -> list[str]:
     return [
         data_title(row.data),
         row.new,
-        model_title(row.model),
+        row.title,
         "yes" if row.side_information else "",
         with_sd(statistics.fmean(errors), sd),
         *_told(_differences(row, rows, _BASELINE) if row.model != _BASELINE else []),

@@ -40,12 +40,12 @@ _SPLIT_SEEDS = (0, 1, 2)
 
 # Options that take inputs away from the Bayesian factorization machine.
 _WITHOUT_ATTRIBUTES = "model.item_features=[],model.user_features=[]"
-_WITHOUT_DATES = f"model.dates=false,{_WITHOUT_ATTRIBUTES}"
+WITHOUT_DATES = f"model.dates=false,{_WITHOUT_ATTRIBUTES}"
 
 _VARIANTS = {
     **{f"data.split_seed={seed}": f"random split {seed}" for seed in _SPLIT_SEEDS},
     _WITHOUT_ATTRIBUTES: "no attributes",
-    _WITHOUT_DATES: "no attributes, no dates",
+    WITHOUT_DATES: "no attributes, no dates",
 }
 
 _LEAD = f"""# Side information
@@ -61,7 +61,8 @@ ratings; below 0, side information helps. The runs are those of `table1.md`, `ar
   {100 * SIGNIFICANCE:.0f} %, and the difference is larger than the spread of seeds and than two
   standard errors over seeds; it **{_WORDS[Verdict.FAILS]}** if the same is true above 0. Otherwise
   it **{_WORDS[Verdict.OPEN]}**.
-- Seeds: of the model with side information and of that without.
+- Seeds: of the model with side information and of that without. †: a side with one seed takes the
+  spread of the model's most similar runs.
 - Bayesian FM against Bayesian MF: implicit features, dates and attributes together. Against itself
   without attributes, and without attributes and dates: what each adds.
 - GraphRec on random 90:10 splits, seeds {enumeration(_SPLIT_SEEDS)} of the split: the README of its
@@ -113,7 +114,7 @@ def _cases() -> Iterator[Case]:
         yield _case("ml_100k", given, without_any, _GRAPHREC_RANDOM)
     machine = ("around", "bayesian_fm")
     yield _case("ml_100k", machine, ("table1", "bayesian_mf"))
-    for variant in (_WITHOUT_DATES, _WITHOUT_ATTRIBUTES):
+    for variant in (WITHOUT_DATES, _WITHOUT_ATTRIBUTES):
         yield _case("ml_100k", machine, (EXPERIMENT, "bayesian_fm", variant))
 
 
@@ -135,8 +136,18 @@ def _cell(data: str, experiment: str, model: str, variant: str = "default") -> C
 
 
 def _name(cell: CellKey) -> str:
-    title = model_title(cell.model)
-    return title if cell.variant == "default" else f"{title}, {_VARIANTS[cell.variant]}"
+    return titled(cell.model, "" if cell.variant == "default" else cell.variant)
+
+
+def titled(model: str, changed: str) -> str:
+    """A model's name in tables, with what was changed of it.
+
+    Args:
+        model: config name of the model.
+        changed: the changed options, as in a variant's name; empty for none.
+    """
+    title = model_title(model)
+    return f"{title}, {_VARIANTS.get(changed, changed)}" if changed else title
 
 
 def _errors(claim: Claim, records: Sequence[Record]) -> str:

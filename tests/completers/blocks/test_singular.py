@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glocalk.completers.blocks import singular
-from glocalk.completers.blocks.singular import leading_singular
+from glocalk.completers.blocks.singular import dense_singular, leading_singular
 from glocalk.errors import GlocalkError
 from glocalk.sparse.csr import CSR
 
@@ -58,3 +58,16 @@ def test_a_large_matrix_that_arpack_fails_on_is_refused_in_a_sentence(monkeypatc
     monkeypatch.setattr(singular, "_MOST_DENSE", 100)
     with pytest.raises(GlocalkError, match=r"singular values cannot be .*ARPACK.*: give up\.$"):
         leading_singular(sparse(np.zeros((30, 20))), 3, 1e-3, "give up")
+
+
+def test_the_slower_driver_takes_over_where_the_fast_one_fails(monkeypatch):
+    def fail(*_, **__):
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    monkeypatch.setattr(np.linalg, "svd", fail)
+    # By hand: [[0, 3], [2, 0], [0, 0]] swaps the axes and stretches them by 3 and 2.
+    matrix = np.array([[0.0, 3.0], [2.0, 0.0], [0.0, 0.0]])
+    left, values, right = dense_singular(matrix)
+    np.testing.assert_allclose(values, [3, 2])
+    np.testing.assert_allclose((left * values) @ right, matrix, atol=1e-12)
+    assert left.shape == (3, 2)

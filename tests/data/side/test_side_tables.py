@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from glocalk.data.ids import Ids
+from glocalk.data.side.information import SideInformation
 from glocalk.data.side.tables import read_attributes, read_edges
 from glocalk.errors import GlocalkError, MissingDataError
 
@@ -48,10 +49,15 @@ def test_a_parquet_table(tmp_path):
         ("id\n1\n", "has one column: it needs ids"),
         ("id,age\n", "has no rows"),
         ("id,age,age\n1,2,3\n1,2\n1,2,3,4\n", "cannot be read as a table"),
+        ("id,age,age\n1,2,3\n", "two columns with the same name"),
         ("id,age\n1,3\n1,4\n", "two rows with the same id"),
+        ("id,age\n1,3\n1 ,4\n", "two rows with the same id"),
         ("id,age\n7,3\n", "No user of the ratings is in .* \\('7', not '1'\\)"),
         ("id,age\nu1,3\n", "write them as they are there, '1' and not 'u1'"),
         (b"id,age\n1,\xff\n", "is not UTF-8"),
+        ("1,31,F\n2,24,M\n", "has no header, because '1' is one of the users"),
+        ("id,age\n10,1,F\n10,2,M\n", "Expected 2 fields in line 2, saw 3"),  # ages that are ids
+        ("id::age\n1::31::F\n2::24::M\n", "Expected 2 fields in line 2, saw 3"),
     ],
 )
 def test_a_wrong_table_is_refused(content, sentence, tmp_path):
@@ -59,6 +65,12 @@ def test_a_wrong_table_is_refused(content, sentence, tmp_path):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(GlocalkError, match=sentence):
         read_attributes(path, "user", IDS)
+
+
+def test_a_frame_has_each_column_once():
+    frame = pd.DataFrame([[1, 31, 24]], columns=["user", "age", "age"])
+    with pytest.raises(GlocalkError, match="two columns with the same name"):
+        SideInformation.from_frames(IDS, users=frame)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -86,6 +98,8 @@ def test_a_list_of_edges(tmp_path, caplog):
         ("source,target,weight\n1,2,heavy\n", "weight 'heavy' in row 1"),
         ("source,target,weight\n1,2,1\n1,2,-1\n", "weight '-1' in row 2"),
         ("source,target\n1,99\n", "No edge connects two users"),
+        ("1\t2\n2\t10\n", "has no header, because '1' is one of the users"),
+        ("source,target\n1,2,3\n", "Expected 2 fields in line 2, saw 3"),
     ],
 )
 def test_wrong_edges_are_refused(content, sentence, tmp_path):

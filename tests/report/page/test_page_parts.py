@@ -180,11 +180,11 @@ ml_100k,A against B,-0.0050,validated,holds,-0.020000,-0.030000,-0.010000
 ml_100k,A against B,-0.0050,last,does not hold,0.020000,0.010000,0.030000
 douban,C against D,,validated,not measured,,,
 """
-COLD_START = """data,new,model,side_information,protocol,mean,sd,minus,against
-ml_100k,items,bias,no,validated,1.000000,0.010000,,
-ml_100k,items,gc_mc_extra,yes,validated,0.950000,,-0.050000,bias
-ml_100k,items,gc_mc_extra,yes,validated,0.950000,,-0.060000,gc_mc
-ml_100k,items,gc_mc_extra,yes,last,0.960000,,-0.040000,bias
+COLD_START = """data,new,model,changed,side_information,protocol,mean,sd,minus,against
+ml_100k,items,bias,,no,validated,1.000000,0.010000,,
+ml_100k,items,gc_mc_extra,,yes,validated,0.950000,,-0.050000,bias
+ml_100k,items,gc_mc_extra,,yes,validated,0.950000,,-0.060000,gc_mc
+ml_100k,items,gc_mc_extra,,yes,last,0.960000,,-0.040000,bias
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.linalg import svd
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import ArpackError, LinearOperator, svds
 from torch import Tensor
@@ -57,12 +58,24 @@ def leading_singular(
                 ) from error
             dense = True
     if dense:
-        left, values, right = np.linalg.svd(sparse.toarray() + level, full_matrices=False)
+        left, values, right = dense_singular(sparse.toarray() + level)
     return (
         torch.tensor(left[:, :count].copy()),
         torch.tensor(values[:count].copy()),
         torch.tensor(right[:count].T.copy()),
     )
+
+
+def dense_singular(matrix: Values) -> tuple[Values, Values, Values]:
+    """All singular values of a matrix in descending order, between left and right vectors (rows).
+
+    LAPACK's fast driver, numpy's only one, fails for a few finite matrices of low rank.
+    """
+    try:
+        left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    except np.linalg.LinAlgError:
+        left, values, right = svd(matrix, full_matrices=False, lapack_driver="gesvd")
+    return left, values, right
 
 
 def _stoppable(matrix: csr_array, level: float) -> LinearOperator:

@@ -68,23 +68,27 @@ class Attributes:
             ids: ids of the indices.
 
         Raises:
-            GlocalkError: there is no such column, an id occurs twice, or none is known.
+            GlocalkError: there is no such column, a name or an id occurs twice, or no id is known.
         """
         if column not in frame.columns:
             instead = did_you_mean(column, map(str, frame.columns))
             raise GlocalkError(f"The table of {kind}s has no column '{shown(column)}': {instead}")
+        if frame.columns.has_duplicates:
+            raise GlocalkError(
+                f"The table of {kind}s has two columns with the same name: rename one."
+            )
         find = ids.find_users if kind == "user" else ids.find_items
         labels = frame[column].to_numpy()
-        if len(set(map(str, labels))) < len(labels):
+        at = find(labels)
+        known = at >= 0
+        if len(set(map(str, labels))) < len(labels) or len(set(at[known])) < known.sum():
             raise GlocalkError(
                 f"The table of {kind}s has two rows with the same {column}: keep one."
             )
-        at = find(labels)
-        if not (at >= 0).any():
+        if not known.any():
             raise GlocalkError(
                 f"No {column} of the table of {kind}s is in the ratings: check the column."
             )
-        known = at >= 0
         size = len(ids.users if kind == "user" else ids.items)
         rows = np.full(size, -1)
         rows[at[known]] = np.flatnonzero(known)

@@ -44,9 +44,11 @@ def read_attributes(path: Path, kind: Kind, ids: Ids) -> Attributes:
 
     Raises:
         MissingDataError: there is no such file.
-        GlocalkError: it cannot be read, has no attribute, an id twice, or none of the ratings.
+        GlocalkError: it cannot be read, has no header or no attribute, an id twice, or none of the
+            ratings.
     """
     frame = _read(path)
+    _refuse_without_header(frame, 1, kind, ids, path)
     if frame.shape[1] < 2:
         raise GlocalkError(
             f"'{path}' has one column: it needs ids in the first one, and attributes in others."
@@ -74,9 +76,10 @@ def read_edges(path: Path, kind: Kind, ids: Ids) -> Graph:
 
     Raises:
         MissingDataError: there is no such file.
-        GlocalkError: it cannot be read, or as `from_edge_table` does.
+        GlocalkError: it cannot be read, has no header, or as `from_edge_table` does.
     """
     frame = _read(path)
+    _refuse_without_header(frame, 2, kind, ids, path)
     try:
         graph = from_edge_table(kind, frame, ids)
     except GlocalkError as error:
@@ -105,14 +108,16 @@ def _read(path: Path) -> pd.DataFrame:
             text = content.decode("utf-8-sig")
             header = text.split("\n", 1)[0]
             separator = next((each for each in _SEPARATORS if each in header), ",")
-            frame = pd.read_csv(
+            rows = pd.read_csv(
                 io.StringIO(text),
+                header=None,  # else the first column is no column where rows have more cells
                 sep=separator,
                 engine="c" if len(separator) == 1 else "python",
                 dtype=str,
                 keep_default_na=False,
                 skipinitialspace=True,
             )
+            frame = rows[1:].set_axis(rows.iloc[0], axis=1).reset_index(drop=True).fillna("")
     except ImportError as error:
         raise GlocalkError(f"'{path}' is parquet: pip install 'glocalk[parquet]'.") from error
     except UnicodeDecodeError as error:
@@ -145,6 +150,18 @@ def _is_number(text: str) -> bool:
 
 def _find(kind: Kind, ids: Ids, labels: Labels) -> Indices:
     return ids.find_users(labels) if kind == "user" else ids.find_items(labels)
+
+
+def _refuse_without_header(
+    frame: pd.DataFrame, columns: int, kind: Kind, ids: Ids, path: Path
+) -> None:
+    """Refuse a file whose first row has ids in its first columns: it would be lost."""
+    names = np.array([str(name).strip() for name in frame.columns[:columns]], dtype=object)
+    if all(names) and (_find(kind, ids, names) >= 0).all():
+        raise GlocalkError(
+            f"'{path}' has no header, because '{shown(names[0])}' is one of the {kind}s: add a row "
+            "with the names of the columns."
+        )
 
 
 def _refuse_unknown(labels: Labels, kind: Kind, ids: Ids, path: Path) -> None:

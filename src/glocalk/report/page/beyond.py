@@ -19,7 +19,7 @@ from glocalk.report.page.grid import (
 )
 from glocalk.report.page.markup import fill
 from glocalk.report.page.section import Material, Section
-from glocalk.report.side import verdict_words
+from glocalk.report.side import titled, verdict_words
 
 Row = Mapping[str, str]
 
@@ -54,10 +54,11 @@ def side_section(material: Material) -> Section | None:
 
 def cold_start_section(material: Material) -> Section | None:
     """Users and items without training ratings."""
-    by_model: dict[tuple[str, str, str], list[Row]] = {}
+    by_model: dict[tuple[str, ...], list[Row]] = {}
     for row in material.rows("cold_start.csv"):
         if row["protocol"] == _SHOWN:
-            by_model.setdefault((row["data"], row["new"], row["model"]), []).append(row)
+            key = tuple(row[name] for name in ("data", "new", "model", "changed"))
+            by_model.setdefault(key, []).append(row)
     columns = [
         *(Column(name, kind="text") for name in ("Data", "New", "Model", "Side inf.")),
         Column(f"`{_SHOWN}`"),
@@ -112,9 +113,10 @@ def _new(rows: Sequence[Row]) -> list[Entry]:
     """A model on new users or items; a row of the csv for each that it is compared with."""
     first = rows[0]
     minus = {row["against"]: row["minus"] for row in rows}
+    title = titled(first["model"], first["changed"])
     bias = minus.pop("bias", "")
     return [
-        *map(words, (data_title(first["data"]), first["new"], model_title(first["model"]))),
+        *map(words, (data_title(first["data"]), first["new"], title)),
         words("yes" if first["side_information"] == "yes" else ""),
         figure(first["mean"], first["sd"]),
         change(bias),

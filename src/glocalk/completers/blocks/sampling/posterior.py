@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glocalk.completers.blocks.singular import dense_singular
 from glocalk.data.rating_matrix import Values
 from glocalk.training.loop import LoopState
 
@@ -85,7 +86,7 @@ class PosteriorMean:
         """Replace the product by the nearest one of rank `kept_rank` (Eckart and Young)."""
         left, left_core = np.linalg.qr(self._left)
         right, right_core = np.linalg.qr(self._right)
-        u, values, vt = np.linalg.svd(left_core @ right_core.T, full_matrices=False)
+        u, values, vt = dense_singular(left_core @ right_core.T)
         self._left = _padded(left @ (u * values), self._kept_rank)
         self._right = _padded(right @ vt.T, self._kept_rank)
 
