@@ -170,10 +170,10 @@ def _table(rows: Sequence[_Row]) -> Table:
             "Bayesian FM, itself without attributes and dates. It also knows the dates of the test "
             "ratings. Its implicit features, who rated an item and what a user rated, are for new "
             "ones the mean of the others.",
-            "A model from ratings alone predicts a new item or user by a default that its docstring "
-            "names: a mean, or the mean of the levels. So do, here, GraphRec + Extra and GRAEM: "
-            "what they would predict from side information is not used for pairs with a user or "
-            "an item without training ratings.",
+            "A model from ratings alone predicts a new item or user by a default that its "
+            "docstring names: a mean, or the mean of the levels. So do, here, GraphRec + Extra and "
+            "GRAEM: what they would predict from side information is not used for pairs with a "
+            "user or an item without training ratings.",
             "`best_test` and `last` are in `cold_start.csv`.",
             "Made by `glocalk reproduce experiment=cold_start`; `make report` makes the table from "
             "the records.",
