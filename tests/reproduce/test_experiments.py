@@ -219,7 +219,7 @@ def test_the_plan_of_gaps_has_the_committed_runs():
         for run in compose_runs(config_of("gaps"))
     }
     assert {(record.config_hash, record.seed) for record in held} <= planned
-    assert len(planned) == 12
+    assert len(planned) == 12 + 2 * 3 + 3 * 3
 
 
 def test_the_plan_of_side_has_these_points():

@@ -175,14 +175,14 @@ def test_filters_keep_the_rows_and_columns_that_fit(opened, folder):
     assert names == [name for name in every if "local" in name.lower()]
     assert status.inner_text() == f"{len(names)} of {len(every)} models"
     page.get_by_label("Model", exact=True).first.fill("")
-    page.get_by_label("Side information").select_option("yes")
+    page.locator("#table1").get_by_label("Side information").select_option("yes")
     names = texts(page, "#table1-table tbody tr[data-model]:visible th")
     with_side = [
         row for rows in table1(folder).values() for row in list(rows.values())[:1]
         if row["side_information"] == "yes"
     ]  # fmt: skip
     assert len(names) == len(with_side) > 0
-    page.get_by_label("Side information").select_option("")
+    page.locator("#table1").get_by_label("Side information").select_option("")
     page.get_by_label("ML-1M").first.uncheck()
     assert texts(page, "#table1-table thead th.set:visible") == ["ML-100K", "Douban"]
     assert visible(page, "#table1-table [data-set=ml_1m]")[0] == 0

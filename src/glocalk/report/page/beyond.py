@@ -48,7 +48,7 @@ def side_section(material: Material) -> Section | None:
     lead = "Test RMSE with side information minus that without: below 0, it helps."
     lines = [_pair(row) for row in material.rows("side.csv") if row["protocol"] == _SHOWN]
     return _section(
-        material, "side", ("Side information", "Side information"), lead, columns, lines
+        material, "side", ("What side information is worth", "Side inf."), lead, columns, lines
     )
 
 
