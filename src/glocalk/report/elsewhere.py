@@ -65,8 +65,8 @@ def monti_files(sources: Sources) -> Files:
         "Flixster and YahooMusic, subsets and splits of Monti et al., NeurIPS 2017: test RMSE, on "
         "YahooMusic of ratings from 1 to 100.",
         [
-            "A model without a row has no inputs there: nothing is known of users and items but "
-            "graphs.",
+            "Nothing is known of users and items there but graphs. A model without a row needs "
+            "attributes or has not been run.",
             "Made by `glocalk reproduce experiment=monti`; `make report` makes the table from the "
             "records.",
         ],

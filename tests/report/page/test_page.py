@@ -105,7 +105,7 @@ def test_it_has_a_language_landmarks_and_names(tree):
 
 def test_the_committed_page_is_small_and_its_links_lead_somewhere():
     text = COMMITTED.read_text(encoding="utf-8")
-    assert len(text.encode()) < 1_700_000
+    assert len(text.encode()) < 1_500_000
     check_links(Tree(text), COMMITTED.parent)
 
 

@@ -206,3 +206,25 @@ def test_what_the_paper_does_not_have_has_tables():
         ["ML-100K", "items", "GC-MC + Extra", "yes", ".9500", "−.0500", "−.0600"],
     ]
     assert made(side_section, "side", "") is None
+
+
+def test_a_figure_inside_the_page_keeps_every_shape():
+    svg = """<svg>
+ <!-- drawn -->
+ <g id="axes_1">
+  <g id="line_1">
+   <path d="M0 0" id="m"/>
+  </g>
+  <g id="ticks" transform="scale(2)">
+   <use href="#m" x="1"/>
+   <use href="#m" x="2"/>
+  </g>
+ </g>
+</svg>
+"""
+    html = markdown_html('<img src="kernels.svg" alt="Taps">', {"kernels.svg": svg})
+    (embedded,) = re.findall(r"data:image/svg\+xml,([^\"]*)", html)
+    assert unquote(embedded).strip() == (
+        '<svg><g><path d="M0 0" id="m"/>'
+        '<g transform="scale(2)"><use href="#m" x="1"/><use href="#m" x="2"/></g></g></svg>'
+    )

@@ -18,6 +18,13 @@ from glocalk.report.page.section import Material, Section
 _FILE = "kernels.md"
 _IMAGE = re.compile(r'<img src="([^"<>]+)" alt="([^"<>]*)"[^<>]*>')
 _PLAIN = " /:;,=.()-"  # what an address in an attribute may hold; an svg is half of it
+# What an svg can do without, and what takes its place.
+_NEEDLESS = (
+    (re.compile(r"<!--.*?-->", re.DOTALL), ""),
+    (re.compile(r'<g id="[^"]*"'), "<g"),
+    (re.compile(r">\s+<"), "><"),
+    (re.compile(r"<g>(<(?:path|use)\b[^<>]*/>)</g>"), r"\1"),
+)
 _TAGS = ("<br>", "<code>", "</code>")  # what the report's own Markdown has
 
 
@@ -84,8 +91,10 @@ def _embedded(name: str, alternative: str, env: EnvType) -> str:
 
 
 def _compact(svg: str) -> str:
-    """The figure without comments, and without space between elements: an eighth less."""
-    return re.sub(r">\s+<", "><", re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL))
+    """The figure without comments, names of groups, groups of one shape, and space between tags."""
+    for pattern, instead in _NEEDLESS:
+        svg = pattern.sub(instead, svg)
+    return svg
 
 
 def _table_open(*_: object) -> str:
