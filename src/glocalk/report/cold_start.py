@@ -169,7 +169,7 @@ def _table(rows: Sequence[_Row]) -> Table:
             "Without side information: of GC-MC + Extra, GC-MC; of GraphRec + Extra, GraphRec; of "
             "Bayesian FM, itself without attributes and dates. It also knows the dates of the test "
             "ratings. Its implicit features, who rated an item and what a user rated, are for new "
-            "ones the mean of the others.",
+            "ones the mean over the training ratings.",
             "A model from ratings alone predicts a new item or user by a default that its "
             "docstring names: a mean, or the mean of the levels. So do, here, GraphRec + Extra and "
             "GRAEM: what they would predict from side information is not used for pairs with a "

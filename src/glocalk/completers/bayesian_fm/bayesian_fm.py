@@ -41,7 +41,7 @@ Deviations from the library's notebook:
   `bayesian_mf` has .035; the RMSE on u1 is .8828, .8830 and .8838, of the exact mean .8827.
 - Cut points start at the shares of the levels, and their mode is found to a closer tolerance.
 - A user or an item without training ratings has weights from the prior, its attributes, and the
-  mean of the others' implicit features; the library gives it none, and lacks their mean effect.
+  mean implicit features of a rating; the library gives it none, and lacks their mean effect.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ class BayesianFM(Completer):
     """
 
     Config = BayesianFMConfig
+    model_version = 2
     config: BayesianFMConfig
     has_epochs = False
 

@@ -139,16 +139,21 @@ def _groups(
             matrix = sparse.csr_array(encode(attributes, [feature]).matrix)
             groups.append(_of_unit_length(matrix) if feature.encoding == "multi_hot" else matrix)
     if implicit:
-        groups.append(_with_means(_of_unit_length(rated)))
+        groups.append(_with_means(_of_unit_length(rated), rated.sum(axis=1)))
     return tuple(groups)
 
 
-def _with_means(implicit: Any) -> Any:
-    """Empty rows replaced by the mean of the others: without it, their mean effect would lack."""
-    is_empty = np.diff(implicit.indptr) == 0
-    mean = implicit.sum(axis=0) / (~is_empty).sum()
-    means = sparse.csr_array(is_empty[:, None].astype(np.float64)) @ sparse.csr_array(mean[None, :])
-    return sparse.csr_array(implicit + means)
+def _with_means(implicit: Any, counts: Array) -> Any:
+    """Empty rows replaced by the mean over the ratings: each other row weighs as it has ratings.
+
+    The machine is fitted to ratings, so that this is the mean it was trained at. Rows of zeros, or
+    the mean of the rows, are far from it: on items held out whole from ML-100K, their RMSE is 1.18
+    and 1.15 instead of 1.04 (one draw).
+    """
+    mean = sparse.csr_array((counts / counts.sum())[None, :]) @ implicit
+    return sparse.csr_array(
+        implicit + sparse.csr_array((counts == 0)[:, None].astype(float)) @ mean
+    )
 
 
 def _of_unit_length(matrix: Any) -> Any:
