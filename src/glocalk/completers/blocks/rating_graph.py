@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -50,6 +51,17 @@ class Adjacency:
         """Only the columns of the sources `kept` [n], in ascending order."""
         return self.of_columns(_columns(kept, self.levels))
 
+    @cached_property
+    def is_filled(self) -> Tensor:
+        """[columns] whether each has a rating."""
+        return torch.from_numpy(self.by_source.stops > self.by_source.starts)
+
+    @cached_property
+    def filled(self) -> tuple[Tensor, Adjacency]:
+        """The columns that have ratings, [n], ascending, and only these."""
+        columns = torch.nonzero(self.is_filled).flatten()
+        return columns, self.of_columns(columns)
+
     def of_columns(self, kept: Tensor) -> Adjacency:
         """Only the columns `kept` [n], in ascending order."""
         columns = kept.numpy()
@@ -81,12 +93,14 @@ class GatheredAdjacency:
         by_target: M, a sparse tensor.
         by_source: Mᵀ, a sparse tensor.
         levels: number of rating levels.
+        is_filled: [columns] whether each has a rating, in the memory of the CPU.
         columns: [columns] the columns that a product takes; None for all.
     """
 
     by_target: Tensor
     by_source: Tensor
     levels: int
+    is_filled: Tensor
     columns: Tensor | None = None
 
     @classmethod
@@ -95,7 +109,13 @@ class GatheredAdjacency:
         by_target, by_source = (
             _sparse_tensor(matrix, device) for matrix in (adjacency.by_target, adjacency.by_source)
         )
-        return cls(by_target, by_source, adjacency.levels)
+        return cls(by_target, by_source, adjacency.levels, adjacency.is_filled)
+
+    @cached_property
+    def filled(self) -> tuple[Tensor, GatheredAdjacency]:
+        """The columns that have ratings, [n], ascending, and only these."""
+        columns = torch.nonzero(self.is_filled).flatten().to(self.by_target.device)
+        return columns, self.of_columns(columns)
 
     def product(self, dense: Tensor) -> Tensor:
         """M D: [columns, width] → [rows, width]."""

@@ -78,11 +78,12 @@ class FeatureLayer(nn.Module):
         others: Tensor,
         share: float,
     ) -> Tensor:
+        kept, adjacency = _kept(adjacency, share, identities.device)
         # Role and common feature are the same for all sources: their messages are sums of weights
         # of edges [targets, levels], which one more column for each level gives.
-        weights = torch.eye(self.levels).to(identities).repeat(len(identities), 1)
-        sources = torch.cat([identities.flatten(end_dim=1), weights], dim=1)
-        sums = _propagate(adjacency, sources, share)
+        weights = F.one_hot(kept % self.levels, self.levels).to(identities)
+        of_kept = identities.flatten(end_dim=1).index_select(0, kept)
+        sums = adjacency.product(torch.cat([of_kept, weights], dim=1) / (1 - share))
         by_identity, by_level = sums.split([self.width, self.levels], dim=1)
         return torch.cat([by_identity, *(by_level @ each for each in others)], dim=1)
 
@@ -152,7 +153,8 @@ class IMCGAENetwork(nn.Module):
         self, adjacency: Adjacency | GatheredAdjacency, sources: Tensor, rate: float
     ) -> Tensor:
         """The messages [targets, size] of nodes [sources, size], the same along every level."""
-        return _propagate(adjacency, sources.repeat_interleave(self.levels, dim=0), rate)
+        kept, adjacency = _kept(adjacency, rate, sources.device)
+        return adjacency.product(sources.index_select(0, kept // self.levels) / (1 - rate))
 
     def _outputs(
         self, number: int, messages: tuple[Tensor, Tensor], rate: float
@@ -183,10 +185,16 @@ def _dense(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     return layer
 
 
-def _propagate(adjacency: Adjacency | GatheredAdjacency, sources: Tensor, share: float) -> Tensor:
-    """Messages [columns, width] summed by target, without a random share of the columns."""
-    kept = kept_indices(len(sources), share)
+def _kept(
+    adjacency: Adjacency | GatheredAdjacency, share: float, device: torch.device
+) -> tuple[Tensor, Adjacency | GatheredAdjacency]:
+    """Columns that send messages: all without a random share of them, [n], and only these.
+
+    Of those without ratings none is taken: they send nothing. Where levels are many, these are
+    nearly all.
+    """
+    kept = kept_indices(len(adjacency.is_filled), share)
     if kept is None:
-        return adjacency.product(sources)
-    kept = kept.to(sources.device)
-    return adjacency.of_columns(kept).product(sources.index_select(0, kept) / (1 - share))
+        return adjacency.filled
+    kept = kept[adjacency.is_filled[kept]].to(device)
+    return kept, adjacency.of_columns(kept)
