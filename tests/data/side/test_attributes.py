@@ -41,13 +41,20 @@ def test_values_are_numbers_texts_or_several_texts():
     [
         ({"age": [1, 2], "zip": ["a"]}, "differ in length"),
         ({}, "or are none"),
-        ({"age": [1.0, np.inf]}, "'age' of the items is not finite"),
+        ({"age": [1.0, np.inf]}, "'age' of the items has the value inf"),
+        ({"age": [np.nan, 3.0, -1e300]}, "'age' of the items has the value -1e.300"),
+        ({"tags": [["a", ["b"]]]}, "'tags' of the items holds list"),
         ({"born": [b"1", "2"]}, "'born' of the items holds bytes"),
     ],
 )
 def test_what_cannot_be_an_attribute_is_refused(columns, sentence):
     with pytest.raises(GlocalkError, match=sentence):
         Attributes("item", columns)
+
+
+def test_a_missing_value_in_a_list_is_none_of_its_texts():
+    made = Attributes("item", {"tags": [["b", None, 7], [np.nan, " "], None]})
+    assert made.column("tags").tolist() == [("7", "b"), (), ()]
 
 
 def test_a_table_is_put_under_the_indices_of_its_ids():

@@ -27,8 +27,9 @@ def test_a_graph_is_copied_into_one_form():
     ("matrix", "sentence"),
     [
         (np.zeros((2, 3)), "shape .2, 3., which is not square"),
-        ([[0, -1], [0, 0]], "negative or not finite"),
-        ([[0, np.nan], [0, 0]], "negative or not finite"),
+        ([[0, -1], [0, 0]], "has the weight -1: weights must be between 0"),
+        ([[0, np.nan], [0, 0]], "has the weight nan"),
+        ([[0, 1], [1e19, 0]], "has the weight 1e.19"),
     ],
 )
 def test_what_is_not_a_graph_is_refused(matrix, sentence):

@@ -80,6 +80,19 @@ def test_it_is_made_from_tables_under_the_ids_of_the_ratings():
     assert side.graph("item").toarray().tolist() == [[0, 1], [1, 0]]
 
 
+@pytest.mark.parametrize(
+    ("ids", "tables", "sentence"),
+    [
+        ([1, 2], {}, "needs the ids of the ratings, `ratings.ids`, not list"),
+        (None, {"users": {"user": [0]}}, "`users` must be a pandas DataFrame, not dict"),
+        (None, {"item_edges": [(0, 1)]}, "`item_edges` must be a pandas DataFrame, not list"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(ids, tables, sentence):
+    with pytest.raises(GlocalkError, match=sentence):
+        SideInformation.from_frames(ids or Ids.numbered((2, 2)), **tables)
+
+
 def test_dates_are_looked_up_by_pair():
     seconds = np.array([86_400 * 3, 43_200])
     dates = RatingDates.from_seconds(np.array([1, 0]), np.array([3, 2]), seconds, 4)

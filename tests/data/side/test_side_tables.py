@@ -34,6 +34,20 @@ def test_a_table_of_attributes(separator, tmp_path, caplog):
     ]
 
 
+def test_cells_without_a_value(tmp_path, caplog):
+    path = tmp_path / "users.csv"
+    path.write_text("id,age,country,none,rank\n1,NA,NA,,first\n2,31,,,2\n10,n/a,NO,,3\n")
+    with caplog.at_level(logging.INFO):
+        made = read_attributes(path, "user", IDS)
+    np.testing.assert_array_equal(made.column("age"), [np.nan, 31, np.nan])
+    assert made.column("country").tolist() == ["NA", None, "NO"]  # Namibia
+    assert made.column("rank").tolist() == ["first", "2", "3"]
+    assert caplog.messages == [
+        "users.csv: id ← id; age (number), country (text), rank (text); without a value, left out: "
+        "none; 3 of 3 users have a row."
+    ]
+
+
 def test_a_parquet_table(tmp_path):
     pytest.importorskip("pyarrow")
     path = tmp_path / "items.parquet"
@@ -50,7 +64,8 @@ def test_a_parquet_table(tmp_path):
         ("id,age\n", "has no rows"),
         ("id,age,age\n1,2,3\n1,2\n1,2,3,4\n", "cannot be read as a table"),
         ("id,age,age\n1,2,3\n", "two columns with the same name"),
-        ("id,age\n1,3\n1,4\n", "two rows with the same id"),
+        ("id,age\n1,\n2,\n", "has ids, but no attribute with a value"),
+        ("id,age\n1,3\n1,4\n", "users.csv' cannot be taken: .* two rows with the same id, '1'"),
         ("id,age\n1,3\n1 ,4\n", "two rows with the same id"),
         ("id,age\n7,3\n", "No user of the ratings is in .* \\('7', not '1'\\)"),
         ("id,age\nu1,3\n", "write them as they are there, '1' and not 'u1'"),

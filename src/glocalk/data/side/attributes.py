@@ -18,6 +18,9 @@ from glocalk.data.ids import Ids
 from glocalk.data.labels import Kind
 from glocalk.errors import GlocalkError, shown
 
+_LARGEST = 1e18  # its square is finite in float32
+_SEVERAL = (list, tuple, set, frozenset, np.ndarray)
+
 Column: TypeAlias = NDArray[Any]
 """[n] numbers (float64, NaN where unknown), or objects: texts (None where unknown), or tuples of
 distinct ascending texts (empty where unknown)."""
@@ -35,7 +38,8 @@ class Attributes:
             texts; None and NaN where it is unknown.
 
     Raises:
-        GlocalkError: columns differ in length, or hold values of another type.
+        GlocalkError: columns differ in length, hold values of another type, or numbers that are not
+            within ±1e18.
 
     Example:
         >>> from glocalk.data.side.attributes import Attributes
@@ -81,9 +85,13 @@ class Attributes:
         labels = frame[column].to_numpy()
         at = find(labels)
         known = at >= 0
-        if len(set(map(str, labels))) < len(labels) or len(set(at[known])) < known.sum():
+        # Two labels may be one id, as 7 and "7" are.
+        same = np.where(known, at.astype(object), [str(label) for label in labels])
+        if (again := pd.Series(same).duplicated().to_numpy()).any():
+            row = int(np.argmax(again))
             raise GlocalkError(
-                f"The table of {kind}s has two rows with the same {column}: keep one."
+                f"The table of {kind}s has two rows with the same {column}, "
+                f"'{shown(labels[row])}': keep one."
             )
         if not known.any():
             raise GlocalkError(
@@ -134,8 +142,11 @@ def _as_column(values: Any, what: str) -> Column:
     series = pd.Series(values)
     if pd.api.types.is_bool_dtype(series) or pd.api.types.is_numeric_dtype(series):
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.isinf(numbers).any():
-            raise GlocalkError(f"{what} is not finite.")
+        if (np.abs(numbers) > _LARGEST).any():
+            raise GlocalkError(
+                f"{what} has the value {numbers[np.nanargmax(np.abs(numbers))]:g}: give "
+                f"finite numbers within ±{_LARGEST:.0e}."
+            )
         return numbers
     made = [_as_value(value, what) for value in series]
     column: Column = np.empty(len(made), dtype=object)
@@ -148,14 +159,20 @@ def _as_column(values: Any, what: str) -> Column:
 
 
 def _as_value(value: Any, what: str) -> str | tuple[str, ...] | None:
+    if isinstance(value, _SEVERAL):
+        texts = (_as_text(part, what) for part in value)
+        return tuple(sorted({text for text in texts if text is not None}))
+    return _as_text(value, what)
+
+
+def _as_text(value: Any, what: str) -> str | None:
     if isinstance(value, str):
         return value.strip() or None
-    if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
-        return tuple(sorted({text for part in value if (text := str(part).strip())}))
-    if value is None or pd.isna(value):
-        return None
-    if isinstance(value, (int, float, np.number)):
-        return f"{value:g}"
+    if not isinstance(value, _SEVERAL):
+        if value is None or pd.isna(value):
+            return None
+        if isinstance(value, (int, float, np.number)):
+            return f"{value:g}"
     raise GlocalkError(
         f"{what} holds {type(value).__name__} '{shown(value)}': give numbers, text, or lists of "
         "text."

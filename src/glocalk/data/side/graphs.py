@@ -19,6 +19,7 @@ from glocalk.errors import GlocalkError, shown
 Graph: TypeAlias = Any  # scipy.sparse.csr_array; scipy-stubs has it generic
 """[n, n] weight of the edge from row to column; 0 where there is none."""
 
+_LARGEST = 1e18  # of a weight: its square is finite in float32
 _BLOCK = 512  # rows whose distances to all others are held at once
 
 
@@ -30,14 +31,18 @@ def as_graph(matrix: Any, title: str) -> Graph:
         title: for error messages.
 
     Raises:
-        GlocalkError: it is not square, or a weight is negative or not finite.
+        GlocalkError: it is not square, or a weight is not between 0 and 1e18.
     """
     graph = sparse.csr_array(matrix, dtype=np.float64, copy=True)
     if graph.shape[0] != graph.shape[1]:
         raise GlocalkError(f"The {title} has shape {graph.shape}, which is not square.")
     graph.sum_duplicates()
-    if not (np.isfinite(graph.data) & (graph.data >= 0)).all():
-        raise GlocalkError(f"The {title} has a weight that is negative or not finite.")
+    wrong = ~((graph.data >= 0) & (graph.data <= _LARGEST))  # true for NaN
+    if wrong.any():
+        raise GlocalkError(
+            f"The {title} has the weight {graph.data[np.argmax(wrong)]:g}: weights must be between "
+            f"0 and {_LARGEST:.0e}."
+        )
     graph.eliminate_zeros()
     return graph
 
@@ -71,8 +76,8 @@ def from_edge_table(kind: Kind, edges: pd.DataFrame, ids: Ids) -> Graph:
         ids: the ids of the ratings. Edges of others are left out.
 
     Raises:
-        GlocalkError: there are not two columns, a weight is not a positive number, or no edge is
-            between ids of the ratings.
+        GlocalkError: there are not two columns, a weight is not a positive number up to 1e18, or
+            no edge is between ids of the ratings.
     """
     if edges.shape[1] < 2:
         raise GlocalkError(f"An edge needs the ids of both {kind}s that it connects.")
@@ -83,12 +88,12 @@ def from_edge_table(kind: Kind, edges: pd.DataFrame, ids: Ids) -> Graph:
     weights = np.ones(len(edges))
     if edges.shape[1] > 2:
         weights = pd.to_numeric(edges.iloc[:, 2], errors="coerce").to_numpy(dtype=np.float64)
-    wrong = ~(np.isfinite(weights) & (weights > 0))
+    wrong = ~((weights > 0) & (weights <= _LARGEST))
     if wrong.any():
         row = int(np.argmax(wrong))
         raise GlocalkError(
             f"The weight '{shown(edges.iloc[row, 2])}' in row {row + 1} of the edges of {kind}s is "
-            "not a positive number: fix it, or remove the third column."
+            f"not a positive number up to {_LARGEST:.0e}: fix it, or remove the third column."
         )
     known = (sources >= 0) & (targets >= 0)
     if not known.any():

@@ -32,7 +32,7 @@ class SideInformation:
             [n, n] matrix of the weights of edges, not necessarily symmetric.
 
     Raises:
-        GlocalkError: a graph is not square, or a weight is negative or not finite.
+        GlocalkError: a graph is not square, or a weight is not between 0 and 1e18.
 
     Example:
         >>> from glocalk.data.side import Attributes, SideInformation
@@ -73,7 +73,8 @@ class SideInformation:
             item_edges: the same between items.
 
         Raises:
-            GlocalkError: a column is missing, an id occurs twice, or none is one of the ratings.
+            GlocalkError: an argument has another type, a column is missing, an id occurs twice, or
+                none is one of the ratings.
 
         Example:
             >>> import glocalk, pandas as pd
@@ -83,6 +84,17 @@ class SideInformation:
             >>> side.graph("user").toarray().tolist()
             [[0.0, 1.0], [1.0, 0.0]]
         """
+        if not isinstance(ids, Ids):
+            raise GlocalkError(
+                f"Side information needs the ids of the ratings, `ratings.ids`, not "
+                f"{type(ids).__name__}."
+            )
+        tables = {"users": users, "items": items, "user_edges": user_edges}
+        for name, table in {**tables, "item_edges": item_edges}.items():
+            if not (table is None or isinstance(table, pd.DataFrame)):
+                raise GlocalkError(
+                    f"`{name}` must be a pandas DataFrame, not {type(table).__name__}."
+                )
         parts: dict[Need, Any] = {}
         if users is not None:
             parts["user attributes"] = Attributes.of_ids("user", users, "user", ids)

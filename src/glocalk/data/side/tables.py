@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _SEPARATORS = ("\t", "::", ";", ",")
 _SEVERAL = "|"
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?")  # not 01234, which is a code
+_UNKNOWN = {"na", "n/a", "nan", "none", "null"}  # in a column of numbers
 _WORDS = {"number": "number", "text": "text", "several": f"texts separated by {_SEVERAL}"}
 
 
@@ -34,7 +35,8 @@ def read_attributes(path: Path, kind: Kind, ids: Ids) -> Attributes:
     """Attributes of users or of items from a table with a row for each.
 
     A column is of numbers if all of its cells are; of several texts if one has a `|`; else of text.
-    An empty cell is unknown. Logs what was taken.
+    An empty cell is unknown, and in a column of numbers also `NA`, `N/A`, `NaN`, `None` and `null`.
+    A column without a known value is left out. Logs what was taken.
 
     Args:
         path: the file.
@@ -56,9 +58,17 @@ def read_attributes(path: Path, kind: Kind, ids: Ids) -> Attributes:
     column = str(frame.columns[0])
     _refuse_unknown(frame[column].to_numpy(), kind, ids, path)
     typed = {str(name): _typed(frame[name]) for name in frame.columns[1:]}
-    table = pd.DataFrame({column: frame[column], **typed})
-    made = Attributes.of_ids(kind, table, column, ids)
+    given = {name: values for name, values in typed.items() if values.notna().any()}
+    if not given:
+        raise GlocalkError(f"'{path}' has ids, but no attribute with a value.")
+    table = pd.DataFrame({column: frame[column], **given})
+    try:
+        made = Attributes.of_ids(kind, table, column, ids)
+    except GlocalkError as error:
+        raise GlocalkError(f"'{path}' cannot be taken: {error}") from error
     taken = ", ".join(f"{shown(name)} ({_WORDS[made.form(name)]})" for name in made.columns)
+    if empty := [shown(name) for name in typed if name not in given]:
+        taken += f"; without a value, left out: {', '.join(empty)}"
     known = int((_find(kind, ids, frame[column].to_numpy()) >= 0).sum())
     size = len(made)
     _log.info(
@@ -85,11 +95,16 @@ def read_edges(path: Path, kind: Kind, ids: Ids) -> Graph:
     except GlocalkError as error:
         raise GlocalkError(f"'{path}' is no list of edges: {error}") from error
     _log.info(
-        "%s: %s rows, %s edges between %ss of the ratings (from %s).",
-        *(shown(path.name), f"{len(frame):,}", f"{(graph.nnz + _loops(graph)) // 2:,}", kind),
+        "%s: %s, %s between %ss of the ratings (from %s).",
+        *(shown(path.name), _counted(len(frame), "row")),
+        *(_counted((graph.nnz + _loops(graph)) // 2, "edge"), kind),
         " and ".join(map(shown, frame.columns[:2])),
     )
     return graph
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _loops(graph: Graph) -> int:
@@ -131,14 +146,15 @@ def _read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _typed(column: pd.Series[Any]) -> Any:
+def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
     """A column of texts as numbers, as lists of texts, or as it is; other columns as they are."""
     if not all(isinstance(value, str) for value in column):
         return column
     texts = [value.strip() for value in column]
     given = [text for text in texts if text]
-    if given and all(_is_number(text) for text in given):
-        return pd.Series([float(text) if text else np.nan for text in texts])
+    numbers = [text for text in given if text.lower() not in _UNKNOWN]
+    if numbers and all(_is_number(text) for text in numbers):
+        return pd.Series([float(text) if _is_number(text) else np.nan for text in texts])
     if any(_SEVERAL in text for text in given):
         return pd.Series([text.split(_SEVERAL) if text else [] for text in texts], dtype=object)
     return pd.Series([text or None for text in texts], dtype=object)
