@@ -1,4 +1,9 @@
+import shlex
+
+import pytest
+
 from command import call
+from glocalk.records.run import Record
 from glocalk.records.search import Search
 
 DATA = ["data=synthetic", "data.users=40", "data.items=30", "data.ratings=300", "model=bias"]
@@ -16,6 +21,13 @@ def test_a_search_prints_its_trials_and_the_best(tmp_path):
     assert [trial.state for trial in search.trials] == ["done"] * 2
     assert f"Trial 2 of 2: {search.trials[1].tried}" in result.stdout
     assert f"Best: {search.best.tried}" in result.stdout
+    command = shlex.split(result.stdout.strip().splitlines()[-1].partition("glocalk ")[2])
+    assert not any("trials" in word or "search" in word for word in command)
+    assert call(*command, "save_model=false", cwd=tmp_path).returncode == 0
+    (path,) = tmp_path.glob("runs/*/record.json")
+    model = Record.read(path).config["model"]
+    for name, value in search.best.options.items():
+        assert model[name] == pytest.approx(value, rel=1e-3)
 
 
 def test_impossible_searches_end_in_one_sentence(tmp_path):

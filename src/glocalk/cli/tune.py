@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import shlex
 from typing import Any
 
 import hydra
@@ -16,7 +18,10 @@ from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.config import BaseConfig
 from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
 from glocalk.run.composed import run_config
+from glocalk.run.overrides import as_typed
 from glocalk.run.search import describe, search
+
+_OWN = re.compile(r"\+*(trials|search)[.=]")  # options of this command alone
 
 _log = logging.getLogger(__name__)
 
@@ -53,11 +58,10 @@ def _app(config: DictConfig) -> None:
         record = search(run, tuning.search, tuning.trials)
         if record.best is not None:
             _log.info("Best: %s", describe(record.best))
-            _log.info(
-                "For conf/settings/%s/%s.yaml, with settings_from: validation.",
-                run.model_name,
-                run.data_name,
-            )
+            given = [as_typed(line) for line in HydraConfig.get().overrides.task]
+            best = [f"model.{assignment}" for assignment in record.best.assignments]
+            kept = [line for line in given if not _OWN.match(line)]
+            _log.info("To train with it: glocalk train %s", shlex.join([*kept, *best]))
 
 
 def main() -> None:

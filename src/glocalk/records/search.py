@@ -22,10 +22,15 @@ class Trial(Part):
     @property
     def tried(self) -> str:
         """The options in words: `rank=10 regularization=0.05`."""
-        return " ".join(
+        return " ".join(self.assignments)
+
+    @property
+    def assignments(self) -> list[str]:
+        """`name=value` of each option, numbers to four digits."""
+        return [
             f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
             for name, value in self.options.items()
-        )
+        ]
 
 
 class Search(RecordFile):
