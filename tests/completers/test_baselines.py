@@ -33,3 +33,32 @@ def test_bias_without_damping_takes_plain_means():
     # Item 0 has mean 4.5, so bias 1; user 1 rated it 4, which is 0.5 below that.
     assert completer.predict_pairs(np.array([1]), np.array([0])) == pytest.approx([4.0])
     assert completer.predict_pairs(np.array([3]), np.array([2])) == pytest.approx([3.5])
+
+
+@pytest.mark.parametrize("dampings", [(3.0, 7.0), (0.5, 40.0)])
+def test_joint_biases_are_those_of_a_ridge_regression(dampings):
+    rng = np.random.default_rng(5)
+    users, items = np.divmod(rng.permutation(12 * 9)[:50], 9)
+    train = RatingMatrix(users, items, rng.uniform(1, 5, 50), (13, 10), (1, 5))
+    of_user, of_item = dampings
+    model = Bias(user_damping=of_user, item_damping=of_item, joint=True).fit(train)
+
+    design = np.hstack([np.eye(13)[train.users], np.eye(10)[train.items]])
+    penalty = np.diag([of_user] * 13 + [of_item] * 10)
+    mean = train.ratings.mean()
+    biases = np.linalg.solve(design.T @ design + penalty, design.T @ (train.ratings - mean))
+    expected = mean + biases[:13, None] + biases[None, 13:]
+    np.testing.assert_allclose(model.predict_grid(np.arange(13), np.arange(10)), expected)
+    assert biases[12] == biases[22] == 0  # nobody rated there
+
+
+def test_joint_biases_without_damping_have_the_least_squared_error():
+    rng = np.random.default_rng(6)
+    users, items = np.divmod(rng.permutation(12 * 9)[:60], 9)
+    train = RatingMatrix(users, items, rng.uniform(1, 5, 60), (13, 10), (1, 5))
+    model = Bias(user_damping=0, item_damping=0, joint=True).fit(train)
+    design = np.hstack([np.eye(13)[train.users], np.eye(10)[train.items]])
+    rest = train.ratings - train.ratings.mean()
+    best = np.linalg.lstsq(design, rest, rcond=None)[0]
+    fitted = model.predict_pairs(train.users, train.items) - train.ratings.mean()
+    np.testing.assert_allclose(fitted, design @ best, atol=1e-8)
