@@ -101,11 +101,24 @@ def _app(config: DictConfig) -> None:
         if OmegaConf.is_missing(config, "predictions"):
             raise GlocalkError(f"Name the file of predictions, as in {_EXAMPLE}.")
         chosen = EvaluateConfig.check(as_dict(config), "")
-        score = _score(chosen, HydraConfig.get().runtime.choices["data"])
-        print(terminal_text(score))
-        if chosen.out is not None:
-            files = write_score(score, chosen.out)
-            print(f"Made {', '.join(map(repr, map(str, files)))}.")
+        evaluate(chosen, HydraConfig.get().runtime.choices["data"])
+
+
+def evaluate(chosen: EvaluateConfig, data: str) -> None:
+    """Print the score that `chosen` asks for, and write its files.
+
+    Args:
+        chosen: the predictions and the split.
+        data: name of the data set.
+
+    Raises:
+        GlocalkError: an error that the user can fix; nothing is written.
+    """
+    score = _score(chosen, data)
+    print(terminal_text(score))
+    if chosen.out is not None:
+        files = write_score(score, chosen.out)
+        print(f"Made {', '.join(map(repr, map(str, files)))}.")
 
 
 def _score(chosen: EvaluateConfig, data: str) -> Score:

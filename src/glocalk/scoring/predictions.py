@@ -31,7 +31,7 @@ class Predictions:
         title: what sentences call it: `'predictions.csv'`, `the table`.
         users: [rows] ids.
         items: [rows] ids.
-        values: [rows] predictions, NaN where a cell does not hold a finite number.
+        predicted: [rows] predictions, NaN where a cell does not hold a finite number.
         look: where a row (counted from 0) is, as in `in row 7`, and its prediction as written.
         notes: how it was read.
     """
@@ -39,7 +39,7 @@ class Predictions:
     title: str
     users: Labels
     items: Labels
-    values: Values
+    predicted: Values
     look: Callable[[int], tuple[str, str]]
     notes: tuple[str, ...] = ()
 
@@ -103,10 +103,7 @@ class Predictions:
             as_labels(frame["user"], "user"),
             as_labels(frame["item"], "item"),
             _numbers(cells),
-            lambda row: (
-                f"at position {row}",
-                "" if pd.isna(cells.iloc[row]) else str(cells.iloc[row]),
-            ),
+            lambda row: (f"at position {row}", _text(cells.iloc[row])),
         )
 
 
@@ -143,7 +140,7 @@ def in_test_order(table: Predictions, split: Split, data: str) -> Values:
             "writes them."
         )
     ordered: Values = np.empty(len(test))
-    ordered[at] = table.values
+    ordered[at] = table.predicted
     return ordered
 
 
@@ -183,6 +180,10 @@ def _numbers(cells: pd.Series[Any]) -> Values:
     return np.where(np.isfinite(values), values, np.nan)
 
 
+def _text(cell: Any) -> str:
+    return "" if np.ndim(cell) == 0 and pd.isna(cell) else str(cell)
+
+
 def _number(cell: Any) -> float | None:
     if isinstance(cell, str):
         return to_number(cell.strip(), ".")
@@ -195,7 +196,7 @@ def _number(cell: Any) -> float | None:
 
 
 def _refuse_numbers(table: Predictions) -> None:
-    wrong = np.isnan(table.values)
+    wrong = np.isnan(table.predicted)
     if wrong.any():
         row = int(np.argmax(wrong))
         place, text = table.look(row)
@@ -208,14 +209,14 @@ def _refuse_numbers(table: Predictions) -> None:
             f"{_is(np.count_nonzero(wrong))} {kind} finite number, the first ({held}) "
             f"{place} for {_pair(table, row)}: {advice}."
         )
-    wrong = np.abs(table.values) > LARGEST_RATING
+    wrong = np.abs(table.predicted) > LARGEST_RATING
     if wrong.any():
         row = int(np.argmax(wrong))
         raise GlocalkError(
             f"{_of(np.count_nonzero(wrong), len(wrong), 'prediction')} in {table.title} "
             f"{_is(np.count_nonzero(wrong))} beyond ±{LARGEST_RATING:.0e}, the first "
-            f"({table.values[row]:g}) {table.look(row)[0]} for {_pair(table, row)}: check how it "
-            "was made."
+            f"({table.predicted[row]:g}) {table.look(row)[0]} for {_pair(table, row)}: "
+            "check how it was made."
         )
 
 
@@ -291,9 +292,9 @@ def _refuse_repeated(table: Predictions, at: Sequence[int] | Indices) -> NoRetur
     row, count = int(np.argmax(repeated)), np.count_nonzero(repeated)
     before = int(np.argmax(np.asarray(at) == at[row]))
     raise GlocalkError(
-        f"{_of(count, len(repeated), 'row')} of {table.title} {'repeats' if count == 1 else 'repeat'} "
-        f"the pair of an earlier row, the first {table.look(row)[0]} that of {_pair(table, row)} "
-        f"{table.look(before)[0]}: keep one prediction for each pair."
+        f"{_of(count, len(repeated), 'row')} of {table.title} {_has(count)} the pair of an earlier "
+        f"row, the first {table.look(row)[0]} that {table.look(before)[0]}, {_pair(table, row)}: "
+        "keep one prediction for each pair."
     )
 
 

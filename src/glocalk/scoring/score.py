@@ -98,13 +98,13 @@ def score_predictions(
         GlocalkError: a committed record is damaged.
     """
     test = split.test
-    notes = [*suspicions(predicted, split)]
-    clipped = None
+    given, clipped = predicted, None
     if clip:
         lowest, highest = test.scale
-        clipped = int(np.count_nonzero((predicted < lowest) | (predicted > highest)))
-        predicted = np.clip(predicted, lowest, highest)
+        clipped = int(np.count_nonzero((given < lowest) | (given > highest)))
+        predicted = np.clip(given, lowest, highest)
     errors = evaluate(predicted, test)
+    notes = [*suspicions(given, split)]
     counts = np.bincount(test.users, minlength=test.num_users).astype(np.float64)
     tested = counts > 0
     ours = Sample(

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import pandas as pd
 
-from glocalk.data.ratings import Ratings
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.inference.tables import check_suffix, write_table
@@ -59,7 +57,10 @@ def write_split(
         digests = {}
         for part in _PARTS:
             path = temporary / f"{part}.{form}"
-            write_table([_frame(getattr(held_out, part), whole)], path, digits=None)
+            frame = getattr(held_out, part).to_frame()
+            # As the files of most data sets have them.
+            frame = frame.astype({"rating": np.int64}) if whole else frame
+            write_table([frame], path, digits=None)
             digests[path.name] = _digest(path)
         content = {**facts, "files": digests, "glocalk": version("glocalk")}
         (temporary / FACTS).write_text(to_json(content, indent=1), encoding="utf-8")
@@ -81,17 +82,6 @@ def _facts(split: Split, held_out: Split, *, data: str, share: float, seed: int)
         "valid_share": share,
         "seed": seed,
     }
-
-
-def _frame(part: Ratings, whole: bool) -> pd.DataFrame:
-    """The ratings under their ids; whole numbers if all of the split's are."""
-    return pd.DataFrame(
-        {
-            "user": part.ids.users[part.users],
-            "item": part.ids.items[part.items],
-            "rating": part.ratings.astype(np.int64) if whole else part.ratings,
-        }
-    )
 
 
 def _refuse_other(folder: Path, facts: Mapping[str, Any], form: Format) -> None:

@@ -24,9 +24,9 @@ from glocalk.report.tables import with_sd
 from glocalk.scoring.compared import OTHERWISE, PREFERRED
 from glocalk.scoring.score import COLUMNS, Score
 
-_HEADER = ("RMSE", "Interval", "Seeds", "Protocol", "Row", "Difference", "Its interval", "p")
+_HEADER = ("RMSE", "Interval", "Difference", "Its interval", "p", "Seeds", "Protocol", "Row")
 _MARK = "→"
-_LEFT = (3, 4)  # columns of text, in the terminal
+_LEFT = (7, 8)  # columns of text, after the mark
 
 _LEGEND = (
     "Difference: the RMSE of {name} minus that of the row, negative where {name} is better. "
@@ -66,21 +66,11 @@ def write_score(score: Score, folder: Path) -> list[Path]:
     Raises:
         GlocalkError: the folder cannot be written to.
     """
-    table = score.comparisons.astype(object)
-    own = [
-        score.name,
-        "",
-        "",
-        "",
-        "",
-        "",
-        "1",
-        number(score.rmse),
-        "",
-        *map(number, score.interval),
-    ]
-    own += [number(score.mae), number(score.ndcg), "", "", "", ""]
-    rows = [list(map(_cell, line)) for line in table.itertuples(index=False)]
+    low, high = score.interval
+    own = {"title": score.name, "rmse": score.rmse, "low": low, "high": high}
+    own |= {"mae": score.mae, "ndcg": score.ndcg}
+    lines = [own, *score.comparisons.to_dict(orient="records")]
+    rows = [[_cell(line.get(column)) for column in COLUMNS] for line in lines]
     texts = {
         "evaluation.md": _markdown(score),
         "evaluation.csv": csv_text(COLUMNS, [own, *rows]),
@@ -100,18 +90,18 @@ def _lines(score: Score) -> list[tuple[str, ...]]:
                 "",
                 with_sd(row.rmse, row.sd),
                 f"[{', '.join(rmse(end) for end in row.interval)}]",
-                str(row.seeds),
-                row.protocol,
-                row.title,
                 difference(row.difference.estimate),
                 difference_interval(*row.difference.interval),
                 p_value(row.p_adjusted),
+                str(row.seeds),
+                row.protocol,
+                row.title,
             ),
         )
         for row in score.rows
     ]
     own = f"[{', '.join(rmse(end) for end in score.interval)}]"
-    rows.append((score.rmse, (_MARK, rmse(score.rmse), own, "", "", score.name, "", "", "")))
+    rows.append((score.rmse, (_MARK, rmse(score.rmse), own, "", "", "", "", "", score.name)))
     return [line for _, line in sorted(rows, key=lambda row: row[0])]
 
 
@@ -120,7 +110,7 @@ def _columns(lines: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if at - 1 in _LEFT else cell.rjust(width)
+            cell.ljust(width) if at in _LEFT else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
@@ -130,9 +120,11 @@ def _columns(lines: Sequence[Sequence[str]]) -> list[str]:
 def _markdown(score: Score) -> str:
     parts = [f"# Evaluation of {markdown(score.name)}", markdown(summary(score))]
     if score.rows:
-        lines = [[markdown(cell) if cell else "" for cell in line] for line in _lines(score)]
-        lines = [[f"**{cell}**" if line[0] and cell else cell for cell in line] for line in lines]
-        parts.append(markdown_table([" ", *_HEADER], lines, left=1).rstrip())
+        lines = [
+            [f"**{markdown(title)}**" if mark else markdown(title), *cells]
+            for mark, *cells, title in _lines(score)
+        ]
+        parts.append(markdown_table(["Row", *_HEADER[:-1]], lines, left=1).rstrip())
         parts.append(markdown(_LEGEND.format(name=score.name)))
     parts += [f"- {markdown(note)}" for note in _notes(score)]
     checksum = f"Split `{score.data_checksum}`; {RESAMPLES:,} resamples."
