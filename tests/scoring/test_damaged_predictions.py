@@ -81,7 +81,7 @@ def unknown(kind):
 
 
 def written_as(change, says):
-    def damaged(random, table):
+    def damaged(_, table):
         table["user"] = table["user"].map(change)
         return csv(table), rf"None of the user ids in 'p\.csv' is in synthetic: .*{says}"
 
@@ -123,7 +123,7 @@ def huge(random, table):
 
 
 def named(changes, says):
-    return lambda random, table: (csv(table.rename(columns=changes)), says)
+    return lambda _, table: (csv(table.rename(columns=changes)), says)
 
 
 def two_columns(random, table):
@@ -187,7 +187,9 @@ DAMAGES = {
 
 @pytest.mark.parametrize("time", range(TIMES))
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_named_and_nothing_is_written(damage, time, tmp_path, monkeypatch, capsys):
+def test_a_damaged_file_is_named_and_nothing_is_written(
+    damage, time, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng([time, list(DAMAGES).index(damage)])
     content, says = DAMAGES[damage](random, predicted_for(SPLIT, seed=time))

@@ -244,10 +244,11 @@ def _refuse_pairs(
     """
     assert split.ids is not None
     _refuse_exchanged(table, split)
-    for kind, asked, known in (
-        ("user", table.users, split.ids.users),
-        ("item", table.items, split.ids.items),
-    ):
+    ids: dict[Kind, tuple[Labels, Labels]] = {
+        "user": (table.users, split.ids.users),
+        "item": (table.items, split.ids.items),
+    }
+    for kind, (asked, known) in ids.items():
         refuse_other_writing(known, np.asarray(pd.unique(asked)), kind, data, f" in {table.title}")
         unknown = found[kind] < 0
         if unknown.any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,11 @@ def write_score(score: Score, folder: Path) -> list[Path]:
     low, high = score.interval
     own = {"title": score.name, "rmse": score.rmse, "low": low, "high": high}
     own |= {"mae": score.mae, "ndcg": score.ndcg}
-    lines = [own, *score.comparisons.to_dict(orient="records")]
+    lines: list[Mapping[Any, Any]] = [own, *score.comparisons.to_dict(orient="records")]
     rows = [[_cell(line.get(column)) for column in COLUMNS] for line in lines]
     texts = {
         "evaluation.md": _markdown(score),
-        "evaluation.csv": csv_text(COLUMNS, [own, *rows]),
+        "evaluation.csv": csv_text(COLUMNS, rows),
         "evaluation.json": json.dumps(_content(score), indent=1, ensure_ascii=False) + "\n",
     }
     for name, text in texts.items():
