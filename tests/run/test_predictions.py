@@ -10,7 +10,10 @@ from glocalk.run.progress import EpochProgress
 from run.small_run import BIAS, config
 
 # It overfits: the validation ratings choose an early epoch.
-MODEL = {"_target_": "glocalk.BiasMF", "rank": 8, "epochs": 12, "learning_rate": 0.05}
+MODEL = {
+    **{"_target_": "glocalk.BiasMF", "solver": "sgd", "rank": 8, "epochs": 12, "init_std": 0.1},
+    **{"regularization": 0.01, "sgd": {"learning_rate": 0.1}},
+}
 FACTORS = {"model": MODEL, "model_name": "bias_mf"}
 NAMES = ["predictions.csv", "predictions_validated.csv"]
 

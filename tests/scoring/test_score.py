@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,3 +186,18 @@ def test_what_is_no_prediction_is_refused():
         glocalk.score("none.csv", SPLIT)
     with pytest.raises(GlocalkError, match="must be a Split, not str"):
         glocalk.score("none.csv", "ml_100k")
+
+
+def test_the_example_of_the_documentation_runs():
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    exec(code, names)
+    score, split = names["score"], names["split"]
+    means = split.train.to_frame().groupby("item")["rating"].mean().to_dict()
+    other = np.mean(list(means.values()))
+    errors = [
+        rating - means.get(item, other)
+        for _, item, rating in split.test.to_frame().itertuples(index=False)
+    ]
+    assert score.rmse == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-12)

@@ -1,10 +1,14 @@
 """Predictions of another library, scikit-surprise, scored from the files that it was given."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import glocalk
+import glocalk.api
 from command import call
 
 surprise = pytest.importorskip(
@@ -57,3 +61,15 @@ def test_its_tuples_are_a_frame_that_is_scored():
     expected = np.sqrt(np.mean((made["est"] - made["r_ui"]) ** 2))
     assert score.rmse == pytest.approx(expected, rel=1e-12)
     assert score.interval.low < score.rmse < score.interval.high
+
+
+def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch, capsys):
+    split = glocalk.load_split("synthetic", users=40, items=30, ratings=300)
+    page = Path(__file__).parents[2] / "docs" / "outside.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(glocalk.api, "load_split", lambda _: split)
+    names = {}
+    exec(code, names)
+    assert names["score"].ratings == 30
+    assert str(names["score"].rmse) in capsys.readouterr().out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,9 @@ def write_score(score: Score, folder: Path) -> list[Path]:
         GlocalkError: the folder cannot be written to.
     """
     low, high = score.interval
-    own = {"title": score.name, "rmse": score.rmse, "low": low, "high": high}
+    own: dict[Any, Any] = {"title": score.name, "rmse": score.rmse, "low": low, "high": high}
     own |= {"mae": score.mae, "ndcg": score.ndcg}
-    lines: list[Mapping[Any, Any]] = [own, *score.comparisons.to_dict(orient="records")]
+    lines = [own, *score.comparisons.to_dict(orient="records")]
     rows = [[_cell(line.get(column)) for column in COLUMNS] for line in lines]
     texts = {
         "evaluation.md": _markdown(score),
