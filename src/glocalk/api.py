@@ -159,7 +159,7 @@ def score(
         >>> table = split.test.to_frame().assign(prediction=3.5)
         >>> score = glocalk.score(table, split)
         >>> round(score.rmse, 4), score.clipped, len(score.comparisons)
-        (1.0801, 0, 0)
+        (1.5, 0, 0)
     """
     if isinstance(predictions, str | Path):
         _check_split(split)

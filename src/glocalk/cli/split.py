@@ -29,7 +29,7 @@ _HELP = Help(
     examples={
         "split data=ml_100k out=ml_100k_u1": "train.csv, valid.csv, test.csv and split.json, with "
         "the columns user, item and rating",
-        "split data=csv data.path=ratings.csv protocol.cold_start=items out=new_items "
+        "split data=csv data.path=ratings.csv protocol.cold_start=items out=new "
         "format=parquet": "a cold start on user-supplied ratings",
     },
     flags=HYDRA_FLAGS,
