@@ -12,6 +12,7 @@
     split = glocalk.load_split("ml_100k")
     model = glocalk.make_completer("glocal_k", data="ml_100k").fit(split.train)
     glocalk.evaluate(model, split)
+    glocalk.score(predictions, split, records="reports/records")
     glocalk.compare([glocalk.Bias(), glocalk.GLocalK()], split, seeds=[0, 1])
 
 This module is the public Python API; everything else may move. `dir(glocalk)` lists it. Names are
@@ -27,7 +28,7 @@ from glocalk.caches import use_writable_caches as _use_writable_caches
 from glocalk.completers import PUBLIC as _COMPLETERS
 
 if TYPE_CHECKING:
-    from glocalk.api import compare, evaluate, load_split, make_completer
+    from glocalk.api import compare, evaluate, load_split, make_completer, score
     from glocalk.completers.autoencoders.autorec import AutoRec
     from glocalk.completers.autoencoders.glocal_k import GLocalK
     from glocalk.completers.autoencoders.sparse_fc import SparseFC
@@ -74,6 +75,7 @@ _PUBLIC = {
     "load": "glocalk.completers.registry",
     "load_split": "glocalk.api",
     "make_completer": "glocalk.api",
+    "score": "glocalk.api",
 }
 
 __all__ = [
@@ -114,6 +116,7 @@ __all__ = [
     "load",
     "load_split",
     "make_completer",
+    "score",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Functions of the Python API: load a split, evaluate on it, compare completers on it."""
+"""Functions of the Python API: load a split, evaluate and score on it, compare completers on it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.metrics import evaluate as _errors
 from glocalk.run.compose import as_dict, compose
+from glocalk.scoring.predictions import Predictions, in_test_order
+from glocalk.scoring.score import Score, score_predictions
 
 _log = logging.getLogger(__name__)
 
@@ -96,12 +98,15 @@ def make_completer(model: str, *, data: str | None = None, **options: Any) -> Co
     return build_completer(_over(compose("train", overrides).model, options))
 
 
-def evaluate(model: Completer | ArrayLike, split: Split, *, clip: bool = True) -> dict[str, float]:
+def evaluate(
+    model: Completer | pd.DataFrame | ArrayLike, split: Split, *, clip: bool = True
+) -> dict[str, float]:
     """Test errors of a fitted completer, or of predictions made elsewhere.
 
     Args:
-        model: a completer fitted on `split.train`; or predictions [test ratings], in the order of
-            `split.test`.
+        model: a completer fitted on `split.train`; or a DataFrame with the columns `user`, `item`
+            and `prediction`, a row for each test rating in any order; or predictions [test
+            ratings], in the order of `split.test`.
         split: the split; its test ratings are compared with the predictions.
         clip: whether predictions are clipped to the rating scale first.
 
@@ -114,14 +119,62 @@ def evaluate(model: Completer | ArrayLike, split: Split, *, clip: bool = True) -
         GlocalkError: a test user or item is unknown to the completer, or the predictions are not
             one finite number for each test rating.
     """
-    if not isinstance(split, Split):
-        raise GlocalkError(f"The split must be a Split, not {type(split).__name__}.")
-    predicted = _predictions(model, split) if isinstance(model, Completer) else _as_numbers(model)
+    predicted = _predictions(model, split)
     if clip:
         predicted = np.clip(predicted, *split.test.scale)
     errors = _errors(predicted, split.test)
     measured = {"rmse": errors.rmse, "mae": errors.mae, "ndcg": errors.ndcg}
     return {name: value for name, value in measured.items() if value is not None}
+
+
+def score(
+    predictions: Completer | pd.DataFrame | ArrayLike | str | Path,
+    split: Split,
+    *,
+    name: str = "predictions",
+    records: str | Path | None = None,
+    clip: bool = True,
+) -> Score:
+    """Score predictions as a run is scored, and compare them with the rows of committed records.
+
+    Args:
+        predictions: as `model` in `evaluate`; or a file of predictions, in any form that ratings
+            may have.
+        split: the split; a row is compared if its runs had the same ratings in the same parts.
+        name: what the predictions are called.
+        records: folder of the records, such as `reports/records` in a checkout of glocalk, or a
+            folder of runs; None compares with nothing.
+        clip: whether predictions are clipped to the rating scale first.
+
+    Returns:
+        `rmse`, `mae`, `ndcg`, the 95 % `interval` of `rmse` over users, the number of predictions
+        that were `clipped`, `notes`, and `comparisons`, a DataFrame with a line for each row.
+
+    Raises:
+        GlocalkError: as `evaluate` does, a file cannot be read, or a record is damaged.
+
+    Example:
+        >>> import glocalk
+        >>> split = glocalk.load_split("synthetic", users=40, items=30, ratings=300)
+        >>> table = split.test.to_frame().assign(prediction=3.5)
+        >>> score = glocalk.score(table, split)
+        >>> round(score.rmse, 4), score.clipped, len(score.comparisons)
+        (1.5, 0, 0)
+    """
+    if isinstance(predictions, str | Path):
+        _check_split(split)
+        table = Predictions.of_file(Path(predictions))
+        predicted = in_test_order(table, split, _title(split))
+    else:
+        predicted = _predictions(predictions, split)
+    return score_predictions(
+        predicted,
+        split,
+        name=name,
+        data=_title(split),
+        clip=clip,
+        records=None if records is None else Path(records),
+    )
 
 
 def compare(
@@ -207,8 +260,22 @@ def _as_numbers(predictions: ArrayLike) -> Values:
     return array.astype(np.float64)
 
 
-def _predictions(model: Completer, split: Split) -> Values:
+def _check_split(split: Split) -> None:
+    if not isinstance(split, Split):
+        raise GlocalkError(f"The split must be a Split, not {type(split).__name__}.")
+
+
+def _title(split: Split) -> str:
+    return f"split '{split.name}'"
+
+
+def _predictions(model: Completer | pd.DataFrame | ArrayLike, split: Split) -> Values:
     """Unclipped predictions of the test pairs, under the ids of the split."""
+    _check_split(split)
+    if isinstance(model, pd.DataFrame):
+        return in_test_order(Predictions.of_frame(model), split, _title(split))
+    if not isinstance(model, Completer):
+        return _as_numbers(model)
     unclipped = copy.copy(model)
     unclipped.clip = False
     test, ids = split.test, split.ids

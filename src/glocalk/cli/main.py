@@ -18,6 +18,8 @@ COMMANDS = {
     "train": "Train a completer on a data set and write the record of its test errors.",
     "tune": "Search a completer's hyperparameters on held-out training ratings.",
     "predict": "Predict ratings, or the best unrated items, with the model of a run.",
+    "split": "Write the split of a data set as files for other libraries.",
+    "evaluate": "Score predictions made elsewhere, and compare them with the committed rows.",
     "stats": "Describe a data set.",
     "data": "Show, fetch or verify the files of data sets.",
     "reproduce": "Train the rows of the paper's table and compare them with its figures.",
@@ -26,7 +28,7 @@ COMMANDS = {
 }
 """Each command with a sentence on what it does."""
 
-ON_HYDRA = ("train", "tune", "stats", "reproduce")
+ON_HYDRA = ("train", "tune", "split", "evaluate", "stats", "reproduce")
 """Commands that compose a config with Hydra."""
 
 _SHELL_COMPLETION = ("-sc", "--shell-completion")
@@ -61,7 +63,7 @@ def run_command(command: str, arguments: Sequence[str]) -> int:
         sys.path.append(folder)
     if command in ON_HYDRA:
         completes = not set(_SHELL_COMPLETION).isdisjoint(arguments)
-        if command != "stats":
+        if command not in ("stats", "split"):
             import_torchmetrics()
         sys.argv = ["glocalk" if completes else f"glocalk {command}", *arguments]
         importlib.import_module(f"glocalk.cli.{command}").main()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -153,6 +154,20 @@ def refuse_other_writing(
             f"None of the {kind} ids{place} is in {title}: write them as they are there, "
             f"'{shown(pair[0])}' and not '{shown(pair[1])}'."
         )
+
+
+def nearest(known: Labels, label: Any) -> Any | None:
+    """The known id that another one is probably meant to be; None if there is none.
+
+    It differs in case, leading zeros or the Unicode form of a character, or a text in a letter or
+    two.
+    """
+    plain = _plain(label)
+    alike = next((other for other in known if _plain(other) == plain), None)
+    if alike is not None or is_whole(str(label)):
+        return alike
+    near = difflib.get_close_matches(str(label), known.astype(str), n=1, cutoff=0.8)
+    return near[0] if near else None
 
 
 def _share_of_numbers(labels: Labels) -> float:

@@ -152,6 +152,11 @@ class Ratings(RatingMatrix):
         ids = Ids(user_ids, item_ids)
         return cls(user_indices, item_indices, values, shape, scale, ids=ids)
 
+    def to_frame(self) -> pd.DataFrame:
+        """A table of the ratings under their ids, with the columns user, item and rating."""
+        columns = {"user": self.ids.users[self.users], "item": self.ids.items[self.items]}
+        return pd.DataFrame({**columns, "rating": self.ratings})
+
     def _pair(self, user: int, item: int) -> str:
         return f"user {self.ids.users[user]}, item {self.ids.items[item]}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from glocalk.data.formats.columns import Columns
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
 from glocalk.data.ids import Ids, join, refuse_unrelated
@@ -20,7 +21,7 @@ from glocalk.errors import GlocalkError
 from glocalk.files import replacing
 from glocalk.inference.predictor import Predictor, Unknown
 
-_GROUP = re.compile(r"\bdata\.(?=(user|item|header|encoding|max_bytes)\b)")
+_GROUP = re.compile(r"\bdata\.(?=(user|item|prediction|header|decimal|encoding|max_bytes)\b)")
 
 
 @dataclass(frozen=True)
@@ -55,22 +56,43 @@ def read_asked(
     Raises:
         GlocalkError: the file cannot be read, has no rows, or lacks a column or an id.
     """
+    columns = read_named(path, {str(kind): choices[kind] for kind in choices}, options)
+    ids = {kind: labels_of(columns, kind) for kind in choices}
+    note = f"; {columns.note}" if columns.note else ""
+    return Asked(path, ids, columns.description + note)
+
+
+def read_named(path: Path, choices: Mapping[str, Choice], options: ReadOptions) -> Columns:
+    """The chosen columns of a file, for commands that choose them by `user=`, not `data.user=`.
+
+    Args:
+        path: the file.
+        choices: see `glocalk.data.formats.table.read_columns`.
+        options: how to read the file.
+
+    Raises:
+        GlocalkError: as `read_columns` does.
+    """
     if not path.is_file():
         reason = "it is a folder" if path.is_dir() else "there is no such file"
         raise GlocalkError(f"'{path}' cannot be read: {reason}.")
     try:
-        columns = read_columns(path, {str(kind): choices[kind] for kind in choices}, options)
+        return read_columns(path, choices, options)
     except GlocalkError as error:
-        # The reader names the options of `data=csv`, which have no group here.
         raise type(error)(_GROUP.sub("", str(error))) from error
-    ids = {}
-    for kind in choices:
-        columns.refuse_empty(kind)
-        column = columns.by_role[kind]
-        labels, (positions,) = join([column.texts])
-        ids[kind] = labels[positions[column.codes]]
-    note = f"; {columns.note}" if columns.note else ""
-    return Asked(path, ids, columns.description + note)
+
+
+def labels_of(columns: Columns, kind: Kind) -> Labels:
+    """[rows] The users or the items of a table.
+
+    Raises:
+        GlocalkError: one of them is empty; the message has the number of its row.
+    """
+    columns.refuse_empty(kind)
+    column = columns.by_role[kind]
+    labels, (positions,) = join([column.texts])
+    found: Labels = labels[positions[column.codes]]
+    return found
 
 
 def predict_pairs(
@@ -96,12 +118,13 @@ def predict_pairs(
     return predictor.predict_blocks(pairs.ids["user"], pairs.ids["item"], unknown)
 
 
-def write_table(blocks: Iterable[pd.DataFrame], path: Path) -> int:
+def write_table(blocks: Iterable[pd.DataFrame], path: Path, digits: int | None = 6) -> int:
     """Write the blocks of a table to a CSV or Parquet file, completely or not at all.
 
     Args:
         blocks: data frames with the same columns, at least one.
         path: the file; ends in .csv or .parquet.
+        digits: decimals of floats in CSV; None writes as many as tell them from all others.
 
     Returns:
         The number of rows.
@@ -111,9 +134,8 @@ def write_table(blocks: Iterable[pd.DataFrame], path: Path) -> int:
             cannot be written to; errors of computing the blocks are passed on.
     """
     check_suffix(path)
-    kind = _parquet_file if path.suffix == ".parquet" else _csv_file
     rows = 0
-    with replacing(path) as temporary, kind(temporary) as table:
+    with replacing(path) as temporary, _file(path.suffix, temporary, digits) as table:
         for block in blocks:
             table(block)
             rows += len(block)
@@ -138,8 +160,12 @@ class _Table(Protocol):
     def __call__(self, block: pd.DataFrame) -> None: ...
 
 
+def _file(suffix: str, path: Path, digits: int | None) -> AbstractContextManager[_Table]:
+    return _parquet_file(path) if suffix == ".parquet" else _csv_file(path, digits)
+
+
 @contextmanager
-def _csv_file(path: Path) -> Iterator[_Table]:
+def _csv_file(path: Path, digits: int | None) -> Iterator[_Table]:
     with path.open("w", encoding="utf-8", newline="") as file:
 
         def write(block: pd.DataFrame) -> None:
@@ -147,7 +173,7 @@ def _csv_file(path: Path) -> Iterator[_Table]:
                 file,
                 header=not file.tell(),
                 index=False,
-                float_format="%.6f",
+                float_format=None if digits is None else f"%.{digits}f",
                 lineterminator="\n",
             )
 

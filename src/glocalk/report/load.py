@@ -74,8 +74,12 @@ def name_of(record: Record) -> str:
     return f"{record.data} {record.model}{variant} seed {record.seed}"
 
 
-def load_committed(folder: Path) -> Committed:
+def load_committed(folder: Path, checksum: str = "") -> Committed:
     """The records below `folder`, checked to fit together.
+
+    Args:
+        folder: a folder of records, in folders of any depth.
+        checksum: that of a split, whose records alone are read; empty for all.
 
     Raises:
         GlocalkError: a record is incomplete, a run has two records, or the seeds of one cell
@@ -84,7 +88,11 @@ def load_committed(folder: Path) -> Committed:
     done: dict[Path, Record] = {}
     failed = 0
     for path in sorted(folder.glob("**/*.json")):
+        if checksum and checksum.encode() not in path.read_bytes():
+            continue  # most of the time goes into checking records
         record = _read(path)
+        if checksum not in ("", record.data_checksum):
+            continue
         if record.status == "done":
             done[path] = record
         else:

@@ -36,6 +36,7 @@ _NOT_A_VARIANT = {
     "force",
     "checkpoint_seconds",
     "save_model",
+    "save_predictions",
     "share_stages",
     "trace",
     "progress",

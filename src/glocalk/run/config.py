@@ -92,6 +92,10 @@ class RunConfig(BaseConfig):
         ge=0, description="minimum time between two checkpoints; 0: one after each epoch"
     )
     save_model: bool = Field(description="keep the fitted model, for glocalk predict")
+    save_predictions: bool = Field(
+        default=False,
+        description="keep the test predictions of the final run, for glocalk evaluate",
+    )
     trace: bool = Field(
         default=False,
         description="record the model's internal state after each epoch: glocal_k's global kernel",

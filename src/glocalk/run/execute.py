@@ -20,6 +20,7 @@ from glocalk.run.config import RunConfig
 from glocalk.run.folder import RunFolder
 from glocalk.run.loggers import make_loggers
 from glocalk.run.monitor import Listener, Monitor
+from glocalk.run.predictions import KeptPredictions, write_predictions
 from glocalk.run.progress import EpochProgress
 from glocalk.run.protocols import FinishedTraining, settled_epoch, take_results, validated_epoch
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
@@ -63,6 +64,8 @@ def execute(config: RunConfig) -> Record:
             _log.info("%s is already in '%s'.", run.folder.title, run.folder.path)
             if config.trace and not held.traces:
                 _log.info("Its record has no traces: add force=true to train it again.")
+            if config.save_predictions and not run.folder.predictions.is_file():
+                _log.info("It has no predictions: add force=true to train it again.")
             return held
         run.refuse_unwritable()
         try:
@@ -107,6 +110,7 @@ def train_once(
     listeners: Sequence[Listener] = (),
     name: str = "",
     trace: bool = False,
+    kept: KeptPredictions | None = None,
 ) -> tuple[Completer, Monitor]:
     """One training on `split`, with checkpoints and logs in `folder`.
 
@@ -114,7 +118,8 @@ def train_once(
     """
     completer = build_completer(config.model)
     loggers = {stage: make_loggers(config, folder, stage) for stage in completer.schedule}
-    monitor = Monitor(split.test, split.valid, config.protocol.clip, listeners, loggers, name)
+    clip = config.protocol.clip
+    monitor = Monitor(split.test, split.valid, clip, listeners, loggers, name, kept)
     context = FitContext(
         seed=config.seed,
         observer=monitor.observer(),
@@ -188,9 +193,14 @@ class _Run:
             if makes_selection:
                 selection, _ = self._train_once("selection", progress)
                 chosen, settled = validated_epoch(selection), settled_epoch(selection)
-            final, outcome.parameters = self._train_once("final", progress)
+            kept = None
+            if self.config.save_predictions:
+                kept = KeptPredictions(next(reversed(self.completer.schedule), "fit"), chosen)
+            final, outcome.parameters = self._train_once("final", progress, kept)
         outcome.trainings = [final] if selection is None else [selection, final]
         outcome.protocols = take_results(selection, final, chosen, self.completer.official, settled)
+        if kept is not None:
+            write_predictions(kept, outcome.protocols, self.split, self.folder.path)
         return done_record(self.config, self.completer, self.split, self.commit, outcome)
 
     def refuse_unwritable(self) -> None:
@@ -206,11 +216,13 @@ class _Run:
         except GlocalkError as unwritten:
             _log.warning("%s", unwritten)  # the error itself matters more
 
-    def _train_once(self, name: RunName, progress: EpochProgress) -> tuple[FinishedTraining, int]:
+    def _train_once(
+        self, name: RunName, progress: EpochProgress, kept: KeptPredictions | None = None
+    ) -> tuple[FinishedTraining, int]:
         assert self.split is not None
         config = self.config
         progress.training_started(name)
-        finished = self._finished(name)
+        finished = self._finished(name, kept)
         if finished is not None:
             return finished
         split = self.split.keep(config.train_share, config.seed)
@@ -224,16 +236,19 @@ class _Run:
                 [progress],
                 self._name_of(name),
                 trace=config.trace and name == "final",
+                kept=kept,
             )
         except UnloadableCheckpointError:  # it is renamed now, so that this ends
-            return self._train_once(name, progress)
+            return self._train_once(name, progress, kept)
         if name == "final":
             self._keep_model(completer)
         training = FinishedTraining(name, monitor)
         self._keep_finished(training, completer.num_parameters)
         return training, completer.num_parameters
 
-    def _finished(self, name: RunName) -> tuple[FinishedTraining, int] | None:
+    def _finished(
+        self, name: RunName, kept: KeptPredictions | None
+    ) -> tuple[FinishedTraining, int] | None:
         """The training and its number of parameters, if it was finished before."""
         assert self.split is not None
         path = self.folder.finished(name)
@@ -242,7 +257,7 @@ class _Run:
             return None
         try:
             saved = AtomicCheckpoints().load_checkpoint(path)
-            monitor = Monitor(self.split.test, training=self._name_of(name))
+            monitor = Monitor(self.split.test, training=self._name_of(name), kept=kept)
             monitor.load_state_dict(saved["monitor"])
             return FinishedTraining(name, monitor), int(saved["parameters"])
         except OtherTrainingError:

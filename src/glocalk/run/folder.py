@@ -15,6 +15,7 @@ from glocalk.names import inside, refuse_links
 from glocalk.records.identity import run_folder
 from glocalk.records.run import Record, RunName
 from glocalk.records.schema import SCHEMA_VERSION, migrate_command, schema_of
+from glocalk.run.predictions import PREDICTION_FILES
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,11 @@ class RunFolder:
     def model_file(self) -> Path:
         """The model file."""
         return self.path / MODEL_FILE
+
+    @property
+    def predictions(self) -> Path:
+        """The test predictions of the final run."""
+        return self.path / PREDICTION_FILES["last"]
 
     def finished(self, training: RunName) -> Path:
         """What is kept of a finished training, until the run is finished too."""
@@ -154,11 +160,13 @@ class RunFolder:
         Raises:
             GlocalkError: there is one.
         """
-        refuse_links(self.path, self.record.name, self.model_file.name)
+        replaced = self.record.name, self.model_file.name, *PREDICTION_FILES.values()
+        refuse_links(self.path, *replaced)
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process was writing; call it under the lock."""
-        for pattern in ("*/.*.ckpt.*", ".*.ckpt.*", ".record.json.*", f".{MODEL_FILE}.*"):
+        replaced = self.record.name, self.model_file.name, *PREDICTION_FILES.values()
+        for pattern in ("*/.*.ckpt.*", ".*.ckpt.*", *(f".{name}.*" for name in replaced)):
             for path in self.path.glob(pattern):
                 if not path.is_dir():
                     path.unlink(missing_ok=True)

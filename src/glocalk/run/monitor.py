@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import Logger
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.metrics import Errors, evaluate
 from glocalk.records.run import Curves, Trace
+from glocalk.run.predictions import KeptPredictions
 from glocalk.training.checkpoints import OtherTrainingError
 from glocalk.training.context import Observer, PredictPairs
 
@@ -53,6 +54,7 @@ class Monitor:
         loggers: Lightning loggers of each stage, which the loss and the errors of an epoch are
             logged to.
         training: identifies the training, which takes no state of another one.
+        kept: where test predictions are kept, if they are.
     """
 
     def __init__(
@@ -63,9 +65,10 @@ class Monitor:
         listeners: Sequence[Listener] = (),
         loggers: Mapping[str, Sequence[Logger]] | None = None,
         training: str = "",
+        kept: KeptPredictions | None = None,
     ) -> None:
         self.test, self.valid, self.clip, self.listeners = test, valid, clip, listeners
-        self.loggers, self.training = loggers or {}, training
+        self.loggers, self.training, self.kept = loggers or {}, training, kept
         self._columns: dict[str, list[Any]] = {name: [] for name in Curves.model_fields}
         self._user_errors: list[Values] = []
         self._traces: list[dict[str, Any]] = []
@@ -116,8 +119,11 @@ class Monitor:
         self._charge(stage)
         if self.test is None:
             return
-        test = self._evaluate(predict, self.test)
-        valid = self._evaluate(predict, self.valid) if self.valid else None
+        predicted = self._predict(predict, self.test)
+        test = evaluate(predicted, self.test)
+        valid = evaluate(self._predict(predict, self.valid), self.valid) if self.valid else None
+        if self.kept is not None:
+            self.kept.keep(stage, epoch, np.array(predicted, dtype=np.float64))
         row: dict[str, Any] = {
             "stage": stage,
             "epoch": epoch,
@@ -161,13 +167,15 @@ class Monitor:
                 ]
                 for stage, loggers in self.loggers.items()
             },
+            **({} if self.kept is None else {"predictions": self.kept.state_dict()}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned.
 
         Raises:
-            OtherTrainingError: the state is one of another training.
+            OtherTrainingError: the state is one of another training, or of one that kept no test
+                predictions where they are kept.
             ValueError: the state is not one of a monitor of these test ratings.
         """
         if state["training"] != self.training:
@@ -178,6 +186,8 @@ class Monitor:
         users = shape[1] if self.test is None or not rows else self.test.num_users
         if {*map(len, columns.values())} != {rows} or tuple(shape) != (rows, users):
             raise ValueError("the errors of users and the curves do not match")
+        if self.kept is not None:
+            self.kept.load_state_dict(state.get("predictions"), columns["stage"])
         self._columns = columns
         self._user_errors = list(state["user_errors"].numpy())
         self._traces = list(state["traces"])
@@ -208,11 +218,10 @@ class Monitor:
         )
         return None
 
-    def _evaluate(self, predict: PredictPairs, observed: RatingMatrix) -> Errors:
+    def _predict(self, predict: PredictPairs, observed: RatingMatrix) -> Values:
+        """Predictions as they are evaluated."""
         predicted = predict(observed.users, observed.items)
-        if self.clip:
-            predicted = np.clip(predicted, *observed.scale)
-        return evaluate(predicted, observed)
+        return np.clip(predicted, *observed.scale) if self.clip else predicted
 
     def _charge(self, account: str) -> None:
         now = time.perf_counter()

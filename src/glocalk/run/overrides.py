@@ -4,7 +4,8 @@ Hydra's grammar gives a meaning to quotes, brackets, commas, `=` and white space
 letter outside ASCII. File names have all of these. The rule here:
 
 - The value of an option that names a file or a folder is taken as typed. Its name ends in `path`
-  or `dir`, as in `data.path` and `runs_dir`. A leading `~` is the home folder.
+  or `dir`, as in `data.path` and `runs_dir`, or is `out`, `predictions` or `records`. A leading `~`
+  is the home folder.
 - Any other value is read by Hydra. One that Hydra cannot read is taken as typed, too.
 - In a sweep (`-m`) commas separate values.
 - Quotes around a whole value, `null` and `${…}` mean what they mean to Hydra.
@@ -20,7 +21,7 @@ from hydra.errors import HydraException
 
 from glocalk.files import at_home
 
-_NAMES_A_FILE = re.compile(r"(^|[._])(path|dir)$")
+_NAMES_A_FILE = re.compile(r"(^|[._])(path|dir)$|^(out|predictions|records)$")
 
 
 def readable(line: str, *, sweeps: bool = False) -> str:

@@ -160,12 +160,13 @@ class Columns:
     Attributes:
         path: path of the file.
         by_role: the columns of users, items and, where chosen, timestamps.
-        ratings: [rows] the ratings, NaN where a cell does not hold a number; empty if they were
-            not asked for.
+        ratings: [rows] the ratings, or predictions, NaN where a cell does not hold a number; empty
+            if neither was asked for.
         look: the number in the file and the cells by role of one row (counted from 0), for error
             messages. Numbers are counted from 1: in text they are lines, so that a header is 1.
         taken: the column that was taken for each role, as a user would call it.
         note: what else was decided about the file, for the user; empty if nothing was.
+        others: names of the columns that were not taken; none if columns have no names.
     """
 
     path: Path
@@ -174,6 +175,7 @@ class Columns:
     look: Callable[[int], tuple[int, Mapping[str, str]]]
     taken: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    others: tuple[str, ...] = ()
 
     def keep(self, rows: Indices) -> Columns:
         """Some of the rows."""

@@ -32,6 +32,7 @@ from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.pieces import LONGEST, read_pieces
 from glocalk.data.formats.plain import PlainParser
 from glocalk.data.formats.preamble import without_preamble
+from glocalk.data.formats.roles import MEASURED, measured
 from glocalk.data.formats.separators import find_separator
 from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError, shown
@@ -91,7 +92,9 @@ def read_delimited(
     parser = PlainParser(text.character, header.width, positions, options.decimal)
     ratings: list[Values] = []
     builders = {
-        role: ColumnBuilder(distinct=role != "timestamp") for role in positions if role != "rating"
+        role: ColumnBuilder(distinct=role != "timestamp")
+        for role in positions
+        if role not in MEASURED
     }
     while piece is not None:
         piece = text.one_character(piece)
@@ -106,7 +109,7 @@ def read_delimited(
                     raise
                 piece += more
                 continue
-        if "rating" in positions:
+        if measured(positions):
             ratings.append(found.ratings)
         for role, builder in builders.items():
             builder.add(found.by_role[role])
@@ -121,6 +124,7 @@ def read_delimited(
         np.concatenate([*ratings, np.empty(0)]),
         lambda row: _look(text, row + header.in_row, positions, choices, options),
         header.taken(positions),
+        others=header.others(positions),
     )
 
 
@@ -266,7 +270,7 @@ def _parse(
         role: Texts.of(np.array(codes, dtype=np.int32), cells)
         for role, (codes, cells) in coded.items()
     }
-    rating = columns.pop("rating", None)
+    rating = columns.pop(measured(columns) or "", None)
     return Piece(dict(columns), np.empty(0) if rating is None else rating.values(decimal))
 
 

@@ -20,7 +20,7 @@ from glocalk.data.formats.roles import named_roles, plain, usual
 from glocalk.data.labels import is_whole
 from glocalk.errors import GlocalkError, shown
 
-_PLACES = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
+_PLACES = {"user": 0, "item": 1, "rating": 2, "prediction": 2, "timestamp": 3}
 _CERTAIN = 6  # columns from which 0, 1, 2, … are names and no ratings
 
 
@@ -122,6 +122,11 @@ class Header:
             role: f"column {position}" if self.names is None else self.names[position]
             for role, position in positions.items()
         }
+
+    def others(self, positions: Mapping[str, int]) -> tuple[str, ...]:
+        """The names of the columns that no role takes; none if columns have no names."""
+        free = set(range(self.width)) - {*positions.values()}
+        return tuple(self.names[at] for at in sorted(free)) if self.names is not None else ()
 
     def _chosen(self, role: str, choice: int | str) -> int:
         if isinstance(choice, int):

@@ -23,6 +23,7 @@ from glocalk.data.formats.compression import read_blocks
 from glocalk.data.formats.encodings import as_utf_8, not_utf_8
 from glocalk.data.formats.header import Header
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
+from glocalk.data.formats.roles import MEASURED, measured
 from glocalk.data.rating_matrix import Values
 from glocalk.errors import GlocalkError, shown
 
@@ -67,13 +68,13 @@ def read_json(
     rows = itertools.chain([first], rows)
     numbers = itertools.count(1)
     builders = {
-        role: ColumnBuilder(distinct=role != "timestamp") for role in names if role != "rating"
+        role: ColumnBuilder(distinct=role != "timestamp") for role in names if role not in MEASURED
     }
     ratings: list[Values] = []
     while part := list(itertools.islice(rows, _ROWS)):
         texts = _texts(path, part, names, numbers)
-        if "rating" in texts:
-            ratings.append(texts["rating"].values())
+        if role_of_numbers := measured(texts):
+            ratings.append(texts[role_of_numbers].values())
         for role, builder in builders.items():
             builder.add(texts[role])
 
@@ -86,7 +87,8 @@ def read_json(
         }
 
     by_role = {role: builder.column() for role, builder in builders.items()}
-    return Columns(path, by_role, np.concatenate([*ratings, np.empty(0)]), look, names)
+    values = np.concatenate([*ratings, np.empty(0)])
+    return Columns(path, by_role, values, look, names, others=header.others(positions))
 
 
 def _texts(

@@ -15,6 +15,7 @@ from glocalk.data.formats.cells import no_rows
 from glocalk.data.formats.columns import ColumnBuilder, Columns, Texts
 from glocalk.data.formats.header import Header
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
+from glocalk.data.formats.roles import MEASURED, measured
 from glocalk.data.formats.sizes import check_unpacked
 from glocalk.data.labels import as_text
 from glocalk.errors import GlocalkError
@@ -74,16 +75,18 @@ def read_parquet(
         raise no_rows(path)
     by_role = {}
     for role, cells_of_role in cells.items():
-        if role != "rating":
+        if role not in MEASURED:
             builder = ColumnBuilder()
             builder.add(cells_of_role)
             by_role[role] = builder.column()
+    role_of_numbers = measured(cells)
     return Columns(
         path,
         by_role,
-        cells["rating"].values() if "rating" in cells else np.empty(0),
+        cells[role_of_numbers].values() if role_of_numbers else np.empty(0),
         lambda row: (row + 1, {role: c.texts[c.codes[row]] for role, c in cells.items()}),
         names,
+        others=header.others(positions),
     )
 
 

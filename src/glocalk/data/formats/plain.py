@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from glocalk.data.formats.cells import is_number
 from glocalk.data.formats.columns import Piece, Texts
+from glocalk.data.formats.roles import MEASURED, measured
 from glocalk.data.rating_matrix import Indices, Values
 
 _NEWLINE, _QUOTE = ord("\n"), ord('"')
@@ -42,8 +43,8 @@ class PlainParser:
         self._positions = positions
         self._decimal = decimal
         self._types: dict[str, Any] = dict.fromkeys(positions, np.int64)
-        if "rating" in positions:
-            self._types["rating"] = np.float64 if decimal == "." else object
+        if role := measured(positions):
+            self._types[role] = np.float64 if decimal == "." else object
 
     def parse(self, piece: bytes) -> Piece | None:
         """The columns of `piece`; None if the piece is not plain.
@@ -102,9 +103,9 @@ class PlainParser:
             values = frame[position].to_numpy()
             # The separators before and after the cell.
             before, after = bounds[:, position], bounds[:, position + 1]
-            if role == "rating" and values.dtype == object:
+            if role in MEASURED and values.dtype == object:
                 return None
-            if role == "rating":
+            if role in MEASURED:
                 cell = characters[before[0] + 1 : after[0]].tobytes().decode()
                 # pandas reads a column of `true` and `false` as 1 and 0.
                 if not is_number(cell.strip(' "')) or not _is_exact(values, before, after):
@@ -119,7 +120,8 @@ class PlainParser:
                 length = int(after.sum() - before.sum()) - len(values) - quoted
                 if values.dtype != np.int64 or _canonical_length(values) != length:
                     return None
-        ratings = frame[self._positions["rating"]].to_numpy() if "rating" in self._types else _NONE
+        role_of_numbers = measured(self._positions)
+        ratings = frame[self._positions[role_of_numbers]].to_numpy() if role_of_numbers else _NONE
         return Piece(by_role, ratings)
 
     def _texts(self, frame: pd.DataFrame) -> Piece | None:
@@ -128,7 +130,7 @@ class PlainParser:
         ratings = _NONE
         for role, position in self._positions.items():
             texts = _texts(frame[position].to_numpy())
-            if role == "rating":
+            if role in MEASURED:
                 ratings = texts.values(self._decimal)
             elif "" in texts.texts:
                 return None

@@ -1,4 +1,4 @@
-"""The usual names of the columns of users, items, ratings and timestamps.
+"""The usual names of the columns of users, items, ratings, timestamps and predictions.
 
 A name counts by its letters and digits: `User-ID`, `user_id` and RecBole's `user_id:token` are one.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from itertools import product
+
+MEASURED = ("rating", "prediction")
+"""Roles whose column holds numbers; a table is read for one of them at most."""
 
 _USERS = (
     *("user", "viewer", "reviewer", "review profile", "customer", "cust", "consumer", "client"),
@@ -77,16 +80,29 @@ _USUAL: dict[str, tuple[frozenset[str], ...]] = {
     ),
 }
 
+# What libraries call a prediction. Apart from the others, because a table of ratings has none.
+_PREDICTED = (
+    _names(("", "rating", "predicted", "user", "item"), ("prediction", "predictions", "pred"))
+    | _names(("predicted", "estimated", "pred"), ("", "rating", "ratings", "value"))
+    | {"est", "estimate", "yhat", "ypred", "rhat"},
+    frozenset({"score", "scores"}),
+)
+
 
 def usual(role: str, names: Sequence[str]) -> list[int]:
     """Positions of the likeliest names for a role; several if the names are ambiguous."""
     known = [plain(name) for name in names]
-    for likely in _USUAL[role]:
+    for likely in _PREDICTED if role == "prediction" else _USUAL[role]:
         if positions := [at for at, name in enumerate(known) if name in likely]:
             return positions
     return []
 
 
+def measured(roles: Iterable[str]) -> str | None:
+    """The one of `MEASURED` that is among the roles, if any."""
+    return next((role for role in roles if role in MEASURED), None)
+
+
 def named_roles(names: Sequence[str]) -> list[str]:
-    """The roles for which there is a usual name."""
+    """The roles of a table of ratings for which there is a usual name."""
     return [role for role in _USUAL if usual(role, names)]

@@ -27,8 +27,8 @@ def read_columns(
 
     Args:
         path: the file.
-        choices: what to read, by role: any of `user`, `item`, `rating` and `timestamp`, with the
-            column's position or name, or None to find it.
+        choices: what to read, by role: any of `user`, `item`, `timestamp`, and `rating` or
+            `prediction`, with the column's position or name, or None to find it.
         options: see `ReadOptions`.
 
     Raises:

@@ -1,0 +1,151 @@
+"""The committed rows of a split beside predictions made elsewhere."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glocalk.records.run import Record
+from glocalk.report.cells import is_default, model_title
+from glocalk.report.load import CellKey, cell_of, load_committed, load_local
+from glocalk.report.statistics.bootstrap import (
+    Interval,
+    percentile_interval,
+    resampled_rmse,
+    same_everywhere,
+)
+from glocalk.report.statistics.measured import Difference
+from glocalk.report.statistics.paired import holm, paired_p_value
+from glocalk.report.statistics.sample import Floats, Sample, refuse_others
+
+PREFERRED, OTHERWISE = "validated", "last"
+
+
+@dataclass(frozen=True)
+class Row:
+    """The runs of one cell, and how the predictions differ from them.
+
+    Attributes:
+        cell: what the runs have in common.
+        title: the model in tables, with what makes it another row than that of Table 1.
+        protocol: `validated`, or `last` where no run has it.
+        seeds: number of runs.
+        rmse: mean RMSE over seeds.
+        sd: sample standard deviation over seeds; None for one seed.
+        mae: mean over seeds.
+        ndcg: mean over seeds; None where it is not defined.
+        interval: 95 % interval of `rmse` over users.
+        difference: RMSE of the predictions minus `rmse`.
+        p_adjusted: p-value of the difference, by Holm's method adjusted for all rows.
+    """
+
+    cell: CellKey
+    title: str
+    protocol: str
+    seeds: int
+    rmse: float
+    sd: float | None
+    mae: float
+    ndcg: float | None
+    interval: Interval
+    difference: Difference
+    p_adjusted: float
+
+
+def records_of(folder: Path, checksum: str) -> list[Record]:
+    """The done records of a split in a folder of committed records, or of runs.
+
+    Args:
+        folder: `reports/records`, or the runs folder of this machine.
+        checksum: that of the split.
+
+    Raises:
+        GlocalkError: a committed record is damaged, or two of them do not fit together.
+    """
+    if any(folder.glob("*/record.json")):
+        return [run for run in load_local(folder).done if run.data_checksum == checksum]
+    return load_committed(folder, checksum).done
+
+
+def compared(ours: Sample, records: Iterable[Record]) -> tuple[Interval, list[Row]]:
+    """The interval of the predictions' RMSE, and every row in ascending order of RMSE.
+
+    All are resampled by the same draws of users, as in `glocalk.report.statistics`.
+
+    Args:
+        ours: the errors of the predictions.
+        records: runs on the same split.
+
+    Raises:
+        GlocalkError: a record has other test users than the predictions.
+    """
+    cells: dict[CellKey, list[Record]] = {}
+    for record in records:
+        cells.setdefault(cell_of(record), []).append(record)
+    samples: list[tuple[list[Record], str, Sample]] = []
+    for runs in cells.values():
+        validated = [run for run in runs if PREFERRED in run.protocols]
+        kept, protocol = (validated, PREFERRED) if validated else (runs, OTHERWISE)
+        samples.append((kept, protocol, Sample.of(kept, protocol)))
+    refuse_others([ours, *(sample for *_, sample in samples)])
+    mine, *others = _resampled([ours, *(sample for *_, sample in samples)])
+    differences = [
+        Difference(
+            estimate=same_everywhere(ours.mean - sample.mean),
+            interval=percentile_interval(mine - theirs),
+            p_value=paired_p_value([(1, ours), (-1, sample)]),
+        )
+        for (*_, sample), theirs in zip(samples, others, strict=True)
+    ]
+    adjusted = holm([difference.p_value for difference in differences])
+    rows = [
+        _row(runs, protocol, sample, percentile_interval(theirs), difference, p_adjusted)
+        for (runs, protocol, sample), theirs, difference, p_adjusted in zip(
+            samples, others, differences, adjusted, strict=True
+        )
+    ]
+    return percentile_interval(mine), sorted(rows, key=lambda row: (row.rmse, row.cell))
+
+
+def _resampled(samples: Sequence[Sample]) -> list[Floats]:
+    """[resamples] Mean RMSE over seeds of each sample in every resample of the users."""
+    made = resampled_rmse(samples[0].counts, np.column_stack([each.errors for each in samples]))
+    ends = np.cumsum([sample.seeds for sample in samples])
+    return [part.mean(axis=1) for part in np.split(made, ends[:-1], axis=1)]
+
+
+def _row(
+    runs: Sequence[Record],
+    protocol: str,
+    sample: Sample,
+    interval: Interval,
+    difference: Difference,
+    p_adjusted: float,
+) -> Row:
+    results = [run.protocols[protocol] for run in runs]
+    gains = [result.ndcg for result in results if result.ndcg is not None]
+    return Row(
+        cell=cell_of(runs[0]),
+        title=_title(runs[0]),
+        protocol=protocol,
+        seeds=len(runs),
+        rmse=sample.mean,
+        sd=sample.sd,
+        mae=statistics.fmean(result.mae for result in results),
+        ndcg=statistics.fmean(gains) if len(gains) == len(results) else None,
+        interval=interval,
+        difference=difference,
+        p_adjusted=p_adjusted,
+    )
+
+
+def _title(run: Record) -> str:
+    """The model, and what makes it another row than that of Table 1."""
+    what = [] if is_default(run) else [run.experiment]
+    what += [] if run.train_share == 1 else [f"{run.train_share:.0%} of the training ratings"]
+    what += [] if run.variant == "default" else [run.variant]
+    return f"{model_title(run.model)} ({', '.join(what)})" if what else model_title(run.model)

@@ -1,0 +1,166 @@
+"""Scores predictions made elsewhere as the test predictions of a run are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from glocalk.data.rating_matrix import Values
+from glocalk.data.splits import Split
+from glocalk.metrics import evaluate, why_no_ndcg
+from glocalk.records.run import Record
+from glocalk.report.statistics.bootstrap import Interval
+from glocalk.report.statistics.sample import Sample
+from glocalk.scoring.compared import Row, compared, records_of
+from glocalk.scoring.predictions import suspicions
+
+_DECIMALS = 6  # of a user's sum of squared errors in a record
+
+COLUMNS = (
+    *("title", "model", "experiment", "variant", "train_share", "protocol", "seeds"),
+    *("rmse", "sd", "low", "high", "mae", "ndcg"),
+    *("difference", "difference_low", "difference_high", "p_adjusted"),
+)
+"""Columns of `Score.comparisons`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """How far predictions are from the test ratings of a split, and how they compare.
+
+    Attributes:
+        name: what the predictions are called.
+        data: what the data set is called.
+        split: name of the split.
+        data_checksum: of the split, as in the records of runs on it.
+        scale: (lowest, highest) possible rating.
+        ratings: number of test ratings.
+        users: number of users with test ratings.
+        clipped: number of predictions that were clipped to the scale; None if none is.
+        rmse: root mean squared error, in rating units.
+        mae: mean absolute error, in rating units.
+        ndcg: in 0 … 1; None where it is not defined.
+        interval: (low, high), the 95 % interval of `rmse` by a bootstrap over users.
+        rows: the committed rows of the same split, in ascending order of RMSE.
+        notes: what was noticed, sentences.
+    """
+
+    name: str
+    data: str
+    split: str
+    data_checksum: str
+    scale: tuple[float, float]
+    ratings: int
+    users: int
+    clipped: int | None
+    rmse: float
+    mae: float
+    ndcg: float | None
+    interval: Interval
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        """One line for each committed row of the same split, in ascending order of RMSE.
+
+        `difference` is the RMSE of the predictions minus that of the row: negative where the
+        predictions are better. `difference_low` and `difference_high` are its 95 % interval over
+        users, `p_adjusted` the p-value of a paired test, adjusted for all rows.
+        """
+        return pd.DataFrame([_values(row) for row in self.rows], columns=list(COLUMNS))
+
+
+def score_predictions(
+    predicted: Values,
+    split: Split,
+    *,
+    name: str,
+    data: str,
+    clip: bool = True,
+    records: Path | None = None,
+) -> Score:
+    """Score predictions, and compare them with every committed row of the same split.
+
+    Args:
+        predicted: [test ratings] finite predictions, in the order of `split.test`.
+        split: the split; validation ratings are not held out.
+        name: what the predictions are called.
+        data: what the data set is called.
+        clip: whether predictions are clipped to the rating scale first.
+        records: folder of committed records, or of runs; None compares with nothing.
+
+    Raises:
+        GlocalkError: a committed record is damaged.
+    """
+    test = split.test
+    given, clipped = predicted, None
+    if clip:
+        lowest, highest = test.scale
+        clipped = int(np.count_nonzero((given < lowest) | (given > highest)))
+        predicted = np.clip(given, lowest, highest)
+    errors = evaluate(predicted, test)
+    notes = [*suspicions(given, split)]
+    counts = np.bincount(test.users, minlength=test.num_users).astype(np.float64)
+    tested = counts > 0
+    ours = Sample(
+        name=name,
+        split=split.checksum,
+        counts=counts[tested],
+        errors=errors.squared_errors.round(_DECIMALS)[tested, None],
+    )
+    found, why = _found(records, split.checksum)
+    interval, rows = compared(ours, found)
+    users = len(ours.counts)
+    if users == 1:
+        notes.append("Warning: one user has all test ratings, so that no interval is known.")
+    if why_not := why_no_ndcg(test):
+        notes.append(why_not)
+    return Score(
+        name=name,
+        data=data,
+        split=split.name,
+        data_checksum=split.checksum,
+        scale=test.scale,
+        ratings=len(test),
+        users=users,
+        clipped=clipped,
+        rmse=errors.rmse,
+        mae=errors.mae,
+        ndcg=errors.ndcg,
+        interval=interval,
+        rows=tuple(rows),
+        notes=(*notes, *why),
+    )
+
+
+def _found(folder: Path | None, checksum: str) -> tuple[Sequence[Record], tuple[str, ...]]:
+    """The records to compare with; if there are none, why nothing is compared."""
+    if folder is None:
+        return (), ("Nothing was compared: name a folder of records to compare with.",)
+    if not folder.is_dir():
+        return (), (
+            f"Nothing was compared, because there is no folder '{folder}': the committed records "
+            "are in a checkout of glocalk, and records=… names their folder.",
+        )
+    records = records_of(folder, checksum)
+    if records:
+        return records, ()
+    return (), (
+        f"Nothing was compared, because no record in '{folder}' is of this split "
+        f"(checksum {checksum[:12]}…).",
+    )
+
+
+def _values(row: Row) -> dict[str, object]:
+    cell, minus = row.cell, row.difference
+    values = (
+        *(row.title, cell.model, cell.experiment, cell.variant, cell.train_share),
+        *(row.protocol, row.seeds, row.rmse, row.sd, *row.interval, row.mae, row.ndcg),
+        *(minus.estimate, *minus.interval, row.p_adjusted),
+    )
+    return dict(zip(COLUMNS, values, strict=True))

@@ -1,0 +1,169 @@
+"""A score as text for a terminal, and as the files `evaluation.md`, `.csv` and `.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from glocalk.files import write_atomically
+from glocalk.report.layout import (
+    csv_text,
+    difference,
+    difference_interval,
+    markdown,
+    markdown_table,
+    number,
+    p_value,
+    rmse,
+)
+from glocalk.report.statistics.bootstrap import RESAMPLES
+from glocalk.report.tables import with_sd
+from glocalk.scoring.compared import OTHERWISE, PREFERRED
+from glocalk.scoring.score import COLUMNS, Score
+
+_HEADER = ("RMSE", "Interval", "Difference", "Its interval", "p", "Seeds", "Protocol", "Row")
+_MARK = "→"
+_LEFT = (7, 8)  # columns of text, after the mark
+
+_LEGEND = (
+    "Difference: the RMSE of {name} minus that of the row, negative where {name} is better. "
+    "Intervals are those of 95 %, by a bootstrap over the users with test ratings; p is that of a "
+    "paired test with the user as unit, adjusted for all rows by Holm's method."
+)
+
+
+def summary(score: Score) -> str:
+    """The errors on one line."""
+    low, high = (rmse(end) for end in score.interval)
+    gain = "" if score.ndcg is None else f", NDCG {rmse(score.ndcg)}"
+    lowest, highest = score.scale
+    clipped = "no predictions were clipped, as asked"
+    if score.clipped is not None:
+        were = "prediction was" if score.clipped == 1 else "predictions were"
+        clipped = f"{score.clipped:,} {were} clipped to {lowest:g} … {highest:g}"
+    return (
+        f"{score.name} on {score.data} ({score.split}): RMSE {rmse(score.rmse)} [{low}, {high}], "
+        f"MAE {rmse(score.mae)}{gain}, over {score.ratings:,} test ratings of {score.users:,} "
+        f"users; {clipped}."
+    )
+
+
+def terminal_text(score: Score) -> str:
+    """Errors, comparisons and notes for a terminal."""
+    parts = [summary(score)]
+    if score.rows:
+        lines = [("", *_HEADER), *_lines(score)]
+        parts += ["", *_columns(lines), "", _LEGEND.format(name=score.name)]
+    return "\n".join([*parts, *_notes(score)])
+
+
+def write_score(score: Score, folder: Path) -> list[Path]:
+    """Write `evaluation.md`, `evaluation.csv` and `evaluation.json`, each atomically.
+
+    Raises:
+        GlocalkError: the folder cannot be written to.
+    """
+    low, high = score.interval
+    own: dict[Any, Any] = {"title": score.name, "rmse": score.rmse, "low": low, "high": high}
+    own |= {"mae": score.mae, "ndcg": score.ndcg}
+    lines = [own, *score.comparisons.to_dict(orient="records")]
+    rows = [[_cell(line.get(column)) for column in COLUMNS] for line in lines]
+    texts = {
+        "evaluation.md": _markdown(score),
+        "evaluation.csv": csv_text(COLUMNS, rows),
+        "evaluation.json": json.dumps(_content(score), indent=1, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        write_atomically(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def _lines(score: Score) -> list[tuple[str, ...]]:
+    """A line of texts for each row, the predictions' own marked in the first column."""
+    rows = [
+        (
+            row.rmse,
+            (
+                "",
+                with_sd(row.rmse, row.sd),
+                f"[{', '.join(rmse(end) for end in row.interval)}]",
+                difference(row.difference.estimate),
+                difference_interval(*row.difference.interval),
+                p_value(row.p_adjusted),
+                str(row.seeds),
+                row.protocol,
+                row.title,
+            ),
+        )
+        for row in score.rows
+    ]
+    own = f"[{', '.join(rmse(end) for end in score.interval)}]"
+    rows.append((score.rmse, (_MARK, rmse(score.rmse), own, "", "", "", "", "", score.name)))
+    return [line for _, line in sorted(rows, key=lambda row: row[0])]
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> list[str]:
+    """The lines with their cells one below the other."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if at in _LEFT else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def _markdown(score: Score) -> str:
+    parts = [f"# Evaluation of {markdown(score.name)}", markdown(summary(score))]
+    if score.rows:
+        lines = [
+            [f"**{markdown(title)}**" if mark else markdown(title), *cells]
+            for mark, *cells, title in _lines(score)
+        ]
+        parts.append(markdown_table(["Row", *_HEADER[:-1]], lines, left=1).rstrip())
+        parts.append(markdown(_LEGEND.format(name=score.name)))
+    parts += [f"- {markdown(note)}" for note in _notes(score)]
+    checksum = f"Split `{score.data_checksum}`; {RESAMPLES:,} resamples."
+    return "\n\n".join([*parts, checksum]) + "\n"
+
+
+def _notes(score: Score) -> Iterable[str]:
+    without = sum(row.protocol == OTHERWISE for row in score.rows)
+    if without:
+        were = "row has" if without == 1 else "rows have"
+        yield (
+            f"{without} {were} no result under `{PREFERRED}`: their last epoch is compared, "
+            f"`{OTHERWISE}`."
+        )
+    yield from score.notes
+
+
+def _content(score: Score) -> dict[str, Any]:
+    table = score.comparisons.astype(object)
+    return {
+        "name": score.name,
+        "data": score.data,
+        "split": score.split,
+        "data_checksum": score.data_checksum,
+        "scale": list(score.scale),
+        "ratings": score.ratings,
+        "users": score.users,
+        "clipped": score.clipped,
+        "rmse": score.rmse,
+        "mae": score.mae,
+        "ndcg": score.ndcg,
+        "interval": list(score.interval),
+        "comparisons": table.where(table.notna(), None).to_dict(orient="records"),
+        "notes": list(_notes(score)),
+        "glocalk": version("glocalk"),
+    }
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    return number(value) if isinstance(value, float) else str(value)

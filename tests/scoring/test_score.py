@@ -1,0 +1,203 @@
+"""Scores beside committed records: the statistics are those of the reports."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import glocalk
+from glocalk.errors import GlocalkError
+from glocalk.records.run import PROTOCOLS, ProtocolResult
+from glocalk.report.statistics.measured import Measured
+from glocalk.report.statistics.paired import holm
+from glocalk.scoring.score import COLUMNS
+from glocalk.scoring.written import terminal_text, write_score
+from report.factory import record
+from scoring.outside import predicted_for, small_split
+
+SPLIT = small_split()
+TABLE = predicted_for(SPLIT)
+
+
+def run_of(predicted, protocols=PROTOCOLS, **names):
+    """The record of a run that has predicted this."""
+    test = SPLIT.test
+    errors = np.bincount(test.users, (predicted - test.ratings) ** 2, test.num_users).round(6)
+    result = ProtocolResult(
+        training="final",
+        rmse=float(np.sqrt(errors.sum() / len(test))),
+        mae=float(np.abs(predicted - test.ratings).mean()),
+        ndcg=0.9,
+        rmse_epoch=None,
+        mae_epoch=None,
+        ndcg_epoch=None,
+        user_errors="key",
+    )
+    made = record(
+        data="synthetic",
+        split="planted",
+        data_checksum=SPLIT.checksum,
+        user_counts=np.bincount(test.users, minlength=test.num_users).tolist(),
+        **names,
+    )
+    update = {
+        "protocols": dict.fromkeys(protocols, result),
+        "user_errors": {"key": errors.tolist()},
+    }
+    return made.model_copy(update=update)
+
+
+def predictions(seed):
+    noise = np.random.default_rng(seed).normal(0, 0.8, len(SPLIT.test))
+    return np.clip(SPLIT.test.ratings + noise, 1, 5)
+
+
+@pytest.fixture
+def runs():
+    """Two seeds of GLocal-K, one of SparseFC, an ablation without `validated`, another split."""
+    return [
+        run_of(predictions(1)),
+        run_of(predictions(2), seed=1),
+        run_of(predictions(3), model="sparse_fc"),
+        run_of(
+            predictions(4), ("last", "best_test", "official"), experiment="kernels", variant="x"
+        ),
+        record(model="sparse_fc"),
+    ]
+
+
+@pytest.fixture
+def folder(runs, tmp_path):
+    for number, run in enumerate(runs):
+        run.write(tmp_path / "records" / f"{number}.json")
+    return tmp_path / "records"
+
+
+def test_intervals_differences_and_p_values_are_those_of_the_reports(runs, folder):
+    score = glocalk.score(TABLE, SPLIT, name="mine", records=folder)
+    ours = np.clip(TABLE.sort_values(["user", "item"])["prediction"], 1, 5).to_numpy()
+    reference = Measured([*runs[:4], run_of(ours, model="mine")])
+    mine, *others = [
+        reference.sample(cell, "last" if cell.experiment == "kernels" else "validated")
+        for cell in sorted(reference.cells, key=lambda cell: cell.model != "mine")
+    ]
+    assert score.interval == reference.interval(mine)
+    table = score.comparisons
+    assert list(table["rmse"]) == sorted(sample.mean for sample in others)
+    differences = [reference.difference([(1, mine), (-1, sample)]) for sample in others]
+    adjusted = holm([difference.p_value for difference in differences])
+    for sample, minus, p in zip(others, differences, adjusted, strict=True):
+        (line,) = table[np.isclose(table["rmse"], sample.mean, atol=1e-12)].itertuples()
+        assert (line.difference, line.difference_low, line.difference_high) == (
+            minus.estimate,
+            *minus.interval,
+        )
+        assert line.p_adjusted == p
+        assert (line.low, line.high) == reference.interval(sample)
+        assert line.seeds == sample.seeds
+
+
+def test_errors_are_those_computed_by_hand_and_clipping_can_be_turned_off():
+    raw = TABLE.sort_values(["user", "item"])["prediction"].to_numpy()
+    ratings = SPLIT.test.ratings
+    score = glocalk.score(TABLE, SPLIT)
+    assert score.rmse == pytest.approx(np.sqrt(np.mean((np.clip(raw, 1, 5) - ratings) ** 2)))
+    assert score.mae == pytest.approx(np.mean(np.abs(np.clip(raw, 1, 5) - ratings)))
+    assert score.clipped == np.count_nonzero((raw < 1) | (raw > 5)) > 0
+    unclipped = glocalk.score(TABLE, SPLIT, clip=False)
+    assert unclipped.rmse == pytest.approx(np.sqrt(np.mean((raw - ratings) ** 2)))
+    assert unclipped.clipped is None
+
+
+def test_the_table_is_sorted_and_marks_the_predictions(folder, tmp_path):
+    score = glocalk.score(TABLE, SPLIT, name="mine|*", records=folder)
+    lines = terminal_text(score).splitlines()
+    rows = lines[3:7]
+    errors = [float(line.replace("→", "").split()[0]) for line in rows]
+    assert errors == sorted(errors)
+    (own,) = (line for line in rows if line.startswith("→"))
+    assert own.endswith("mine|*")
+    assert any(line.endswith("GLocal-K (kernels, x)") for line in rows)
+    assert "1 row has no result under `validated`: their last epoch is compared, `last`." in lines
+    write_score(score, tmp_path / "out")
+    with (tmp_path / "out" / "evaluation.csv").open(newline="") as file:
+        own, *others = csv.DictReader(file)
+    assert (own["title"], own["rmse"]) == ("mine|*", f"{score.rmse:.6f}")
+    assert [row["difference"] for row in others] == [
+        f"{minus:.6f}" for minus in score.comparisons["difference"]
+    ]
+    content = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert content["rmse"] == score.rmse
+    assert content["data_checksum"] == SPLIT.checksum
+    assert [row["model"] for row in content["comparisons"]] == list(score.comparisons["model"])
+    assert None in [row["sd"] for row in content["comparisons"]]
+    text = (tmp_path / "out" / "evaluation.md").read_text()
+    assert r"| **mine&#124;\*** |" in text
+
+
+def test_a_folder_of_runs_is_compared_too(runs, tmp_path):
+    for number, run in enumerate(runs):
+        run.write(tmp_path / f"run{number}" / "record.json")
+    (tmp_path / "run0" / "record.json").write_text("damaged")
+    score = glocalk.score(TABLE, SPLIT, records=tmp_path)
+    assert sorted(score.comparisons["seeds"]) == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        (None, "Nothing was compared: name a folder"),
+        ("none", "Nothing was compared, because there is no folder '.*none'"),
+        ("empty", "Nothing was compared, because no record in '.*empty' is of this split"),
+    ],
+)
+def test_without_records_the_interval_stays_and_a_sentence_says_why(records, says, tmp_path):
+    (tmp_path / "empty").mkdir()
+    record().write(tmp_path / "empty" / "other.json")
+    score = glocalk.score(TABLE, SPLIT, records=records and tmp_path / records)
+    assert list(score.comparisons.columns) == list(COLUMNS)
+    assert len(score.comparisons) == 0
+    assert score.interval.low < score.rmse < score.interval.high
+    (note,) = score.notes
+    assert re.match(says, note)
+
+
+def test_one_user_has_no_interval_and_users_with_one_rating_count():
+    ratings = glocalk.Ratings.from_arrays([1, 1, 1, 2], [1, 2, 3, 1], [5, 3, 4, 1])
+    one = glocalk.Split("one", ratings.select([0, 3]), ratings.select([1, 2]))
+    score = glocalk.score([3.0, 5.0], one)
+    assert score.interval == pytest.approx((np.sqrt(0.5), np.sqrt(0.5)))
+    assert "Warning: one user has all test ratings" in " ".join(score.notes)
+    each = glocalk.Split("each", ratings.select([0, 1]), ratings.select([2, 3]))
+    score = glocalk.score([4.0, 2.0], each)
+    assert (score.users, score.ratings, score.ndcg) == (2, 2, None)
+    assert score.interval == (0, 1)
+    assert any(note.startswith("NDCG is not defined") for note in score.notes)
+
+
+def test_what_is_no_prediction_is_refused():
+    for given in ([1.0], np.empty(0), [np.nan] * 30):
+        with pytest.raises(GlocalkError):
+            glocalk.score(given, SPLIT)
+    with pytest.raises(GlocalkError, match=r"'none\.csv' cannot be read: there is no such file"):
+        glocalk.score("none.csv", SPLIT)
+    with pytest.raises(GlocalkError, match="must be a Split, not str"):
+        glocalk.score("none.csv", "ml_100k")
+
+
+def test_the_example_of_the_documentation_runs():
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    exec(code, names)
+    score, split = names["score"], names["split"]
+    means = split.train.to_frame().groupby("item")["rating"].mean().to_dict()
+    other = np.mean(list(means.values()))
+    errors = [
+        rating - means.get(item, other)
+        for _, item, rating in split.test.to_frame().itertuples(index=False)
+    ]
+    assert score.rmse == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-12)
