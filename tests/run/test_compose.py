@@ -139,7 +139,7 @@ def test_options_of_the_data_come_from_its_class(tmp_path):
 
 def test_a_class_in_place_of_a_config_brings_its_own_options_alone(tmp_path):
     config = compose("train", ["model=glocal_k", "data=ml_1m", "model._target_=glocalk.Bias"])
-    assert list(config.model) == ["_target_", "item_damping", "user_damping"]
+    assert list(config.model) == ["_target_", "item_damping", "user_damping", "joint"]
     assert config.hydra.runtime.choices.model == "bias"
     # conf/settings/glocal_k/ml_1m.yaml is not about this model.
     plain = compose("train", ["model=bias", "data=synthetic"])
