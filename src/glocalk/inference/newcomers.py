@@ -23,6 +23,11 @@ from glocalk.data.splits import Whole
 from glocalk.errors import GlocalkError, shown
 from glocalk.inference.trained_on import TrainedOn
 
+SAVED_BEFORE_FOLD_IN = (
+    "This model was saved by a version of glocalk without fold_in and lacks what it takes: train "
+    "the model again."
+)
+
 _AGAIN = "fit the model again with these ratings among the training ratings"
 
 

@@ -53,7 +53,7 @@ class Predictor(ABC):
 
     @property
     def folds_in(self) -> frozenset[Whole]:
-        """Of whom `fold_in` takes ratings: new `users`, new `items`, both, or by default neither."""
+        """Of whom `fold_in` takes ratings: new `users`, new `items`, both or neither."""
         return frozenset()
 
     def fold_in(self, ratings: RatingMatrix | pd.DataFrame) -> Self:
