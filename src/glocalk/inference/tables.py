@@ -12,15 +12,17 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from glocalk.data.formats.columns import Columns
 from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
 from glocalk.data.ids import Ids, join, refuse_unrelated
 from glocalk.data.labels import Kind, Labels
-from glocalk.errors import GlocalkError
+from glocalk.data.ratings import Ratings
+from glocalk.errors import GlocalkError, shown
 from glocalk.files import replacing
 from glocalk.inference.predictor import Predictor, Unknown
 
-_GROUP = re.compile(r"\bdata\.(?=(user|item|header|encoding|max_bytes)\b)")
+_GROUP = re.compile(r"\bdata\.(?=(user|item|rating|header|encoding|max_bytes)\b)")
 
 
 @dataclass(frozen=True)
@@ -55,22 +57,66 @@ def read_asked(
     Raises:
         GlocalkError: the file cannot be read, has no rows, or lacks a column or an id.
     """
+    columns = _columns(path, {str(kind): choices[kind] for kind in choices}, options)
+    ids = {kind: _ids_of(columns, kind) for kind in choices}
+    return Asked(path, ids, _described(columns))
+
+
+def read_ratings(
+    path: Path,
+    choices: Mapping[str, Choice],
+    scale: tuple[float, float],
+    options: ReadOptions = DEFAULTS,
+) -> tuple[Ratings, str]:
+    """Read ratings to fold in from a file of any form that ratings may have.
+
+    Args:
+        path: the file, see `glocalk.data.formats.table`.
+        choices: the columns of `user`, `item` and `rating`: as in `read_asked`.
+        scale: (lowest, highest) possible rating.
+        options: how to read the file.
+
+    Returns:
+        The ratings, and what was taken from the file, on one line.
+
+    Raises:
+        GlocalkError: as `read_asked` does, or a rating is not a number on the scale, or a pair is
+            rated more than once.
+    """
+    columns = _columns(path, choices, options)
+    users, items = _ids_of(columns, "user"), _ids_of(columns, "item")
+    wrong = ~np.isfinite(columns.ratings)
+    if wrong.any():
+        number, cells = columns.look(int(np.argmax(wrong)))
+        raise GlocalkError(
+            f"The rating '{shown(cells['rating'])}' in row {number} of '{path}' is not a finite "
+            "number: fix it, or remove the row."
+        )
+    return Ratings.from_arrays(users, items, columns.ratings, scale=scale), _described(columns)
+
+
+def _columns(path: Path, choices: Mapping[str, Choice], options: ReadOptions) -> Columns:
     if not path.is_file():
         reason = "it is a folder" if path.is_dir() else "there is no such file"
         raise GlocalkError(f"'{path}' cannot be read: {reason}.")
     try:
-        columns = read_columns(path, {str(kind): choices[kind] for kind in choices}, options)
+        return read_columns(path, choices, options)
     except GlocalkError as error:
         # The reader names the options of `data=csv`, which have no group here.
         raise type(error)(_GROUP.sub("", str(error))) from error
-    ids = {}
-    for kind in choices:
-        columns.refuse_empty(kind)
-        column = columns.by_role[kind]
-        labels, (positions,) = join([column.texts])
-        ids[kind] = labels[positions[column.codes]]
-    note = f"; {columns.note}" if columns.note else ""
-    return Asked(path, ids, columns.description + note)
+
+
+def _ids_of(columns: Columns, kind: Kind) -> Labels:
+    """[rows] the ids in the column of one kind."""
+    columns.refuse_empty(kind)
+    column = columns.by_role[kind]
+    labels, (positions,) = join([column.texts])
+    ids: Labels = labels[positions[column.codes]]
+    return ids
+
+
+def _described(columns: Columns) -> str:
+    return columns.description + (f"; {columns.note}" if columns.note else "")
 
 
 def predict_pairs(
