@@ -11,8 +11,7 @@ from pydantic import Field
 from glocalk.completers.base import Completer, State, take
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.splits import Whole
-from glocalk.inference.newcomers import NewRatings
+from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.training.context import FitContext
 
 
@@ -45,7 +44,7 @@ class GlobalMean(Completer):
         return np.full(len(users), self._require(self._mean))
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         return frozenset({"users", "items"})
 
     def fold_in_matrix(self, new: NewRatings) -> Self:
@@ -136,7 +135,7 @@ class Bias(Completer):
         return mean + of_items[items] + of_users[users]
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         return frozenset({"users", "items"})
 
     def fold_in_matrix(self, new: NewRatings) -> Self:

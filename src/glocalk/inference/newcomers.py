@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,10 @@ from glocalk.data.ids import Ids, refuse_other_writing, refuse_unrelated
 from glocalk.data.labels import Kind, Labels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.ratings import Ratings
-from glocalk.data.splits import Whole
 from glocalk.errors import GlocalkError, shown
 from glocalk.inference.trained_on import TrainedOn
+
+Side: TypeAlias = Literal["users", "items"]
 
 SAVED_BEFORE_FOLD_IN = (
     "This model was saved by a version of glocalk without fold_in and lacks what it takes: train "
@@ -101,7 +102,7 @@ class NewRatings:
 def take_in(
     known: TrainedOn,
     ratings: RatingMatrix | pd.DataFrame,
-    folds_in: Collection[Whole],
+    folds_in: Collection[Side],
     name: str,
 ) -> tuple[TrainedOn, NewRatings]:
     """Tell newcomers from what is known.
@@ -124,9 +125,9 @@ def take_in(
             f"{name} cannot predict for new users or items without training: {_AGAIN}."
         )
     given = _given(ratings, known.scale)
-    users = _Side.of("user", known.ids.users, known.counts > 0, given)
+    users = _Axis.of("user", known.ids.users, known.counts > 0, given)
     rated_items = np.bincount(known.items, minlength=len(known.ids.items)) > 0
-    items = _Side.of("item", known.ids.items, rated_items, given)
+    items = _Axis.of("item", known.ids.items, rated_items, given)
     _check(known, given, (users, items), folds_in, name)
     extended = Ratings(
         users.indices,
@@ -154,7 +155,7 @@ def take_in(
 
 
 @dataclass(frozen=True)
-class _Side:
+class _Axis:
     """The users, or the items, of given ratings.
 
     Attributes:
@@ -170,7 +171,7 @@ class _Side:
     new: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, kind: Kind, labels: Labels, rated: NDArray[np.bool_], given: Ratings) -> _Side:
+    def of(cls, kind: Kind, labels: Labels, rated: NDArray[np.bool_], given: Ratings) -> _Axis:
         own, ids = (
             (given.users, given.ids.users) if kind == "user" else (given.items, given.ids.items)
         )
@@ -211,15 +212,15 @@ def _given(ratings: Any, scale: tuple[float, float]) -> Ratings:
 def _check(
     known: TrainedOn,
     given: Ratings,
-    sides: tuple[_Side, _Side],
-    folds_in: Collection[Whole],
+    sides: tuple[_Axis, _Axis],
+    folds_in: Collection[Side],
     name: str,
 ) -> None:
     """Refuse ratings that are not of exactly one newcomer, or not of one that can be folded in."""
     users, items = sides
     both = users.are_new & items.are_new
     neither = ~users.are_new & ~items.are_new
-    for whole, fixed in zip(get_args(Whole), (items, users), strict=True):
+    for whole, fixed in zip(get_args(Side), (items, users), strict=True):
         if set(folds_in) == {whole} and fixed.are_new.any():
             labels = known.ids.items if fixed is items else known.ids.users
             asked = fixed.labels[np.unique(fixed.indices)]
@@ -243,7 +244,7 @@ def _check(
         )
 
 
-def _newcomers(own: Indices, other: Indices, ratings: Values, side: _Side) -> Newcomers:
+def _newcomers(own: Indices, other: Indices, ratings: Values, side: _Axis) -> Newcomers:
     of_side = side.new[own]
     indices, rows = np.unique(own[of_side], return_inverse=True)
     return Newcomers(indices, rows, other[of_side], ratings[of_side], len(side.labels))

@@ -17,9 +17,8 @@ from glocalk.config import did_you_mean
 from glocalk.data.ids import refuse_other_writing
 from glocalk.data.labels import Kind, Labels, as_labels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.splits import Whole
 from glocalk.errors import GlocalkError, NotFittedError, shown
-from glocalk.inference.newcomers import NewRatings, take_in
+from glocalk.inference.newcomers import NewRatings, Side, take_in
 from glocalk.inference.trained_on import TrainedOn
 
 Unknown: TypeAlias = Literal["refuse", "mean"]
@@ -52,7 +51,7 @@ class Predictor(ABC):
         """Predicted rating [u, i] of each of `users` [u] for each of `items` [i], not clipped."""
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         """Of whom `fold_in` takes ratings: new `users`, new `items`, both or neither."""
         return frozenset()
 

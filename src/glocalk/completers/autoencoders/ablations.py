@@ -28,7 +28,7 @@ from glocalk.completers.autoencoders.glocal_k import (
 )
 from glocalk.completers.autoencoders.layers import EffectiveLayer
 from glocalk.data.rating_matrix import RatingMatrix
-from glocalk.data.splits import Whole
+from glocalk.inference.newcomers import Side
 from glocalk.operators.base import RatingOperator
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
@@ -159,7 +159,7 @@ class GLocalKPermuted(_Ablation):
     """
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         return frozenset()  # the order of the users is not kept
 
     def _finetuning(

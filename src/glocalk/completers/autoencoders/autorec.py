@@ -51,9 +51,8 @@ from glocalk.completers.autoencoders.stage import (
 from glocalk.completers.base import State, take
 from glocalk.completers.blocks.rated import rated
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.splits import Whole
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import NewRatings
+from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.operators.base import RatingOperator
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
@@ -191,8 +190,8 @@ class AutoRec(AutoEncoderCompleter):
         self._run(AutoRecTraining(network, train.scale), config.train, data, context)
 
     @property
-    def rows(self) -> Whole:
-        rows: Whole = self.config.rows
+    def rows(self) -> Side:
+        rows: Side = self.config.rows
         return rows
 
     @property

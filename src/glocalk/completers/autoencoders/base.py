@@ -20,9 +20,8 @@ from glocalk.completers.base import Completer, State, refuse_mixed, take
 from glocalk.completers.blocks.rated import rated
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.splits import Whole
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings
+from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings, Side
 from glocalk.operators.base import predict_pairs
 from glocalk.operators.formulation import Formulation
 from glocalk.training.context import FitContext
@@ -91,12 +90,12 @@ class AutoEncoderCompleter(Completer):
         return grid.double().cpu().numpy()
 
     @property
-    def rows(self) -> Whole:
+    def rows(self) -> Side:
         """Whose ratings are a row of the network's input."""
         return "items"
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         return frozenset({self.rows})
 
     @torch.no_grad()

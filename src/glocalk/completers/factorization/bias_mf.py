@@ -40,8 +40,7 @@ from glocalk.completers.factorization.ridge import fold_in_biased, solve_rows
 from glocalk.completers.resumable import refuse_divergence, run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import RatingMatrix, Values
-from glocalk.data.splits import Whole
-from glocalk.inference.newcomers import Newcomers, NewRatings
+from glocalk.inference.newcomers import Newcomers, NewRatings, Side
 from glocalk.sparse.csr import CSR
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopState
@@ -136,7 +135,7 @@ class BiasMF(FactorCompleter):
         run_epochs(config.solver, config.epochs, solver, self, train, context)
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         return frozenset({"users", "items"})
 
     def fold_in_matrix(self, new: NewRatings) -> Self:

@@ -49,8 +49,7 @@ from glocalk.completers.factorization.ridge import solve_rows
 from glocalk.completers.resumable import Progress
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.splits import Whole
-from glocalk.inference.newcomers import Newcomers, NewRatings
+from glocalk.inference.newcomers import Newcomers, NewRatings, Side
 from glocalk.operators.base import predict_pairs
 from glocalk.sparse.csr import CSR
 from glocalk.training.context import FitContext
@@ -132,7 +131,7 @@ class SoftImpute(Completer):
         return self._require(self._baseline).predict_grid(users, items) + completed
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         return frozenset({"users", "items"})
 
     def fold_in_matrix(self, new: NewRatings) -> Self:

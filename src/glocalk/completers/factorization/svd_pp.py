@@ -35,9 +35,8 @@ from glocalk.completers.factorization.ridge import fold_in_biased
 from glocalk.completers.resumable import refuse_divergence, run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.splits import Whole
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings
+from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings, Side
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopState
 
@@ -99,7 +98,7 @@ class SVDPlusPlus(FactorCompleter):
         self._implicit_factors = solver.implicit_factors
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         return frozenset({"users", "items"})
 
     def fold_in_matrix(self, new: NewRatings) -> Self:

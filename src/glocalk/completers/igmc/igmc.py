@@ -49,9 +49,8 @@ from glocalk.completers.igmc.network import IGMCNetwork
 from glocalk.completers.igmc.subgraphs import RatingGraph, Subgraphs, enclose
 from glocalk.completers.stepwise import STAGE, TrainingData, dtype_of, refuse_levels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.splits import Whole
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import NewRatings
+from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage
 
@@ -220,7 +219,7 @@ class IGMC(Completer):
         return self._require(self._module).predict_pairs(users, items)
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         return frozenset({"users", "items"})
 
     def fold_in_matrix(self, new: NewRatings) -> Self:

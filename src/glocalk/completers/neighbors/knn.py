@@ -40,9 +40,8 @@ from glocalk.completers.neighbors.deviations import Deviations, Similarity
 from glocalk.completers.neighbors.loops import near_sums
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.splits import Whole
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import NewRatings
+from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.stopping import safe_point
 from glocalk.training.context import FitContext
 
@@ -158,7 +157,7 @@ class _Neighborhood(Completer):
         return predicted
 
     @property
-    def folds_in(self) -> frozenset[Whole]:
+    def folds_in(self) -> frozenset[Side]:
         return frozenset({"users", "items"})
 
     def fold_in_matrix(self, new: NewRatings) -> Self:
