@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -96,6 +97,7 @@ def test_the_model_file_is_small_and_needs_no_code(trained):
     assert content["format"] == 2
     assert content["options"]["hidden_size"] == 8
     numbers = (40 + 30) * 8 + 40
+    numbers += 40 * 8 + 8 + 8 * 8 + 8 + 9  # what encodes a new item
     assert (folder / "model.pt").stat().st_size < 4 * numbers + 8 * 300 + 8000
 
 
@@ -162,6 +164,45 @@ def test_it_says_what_it_takes_from_a_file_in_a_form_of_ratings(tmp_path, capsys
     assert "user ← who, item ← item_id" in capsys.readouterr().out
 
 
+# New users and items
+
+
+def new_file(folder, rows, name="new.csv"):
+    return write_csv(folder / name, ["user", "item", "rating"], rows)
+
+
+def test_new_users_get_their_best_items(tmp_path, capsys):
+    model_folder, out = keep(tmp_path / "run"), tmp_path / "out.csv"
+    rows = [["eve", "item 3", 5], ["eve", "item 4", 4], ["zoe", "item 3", 1]]
+    new = new_file(tmp_path, rows)
+    options = [f"run={model_folder}", f"new_ratings={new}", f"out={out}"]
+    assert predict(*options, "top=3") == 0
+    assert f"Read '{new}': user ← user, item ← item, rating ← rating.\n" in capsys.readouterr().out
+    frame = pd.DataFrame(rows, columns=["user", "item", "rating"])
+    expected = glocalk.load(model_folder).fold_in(frame).top(["eve", "zoe"], 3)
+    assert [row[:2] for row in rows_of(out)[1:]] == expected[["user", "item"]].to_numpy().tolist()
+    assert not {"item 3", "item 4"} & set(expected[expected.user == "eve"].item)
+    users = write_csv(tmp_path / "users.csv", ["user"], [["zoe"], ["u1"]])
+    assert predict(*options, "top=1", f"users={users}") == 0
+    assert [row[0] for row in rows_of(out)[1:]] == ["zoe", "u1"]
+
+
+def test_pairs_of_new_users_and_items_are_rated(tmp_path):
+    model_folder, out = keep(tmp_path / "run"), tmp_path / "out.csv"
+    rows = [["eve", "item 3", 5], ["u1", "it", 2], ["u2", "it", 3]]
+    new = new_file(tmp_path, rows)
+    pairs = write_csv(tmp_path / "pairs.csv", ["user", "item"], [["eve", "it"], ["u4", "item 4"]])
+    options = [f"run={model_folder}", f"new_ratings={new}", f"pairs={pairs}", f"out={out}"]
+    assert predict(*options) == 0
+    frame = pd.DataFrame(rows, columns=["user", "item", "rating"])
+    expected = glocalk.load(model_folder).fold_in(frame).predict(["eve", "u4"], ["it", "item 4"])
+    assert [float(row[2]) for row in rows_of(out)[1:]] == pytest.approx(expected, abs=1e-6)
+    named = write_csv(tmp_path / "named.csv", ["user", "item", "stars", "x"], [["eve", "it", 1, 2]])
+    options[1] = f"new_ratings={named}"
+    assert predict(*options, "rating=stars") == 1  # a new user of a new item
+    assert not list(tmp_path.glob("*.tmp"))
+
+
 # What a user does wrong ends in one sentence
 
 RUN, OUT, PAIRS = "run=runs/good", "out=out.csv", "pairs=pairs.csv"
@@ -210,6 +251,31 @@ INPUTS = {
         ["'large.csv.gz' ", "raise max_bytes"],
     ),
     "user of nothing": ([RUN, OUT, "top=1", "user=0"], ["'user' goes with pairs=FILE or users="]),
+    "rating of pairs": ([RUN, OUT, PAIRS, "rating=0"], ["'rating' goes with new_ratings=FILE"]),
+    "no new ratings": (
+        [RUN, OUT, "top=1", "new_ratings=no.csv"],
+        ["'no.csv' cannot be read: there is no such file"],
+    ),
+    "new ratings without ratings": (
+        [RUN, OUT, "top=1", "new_ratings=pairs.csv"],
+        ["'pairs.csv' has no rating column: choose rating=…"],
+    ),
+    "new text": (
+        [RUN, OUT, "top=1", "new_ratings=text.csv"],
+        ["The rating 'five' in row 2 of 'text.csv' is not a finite number"],
+    ),
+    "new off the scale": (
+        [RUN, OUT, "top=1", "new_ratings=six.csv"],
+        ["The rating 6 of user eve, item item 1 is not on the scale 1 … 5"],
+    ),
+    "new of known ones": (
+        [RUN, OUT, "top=1", "new_ratings=known.csv"],
+        ["The user 'u1' and the item 'item 1' both have training ratings"],
+    ),
+    "out is new ratings": (
+        [RUN, "out=known.csv", "top=1", "new_ratings=known.csv"],
+        ["'out' names the file of 'new_ratings', which"],
+    ),
     "item of users": (
         [RUN, OUT, "top=1", "users=users.csv", "item=0"],
         ["'item' goes with pairs="],
@@ -251,6 +317,9 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "upper.csv").write_text("user,item\nU1,item 1\n")
     (tmp_path / "large.csv.gz").write_bytes(gzip.compress(b"user,item\n" + b"u1,item 1\n" * 9999))
     (tmp_path / "binary.csv").write_bytes(b"user,item\n\xff\xfe,\xff\n")
+    (tmp_path / "text.csv").write_text("user,item,rating\neve,item 1,five\neve,item 2,4\n")
+    (tmp_path / "six.csv").write_text("user,item,rating\neve,item 1,6\n")
+    (tmp_path / "known.csv").write_text("user,item,rating\nu1,item 1,4\n")
     (tmp_path / "folder.csv").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path

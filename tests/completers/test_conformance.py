@@ -132,9 +132,15 @@ def test_a_restored_completer_predicts_the_same(fitted):
         torch.testing.assert_close(again[part], tensor)
 
 
+# Only fold-in needs it, and files of older versions lack it.
+OPTIONAL = {("svd_pp", "implicit_factors")}
+
+
 def test_an_incomplete_state_is_rejected(fitted):
     state = fitted.completer.state()
     for missing in state:
+        if (fitted.name, missing) in OPTIONAL:
+            continue
         rest = {part: tensor for part, tensor in state.items() if part != missing}
         with pytest.raises(GlocalkError, match=f"no '{missing}'"):
             new(fitted.name).restore(rest, TRAIN.shape)

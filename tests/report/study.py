@@ -32,6 +32,19 @@ def cold_start_run(model="bias", error=0.9, draw=0, new="items", changed="", **c
     return made.model_copy(update={"config": config, "config_hash": config_hash(config)})
 
 
+def fold_in_run(model="bias", error=0.9, revealed=5, draw=0, new="users", seconds=None, **changes):
+    """A run with ratings revealed of new users or items; `seconds` are those of a fold-in."""
+    options = {"cold_start": new, "revealed": revealed}
+    options |= {"cold_start_seed": draw} if draw else {}
+    options |= {"fold_in": True} if seconds else {}
+    variant = ",".join(f"protocol.{name}={value}" for name, value in options.items())
+    made = other("fold_in", variant, model=model, best=error, last=error, **changes)
+    config = {**made.config, "protocol": options}
+    times = {"final/fold_in": seconds} if seconds else {"final": 3.0, "final/evaluation": 1.0}
+    changes = {"config": config, "config_hash": config_hash(config), "seconds": times}
+    return made.model_copy(update=changes)
+
+
 def every_experiment():
     """At least one run of each experiment, and the runs of Table 1 behind them."""
     return [
@@ -46,6 +59,7 @@ def every_experiment():
         other("side", "data.split_seed=0", split="90:10 seed 0", model="graphrec"),
         other("monti", data="flixster", split="monti"),
         cold_start_run(),
+        fold_in_run(),
         other("gaps", "model.lambda_2=40"),
     ]
 

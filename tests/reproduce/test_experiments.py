@@ -250,6 +250,24 @@ def test_the_plan_of_cold_start_has_both_kinds_and_three_draws():
     assert {point.seed for point in points} == {0}
 
 
+def test_the_plan_of_fold_in_folds_in_what_it_trains_on():
+    points = config_of("fold_in").points()
+    draws = [f"protocol.cold_start_seed={draw}" for draw in range(3)]
+    assert all(any(draw in point.options for draw in draws) for point in points)
+    folded = {
+        (point.model, tuple(option for option in point.options if "fold_in" not in option))
+        for point in points
+        if "protocol.fold_in=True" in point.options
+    }
+    trained = {
+        (point.model, point.options)
+        for point in points
+        if "protocol.fold_in=True" not in point.options
+    }
+    assert folded == {pair for pair in trained if "protocol.revealed=0" not in pair[1]}
+    assert len(points) == (7 * 2 + 4) * 3 * (4 + 3)
+
+
 @pytest.mark.parametrize("experiment", ["around", "monti"])
 def test_further_models_are_trained_as_they_are(experiment):
     points = config_of(experiment).points()

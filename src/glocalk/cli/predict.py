@@ -27,6 +27,8 @@ _HELP = Help(
         "every pair, in the order of pairs.csv; out.csv has the columns user, item and rating",
         "predict run=runs/ml_100k-bias-1f0c-seed0 top=10 out=top.parquet": "ten items for every "
         "user; the columns are user, item, rank and rating",
+        "predict run=runs/ml_100k-bias-1f0c-seed0 new_ratings=new.csv top=10 out=top.csv": "ten "
+        "items for each new user in new.csv, which has the columns user, item and rating",
     },
     flags={},
 )
@@ -45,30 +47,41 @@ class PredictConfig(BaseConfig):
     users: Path | None = Field(
         default=None, description="with top: only for the users in this file"
     )
+    new_ratings: Path | None = Field(
+        default=None,
+        description="file of ratings by new users or of new items, in any form that ratings may "
+        "have: predict for these too, without training; with top and without users: for the users "
+        "in this file",
+    )
     user: str | None = Field(
         default=None,
-        description="with pairs or users: column of the users, its name or its position counted "
-        "from 0; null finds it",
+        description="column of the users in these files, its name or its position counted from 0; "
+        "null finds it",
     )
-    item: str | None = Field(default=None, description="with pairs: column of the items, like user")
+    item: str | None = Field(
+        default=None, description="with pairs or new_ratings: column of the items, like user"
+    )
+    rating: str | None = Field(
+        default=None, description="with new_ratings: column of the ratings, like user"
+    )
     unknown: Literal["refuse", "mean"] = Field(
         default="refuse",
         description="with pairs, for an unknown id: refuse, or mean of the training ratings",
     )
     header: bool | None = Field(
         default=None,
-        description="with pairs or users: whether the first row names the columns; null decides "
-        "by its cells",
+        description="whether the first row of these files names the columns; null decides by its "
+        "cells",
     )
     encoding: str | None = Field(
         default=None,
-        description="with pairs or users: encoding of text, like cp1252; null: as a byte order "
-        "mark says, else UTF-8",
+        description="encoding of text in these files, like cp1252; null: as a byte order mark "
+        "says, else UTF-8",
     )
     max_bytes: int | None = Field(
         default=None,
         gt=0,
-        description="with pairs or users: bytes that the file may take unpacked; null: 4 GiB",
+        description="bytes that each of these files may take unpacked; null: 4 GiB",
     )
     module: str | None = Field(
         default=None,
@@ -97,11 +110,16 @@ class PredictConfig(BaseConfig):
             raise GlocalkError("Option 'users' goes with top=N, not with pairs=FILE.")
         if self.top is not None and self.unknown == "mean":
             raise GlocalkError("Option 'unknown=mean' goes with pairs=FILE, not with top=N.")
-        if self.user is not None and self.pairs is None and self.users is None:
-            raise GlocalkError("Option 'user' goes with pairs=FILE or users=FILE.")
-        if self.item is not None and self.pairs is None:
-            raise GlocalkError("Option 'item' goes with pairs=FILE.")
-        for name, asked in (("pairs", self.pairs), ("users", self.users)):
+        files = {"pairs": self.pairs, "users": self.users, "new_ratings": self.new_ratings}
+        for option, readers in (
+            ("user", ("pairs", "users", "new_ratings")),
+            ("item", ("pairs", "new_ratings")),
+            ("rating", ("new_ratings",)),
+        ):
+            if getattr(self, option) is not None and not any(files[name] for name in readers):
+                places = " or ".join(f"{name}=FILE" for name in readers)
+                raise GlocalkError(f"Option '{option}' goes with {places}.")
+        for name, asked in files.items():
             if asked is not None and _is_same(asked, self.out):
                 raise GlocalkError(
                     f"Option 'out' names the file of '{name}', which would be lost: choose another "
@@ -109,11 +127,11 @@ class PredictConfig(BaseConfig):
                 )
 
 
-def predict(config: PredictConfig) -> tuple[int, str]:
+def predict(config: PredictConfig) -> tuple[int, list[str]]:
     """Write the predictions that `config` asks for.
 
     Returns:
-        The number of rows, and what was taken from the file of pairs or users, if there is one.
+        The number of rows, and what was taken from each file that was read.
 
     Raises:
         GlocalkError: an error that the user can fix.
@@ -121,31 +139,44 @@ def predict(config: PredictConfig) -> tuple[int, str]:
     # They import torch, which the help text does without.
     import_torchmetrics()
     from glocalk.completers.registry import load
-    from glocalk.data.formats.options import Choice, ReadOptions
-    from glocalk.data.labels import Kind
-    from glocalk.inference.tables import check_suffix, predict_pairs, read_asked, write_table
+    from glocalk.data.formats.options import ReadOptions
+    from glocalk.inference.tables import (
+        check_suffix,
+        predict_pairs,
+        read_asked,
+        read_ratings,
+        write_table,
+    )
 
     config.check_choice()
     check_suffix(config.out)
     _import(config.module)
     model = load(config.run)
-    asked = None
     options = ReadOptions(header=config.header, encoding=config.encoding)
     if config.max_bytes is not None:
         options = replace(options, max_bytes=config.max_bytes)
-    user: dict[Kind, Choice] = {"user": _column(config.user)}
+    user, item = _column(config.user), _column(config.item)
+    users, taken = None, []
+    if config.new_ratings is not None:
+        assert model.trained_on is not None
+        choices = {"user": user, "item": item, "rating": _column(config.rating)}
+        ratings, description = read_ratings(
+            config.new_ratings, choices, model.trained_on.scale, options
+        )
+        model, users = model.fold_in(ratings), ratings.ids.users
+        taken.append(f"'{config.new_ratings}': {description}")
     if config.pairs is not None:
-        asked = read_asked(config.pairs, {**user, "item": _column(config.item)}, options)
+        asked = read_asked(config.pairs, {"user": user, "item": item}, options)
+        taken.append(f"'{asked.path}': {asked.description}")
         blocks = predict_pairs(model, asked, config.unknown)
     else:
         assert config.top is not None
-        users = None
         if config.users is not None:
-            asked = read_asked(config.users, user, options)
+            asked = read_asked(config.users, {"user": user}, options)
+            taken.append(f"'{asked.path}': {asked.description}")
             users = asked.distinct("user")
         blocks = model.top_blocks(users, config.top)
-    rows = write_table(blocks, config.out)
-    return rows, "" if asked is None else f"'{asked.path}': {asked.description}"
+    return write_table(blocks, config.out), taken
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -161,8 +192,8 @@ def main(arguments: Sequence[str]) -> int:
     except GlocalkError as error:
         print(error, file=sys.stderr)
         return 1
-    if taken:
-        print(f"Read {taken}.")
+    for what in taken:
+        print(f"Read {what}.")
     print(f"Made '{config.out}': {rows:,} predictions.")
     return 0
 

@@ -21,7 +21,8 @@ from glocalk.data.side.encode import FeatureConfig
 from glocalk.data.side.information import Need, SideInformation
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import ModelFile
-from glocalk.inference.predictor import Predictor, TrainedOn
+from glocalk.inference.predictor import Predictor
+from glocalk.inference.trained_on import TrainedOn
 from glocalk.training.context import FitContext
 
 if TYPE_CHECKING:  # the module imports Lightning, which many completers do without
@@ -35,17 +36,16 @@ OfficialRule = Literal["best_test", "validated", "last", "settled"]
 """A protocol, or `settled`: see `glocalk.run.protocols.settled_epoch`."""
 
 State: TypeAlias = Mapping[str, Tensor]
-"""What a fitted completer predicts from: tensors by name, so that reading a file of them executes
-nothing."""
+"""What a fitted completer predicts from: tensors by name; reading them executes nothing."""
 
 
 class Completer(Configured, Predictor):
     """Predicts missing ratings from the observed ones.
 
-    Users call `fit`, `predict`, `top` and `save`, which take the ids of the data. A new completer
-    is a subclass with a `Config` and the methods `fit_matrix`, `predict_pairs`, `state`, `restore`
-    and `num_parameters`, which take indices; a `conf/model/*.yaml` that names the class makes it
-    an option `model=`, and the conformance tests, the tables and the sweeps find it there.
+    Users call `fit`, `predict`, `top`, `fold_in` and `save`, which take the ids of the data. A new
+    completer is a subclass with a `Config` and the methods `fit_matrix`, `predict_pairs`, `state`,
+    `restore` and `num_parameters`, which take indices, and `fold_in_matrix` where `folds_in` is not
+    empty. A `conf/model/*.yaml` makes it an option `model=` for tests, tables and sweeps.
 
     Args:
         config: the options as an instance of `Config`, instead of keywords.
@@ -149,11 +149,15 @@ class Completer(Configured, Predictor):
         self.trained_on = TrainedOn.of(train)
         return self
 
-    def _forget(self) -> None:
-        """Become unfitted: lose what a fit or a restored file has set."""
+    def unfitted(self) -> Self:
+        """A completer with the same options that is not fitted."""
         unfitted = type(self)(self.config)
         unfitted.clip = self.clip
-        self.__dict__ = unfitted.__dict__
+        return unfitted
+
+    def _forget(self) -> None:
+        """Become unfitted: lose what a fit or a restored file has set."""
+        self.__dict__ = self.unfitted().__dict__
 
     def save(self, path: str | Path) -> None:
         """Write the fitted completer to a file that `glocalk.load` reads.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from glocalk.completers.base import Completer, State, take
 from glocalk.config import ADDED, BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.training.context import FitContext
 
 _TOLERANCE = 1e-12  # of the conjugate gradients, relative to the target
@@ -28,7 +29,8 @@ class GlobalMean(Completer):
 
         r̂ᵤᵢ = μ
 
-    This includes users and items without training ratings.
+    This includes users and items without training ratings. New users and items are predicted in
+    the same way: their ratings do not change μ.
     """
 
     Config = GlobalMeanConfig
@@ -45,6 +47,16 @@ class GlobalMean(Completer):
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         del items
         return np.full(len(users), self._require(self._mean))
+
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        return frozenset({"users", "items"})
+
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        del new
+        extended = self.unfitted()
+        extended._mean = self._require(self._mean)
+        return extended
 
     def state(self) -> State:
         return {"mean": torch.tensor(self._require(self._mean), dtype=torch.float64)}
@@ -95,7 +107,11 @@ class Bias(Completer):
         bᵤ = Σ_i (rᵤᵢ − μ − bᵢ) / (user_damping + |Rᵤ|)
 
     μ is the mean training rating, Rᵢ the training ratings of item i and Rᵤ those of user u. Users
-    and items without training ratings have bias 0. With `joint`, the biases are those that minimize
+    and items without training ratings have bias 0. New users and items get the bias of the same
+    equations, with μ and, for a new user, the bᵢ as they are; with `joint`, for a new item, the bᵤ
+    too.
+
+    With `joint`, the biases are those that minimize
 
         Σ (rᵤᵢ − μ − bᵢ − bᵤ)² + item_damping Σ bᵢ² + user_damping Σ bᵤ²
 
@@ -138,6 +154,25 @@ class Bias(Completer):
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         mean, of_users, of_items = self._require(self._biases)
         return mean + of_items[items] + of_users[users]
+
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        return frozenset({"users", "items"})
+
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        mean, of_users, of_items = self._require(self._biases)
+        users, items = new.users, new.items
+        rest = users.ratings - mean - of_items[users.columns]
+        new_users = _damped_means(rest, users.rows, len(users), self.config.user_damping)
+        rest = items.ratings - mean
+        if self.config.joint:
+            rest = rest - of_users[items.columns]
+        new_items = _damped_means(rest, items.rows, len(items), self.config.item_damping)
+        extended = self.unfitted()
+        extended._biases = Biases(
+            mean, users.extend(of_users, new_users), items.extend(of_items, new_items)
+        )
+        return extended
 
     def state(self) -> State:
         mean, of_users, of_items = self._require(self._biases)

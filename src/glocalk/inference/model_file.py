@@ -20,7 +20,7 @@ from glocalk.data.labels import Labels
 from glocalk.errors import GlocalkError
 from glocalk.files import is_sealed_zip, replacing, seal_zip, writing
 from glocalk.inference.archive import load_archive
-from glocalk.inference.predictor import TrainedOn
+from glocalk.inference.trained_on import TrainedOn
 from glocalk.names import Label
 
 MODEL_FILE = "model.pt"

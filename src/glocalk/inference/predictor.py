@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, Self, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from glocalk.config import did_you_mean
-from glocalk.data.ids import Ids, refuse_other_writing
+from glocalk.data.ids import refuse_other_writing
 from glocalk.data.labels import Kind, Labels, as_labels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.data.ratings import Ratings
 from glocalk.errors import GlocalkError, NotFittedError, shown
+from glocalk.inference.newcomers import NewRatings, Side, take_in
+from glocalk.inference.trained_on import TrainedOn
 
 Unknown: TypeAlias = Literal["refuse", "mean"]
 """Handling of ids that are not in the training ratings: raise an error, or predict the mean of the
@@ -30,45 +29,6 @@ PartT = TypeVar("PartT")
 
 _CELLS = 1 << 20  # predictions of a grid in one block
 _PAIRS = 1 << 16  # pairs in one block
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedOn:
-    """What predictions need to know about the training ratings.
-
-    Attributes:
-        ids: labels of users and items.
-        scale: (lowest, highest) rating.
-        mean: mean of the training ratings.
-        counts: [users] number of training ratings of each user.
-        items: [ratings] the item of each training rating, user after user.
-        title: name of the data set, for error messages.
-    """
-
-    ids: Ids
-    scale: tuple[float, float]
-    mean: float
-    counts: NDArray[Any]
-    items: NDArray[Any]
-    title: str = "the training ratings"
-
-    @classmethod
-    def of(cls, train: RatingMatrix, title: str = "the training ratings") -> Self:
-        """From the training ratings; without ids, their indices are the ids."""
-        ids = train.ids if isinstance(train, Ratings) else Ids.numbered(train.shape)
-        return cls(
-            ids=ids,
-            scale=train.scale,
-            mean=float(train.ratings.mean()),
-            counts=np.bincount(train.users, minlength=train.num_users),
-            items=train.items.astype(np.int32),
-            title=title,
-        )
-
-    @cached_property
-    def starts(self) -> Indices:
-        """[users + 1] bounds of each user's entries in `items`."""
-        return np.concatenate([[0], np.cumsum(self.counts)])
 
 
 class Predictor(ABC):
@@ -89,6 +49,41 @@ class Predictor(ABC):
     @abstractmethod
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         """Predicted rating [u, i] of each of `users` [u] for each of `items` [i], not clipped."""
+
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        """Of whom `fold_in` takes ratings: new `users`, new `items`, both or neither."""
+        return frozenset()
+
+    def fold_in(self, ratings: RatingMatrix | pd.DataFrame) -> Self:
+        """A model that predicts for new users and items as well, without training.
+
+        What is new has no training rating: its id is unknown, or known without one. A new user is
+        computed from the user's ratings of known items, and a new item from its ratings by known
+        users, with all that was trained as it is; the class says how. This model does not change,
+        and new users and items that come together do not affect one another.
+
+        Args:
+            ratings: the ratings of new users and items; a DataFrame has the columns user, item and
+                rating.
+
+        Raises:
+            NotFittedError: the completer is not fitted.
+            GlocalkError: the model cannot do it (`folds_in`), a rating relates two that are known
+                or two that are new, or a rating is not on the scale of the training ratings.
+        """
+        known = self._require(self.trained_on)
+        now, new = take_in(known, ratings, self.folds_in, type(self).__name__)
+        extended = self.fold_in_matrix(new)
+        extended.trained_on = now
+        return extended
+
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        """The same for indices, of newcomers that `folds_in` allows: a completer of `new.shape`.
+
+        Its predictions for pairs without newcomers are those of this one, which stays as it is.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.folds_in is not empty: define this.")
 
     def predict(
         self,

@@ -17,11 +17,14 @@ from glocalk.data.formats.options import DEFAULTS, Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
 from glocalk.data.ids import Ids, join, refuse_unrelated
 from glocalk.data.labels import Kind, Labels
-from glocalk.errors import GlocalkError
+from glocalk.data.ratings import Ratings
+from glocalk.errors import GlocalkError, shown
 from glocalk.files import replacing
 from glocalk.inference.predictor import Predictor, Unknown
 
-_GROUP = re.compile(r"\bdata\.(?=(user|item|prediction|header|decimal|encoding|max_bytes)\b)")
+_GROUP = re.compile(
+    r"\bdata\.(?=(user|item|rating|prediction|header|decimal|encoding|max_bytes)\b)"
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,40 @@ def read_asked(
     """
     columns = read_named(path, {str(kind): choices[kind] for kind in choices}, options)
     ids = {kind: labels_of(columns, kind) for kind in choices}
-    note = f"; {columns.note}" if columns.note else ""
-    return Asked(path, ids, columns.description + note)
+    return Asked(path, ids, _described(columns))
+
+
+def read_ratings(
+    path: Path,
+    choices: Mapping[str, Choice],
+    scale: tuple[float, float],
+    options: ReadOptions = DEFAULTS,
+) -> tuple[Ratings, str]:
+    """Read ratings to fold in from a file of any form that ratings may have.
+
+    Args:
+        path: the file, see `glocalk.data.formats.table`.
+        choices: the columns of `user`, `item` and `rating`: as in `read_asked`.
+        scale: (lowest, highest) possible rating.
+        options: how to read the file.
+
+    Returns:
+        The ratings, and what was taken from the file, on one line.
+
+    Raises:
+        GlocalkError: as `read_asked` does, or a rating is not a number on the scale, or a pair is
+            rated more than once.
+    """
+    columns = read_named(path, choices, options)
+    users, items = labels_of(columns, "user"), labels_of(columns, "item")
+    wrong = ~np.isfinite(columns.ratings)
+    if wrong.any():
+        number, cells = columns.look(int(np.argmax(wrong)))
+        raise GlocalkError(
+            f"The rating '{shown(cells['rating'])}' in row {number} of '{path}' is not a finite "
+            "number: fix it, or remove the row."
+        )
+    return Ratings.from_arrays(users, items, columns.ratings, scale=scale), _described(columns)
 
 
 def read_named(path: Path, choices: Mapping[str, Choice], options: ReadOptions) -> Columns:
@@ -93,6 +128,10 @@ def labels_of(columns: Columns, kind: Kind) -> Labels:
     labels, (positions,) = join([column.texts])
     found: Labels = labels[positions[column.codes]]
     return found
+
+
+def _described(columns: Columns) -> str:
+    return columns.description + (f"; {columns.note}" if columns.note else "")
 
 
 def predict_pairs(

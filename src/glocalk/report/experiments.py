@@ -10,6 +10,7 @@ from glocalk.report.cold_start import cold_start_files
 from glocalk.report.elsewhere import around_files, monti_files
 from glocalk.report.fig2 import fig2_files
 from glocalk.report.fig3 import fig3_files
+from glocalk.report.fold_in import fold_in_files
 from glocalk.report.folds import folds_files
 from glocalk.report.kernels.tables import kernels_files
 from glocalk.report.parts import Files, Part, Sources
@@ -28,6 +29,7 @@ EXPERIMENTS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
         "monti": monti_files,
         "side": side_files,
         "cold_start": cold_start_files,
+        "fold_in": fold_in_files,
     }
 )
 

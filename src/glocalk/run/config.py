@@ -14,6 +14,7 @@ from glocalk.data.sources import Source, build_source
 from glocalk.data.splits import Split, Whole
 from glocalk.names import Label, Name, Seed
 from glocalk.records.identity import without_target
+from glocalk.run.revealing import MOST_REVEALED, reveal
 from glocalk.training.trainer_options import check_trainer_options
 
 COLD_SHARE = 0.1
@@ -40,12 +41,37 @@ class ProtocolConfig(BaseConfig):
     cold_start_seed: Annotated[Seed, ADDED] = Field(
         default=0, description="seed of the draw of cold_start"
     )
+    revealed: Annotated[int | None, ADDED] = Field(
+        default=None,
+        ge=0,
+        le=MOST_REVEALED,
+        description="with cold_start: number of ratings revealed of each held-out user or item; "
+        f"the test ratings are those after the first {MOST_REVEALED} in a random order",
+    )
+    fold_in: Annotated[bool, ADDED] = Field(
+        default=False,
+        description="fold the revealed ratings in after the training, in place of training on "
+        "them; errors are then those after the last epoch",
+    )
+
+    @model_validator(mode="after")
+    def _reveals_what_is_held_out(self) -> Self:
+        if self.revealed is not None and self.cold_start is None:
+            raise ValueError("revealed goes with cold_start=users or cold_start=items")
+        if self.fold_in and not self.revealed:
+            raise ValueError("fold_in needs at least one revealed rating, as in revealed=5")
+        if self.fold_in and self.selection != "never":
+            raise ValueError("fold_in evaluates the last epoch alone: it needs selection=never")
+        return self
 
     def divided(self, split: Split) -> Split:
         """The split of a data set, or that of a cold start on its ratings."""
         if self.cold_start is None:
             return split
-        return split.cold_start(self.cold_start, COLD_SHARE, self.cold_start_seed)
+        cold = split.cold_start(self.cold_start, COLD_SHARE, self.cold_start_seed)
+        if self.revealed is None:
+            return cold
+        return reveal(cold, self.revealed, self.cold_start_seed, fold_in=self.fold_in)
 
 
 class TrainerConfig(BaseConfig):

@@ -24,6 +24,7 @@ from glocalk.run.predictions import KeptPredictions, write_predictions
 from glocalk.run.progress import EpochProgress
 from glocalk.run.protocols import FinishedTraining, settled_epoch, take_results, validated_epoch
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
+from glocalk.run.revealing import RevealedSplit
 from glocalk.run.shared import shared_stages
 from glocalk.run.threads import set_threads
 from glocalk.stopping import StoppedError
@@ -118,8 +119,9 @@ def train_once(
     """
     completer = build_completer(config.model)
     loggers = {stage: make_loggers(config, folder, stage) for stage in completer.schedule}
+    test = None if isinstance(split, RevealedSplit) else split.test
     clip = config.protocol.clip
-    monitor = Monitor(split.test, split.valid, clip, listeners, loggers, name, kept)
+    monitor = Monitor(test, split.valid, clip, listeners, loggers, name, kept)
     context = FitContext(
         seed=config.seed,
         observer=monitor.observer(),
@@ -133,7 +135,9 @@ def train_once(
     )
     with stopping.only_at_safe_points():
         completer.fit(split.train, context=context)
-        if not completer.has_epochs:
+        if isinstance(split, RevealedSplit):
+            split.evaluate(completer, monitor)
+        elif not completer.has_epochs:
             monitor.observe("fit", None, completer.predict_pairs)
     return completer, monitor
 
@@ -143,6 +147,8 @@ def _prepare(config: RunConfig) -> _Run:
     try:
         split = config.split()
         split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")
+        if isinstance(split, RevealedSplit):
+            split.check(completer, f"model={config.model_name}")
     except GlocalkError as error:
         _Run(config, completer, None).write_failure(error)
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -144,6 +144,27 @@ class Monitor:
             metrics = {name: row[name] for name in measured if row[name] is not None}
             for logger in self.loggers.get(stage, ()):
                 logger.log_metrics({"epoch": epoch - 1, **metrics}, step=step)
+
+    def observe_folded_in(
+        self,
+        test: RatingMatrix,
+        fold_in: Callable[[], PredictPairs],
+        stage: str,
+        epoch: int | None,
+    ) -> None:
+        """Fold in after the last epoch and evaluate; for a monitor without test ratings before.
+
+        Args:
+            test: the test ratings.
+            fold_in: returns predictions with new ratings folded in; its time is kept apart.
+            stage: the last stage.
+            epoch: its last epoch; None for a completer without epochs.
+        """
+        self._charge(stage)
+        predict = fold_in()
+        self._charge("fold_in")
+        self.test = test
+        self.observe(stage, epoch, predict)
 
     def keep_trace(self, stage: str, epoch: int, numbers: Mapping[str, Sequence[float]]) -> None:
         """Keep what a training tells of itself, to six significant digits."""

@@ -28,6 +28,7 @@ from glocalk.completers.autoencoders.glocal_k import (
 )
 from glocalk.completers.autoencoders.layers import EffectiveLayer
 from glocalk.data.rating_matrix import RatingMatrix
+from glocalk.inference.newcomers import Side
 from glocalk.operators.base import RatingOperator
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
@@ -154,8 +155,12 @@ class GLocalKPermuted(_Ablation):
 
     The convolution adds up ratings of neighbors in the order of ids. If that order tells
     something, a random one is worse. The order is drawn from the seed; pre-training, the item
-    kernels and the output keep the order of ids.
+    kernels and the output keep the order of ids. New items are not folded in.
     """
+
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        return frozenset()  # the order of the users is not kept
 
     def _finetuning(
         self, network: GLocalKNetwork, data: FullBatch, context: FitContext

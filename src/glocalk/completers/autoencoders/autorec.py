@@ -31,7 +31,7 @@ Differences from the official code:
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar, cast
+from typing import Literal, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -40,6 +40,8 @@ from scipy.special import expit, logit
 from torch import Tensor, nn
 
 from glocalk.completers.autoencoders.base import AutoEncoderCompleter, AutoEncoderConfig
+from glocalk.completers.autoencoders.encoder import Encoder
+from glocalk.completers.autoencoders.layers import EffectiveLayer
 from glocalk.completers.autoencoders.stage import (
     AutoEncoderStage,
     LBFGSConfig,
@@ -50,6 +52,7 @@ from glocalk.completers.base import State, take
 from glocalk.completers.blocks.rated import rated
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
+from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.operators.base import RatingOperator
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
@@ -141,6 +144,10 @@ class AutoRecTraining(AutoEncoderStage):
         hidden, weight, bias = self.network(ratings)
         return Output(hidden, weight.detach(), bias.detach())
 
+    def encoder(self, ratings: RatingOperator) -> Encoder:
+        del ratings
+        return Encoder.of([EffectiveLayer(self.network.v, self.network.mu)], [])
+
 
 class AutoRec(AutoEncoderCompleter):
     """AutoRec: I-AutoRec, or with `rows="users"` U-AutoRec, on the transposed matrix.
@@ -149,7 +156,7 @@ class AutoRec(AutoEncoderCompleter):
 
     The prediction for a user without training ratings is the mean of the training ratings. For an
     item without training ratings it is the middle of the rating scale. The official code leaves
-    such pairs out of its error.
+    such pairs out of its error. New items (U-AutoRec: new users) are encoded like the others.
 
     Example:
         >>> import glocalk
@@ -181,6 +188,20 @@ class AutoRec(AutoEncoderCompleter):
         network = AutoRecNetwork(oriented.num_users, config, generator)
         data = FullBatch(oriented, config.formulation)
         self._run(AutoRecTraining(network, train.scale), config.train, data, context)
+
+    @property
+    def rows(self) -> Side:
+        rows: Side = self.config.rows
+        return rows
+
+    @property
+    def _sigmoid(self) -> bool:
+        return self.config.hidden_activation == "sigmoid"
+
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        extended = super().fold_in_matrix(new)
+        extended._scale = self._scale
+        return extended
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         return self._activated(super().predict_pairs(*self._oriented(users, items)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from lightning.pytorch.callbacks import Callback
 from pydantic import Field
 
+from glocalk.completers.autoencoders.encoder import Encoder, append
 from glocalk.completers.autoencoders.stage import (
     AutoEncoderStage,
     LBFGSConfig,
@@ -18,6 +20,8 @@ from glocalk.completers.base import Completer, State, refuse_mixed, take
 from glocalk.completers.blocks.rated import rated
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
+from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings, Side
 from glocalk.operators.base import predict_pairs
 from glocalk.operators.formulation import Formulation
 from glocalk.training.context import FitContext
@@ -44,6 +48,9 @@ class AutoEncoderCompleter(Completer):
     A subclass's `fit_matrix` passes its stages to `_run`, one after another. The prediction for a
     user without training ratings is the mean of the training ratings: nothing but the penalty
     changes the output weights of that user, and the bias stays at its initial value.
+
+    A new item is a row that is encoded as those of the training ratings are: see `Encoder`. A new
+    user has no output weights.
     """
 
     uses_trainer = True
@@ -52,7 +59,7 @@ class AutoEncoderCompleter(Completer):
 
     _stage: AutoEncoderStage | None = None
     _data: FullBatch | None = None
-    _restored: tuple[Output, int] | None = None
+    _restored: tuple[Output, Encoder | None, int] | None = None
 
     def _run(
         self,
@@ -82,10 +89,33 @@ class AutoEncoderCompleter(Completer):
         grid = torch.addmm(bias[u].unsqueeze(1), weight.T[u], hidden[i].T)
         return grid.double().cpu().numpy()
 
+    @property
+    def rows(self) -> Side:
+        """Whose ratings are a row of the network's input."""
+        return "items"
+
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        return frozenset({self.rows})
+
+    @torch.no_grad()
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        output, encoder = self._output(), self._encoder()
+        if encoder is None:
+            raise GlocalkError(SAVED_BEFORE_FOLD_IN)
+        rows = new.items if self.rows == "items" else new.users
+        encoded = encoder.encode(rows, self.config.formulation, self._sigmoid)
+        extended = self.unfitted()
+        output = output._replace(hidden=append(output.hidden, rows, encoded))
+        extended._restored = output, encoder, self.num_parameters
+        return extended
+
     def state(self) -> State:
         hidden, weight, bias = self._output()
+        encoder = self._encoder()
         # Not the parameters: to predict from them takes the training ratings as well.
         return {
+            **({} if encoder is None else encoder.state()),
             "hidden": hidden,
             "weight": weight.T.contiguous(),  # [users, hidden], the layout `predict_pairs` reads
             "bias": bias,
@@ -99,13 +129,40 @@ class AutoEncoderCompleter(Completer):
             take(state, "weight", (users, self._width)).T,
             take(state, "bias", (users,)),
         )
-        refuse_mixed(output)
-        self._restored = output, int(take(state, "parameters", (), whole=True))
+        encoder = Encoder.of_state(
+            state, users, self.config.hidden_size, self._hidden_layers, self._kernels
+        )
+        refuse_mixed([*output, *(encoder.state().values() if encoder is not None else ())])
+        self._restored = output, encoder, int(take(state, "parameters", (), whole=True))
 
     @property
     def _width(self) -> int:
         """Number of units of the output's hidden layer."""
         return self.config.hidden_size
+
+    @property
+    def _hidden_layers(self) -> int:
+        return 1
+
+    @property
+    def _kernels(self) -> tuple[int, int]:
+        """Number of global kernels that predictions use, and their size."""
+        return 0, 1
+
+    @property
+    def _sigmoid(self) -> bool:
+        """Whether hidden layers are followed by a sigmoid."""
+        return True
+
+    def _encoder(self) -> Encoder | None:
+        if self._restored is not None:
+            return self._restored[1]
+        return self._trained_encoder()
+
+    @torch.no_grad()
+    def _trained_encoder(self) -> Encoder:
+        stage, data = self._require(self._stage), self._require(self._data)
+        return stage.encoder(data.operator(stage))
 
     def _output(self) -> Output:
         return self._restored[0] if self._restored is not None else self._trained_output()
@@ -125,6 +182,6 @@ class AutoEncoderCompleter(Completer):
     @property
     def num_parameters(self) -> int:
         if self._restored is not None:
-            return self._restored[1]
+            return self._restored[2]
         network = self._require(self._stage).network
         return sum(parameter.numel() for parameter in network.parameters())

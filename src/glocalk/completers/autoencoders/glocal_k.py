@@ -190,6 +190,9 @@ class FineTuning(KernelStage):
     def hidden(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> Tensor:
         return self.network.global_pass(ratings, layers)
 
+    def kernels(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> list[Tensor]:
+        return self.network.global_kernels(ratings, layers)
+
     def training_step(self, batch: RatingOperator, batch_idx: int) -> None:
         super().training_step(batch, batch_idx)
         if self.network.config.hold_kernels and not self.progressed:
@@ -205,6 +208,9 @@ class GLocalK(AutoEncoderCompleter):
     An item without training ratings is a row of zeros like any other row. For a user without
     training ratings, the prediction is the mean of the training ratings. The official code predicts
     from that user's output weights and bias, which are not fitted to any rating.
+
+    A new item has no item kernel and no place in the order of items: it is convolved with the
+    global kernel as trained, between two rows without ratings.
 
     Example:
         >>> import glocalk
@@ -234,6 +240,15 @@ class GLocalK(AutoEncoderCompleter):
         options = self.config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_PRETRAINING)
         made_by = {"class": class_name(type(self)), "version": self.model_version}
         return SharedStage(PreTraining.stage, {**made_by, "config": options})
+
+    @property
+    def _hidden_layers(self) -> int:
+        return self.config.hidden_layers
+
+    @property
+    def _kernels(self) -> tuple[int, int]:
+        config = self.config
+        return (config.convolution_layers, config.kernel_size) if config.finetune.epochs else (0, 1)
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = torch.Generator().manual_seed(context.seed)

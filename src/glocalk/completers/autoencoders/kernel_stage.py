@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from glocalk.completers.autoencoders.base import AutoEncoderConfig
+from glocalk.completers.autoencoders.encoder import Encoder
 from glocalk.completers.autoencoders.layers import EffectiveLayer, KernelAutoEncoder, encode
 from glocalk.completers.autoencoders.stage import AutoEncoderStage, Output
 from glocalk.operators.base import RatingOperator
@@ -91,6 +92,16 @@ class KernelStage(AutoEncoderStage):
         layers, _ = self.network.effective()
         weight, bias = layers[-1]
         return Output(self.hidden(ratings, layers), weight, bias.detach())
+
+    @torch.no_grad()
+    def encoder(self, ratings: RatingOperator) -> Encoder:
+        layers, _ = self.network.effective()
+        return Encoder.of(layers[:-1], self.kernels(ratings, layers))
+
+    def kernels(self, ratings: RatingOperator, layers: list[EffectiveLayer]) -> list[Tensor]:
+        """The global kernels that R is convolved with in this stage: none."""
+        del ratings, layers
+        return []
 
     def _versions(self) -> list[int]:
         """How often each parameter has been written."""

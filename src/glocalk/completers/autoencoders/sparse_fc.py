@@ -63,6 +63,10 @@ class SparseFC(AutoEncoderCompleter):
     def schedule(self) -> dict[str, int]:
         return {SparseFCTraining.stage: self.config.train.epochs}
 
+    @property
+    def _hidden_layers(self) -> int:
+        return self.config.hidden_layers
+
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = torch.Generator().manual_seed(context.seed)
         network = KernelNetwork(train.num_users, self.config, generator)

@@ -15,6 +15,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from pydantic import Field
 from torch import Tensor, nn
 
+from glocalk.completers.autoencoders.encoder import Encoder
 from glocalk.config import BaseConfig
 from glocalk.errors import GlocalkError
 from glocalk.operators.base import RatingOperator
@@ -87,7 +88,7 @@ class Output(NamedTuple):
 class AutoEncoderStage(lightning.LightningModule):
     """Minimizes the loss of a network by full-batch L-BFGS, one optimizer step per epoch.
 
-    Subclasses define `stage`, `loss` and `output`.
+    Subclasses define `stage`, `loss`, `output` and `encoder`.
 
     Attributes:
         progressed: whether the last step decreased the loss by more than 10⁻⁶ of its value.
@@ -116,6 +117,10 @@ class AutoEncoderStage(lightning.LightningModule):
     @abstractmethod
     def output(self, ratings: RatingOperator) -> Output:
         """What this stage predicts from, as trained so far."""
+
+    @abstractmethod
+    def encoder(self, ratings: RatingOperator) -> Encoder:
+        """What `output` computes its hidden layer with, as trained so far."""
 
     def trained(self) -> nn.Module:
         """The part of the network that this stage trains."""

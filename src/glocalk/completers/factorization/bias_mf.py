@@ -21,30 +21,29 @@ a ridge regression of the user's ratings minus μ + bᵢ on zᵢ = (qᵢ, 1):
 learning rate γ down the gradient of half of that rating's summands: with e = r − r̂,
 
     b ← b + γ(e − λ_b b),   pᵤ ← pᵤ + γ(e qᵢ − λ pᵤ),   qᵢ ← qᵢ + γ(e pᵤ − λ qᵢ)
+
+A new user has the (pᵤ, bᵤ) that minimizes the objective with everything else as it is: the ridge
+regression above, after a training by `sgd` too, whose steps sum up to n = nᵤ. A new item likewise.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from glocalk.completers.blocks.rating_arrays import RatingArrays
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
-from glocalk.completers.factorization.loops import Step, Weights, normal_equations, sgd_steps
+from glocalk.completers.factorization.loops import Step, Weights, sgd_steps
+from glocalk.completers.factorization.ridge import fold_in_biased, solve_rows
 from glocalk.completers.resumable import refuse_divergence, run_epochs
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import RatingMatrix, Values
-from glocalk.errors import GlocalkError
-from glocalk.sparse.compiled import Array
+from glocalk.inference.newcomers import Newcomers, NewRatings, Side
 from glocalk.sparse.csr import CSR
-from glocalk.stopping import safe_point
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopState
-
-_CHUNK = 1 << 23  # elements of the normal equations' matrices that are held at a time
 
 
 class ALSConfig(BaseConfig):
@@ -85,6 +84,11 @@ class BiasMFConfig(BaseConfig):
     )
     als: ALSConfig = Field(default=ALSConfig(), description="ignored by sgd")
     sgd: SGDConfig = Field(default=SGDConfig(), description="ignored by als")
+
+    @property
+    def penalty(self) -> Values:
+        """[rank + 1] λ of each factor, then λ_b."""
+        return np.append(np.full(self.rank, self.regularization), self.bias_regularization)
 
 
 class BiasMF(FactorCompleter):
@@ -130,6 +134,24 @@ class BiasMF(FactorCompleter):
             solver = SGD(train, self.factors, config, generator)
         run_epochs(config.solver, config.epochs, solver, self, train, context)
 
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        return frozenset({"users", "items"})
+
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        config, known = self.config, self._fitted
+        weighted = config.solver == "sgd" or config.als.weighted_lambda
+
+        def solve(newcomers: Newcomers, vectors: Values, biases: Values) -> tuple[Values, Values]:
+            mean = np.full(len(newcomers.ratings), known.mean)
+            return fold_in_biased(newcomers, mean, vectors, biases, config.penalty, weighted)
+
+        users = solve(new.users, known.item_factors, known.item_biases)
+        items = solve(new.items, known.user_factors, known.user_biases)
+        extended = self.unfitted()
+        extended.factors = known.extended(new, users, items)
+        return extended
+
 
 class ALS:
     """Alternating least squares, which changes `factors`.
@@ -145,8 +167,7 @@ class ALS:
         users, items = train.shape
         self._by_user = CSR.from_triples(train.users, train.items, train.ratings, (users, items))
         self._by_item = CSR.from_triples(train.items, train.users, train.ratings, (items, users))
-        self._penalty = np.full(config.rank + 1, config.regularization)
-        self._penalty[-1] = config.bias_regularization
+        self._penalty = config.penalty
         self._weighted = config.als.weighted_lambda
 
     def run_epoch(self) -> float:
@@ -199,29 +220,8 @@ class ALS:
         design = np.column_stack([vectors, np.ones(len(vectors))])
         targets = ratings.values - self.factors.mean - biases[ratings.columns]
         penalties = self._weights(ratings)[:, None] * self._penalty
-        rows, width = penalties.shape
-        solved = np.empty((rows, width))
-        step = max(_CHUNK // width**2, 1)
-        for first in range(0, rows, step):
-            safe_point()
-            part = slice(first, min(first + step, rows))
-            gram, moments = normal_equations(ratings, part, targets, design)
-            gram[:, range(width), range(width)] += penalties[part]
-            solved[part] = _solve_positive(gram, moments)
+        solved = solve_rows(ratings, targets, design, penalties)
         return solved[:, :-1].copy(), solved[:, -1].copy()
-
-
-def _solve_positive(gram: Array, moments: Array) -> Array:
-    """Solutions [rows, width] of positive definite systems given by their lower triangles."""
-    lower, failed = torch.linalg.cholesky_ex(torch.from_numpy(gram))
-    if failed.any():
-        raise GlocalkError(
-            "The least squares of a user or an item have no solution in float64: raise "
-            "model.regularization and model.bias_regularization."
-        )
-    right = torch.from_numpy(moments).unsqueeze(-1)
-    solved: Array = torch.cholesky_solve(right, lower).squeeze(-1).numpy()
-    return solved
 
 
 class SGD:

@@ -12,6 +12,7 @@ import torch
 from glocalk.completers.base import Completer, State, take
 from glocalk.completers.factorization.loops import Weights
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.inference.newcomers import NewRatings
 
 _CHUNK = 1 << 16  # pairs whose factors are gathered at a time, which bounds the memory
 
@@ -72,6 +73,18 @@ class Factors:
     def set_weights(self, weights: Weights) -> None:
         """Replace all but μ by these arrays, which are not copied."""
         self.user_biases, self.item_biases, self.user_factors, self.item_factors = weights
+
+    def extended(
+        self, new: NewRatings, users: tuple[Values, Values], items: tuple[Values, Values]
+    ) -> Factors:
+        """With the (factors, biases) of new users and items."""
+        return Factors(
+            self.mean,
+            new.users.extend(self.user_biases, users[1]),
+            new.items.extend(self.item_biases, items[1]),
+            new.users.extend(self.user_factors, users[0]),
+            new.items.extend(self.item_factors, items[0]),
+        )
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         """[pairs] predicted ratings of (users[k], items[k])."""

@@ -21,10 +21,20 @@ Candès, 2015).
 The dual problem bounds the distance from the minimum: W = P(d − Z), scaled down to the spectral
 norm λ, gives the lower bound ⟨W, d⟩ − ½ ‖W‖². The papers follow a path of penalties to choose λ;
 a single λ needs no path, because the problem is convex.
+
+The row a of a new user is the one that minimizes the objective in A and B with B as it is, which at
+the minimum the rows of A do as well; with N the items that the user rated,
+
+    a = argmin ½ Σ_{i ∈ N} (d − a·Bᵢ)² + ½λ ‖a‖²
+
+and likewise that of a new item.
 """
 
 from __future__ import annotations
 
+from typing import Self
+
+import numpy as np
 import torch
 from pydantic import Field
 
@@ -35,10 +45,13 @@ from glocalk.completers.factorization.alternating import (
     Observed,
     Solver,
 )
+from glocalk.completers.factorization.ridge import solve_rows
 from glocalk.completers.resumable import Progress
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.inference.newcomers import Newcomers, NewRatings, Side
 from glocalk.operators.base import predict_pairs
+from glocalk.sparse.csr import CSR
 from glocalk.training.context import FitContext
 
 
@@ -116,6 +129,34 @@ class SoftImpute(Completer):
         left, right = self._fitted
         completed: Values = (left[torch.tensor(users)] @ right[torch.tensor(items)].T).numpy()
         return self._require(self._baseline).predict_grid(users, items) + completed
+
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        return frozenset({"users", "items"})
+
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        left, right = (factor.numpy() for factor in self._fitted)
+        baseline = self._require(self._baseline).fold_in_matrix(new)
+        users, items = (
+            baseline.predict_pairs(new.users.owners, new.users.columns),
+            baseline.predict_pairs(new.items.columns, new.items.owners),
+        )
+        extended = self.unfitted()
+        extended._baseline = baseline
+        extended._factors = Factors(
+            torch.from_numpy(new.users.extend(left, self._rows(new.users, users, right))),
+            torch.from_numpy(new.items.extend(right, self._rows(new.items, items, left))),
+        )
+        return extended
+
+    def _rows(self, newcomers: Newcomers, baseline: Values, fixed: Values) -> Values:
+        """Rows [newcomers, rank] of A or B, given the other one."""
+        rows, width = len(newcomers), fixed.shape[1]
+        rest = newcomers.ratings - baseline
+        targets = CSR.from_triples(newcomers.rows, newcomers.columns, rest, (rows, len(fixed)))
+        penalties = np.full((rows, width), self.config.nuclear_penalty)
+        solved: Values = solve_rows(targets, targets.values, fixed, penalties)
+        return solved
 
     def state(self) -> State:
         left, right = self._fitted

@@ -12,20 +12,31 @@ epoch visits the users in random order and each user's ratings in random order, 
 other. A user's yⱼ are then written once for all of the user's ratings, with the values of single
 updates, and an epoch costs ratings × rank. The learning rate is multiplied by `decay` after each
 epoch.
+
+The steps go down Σ_observed ((r − r̂)² + λ (‖pᵤ‖² + ‖qᵢ‖²) + λ_b (bᵤ² + bᵢ²)) plus the penalty on y.
+A new user has the (pᵤ, bᵤ) that minimizes it with q, y and bᵢ as they are, N(u) being the given
+ratings: a ridge regression. So has a new item (qᵢ, bᵢ), while its yᵢ is 0.
 """
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
+import torch
 from pydantic import Field
 from scipy import sparse
 
+from glocalk.completers.base import State, take
 from glocalk.completers.blocks.rating_arrays import RatingArrays
 from glocalk.completers.factorization.factors import FactorCompleter, Factors
 from glocalk.completers.factorization.loops import Step, Weights, svd_pp_steps
+from glocalk.completers.factorization.ridge import fold_in_biased
 from glocalk.completers.resumable import refuse_divergence, run_epochs
 from glocalk.config import BaseConfig
-from glocalk.data.rating_matrix import Indices, RatingMatrix
+from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
+from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings, Side
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopState
 
@@ -70,6 +81,8 @@ class SVDPlusPlus(FactorCompleter):
     Config = SVDPlusPlusConfig
     config: SVDPlusPlusConfig
 
+    _implicit_factors: Values | None = None  # y
+
     @property
     def rank(self) -> int:
         return self.config.rank
@@ -82,6 +95,52 @@ class SVDPlusPlus(FactorCompleter):
         solver = _Solver(train, self.config, np.random.default_rng(context.seed))
         self.factors = solver.factors
         run_epochs("sgd", self.config.epochs, solver, self, train, context)
+        self._implicit_factors = solver.implicit_factors
+
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        return frozenset({"users", "items"})
+
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        config, known, implicit_factors = self.config, self._fitted, self._implicit_factors
+        if implicit_factors is None:
+            raise GlocalkError(SAVED_BEFORE_FOLD_IN)
+        penalty = np.append(np.full(config.rank, config.regularization), config.bias_regularization)
+        users, items = new.users, new.items
+        counts = np.bincount(users.rows, minlength=len(users))
+        rated = sparse.csr_array(
+            (1 / np.sqrt(counts[users.rows]), (users.rows, users.columns)),
+            shape=(len(users), len(implicit_factors)),
+        )
+        implicit = np.asarray(rated @ implicit_factors)  # [new users, rank]
+        products = np.einsum("nk,nk->n", implicit[users.rows], known.item_factors[users.columns])
+        factors, biases = fold_in_biased(
+            users, known.mean + products, known.item_factors, known.item_biases, penalty, True
+        )
+        of_items = fold_in_biased(
+            items,
+            np.full(len(items.ratings), known.mean),
+            known.user_factors,
+            known.user_biases,
+            penalty,
+            True,
+        )
+        extended = self.unfitted()
+        extended.factors = known.extended(new, (factors + implicit, biases), of_items)
+        extended._implicit_factors = items.extend(implicit_factors, 0)
+        return extended
+
+    def state(self) -> State:
+        state = dict(super().state())
+        if self._implicit_factors is not None:
+            state["implicit_factors"] = torch.from_numpy(self._implicit_factors)
+        return state
+
+    def restore(self, state: State, shape: tuple[int, int]) -> None:
+        super().restore(state, shape)
+        if "implicit_factors" in state:
+            saved = take(state, "implicit_factors", (shape[1], self.rank))
+            self._implicit_factors = saved.double().numpy()
 
     @property
     def num_parameters(self) -> int:
@@ -98,6 +157,7 @@ class _Solver:
 
     Attributes:
         factors: what predictions are made from; changed by each epoch.
+        implicit_factors: [items, rank] y; changed by each epoch.
     """
 
     def __init__(
@@ -106,7 +166,7 @@ class _Solver:
         self._train, self._config, self._generator = train, config, generator
         self.factors = Factors.initial(train, config.rank, config.init_std, generator)
         self._weights = self.factors.weights  # with p alone, where `factors` have p + |N|^−½ Σ y
-        self._implicit_factors = config.init_std * generator.standard_normal(
+        self.implicit_factors = config.init_std * generator.standard_normal(
             (train.num_items, config.rank)
         )
         self._ratings = RatingArrays.of(train)
@@ -122,7 +182,7 @@ class _Solver:
             draw_order(self._train, self._generator),
             self.factors.mean,
             self._weights,
-            self._implicit_factors,
+            self.implicit_factors,
             Step(self._learning_rate, config.regularization, config.bias_regularization),
         )
         refuse_divergence(loss, "model.learning_rate")
@@ -133,20 +193,20 @@ class _Solver:
     def state(self) -> LoopState:
         return {
             **self._weights._asdict(),
-            "implicit_factors": self._implicit_factors,
+            "implicit_factors": self.implicit_factors,
             "generator": self._generator.bit_generator.state,
             "learning_rate": self._learning_rate,
         }
 
     def restore(self, state: LoopState) -> None:
         self._weights = Weights.of(state)
-        self._implicit_factors = state["implicit_factors"]
+        self.implicit_factors = state["implicit_factors"]
         self._generator.bit_generator.state = state["generator"]
         self._learning_rate = state["learning_rate"]
         self._take_weights()
 
     def _take_weights(self) -> None:
-        implicit = self._rated @ self._implicit_factors
+        implicit = self._rated @ self.implicit_factors
         self.factors.set_weights(
             self._weights._replace(user_factors=self._weights.user_factors + implicit)
         )

@@ -32,7 +32,7 @@ and the four networks are taken, when that share of the official updates is done
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Self
 
 import lightning
 import numpy as np
@@ -50,6 +50,7 @@ from glocalk.completers.igmc.subgraphs import RatingGraph, Subgraphs, enclose
 from glocalk.completers.stepwise import STAGE, TrainingData, dtype_of, refuse_levels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
+from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage
 
@@ -175,6 +176,9 @@ class IGMC(Completer):
     user's neighborhood and the weights, as in the official code. For a user without training
     ratings, the prediction is the mean of the training ratings.
 
+    New ratings become edges of the graph. They are in the subgraphs of other pairs too, so that
+    predictions for known pairs near a new user or item change.
+
     Example:
         >>> import glocalk
         >>> ratings = glocalk.Ratings.from_arrays([0, 0, 1, 1, 2], [0, 1, 1, 2, 0], [5, 3, 4, 1, 2])
@@ -213,6 +217,24 @@ class IGMC(Completer):
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         return self._require(self._module).predict_pairs(users, items)
+
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        return frozenset({"users", "items"})
+
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        state, parts = dict(self.state()), ("users", "items", "ratings")
+        unknown = np.setdiff1d(new.triples[2], state["ratings"].numpy())
+        if len(unknown):
+            raise GlocalkError(
+                f"IGMC has no weights for the rating {unknown[0]:g}, which is not among the "
+                "training ratings: leave it out, or round it to one of them."
+            )
+        for name, given in zip(parts, new.triples, strict=True):
+            state[name] = torch.cat([state[name], torch.from_numpy(given)])
+        extended = self.unfitted()
+        extended.restore(state, new.shape)
+        return extended
 
     def state(self) -> State:
         module = self._require(self._module)

@@ -19,11 +19,16 @@ the neighbors", TKDD 2010, Sec. 2.2, whose shrinkage is 100.
 No matrix of similarities is stored: a prediction computes the rows that it needs from the ratings,
 a block at a time. The rows of all users take time Σ_items (ratings of the item)², those of all
 items Σ_users (ratings of the user)²; a block of about 10⁶ similarities takes about 150 MB.
+
+A new user of user-kNN is a row: its similarities to the training users are computed from its
+ratings. A new user of item-kNN is a column: the ratings are those that neighbors are chosen from.
+New items are the same with the roles exchanged. All other similarities stay as they are, and what
+is new is never a neighbor.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -31,25 +36,21 @@ from pydantic import Field
 
 from glocalk.completers.base import Completer, State, take
 from glocalk.completers.baselines import Bias, BiasConfig
-from glocalk.completers.neighbors.loops import near_sums, shared_sums
+from glocalk.completers.neighbors.deviations import Deviations, Similarity
+from glocalk.completers.neighbors.loops import near_sums
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
-from glocalk.sparse.compiled import Array
-from glocalk.sparse.csr import CSR
+from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.stopping import safe_point
 from glocalk.training.context import FitContext
 
 _T = TypeVar("_T")
-Similarity: TypeAlias = Literal["cosine", "pearson"]
 Neighbors: TypeAlias = Annotated[
     int, Field(ge=1, description="k, largest number of neighbors; fewer if fewer rated")
 ]
 
 _CELLS = 1 << 20  # similarities computed at a time
-_ITSELF = -2.0  # similarity of a row to itself, below all others: a row is not its own neighbor
-# Deviations that are this small relative to all others are rounding errors of 0.
-_ROUNDING = 1e-6
 
 
 class NeighborhoodConfig(BaseConfig):
@@ -88,43 +89,6 @@ class ItemKNNConfig(NeighborhoodConfig):
     baseline: BiasConfig = BiasConfig(item_damping=3.0, user_damping=5.0)
 
 
-class _Deviations:
-    """Deviations of the training ratings from the baseline, by row and by column.
-
-    Args:
-        rows: [n] row of each deviation.
-        columns: [n] column of each deviation.
-        values: [n] deviations.
-        shape: (rows, columns).
-    """
-
-    def __init__(
-        self, rows: Indices, columns: Indices, values: Values, shape: tuple[int, int]
-    ) -> None:
-        self.rows, self.columns, self.values = rows, columns, values
-        self.by_row = CSR.from_triples(rows, columns, values, shape)
-        self.by_column = CSR.from_triples(columns, rows, values, shape[::-1])
-        self.rounding = _ROUNDING**2 * float(np.mean(values**2))
-
-    def similarities(self, rows: Indices, kind: Similarity, shrinkage: float) -> Array:
-        """Similarity [rows, all rows] of the given rows to all rows, in float32.
-
-        Correlations are rounded to float32 before they are shrunk, so that equal ones have equal
-        bits regardless of the order of their sums.
-        """
-        sums = shared_sums(self.by_row, self.by_column, rows)
-        n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
-        some = np.maximum(n, 1)
-        if kind == "pearson":
-            xx, yy, xy = xx - x * x / some, yy - y * y / some, xy - x * y / some
-        nonzero = (xx > n * self.rounding) & (yy > n * self.rounding)
-        correlations = np.where(nonzero, xy, 0) / np.sqrt(np.where(nonzero, xx * yy, 1))
-        shrunk = np.clip(correlations, -1, 1).astype(np.float32)
-        shrunk *= (some / (some + shrinkage)).astype(np.float32)
-        shrunk[np.arange(len(rows)), rows] = _ITSELF
-        return shrunk
-
-
 class _Neighborhood(Completer):
     """Either model: its rows are the users or items that are neighbors, its columns the others."""
 
@@ -137,19 +101,24 @@ class _Neighborhood(Completer):
     config: NeighborhoodConfig
 
     _baseline: Bias | None = None
-    _deviations: _Deviations | None = None
+    _deviations: Deviations | None = None
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         del context
         self._baseline = Bias(self.config.baseline).fit(train)
         deviations = train.ratings - self._baseline.predict_pairs(train.users, train.items)
-        self._keep(train.users, train.items, deviations, train.shape)
+        self._keep(train.users, train.items, deviations, train.shape, len(train))
 
     def _keep(
-        self, users: Indices, items: Indices, deviations: Values, shape: tuple[int, int]
+        self,
+        users: Indices,
+        items: Indices,
+        deviations: Values,
+        shape: tuple[int, int],
+        trained: int,
     ) -> None:
-        self._deviations = _Deviations(
-            *self._rows_columns(users, items), deviations, self._rows_columns(*shape)
+        self._deviations = Deviations(
+            *self._rows_columns(users, items), deviations, self._rows_columns(*shape), trained
         )
 
     def _rows_columns(self, users: _T, items: _T) -> tuple[_T, _T]:
@@ -157,7 +126,7 @@ class _Neighborhood(Completer):
         return (users, items) if self.neighbors_are == "users" else (items, users)
 
     @property
-    def _fitted(self) -> _Deviations:
+    def _fitted(self) -> Deviations:
         return self._require(self._deviations)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
@@ -187,15 +156,37 @@ class _Neighborhood(Completer):
             )
         return predicted
 
+    @property
+    def folds_in(self) -> frozenset[Side]:
+        return frozenset({"users", "items"})
+
+    def fold_in_matrix(self, new: NewRatings) -> Self:
+        fitted, extended = self._fitted, self.unfitted()
+        extended._baseline = self._require(self._baseline).fold_in_matrix(new)
+        users, items, ratings = new.triples
+        deviations = ratings - extended._baseline.predict_pairs(users, items)
+        known = self._rows_columns(fitted.rows, fitted.columns)
+        extended._keep(
+            np.concatenate([known[0], users]),
+            np.concatenate([known[1], items]),
+            np.concatenate([fitted.values, deviations]),
+            new.shape,
+            fitted.trained,
+        )
+        return extended
+
     def state(self) -> State:
         deviations = self._fitted
         users, items = self._rows_columns(deviations.rows, deviations.columns)
-        return {
+        state = {
             **self._require(self._baseline).state(),
             "users": torch.from_numpy(users.astype(np.int32)),
             "items": torch.from_numpy(items.astype(np.int32)),
             "deviations": torch.from_numpy(deviations.values),
         }
+        if deviations.trained < len(deviations.values):
+            state["trained"] = torch.tensor(deviations.trained)
+        return state
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
         self._baseline = Bias(self.config.baseline)
@@ -208,7 +199,10 @@ class _Neighborhood(Completer):
         for name, index, limit in zip(("users", "items"), (users, items), shape, strict=True):
             if ((index < 0) | (index >= limit)).any():
                 raise GlocalkError(f"The saved '{name}' lie outside 0 … {limit - 1}.")
-        self._keep(users.astype(np.int64), items.astype(np.int64), deviations, shape)
+        trained = int(take(state, "trained", (), whole=True)) if "trained" in state else ratings
+        if not min(1, ratings) <= trained <= ratings:
+            raise GlocalkError(f"The saved 'trained' lies outside 1 … {ratings}.")
+        self._keep(users.astype(np.int64), items.astype(np.int64), deviations, shape, trained)
 
     @property
     def num_parameters(self) -> int:

@@ -1,0 +1,142 @@
+"""Held-out users or items of which some ratings are revealed."""
+
+import numpy as np
+import pytest
+
+import glocalk
+from glocalk.data.rating_matrix import RatingMatrix
+from glocalk.data.splits import Split
+from glocalk.errors import GlocalkError
+from glocalk.run.config import ProtocolConfig
+from glocalk.run.monitor import Monitor
+from glocalk.run.revealing import RevealedSplit, reveal
+from planted import planted
+
+PARTS = planted(num_users=50, num_items=40, density=0.5)
+
+
+def cold(whole="users"):
+    return Split("random", *PARTS).cold_start(whole, 0.2, seed=0)
+
+
+def cells(ratings):
+    return set(zip(ratings.users.tolist(), ratings.items.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("whole", ["users", "items"])
+def test_revealed_ratings_are_nested_and_the_test_ratings_are_the_same(whole):
+    start = cold(whole)
+    before, tests = set(), []
+    for count in (0, 1, 5, 10):
+        split = reveal(start, count, seed=3, fold_in=False)
+        shown = cells(split.train) - cells(start.train)
+        assert cells(start.train) <= cells(split.train)
+        assert before <= shown <= cells(start.test)
+        held = getattr(split.test, whole)
+        own = [pair[0 if whole == "users" else 1] for pair in shown]
+        assert (np.bincount(own, minlength=60)[np.unique(held)] == count).all()
+        assert not shown & cells(split.test)
+        before = shown
+        tests.append(cells(split.test))
+    assert all(test == tests[0] for test in tests)
+    assert len(tests[0]) > 50
+    other = reveal(start, 5, seed=4, fold_in=False)
+    assert cells(other.test) != tests[0]
+
+
+def test_those_with_fewer_than_eleven_ratings_are_left_out():
+    users = np.repeat([0, 1, 2], [12, 10, 11])
+    items = np.concatenate([np.arange(12), np.arange(10), np.arange(11)])
+    test = RatingMatrix(users, items, np.full(33, 3.0), (4, 12), (1, 5))
+    train = RatingMatrix(np.full(12, 3), np.arange(12), np.full(12, 4.0), (4, 12), (1, 5))
+    split = reveal(Split("x", train, test, whole="users"), 10, seed=0, fold_in=False)
+    assert np.bincount(split.test.users, minlength=4).tolist() == [2, 0, 1, 0]
+    assert np.bincount(split.train.users, minlength=4).tolist() == [10, 0, 10, 12]
+    small = Split("x", train, test.select(users == 1), whole="users")
+    with pytest.raises(GlocalkError, match="No held-out one of the users has more than 10"):
+        reveal(small, 1, seed=0, fold_in=False)
+
+
+def test_folded_in_ratings_are_in_no_part_of_the_split():
+    trained = reveal(cold(), 5, seed=0, fold_in=False)
+    folded = reveal(cold(), 5, seed=0, fold_in=True)
+    assert isinstance(folded, RevealedSplit)
+    assert cells(folded.train) == cells(cold().train)
+    assert cells(folded.test) == cells(trained.test)
+    assert cells(folded.to_fold_in) == cells(trained.train) - cells(cold().train)
+
+
+def test_the_error_is_that_of_the_folded_in_model():
+    split = reveal(cold(), 10, seed=0, fold_in=True)
+    model = glocalk.Bias().fit(split.train)
+    monitor = Monitor()
+    split.evaluate(model, monitor)
+    (error,) = monitor.curves.test_rmse
+    predicted = np.clip(
+        model.fold_in(split.to_fold_in).predict_pairs(split.test.users, split.test.items), 1, 5
+    )
+    assert error == pytest.approx(np.sqrt(np.mean((predicted - split.test.ratings) ** 2)))
+    plain = np.clip(model.predict_pairs(split.test.users, split.test.items), 1, 5)
+    assert error < np.sqrt(np.mean((plain - split.test.ratings) ** 2))
+    assert set(monitor.seconds) == {"fit", "fold_in", "evaluation"}
+    assert (monitor.curves.stage, monitor.curves.epoch) == (["fit"], [None])
+
+
+def test_revealed_ratings_of_items_without_training_ratings_are_left_out():
+    split = reveal(cold(), 5, seed=0, fold_in=True)
+    gone = split.to_fold_in.items[0]
+    kept = split.train.select(split.train.items != gone)
+    rest = RevealedSplit(
+        "x", kept, split.test, ids=split.ids, whole="users", to_fold_in=split.to_fold_in
+    )
+    model, monitor = glocalk.Bias().fit(kept), Monitor()
+    rest.evaluate(model, monitor)
+    usable = split.to_fold_in.select(split.to_fold_in.items != gone)
+    predicted = np.clip(
+        model.fold_in(usable).predict_pairs(split.test.users, split.test.items), 1, 5
+    )
+    expected = np.sqrt(np.mean((predicted - split.test.ratings) ** 2))
+    assert monitor.curves.test_rmse == pytest.approx([expected])
+
+
+def test_a_model_with_epochs_is_evaluated_after_the_last():
+    split = reveal(cold(), 5, seed=0, fold_in=True)
+    model = glocalk.BiasMF(solver="als", rank=2, epochs=2).fit(split.train)
+    monitor = Monitor()
+    split.evaluate(model, monitor)
+    assert (monitor.curves.stage, monitor.curves.epoch) == (["als"], [2])
+
+
+def test_a_model_that_cannot_fold_in_is_refused():
+    split = reveal(cold(), 5, seed=0, fold_in=True)
+    split.check(glocalk.Bias(), "model=bias")
+    with pytest.raises(GlocalkError, match="model=x does not fold in new users"):
+        split.check(glocalk.AutoRec(), "model=x")
+
+
+PROTOCOL = {"valid_share": 0.05, "clip": True, "selection": "never", "lowest_seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"revealed": 5}, "revealed goes with cold_start"),
+        ({"cold_start": "users", "fold_in": True}, "fold_in needs at least one revealed"),
+        ({"cold_start": "users", "revealed": 0, "fold_in": True}, "at least one revealed"),
+        ({"cold_start": "users", "revealed": 11}, "revealed' cannot be 11"),
+        (
+            {"cold_start": "users", "revealed": 1, "fold_in": True, "selection": "each_seed"},
+            "needs selection=never",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, sentence):
+    with pytest.raises(GlocalkError, match=sentence):
+        ProtocolConfig.check({**PROTOCOL, **options}, "protocol")
+
+
+def test_what_is_not_asked_for_is_no_part_of_a_run_s_identity():
+    made = ProtocolConfig.check(PROTOCOL, "protocol").identifying_options()
+    assert made == PROTOCOL
+    asked = {**PROTOCOL, "cold_start": "users", "revealed": 0}
+    assert ProtocolConfig.check(asked, "protocol").identifying_options() == asked
