@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from glocalk.completers.registry import completer_class
 from glocalk.config import ADDED, BaseConfig, find_class
+from glocalk.data.divisions import Whole
 from glocalk.data.sources import Source, build_source
-from glocalk.data.splits import Split, Whole
+from glocalk.data.splits import Split
 from glocalk.names import Label, Name, Seed
 from glocalk.records.identity import without_target
 from glocalk.training.trainer_options import check_trainer_options
