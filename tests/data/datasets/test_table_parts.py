@@ -131,7 +131,7 @@ def test_a_validation_file_is_what_the_selection_run_holds_out(tmp_path):
             "User 'ann' rates item 'x1' in 'r.csv' and in 'valid.csv': ke",
         ),
         ("bob,x2,2\n", "bob,x2,4\n", "User 'bob' rates item 'x2' in 'valid.csv' and in 'test.csv'"),
-        ("eve,y1,2\n", "bob,x2,4\n", "share"),
+        ("eve,y1,2\n", "bob,x2,4\n", "No user and no item in 'valid.csv' is in 'r.csv'"),
     ],
     ids=["test", "valid", "both", "unrelated"],
 )
@@ -171,7 +171,7 @@ def test_numbers_in_a_column_are_folds(tmp_path):
         ([0, 2] * 3, {}, "has 1 in the column 'part': choose data.fold=… from 0, 2."),
         (["train", "test"] * 3, {"fold": 2}, "data.fold=2 has no effect, because the"),
         ([1, 2] * 3, {"split_column": "fold"}, "has no column 'fold': choose data.split"),
-        ([1, 2] * 3, {"split_column": "rating"}, "The rating and the split_column column of"),
+        ([1, 2] * 3, {"split_column": "rating"}, "'r.csv' has no rating column: choose"),
     ],
     ids=str,
 )  # fmt: skip
