@@ -183,6 +183,13 @@ def test_options_of_a_data_set_that_do_not_fit_are_refused(options, sentence):
         config_of("cross_validation", *options).points()
 
 
+def test_options_of_a_data_set_need_its_name(tmp_path):
+    process = call("reproduce", "data_sets=[csv]", "data.path=r.csv", cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("An option of a data set goes with data=…, as in data=csv")
+
+
 def test_folds_of_user_supplied_ratings_in_one_command(tmp_path):
     lines = [f"{user},{item},{1 + (user * item) % 5}" for user in range(12) for item in range(8)]
     (tmp_path / "r.csv").write_text("\n".join(["user,item,rating", *lines]))
