@@ -12,6 +12,7 @@ from glocalk.reproduce.runs import compose_runs, find_runs
 from glocalk.run.composed import compose_run
 from reproduce.plans import config_of
 
+SYNTHETIC = "glocalk.data.datasets.synthetic.Synthetic"
 PLAN = "plan:\n  - models: [bias]\n    data: [synthetic]\n"
 
 
@@ -172,8 +173,8 @@ def test_a_plan_takes_a_data_set_with_its_options():
     ("options", "sentence"),
     [
         (["data=csv", "data_sets=[csv]"], "Options 'data' and 'data_sets' both name the data sets"),
-        (["data=csv", "data._target_=my.Source"], "'data._target_' is one of glocalk train"),
-        (["+data_options=[a=1]"], "'data_options' is not set on the command line"),
+        (["data=csv", f"data._target_={SYNTHETIC}"], "'data._target_' is one of glocalk train"),
+        (["+data_options=[]"], "'data_options' is not set on the command line"),
         (["data=csv", "data.path=r.csv", "data.folds=3"], "'data.folds' is set by the plan of exp"),
     ],
     ids=["twice", "class", "own", "of the plan"],
