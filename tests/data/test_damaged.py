@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.matlab import write_full, write_mat, write_sparse
-from glocalk.data.datasets import movielens
+from glocalk.data.datasets import movielens, movielens_rows
 from glocalk.data.datasets.monti import read_monti
 from glocalk.data.datasets.movielens import MovieLens1M
 from glocalk.data.datasets.table import RatingTable
@@ -218,7 +218,7 @@ def test_movielens_rows(separator, tmp_path, capsys):
         @given(damage(whole))
         def feed(content):
             path.write_bytes(content)
-            made = counted.read(lambda: movielens._read_rows(path, separator))
+            made = counted.read(lambda: movielens_rows.read_rows(path, separator))
             if made is not None:
                 lines = content.decode("ascii").splitlines()
                 cells = [[int(cell) for cell in line.split(separator)] for line in lines]

@@ -45,6 +45,18 @@ def fold_in_run(model="bias", error=0.9, revealed=5, draw=0, new="users", second
     return made.model_copy(update=changes)
 
 
+def fold_run(fold, error, model="bias", folds=5, changed="", **changes):
+    """A run on a fold of a cross-validation; `changed` are further changed options."""
+    variant = f"data.fold={fold},data.folds={folds}" + (f",{changed}" if changed else "")
+    data = {"name": changes.get("data", "ml_100k"), "folds": folds} | (
+        {"fold": fold} if fold != 1 else {}
+    )
+    changes = {"best": error - 0.01, "validated": error, "last": error + 0.01, **changes}
+    made = other("cross_validation", variant, model=model, split=f"fold {fold}", **changes)
+    config = {**made.config, "data": data}
+    return made.model_copy(update={"config": config, "config_hash": config_hash(config)})
+
+
 def every_experiment():
     """At least one run of each experiment, and the runs of Table 1 behind them."""
     return [
@@ -60,6 +72,7 @@ def every_experiment():
         other("monti", data="flixster", split="monti"),
         cold_start_run(),
         fold_in_run(),
+        fold_run(1, 0.9),
         other("gaps", "model.lambda_2=40"),
     ]
 

@@ -1,12 +1,19 @@
 """Experiments of a user's own: what a plan may hold, and the sentence that ends a wrong one."""
 
+import re
+import statistics
+
 import pytest
 
 from command import call
 from glocalk.errors import GlocalkError
+from glocalk.records.run import Record
+from glocalk.report.tables import with_sd
 from glocalk.reproduce.runs import compose_runs, find_runs
+from glocalk.run.composed import compose_run
 from reproduce.plans import config_of
 
+SYNTHETIC = "glocalk.data.datasets.synthetic.Synthetic"
 PLAN = "plan:\n  - models: [bias]\n    data: [synthetic]\n"
 
 
@@ -145,3 +152,60 @@ def test_a_row_whose_model_needs_an_attribute_that_the_data_lacks_is_left_out(tm
     assert caplog.messages[-1] == (
         "graphrec_extra is left out: own has no item attribute 'release_year'."
     )
+
+
+def test_a_plan_takes_a_data_set_with_its_options():
+    given = ["data=csv", "data.path=my ratings.csv", "models=[bias]"]
+    config = config_of("cross_validation", *given)
+    runs = compose_runs(config)
+    assert [run.config.variant for run in runs] == [
+        f"data.fold={fold},data.folds=5,data.path=my ratings.csv" for fold in (1, 2, 3, 4, 5)
+    ]
+    assert {run.config.data["path"] for run in runs} == {"my ratings.csv"}
+    (same,) = compose_runs(config_of("table1", *given))
+    assert (same.config.data_name, same.config.variant) == ("csv", "data.path=my ratings.csv")
+    as_trained = compose_run(
+        ["experiment=cross_validation", "model=bias", *given[:2], "data.folds=5", "data.fold=2"]
+    )
+    assert as_trained.identity == runs[1].config.identity
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["data=csv", "data_sets=[csv]"], "Options 'data' and 'data_sets' both name the data sets"),
+        (["data=csv", f"data._target_={SYNTHETIC}"], "'data._target_' is one of glocalk train"),
+        (["+data_options=[]"], "'data_options' is not set on the command line"),
+        (["data=csv", "data.path=r.csv", "data.folds=3"], "'data.folds' is set by the plan of exp"),
+    ],
+    ids=["twice", "class", "own", "of the plan"],
+)
+def test_options_of_a_data_set_that_do_not_fit_are_refused(options, sentence):
+    with pytest.raises(GlocalkError, match=re.escape(sentence)):
+        config_of("cross_validation", *options).points()
+
+
+def test_options_of_a_data_set_need_its_name(tmp_path):
+    process = call("reproduce", "data_sets=[csv]", "data.path=r.csv", cwd=tmp_path)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("An option of a data set goes with data=…, as in data=csv")
+
+
+@pytest.mark.slow
+def test_folds_of_user_supplied_ratings_in_one_command(tmp_path):
+    lines = [f"{user},{item},{1 + (user * item) % 5}" for user in range(12) for item in range(8)]
+    (tmp_path / "r.csv").write_text("\n".join(["user,item,rating", *lines]))
+    process = call(
+        *("reproduce", "experiment=cross_validation", "data=csv", "data.path=r.csv"),
+        *("models=[bias]", "out_dir=tables", "executor.jobs=1"),
+        cwd=tmp_path,
+    )
+    assert process.returncode == 0, process.stderr
+    text = (tmp_path / "tables" / "cross_validation.md").read_text()
+    (row,) = [line for line in text.splitlines() if line.startswith("| csv")]
+    assert "| User + item bias | `data.path=r.csv` | 5 of 5 |" in row
+    records = [Record.read(path) for path in tmp_path.glob("runs/*/record.json")]
+    errors = [record.protocols["last"].rmse for record in records]
+    assert with_sd(statistics.fmean(errors), statistics.stdev(errors)) in row
+    assert sum(sum(record.user_counts) for record in records) == len(lines)

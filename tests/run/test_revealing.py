@@ -28,7 +28,7 @@ def test_revealed_ratings_are_nested_and_the_test_ratings_are_the_same(whole):
     start = cold(whole)
     before, tests = set(), []
     for count in (0, 1, 5, 10):
-        split = reveal(start, count, seed=3, fold_in=False)
+        split = reveal(start, whole, count, seed=3, fold_in=False)
         shown = cells(split.train) - cells(start.train)
         assert cells(start.train) <= cells(split.train)
         assert before <= shown <= cells(start.test)
@@ -40,7 +40,7 @@ def test_revealed_ratings_are_nested_and_the_test_ratings_are_the_same(whole):
         tests.append(cells(split.test))
     assert all(test == tests[0] for test in tests)
     assert len(tests[0]) > 50
-    other = reveal(start, 5, seed=4, fold_in=False)
+    other = reveal(start, whole, 5, seed=4, fold_in=False)
     assert cells(other.test) != tests[0]
 
 
@@ -49,17 +49,17 @@ def test_those_with_fewer_than_eleven_ratings_are_left_out():
     items = np.concatenate([np.arange(12), np.arange(10), np.arange(11)])
     test = RatingMatrix(users, items, np.full(33, 3.0), (4, 12), (1, 5))
     train = RatingMatrix(np.full(12, 3), np.arange(12), np.full(12, 4.0), (4, 12), (1, 5))
-    split = reveal(Split("x", train, test, whole="users"), 10, seed=0, fold_in=False)
+    split = reveal(Split("x", train, test), "users", 10, seed=0, fold_in=False)
     assert np.bincount(split.test.users, minlength=4).tolist() == [2, 0, 1, 0]
     assert np.bincount(split.train.users, minlength=4).tolist() == [10, 0, 10, 12]
-    small = Split("x", train, test.select(users == 1), whole="users")
+    small = Split("x", train, test.select(users == 1))
     with pytest.raises(GlocalkError, match="No held-out one of the users has more than 10"):
-        reveal(small, 1, seed=0, fold_in=False)
+        reveal(small, "users", 1, seed=0, fold_in=False)
 
 
 def test_folded_in_ratings_are_in_no_part_of_the_split():
-    trained = reveal(cold(), 5, seed=0, fold_in=False)
-    folded = reveal(cold(), 5, seed=0, fold_in=True)
+    trained = reveal(cold(), "users", 5, seed=0, fold_in=False)
+    folded = reveal(cold(), "users", 5, seed=0, fold_in=True)
     assert isinstance(folded, RevealedSplit)
     assert cells(folded.train) == cells(cold().train)
     assert cells(folded.test) == cells(trained.test)
@@ -67,7 +67,7 @@ def test_folded_in_ratings_are_in_no_part_of_the_split():
 
 
 def test_the_error_is_that_of_the_folded_in_model():
-    split = reveal(cold(), 10, seed=0, fold_in=True)
+    split = reveal(cold(), "users", 10, seed=0, fold_in=True)
     model = glocalk.Bias().fit(split.train)
     monitor = Monitor()
     split.evaluate(model, monitor)
@@ -83,7 +83,7 @@ def test_the_error_is_that_of_the_folded_in_model():
 
 
 def test_revealed_ratings_of_items_without_training_ratings_are_left_out():
-    split = reveal(cold(), 5, seed=0, fold_in=True)
+    split = reveal(cold(), "users", 5, seed=0, fold_in=True)
     gone = split.to_fold_in.items[0]
     kept = split.train.select(split.train.items != gone)
     rest = RevealedSplit(
@@ -100,7 +100,7 @@ def test_revealed_ratings_of_items_without_training_ratings_are_left_out():
 
 
 def test_a_model_with_epochs_is_evaluated_after_the_last():
-    split = reveal(cold(), 5, seed=0, fold_in=True)
+    split = reveal(cold(), "users", 5, seed=0, fold_in=True)
     model = glocalk.BiasMF(solver="als", rank=2, epochs=2).fit(split.train)
     monitor = Monitor()
     split.evaluate(model, monitor)
@@ -108,7 +108,7 @@ def test_a_model_with_epochs_is_evaluated_after_the_last():
 
 
 def test_a_model_that_cannot_fold_in_is_refused():
-    split = reveal(cold(), 5, seed=0, fold_in=True)
+    split = reveal(cold(), "users", 5, seed=0, fold_in=True)
     split.check(glocalk.Bias(), "model=bias")
     with pytest.raises(GlocalkError, match="model=x does not fold in new users"):
         split.check(glocalk.AutoRec(), "model=x")

@@ -129,6 +129,8 @@ def sentence(error: GlocalkError | HydraException | OmegaConfBaseException) -> s
             return unresolved(cause)
         if cause.full_key == "data.path":
             return "Option 'data.path' goes with data=csv or data=monti: name one."
+        if cause.full_key == "data":  # of a plan, whose data sets are names alone
+            return "An option of a data set goes with data=…, as in data=csv data.path=ratings.csv."
         if isinstance(parent, DictConfig) and not names:  # options that no config sets
             return f"Option '{cause.full_key}' has no value yet: write +{cause.full_key}=…"
         return f"Unknown option '{cause.full_key}': {did_you_mean(str(cause.key), known)}"

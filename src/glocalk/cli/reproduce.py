@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from glocalk.cli.app import exit_with_sentence, run_app
-from glocalk.cli.config_help import groups, options
+from glocalk.cli.config_help import data_section, groups, options
 from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.config import find_class
 from glocalk.errors import GlocalkError
@@ -28,12 +28,15 @@ _HELP = Help(
     examples={
         "reproduce data_sets=[ml_100k] seeds=[0,1,2,3,4]": "one data set, five seeds",
         "reproduce experiment=fig3 seeds=[0,1,2]": "Fig. 3 of the paper",
+        "reproduce experiment=cross_validation data=csv data.path=ratings.csv": "folds of "
+        "user-supplied ratings",
         "reproduce executor=submitit executor.partition=cpu": "as jobs of a SLURM cluster",
         "reproduce models=[my_model] --config-dir conf": "a user-defined completer, which "
         "conf/model/my_model.yaml names",
     },
     flags={name: says for name, says in HYDRA_FLAGS.items() if not name.startswith("-m")},
 )
+_GROUPS = ("experiment", "executor", "data")
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="reproduce")
@@ -48,11 +51,12 @@ def _help(config: DictConfig) -> str:
     return _HELP.text(
         ("Config groups", groups(config, ["experiment", "executor"])),
         ("Names of models and data sets", groups(config, ["model", "data"])),
-        ("Options", options(without(config, "experiment", "executor", "hydra"), ReproduceConfig)),
+        ("Options", options(without(config, *_GROUPS, "hydra"), ReproduceConfig)),
         (
             f"Options of executor={name} (of another: --help executor=NAME)",
             options(config.executor, executor.Config, "executor."),
         ),
+        *([data_section(config)] if config.get("data") else []),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glocalk.config import BaseConfig, build
+from glocalk.data.divisions import AtRandom, Division
 from glocalk.data.fetch.files import FileSet
 from glocalk.data.ids import Ids
 from glocalk.data.rating_matrix import RatingMatrix, Values
@@ -63,6 +64,7 @@ def divide(
     ids: Ids | None = None,
     notes: tuple[str, ...] = (),
     side: SideInformation | None = None,
+    division: Division | None = None,
 ) -> Split:
     """Split ratings by a mask into test ratings and training ratings.
 
@@ -75,6 +77,7 @@ def divide(
         ids: ids of users and items, if the data set has any.
         notes: how the files were read.
         side: side information of the data set.
+        division: how validation ratings are chosen; None draws them.
     """
     users, items, ratings = triples
 
@@ -82,8 +85,15 @@ def divide(
         u, i = (index[chosen].astype(np.int64, copy=False) for index in (users, items))
         return RatingMatrix(u, i, ratings[chosen], shape, scale)
 
-    given = side or SideInformation()
-    return Split(name, part(~test), part(test), ids=ids, notes=notes, side=given)
+    return Split(
+        name,
+        part(~test),
+        part(test),
+        ids=ids,
+        notes=notes,
+        side=side or SideInformation(),
+        division=division or AtRandom(),
+    )
 
 
 def build_source(options: Mapping[str, Any]) -> Source:

@@ -6,19 +6,16 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from glocalk.data.divisions import AtRandom, Division, Mask, OfWhole, Whole, drawn
 from glocalk.data.ids import Ids
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.ratings import Ratings
 from glocalk.data.side.information import Need, SideInformation
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import data_key
-
-Whole: TypeAlias = Literal["users", "items"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +34,8 @@ class Split:
         notes: how the files were read, where this was found out: the column of each role, ratings
             left out, and warnings.
         side: what is known of users and items beside the ratings.
-        whole: `users` or `items` where a part of them is held out with all their ratings, as in a
-            cold start; None where ratings are held out.
+        division: how `hold_out` chooses validation ratings: as the test ratings were chosen, if
+            the user asked for this, else at random.
 
     Raises:
         GlocalkError: a part is empty, the parts differ in shape, scale or ids, or two of them have
@@ -63,7 +60,7 @@ class Split:
     ids: Ids | None = None
     notes: tuple[str, ...] = ()
     side: SideInformation = field(default_factory=SideInformation)
-    whole: Whole | None = None
+    division: Division = field(default_factory=AtRandom)
 
     def __post_init__(self) -> None:
         parts = {"train": self.train, "test": self.test, "valid": self.valid}
@@ -98,11 +95,12 @@ class Split:
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 over the parts' checksums."""
+        """SHA-256 over the parts' checksums, and over what decides the validation ratings."""
         parts = (self.train, self.test, self.valid)
-        return hashlib.sha256(
-            " ".join(part.checksum if part else "-" for part in parts).encode()
-        ).hexdigest()
+        checksums = [part.checksum if part else "-" for part in parts]
+        if self.division.checksum:
+            checksums.append(self.division.checksum)
+        return hashlib.sha256(" ".join(checksums).encode()).hexdigest()
 
     def checksum_with(self, needs: Collection[Need]) -> str:
         """SHA-256 over the parts, and over what a completer needs beside them."""
@@ -112,16 +110,50 @@ class Split:
         """The split with a random `share` of its training ratings, as in the paper's Fig. 2."""
         if share == 1:
             return self
-        return replace(self, train=self.train.select(_drawn(len(self.train), share, seed)))
+        return replace(self, train=self.train.select(drawn(len(self.train), share, seed)))
 
     def hold_out(self, share: float, seed: int) -> Split:
-        """The split with a random `share` of its training ratings moved to validation.
+        """The split with some of its training ratings moved to validation.
 
-        If the test ratings are those of whole users or items, so are these: a `share` of the users
-        or items with training ratings.
+        They are chosen by `division`: a random `share`; of a split by time, the newest `share`; of
+        a cold start, all ratings of a random `share` of the users or items. Where the last ratings
+        of each user test, the last remaining ones are held out, and where validation ratings are
+        given, these, whatever the share.
         """
-        chosen = _chosen(self.train, self.whole, share, seed)
+        chosen = self.division.choose(self.train, share, seed)
         return replace(self, train=self.train.select(~chosen), valid=self.train.select(chosen))
+
+    @property
+    def ratings(self) -> RatingMatrix:
+        """The ratings of all parts together."""
+        parts = [part for part in (self.train, self.test, self.valid) if part is not None]
+        users, items, values = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("users", "items", "ratings")
+        )
+        return RatingMatrix(users, items, values, self.train.shape, self.train.scale)
+
+    def divided(
+        self, name: str, test: Mask, division: Division, notes: tuple[str, ...] = ()
+    ) -> Split:
+        """A split of the same ratings into others for training and testing.
+
+        Args:
+            name: its name.
+            test: [n] which of `ratings` are test ratings.
+            division: how they were chosen.
+            notes: what is to be said beside the notes of this split.
+        """
+        ratings = self.ratings
+        return replace(
+            self,
+            name=name,
+            train=ratings.select(~test),
+            test=ratings.select(test),
+            valid=None,
+            notes=(*self.notes, *notes),
+            division=division,
+        )
 
     def cold_start(self, whole: Whole, share: float, seed: int) -> Split:
         """A split of the same ratings in which a random `share` of users or items is new.
@@ -135,45 +167,16 @@ class Split:
             seed: seed of the draw.
 
         Raises:
-            GlocalkError: there are validation ratings, or too few users or items.
+            GlocalkError: there are validation ratings, the split is one that the user asked for,
+                or there are too few users or items.
         """
         if self.valid is not None:
             raise GlocalkError(f"Split '{self.name}' already has validation ratings.")
-        users, items, values = (
-            np.concatenate([getattr(part, name) for part in (self.train, self.test)])
-            for name in ("users", "items", "ratings")
-        )
-        ratings = RatingMatrix(users, items, values, self.train.shape, self.train.scale)
-        chosen = _chosen(ratings, whole, share, seed)
-        return replace(
-            self,
-            name=f"{100 * share:g} % of {whole} seed {seed}",
-            train=ratings.select(~chosen),
-            test=ratings.select(chosen),
-            whole=whole,
-        )
-
-
-def _chosen(
-    ratings: RatingMatrix, whole: Whole | None, share: float, seed: int
-) -> NDArray[np.bool_]:
-    """[n] A random `share` of the ratings, or all of a random `share` of users or items."""
-    if whole is None:
-        return _drawn(len(ratings), share, seed)
-    names, positions = np.unique(getattr(ratings, whole), return_inverse=True)
-    if len(names) < 2:
-        raise GlocalkError(
-            f"No {whole} can be held out whole: only one of them has ratings that are not held out."
-        )
-    chosen: NDArray[np.bool_] = _drawn(len(names), share, seed)[positions]
-    return chosen
-
-
-def _drawn(count: int, share: float, seed: int) -> NDArray[np.bool_]:
-    """[count] A random `share` of them, at least one and not all."""
-    if not 0 < share < 1:
-        raise GlocalkError(f"A share of the training ratings must be between 0 and 1, not {share}.")
-    size = min(max(round(share * count), 1), count - 1)
-    chosen = np.zeros(count, dtype=bool)
-    chosen[np.random.default_rng(seed).permutation(count)[:size]] = True
-    return chosen
+        if self.division.asked_for:
+            raise GlocalkError(
+                f"A cold start divides all ratings anew, so that split '{self.name}' would have no "
+                "effect: leave out protocol.cold_start, or the options of data that choose a split."
+            )
+        division = OfWhole(whole)
+        test = division.choose(self.ratings, share, seed)
+        return self.divided(f"{100 * share:g} % of {whole} seed {seed}", test, division)

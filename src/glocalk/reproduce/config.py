@@ -44,7 +44,14 @@ class ReproduceConfig(BaseConfig):
         description="where runs are made",
     )
     data_dir: Path = Field(description="folder with the files of data sets")
+    data_options: tuple[str, ...] = Field(
+        default=(), description="overrides of the data set that data= names, for all runs"
+    )
     runs_dir: Path = Field(description="folder of the runs")
+    out_dir: Path | None = Field(
+        default=None,
+        description="folder of the tables and figures of this machine; null: report/ in runs_dir",
+    )
     reports_dir: Path = Field(
         description="its committed records give expected times and figures to compare with"
     )
@@ -87,6 +94,7 @@ class ReproduceConfig(BaseConfig):
             if not self._too_heavy(block, data, model)
             for point in block.points(data, model, self.seeds or block.seeds)
         ]
+        points = [self._with_data_options(point) for point in points]
         if not points:
             raise GlocalkError(
                 f"The plan of experiment '{self.experiment}' has no run with these options: see "
@@ -97,6 +105,18 @@ class ReproduceConfig(BaseConfig):
         for point in points:
             first.setdefault(replace(point, fixed=()), point)
         return list(first.values())
+
+    def _with_data_options(self, point: Point) -> Point:
+        """The point with the options of the data set, which name its variant, as in `train`."""
+        own = {line.split("=")[0] for line in (*point.options, *point.fixed)}
+        for line in self.data_options:
+            if (name := line.split("=")[0]) in own:
+                raise GlocalkError(
+                    f"Option '{name}' is set by the plan of experiment '{self.experiment}': leave "
+                    f"it out, or change it in a copy of experiment/{self.experiment}.yaml in a "
+                    "folder given with --config-dir."
+                )
+        return replace(point, options=(*point.options, *self.data_options))
 
     def _too_heavy(self, block: Block, data: str, model: str) -> bool:
         small = self.scope in ("paper", "all") and self.models is None
@@ -126,12 +146,34 @@ def reproduce_config(config: DictConfig, hydra: Any) -> ReproduceConfig:
             "conf/experiment/table2.yaml."
         )
     own = {"experiment": name, "plan": plan, "config_dirs": config_dirs_of(hydra)}
+    own["data_options"] = _data_options(options, hydra)
     if set_twice := own.keys() & options.keys():
         raise GlocalkError(
             f"Option '{min(set_twice)}' is not set on the command line: write a plan into a file "
             f"experiment/name.yaml, and choose it with experiment=name."
         )
     return ReproduceConfig.check({**options, **own}, "")
+
+
+def _data_options(options: dict[str, Any], hydra: Any) -> tuple[str, ...]:
+    """The overrides of the data set that `data=` names, which becomes the only one of the plan."""
+    name = hydra.runtime.choices.get("data")
+    if options.pop("data", None) is None:
+        return ()
+    if options["data_sets"] is not None:
+        raise GlocalkError(
+            "Options 'data' and 'data_sets' both name the data sets of the plan: give one of them."
+        )
+    lines = [
+        str(line) for line in hydra.overrides.task if str(line).lstrip("+~").startswith("data.")
+    ]
+    if any(line.split("=")[0].endswith("._target_") for line in lines):
+        raise GlocalkError(
+            "Option 'data._target_' is one of glocalk train: name the class in a file "
+            "data/name.yaml of a folder given with --config-dir, and choose it with data=name."
+        )
+    options["data_sets"] = [name]
+    return tuple(lines)
 
 
 def _chosen(own: Sequence[str], wanted: Sequence[str] | None, named: set[str]) -> Sequence[str]:

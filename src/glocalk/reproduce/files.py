@@ -29,9 +29,9 @@ def write_files(config: ReproduceConfig, gaps: Mapping[str, str]) -> str:
     Raises:
         GlocalkError: the committed records do not fit together, or a file cannot be written.
     """
-    folder = inside(config.runs_dir, "report")
+    folder = config.out_dir or inside(config.runs_dir, "report")
     name = config.experiment
-    if name == "table1":
+    if name == "table1" and not config.data_options:
         write_local_table(config.runs_dir, config.reports_dir / "records", folder, gaps)
         return (folder / "table1.md").read_text(encoding="utf-8")
     records = [

@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from glocalk.completers.registry import completer_class
 from glocalk.config import ADDED, BaseConfig, find_class
+from glocalk.data.divisions import Whole
 from glocalk.data.sources import Source, build_source
-from glocalk.data.splits import Split, Whole
+from glocalk.data.splits import Split
 from glocalk.names import Label, Name, Seed
 from glocalk.records.identity import without_target
 from glocalk.run.revealing import MOST_REVEALED, reveal
@@ -71,7 +72,9 @@ class ProtocolConfig(BaseConfig):
         cold = split.cold_start(self.cold_start, COLD_SHARE, self.cold_start_seed)
         if self.revealed is None:
             return cold
-        return reveal(cold, self.revealed, self.cold_start_seed, fold_in=self.fold_in)
+        return reveal(
+            cold, self.cold_start, self.revealed, self.cold_start_seed, fold_in=self.fold_in
+        )
 
 
 class TrainerConfig(BaseConfig):

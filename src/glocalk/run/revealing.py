@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from glocalk.completers.base import Completer
+from glocalk.data.divisions import Whole
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
@@ -22,9 +23,11 @@ class RevealedSplit(Split):
     """A cold start whose held-out users or items reveal some ratings after the training.
 
     Attributes:
-        to_fold_in: these ratings.
+        whole: which of them are held out, `users` or `items`.
+        to_fold_in: the revealed ratings.
     """
 
+    whole: Whole = "users"
     to_fold_in: RatingMatrix | None = None
 
     def check(self, completer: Completer, who: str) -> None:
@@ -61,7 +64,7 @@ class RevealedSplit(Split):
         monitor.observe_folded_in(self.test, fold_in, *last)
 
 
-def reveal(split: Split, count: int, seed: int, *, fold_in: bool) -> Split:
+def reveal(split: Split, whole: Whole, count: int, seed: int, *, fold_in: bool) -> Split:
     """The split of a cold start with `count` ratings of each held-out user (item) revealed.
 
     The ratings of each are put in a random order, which the seed determines. The first `count` are
@@ -69,7 +72,8 @@ def reveal(split: Split, count: int, seed: int, *, fold_in: bool) -> Split:
     (items) with fewer than eleven ratings are left out of both.
 
     Args:
-        split: the cold start; its `whole` says what is held out.
+        split: the cold start.
+        whole: which are held out, `users` or `items`.
         count: 0 to 10.
         seed: seed of the order.
         fold_in: whether the revealed ratings are folded in after the training, and not trained on.
@@ -78,7 +82,7 @@ def reveal(split: Split, count: int, seed: int, *, fold_in: bool) -> Split:
         GlocalkError: no user (item) that is held out has eleven ratings.
     """
     test = split.test
-    own = test.users if split.whole == "users" else test.items
+    own = test.users if whole == "users" else test.items
     keys = np.random.default_rng(seed).random(len(test))
     order = np.lexsort((keys, own))
     counts = np.bincount(own)
@@ -88,14 +92,14 @@ def reveal(split: Split, count: int, seed: int, *, fold_in: bool) -> Split:
     enough = counts[own] > MOST_REVEALED
     if not enough.any():
         raise GlocalkError(
-            f"No held-out one of the {split.whole} has more than {MOST_REVEALED} ratings: nothing "
+            f"No held-out one of the {whole} has more than {MOST_REVEALED} ratings: nothing "
             "would be left to test on."
         )
     revealed = test.select(enough & (rank < count))
     rest = test.select(enough & (rank >= MOST_REVEALED))
     if fold_in:
         parts = {part.name: getattr(split, part.name) for part in fields(Split)}
-        return RevealedSplit(**{**parts, "test": rest}, to_fold_in=revealed)
+        return RevealedSplit(**{**parts, "test": rest}, whole=whole, to_fold_in=revealed)
     users, items, ratings = (
         np.concatenate([getattr(split.train, part), getattr(revealed, part)])
         for part in ("users", "items", "ratings")

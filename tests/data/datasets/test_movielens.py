@@ -86,8 +86,55 @@ def test_folds_that_do_not_exist(fold):
 
 
 def test_misspelled_option():
-    with pytest.raises(GlocalkError, match=r"Unknown option 'data\.folds': did you mean 'fold'\?$"):
-        MovieLens100K.Config.check({"folds": 1}, "data")
+    with pytest.raises(GlocalkError, match=r"Unknown option 'data\.foldd': did you mean 'fold'\?$"):
+        MovieLens100K.Config.check({"foldd": 1}, "data")
+
+
+def test_folds_of_ml_100k_are_the_official_ones_or_drawn():
+    for options in ({"folds": 10}, {"folds": 10, "fold": 7}, {"split": "time", "fold": 2}):
+        with pytest.raises(GlocalkError, match=r"^The options of 'data' do not fit together: "):
+            MovieLens100K.Config.check(options, "data")
+    assert not MovieLens100K.Config(folds=5, fold=5).divides
+    assert MovieLens100K.Config.check({"folds": 10, "fold": 7, "split_seed": 0}, "data").divides
+
+
+@pytest.mark.data("ml-100k")
+def test_five_folds_of_ml_100k_are_u1_to_u5_and_others_are_drawn(data_dir):
+    def made(**options):
+        return MovieLens100K(MovieLens100K.Config(**options)).split(data_dir)
+
+    official = made(folds=5, fold=3)
+    assert (official.name, official.checksum) == ("u3", made(fold=3).checksum)
+    drawn = made(folds=3, fold=2, split_seed=0)
+    assert (drawn.name, len(drawn.test)) == ("fold 2 of 3 seed 0", 33_333)
+
+
+@pytest.mark.data("ml-100k")
+def test_the_split_by_time_of_ml_100k_against_the_lines_of_its_file(data_dir):
+    made = MovieLens100K(MovieLens100K.Config(split="time", test_share=0.2)).split(data_dir)
+    lines = (data_dir / "ml-100k" / "u.data").read_text().splitlines()
+    rows = [tuple(map(int, line.split("\t"))) for line in lines]
+    by_time = sorted(range(len(rows)), key=lambda row: (rows[row][3], row))
+
+    def expected(first, last):
+        return sorted(
+            (user - 1, item - 1) for user, item, *_ in map(rows.__getitem__, by_time[first:last])
+        )
+
+    held = made.hold_out(0.05, seed=0)
+    for part, bounds in (
+        ("train", (0, 76_000)),
+        ("valid", (76_000, 80_000)),
+        ("test", (80_000, None)),
+    ):
+        ratings = getattr(held, part)
+        found = list(zip(ratings.users.tolist(), ratings.items.tolist(), strict=True))
+        assert found == expected(*bounds), part
+    assert made.name == "latest 20 %"
+    last = MovieLens100K(MovieLens100K.Config(split="leave_n_out")).split(data_dir)
+    assert len(last.test) == 943
+    newest = {rows[row][0] - 1: rows[row][1] - 1 for row in by_time}
+    assert dict(zip(last.test.users.tolist(), last.test.items.tolist(), strict=True)) == newest
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from glocalk.data.datasets.table_config import UserFileConfig
+from glocalk.data.divided import DividedSetConfig
 from glocalk.data.formats.matlab import Entries, MatlabFile, open_matlab
 from glocalk.data.formats.sizes import MAX_BYTES
 from glocalk.data.rating_matrix import RatingMatrix, Values
@@ -32,8 +33,8 @@ _NEEDS: dict[str, Need] = {
 }
 
 
-class MontiConfig(UserFileConfig):
-    """Options of a file in the format of Monti et al.: its path and rating scale."""
+class MontiConfig(DividedSetConfig, UserFileConfig):
+    """Options of a file in the format of Monti et al.: its path, rating scale and other splits."""
 
 
 class Monti(Source):
@@ -51,7 +52,8 @@ class Monti(Source):
         self.config = config
 
     def split(self, data_dir: Path) -> Split:  # noqa: ARG002 (the file is where its path says)
-        return read_monti(self.config.path, self.config.scale, self.config.max_bytes)
+        own = read_monti(self.config.path, self.config.scale, self.config.max_bytes)
+        return self.config.divided(own)
 
 
 def read_monti(

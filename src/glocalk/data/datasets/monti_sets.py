@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from glocalk.config import BaseConfig
 from glocalk.data.datasets.monti import read_monti
+from glocalk.data.divided import DividedSetConfig
 from glocalk.data.fetch.checksum import Checksum
 from glocalk.data.fetch.download import Download
 from glocalk.data.fetch.files import FileSet
@@ -61,8 +61,8 @@ YAHOO_MUSIC = _file_set(
 )
 
 
-class MontiSetConfig(BaseConfig):
-    """The data set has no options."""
+class MontiSetConfig(DividedSetConfig):
+    """The data set has no options but those of other splits."""
 
 
 class _MontiSet(Source):
@@ -80,7 +80,8 @@ class _MontiSet(Source):
         return (cls.files,)
 
     def split(self, data_dir: Path) -> Split:
-        return read_monti(self.files.locate(data_dir, _FILE), scale=self.scale)
+        own = read_monti(self.files.locate(data_dir, _FILE), scale=self.scale)
+        return self.config.divided(own)
 
 
 class Douban(_MontiSet):

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from glocalk.config import ADDED, BaseConfig
+from glocalk.config import ADDED
+from glocalk.data.datasets.movielens_rows import read_rows
 from glocalk.data.datasets.movielens_side import (
     ML_1M_ITEMS,
     ML_1M_USERS,
@@ -31,17 +31,18 @@ from glocalk.data.datasets.movielens_side import (
     ml_100k_items,
     ml_100k_users,
 )
+from glocalk.data.divided import DividedSetConfig
+from glocalk.data.divisions import RatingOrder
 from glocalk.data.fetch.checksum import Checksum
 from glocalk.data.fetch.download import Download
 from glocalk.data.fetch.files import FileSet
 from glocalk.data.fetch.package_index import PackageIndex
 from glocalk.data.ids import Ids
-from glocalk.data.rating_matrix import Indices, Values
+from glocalk.data.rating_matrix import Indices
 from glocalk.data.side.dates import RatingDates
 from glocalk.data.side.information import Need, SideInformation
 from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
-from glocalk.errors import GlocalkError
 
 SCALE = (1.0, 5.0)
 _LICENSE = "research only, no redistribution"
@@ -121,17 +122,41 @@ ML_1M = FileSet(
 )
 
 
-class MovieLens100KConfig(BaseConfig):
+class MovieLens100KConfig(DividedSetConfig):
     """Options of MovieLens 100K."""
 
+    own_folds: ClassVar[int | None] = 5
+
     fold: int = Field(
-        default=1, ge=1, le=5, description="official fold, u1 to u5; the paper uses u1"
+        default=1,
+        ge=0,
+        description="official fold, u1 to u5, the paper uses u1; with folds and split_seed, one of "
+        "those drawn",
     )
     split_seed: Annotated[int | None, ADDED] = Field(
         default=None,
         ge=0,
-        description="seed of a random 90:10 split, which takes the place of the fold",
+        description="seed of a random 90:10 split, which takes the place of the fold, or of random "
+        "folds",
     )
+
+    @model_validator(mode="after")
+    def _are_official_or_drawn(self) -> Self:
+        if self.folds not in (None, self.own_folds) and self.split_seed is None:
+            raise ValueError(
+                f"{self.folds} folds are drawn with data.split_seed=0: the official ones are five"
+            )
+        return self
+
+    @property
+    def _has_draw(self) -> bool:
+        return self.split != "time"
+
+    @property
+    def divides(self) -> bool:
+        """Whether the options ask for another split than an official or a 90:10 one."""
+        drawn = self.folds is not None and self.split_seed is not None
+        return drawn or self.split is not None
 
 
 class MovieLens100K(Source):
@@ -142,7 +167,7 @@ class MovieLens100K(Source):
     | 943 | 1,682 | 100,000 | .0630 | 80,000 / 20,000 |
 
     With `split_seed`, a random tenth of the ratings are the test ratings instead, as in papers that
-    do not use the folds.
+    do not use the folds. Without it, `folds=5` are the official folds.
 
     All folds are rebuilt from `u.data` by the rule of the official script `mku.sh`: the test set
     of fold i is the i-th fifth of the rows, in file order. One verified file thus yields all five.
@@ -160,7 +185,7 @@ class MovieLens100K(Source):
         return (ML_100K,)
 
     def split(self, data_dir: Path) -> Split:
-        users, items, ratings, seconds = _read_rows(ML_100K.locate(data_dir, "u.data"), "\t")
+        users, items, ratings, seconds = read_rows(ML_100K.locate(data_dir, "u.data"), "\t")
         name, test = f"u{self.config.fold}", np.arange(100_000) // 20_000 == self.config.fold - 1
         if self.config.split_seed is not None:
             name = f"90:10 seed {self.config.split_seed}"
@@ -175,8 +200,9 @@ class MovieLens100K(Source):
             "item graph": lambda: ml_100k_graph(data_dir, "W_movies"),
             **_dates(users - 1, items - 1, seconds, shape[1]),
         }
-        side = SideInformation(parts)
-        return divide(name, triples, test, shape, SCALE, ids, side=side)
+        own = divide(name, triples, test, shape, SCALE, ids, side=SideInformation(parts))
+        in_time = _order(users - 1, items - 1, seconds, shape[1]) if self.config.split else None
+        return self.config.divided(own, in_time)
 
     @classmethod
     def side_file_sets(cls) -> Mapping[Need, FileSet]:
@@ -188,15 +214,19 @@ class MovieLens100K(Source):
         }
 
 
-class MovieLens1MConfig(BaseConfig):
+class MovieLens1MConfig(DividedSetConfig):
     """Options of MovieLens 1M."""
 
     split_seed: int = Field(
         default=1234,
         ge=0,
         lt=2**32,
-        description="seed of the random split; the official code uses 1234",
+        description="seed of the random split, for which the official code uses 1234, or of folds",
     )
+
+    @property
+    def _has_draw(self) -> bool:
+        return self.split != "time"
 
 
 class MovieLens1M(Source):
@@ -222,7 +252,7 @@ class MovieLens1M(Source):
         return (ML_1M,)
 
     def split(self, data_dir: Path) -> Split:
-        stored = _read_rows(ML_1M.locate(data_dir, "ratings.dat"), "::")
+        stored = read_rows(ML_1M.locate(data_dir, "ratings.dat"), "::")
         user_ids, users = np.unique(stored[0], return_inverse=True)
         item_ids, items = np.unique(stored[1], return_inverse=True)
         order = np.arange(len(users))
@@ -237,7 +267,9 @@ class MovieLens1M(Source):
             "item attributes": lambda: ml_1m_items(data_dir, ids),
             **_dates(users, items, stored[3], shape[1]),
         }
-        return divide(name, triples, test, shape, SCALE, ids, side=SideInformation(parts))
+        own = divide(name, triples, test, shape, SCALE, ids, side=SideInformation(parts))
+        in_time = _order(users, items, stored[3], shape[1]) if self.config.split else None
+        return self.config.divided(own, in_time)
 
     @classmethod
     def side_file_sets(cls) -> Mapping[Need, FileSet]:
@@ -253,30 +285,8 @@ def _dates(
     return {"rating dates": RatingDates.from_seconds(users, items, seconds, num_items)}
 
 
-def _read_rows(path: Path, separator: str) -> tuple[Indices, Indices, Values, Indices | None]:
-    """User ids, item ids, ratings and Unix times [n] each, in file order.
-
-    The times are None if a row lacks its own.
-
-    Raises:
-        GlocalkError: the file does not consist of rows of three or four whole numbers.
-    """
-    content = path.read_bytes()
-    # pandas would accept 1e3 as a whole number, and take the first columns of too long a row.
-    between = separator.encode()
-    row = rb"\d{1,18}+(?:" + between + rb"\d{1,18}+){2,3}+(?:\r?\n|\Z)"
-    if not re.fullmatch(b"(?:" + row + b")++", content):
-        raise GlocalkError(
-            f"'{path}' is damaged: it must consist of rows of user, item and rating, separated by "
-            f"{separator!r}; delete it and download it again."
-        )
-    # pandas is fast with separators of one character only. Split at `:`, each `::` contains an
-    # empty column.
-    is_dated = content.count(between) == 3 * len(content.splitlines())
-    fields = 4 if is_dated else 3
-    columns = list(range(0, fields * len(separator), len(separator)))
-    table = pd.read_csv(
-        io.BytesIO(content), sep=separator[0], header=None, usecols=columns, dtype=np.int64
-    )
-    users, items, ratings, *seconds = (table[column].to_numpy() for column in columns)
-    return users, items, ratings.astype(np.float64), seconds[0] if seconds else None
+def _order(
+    users: Indices, items: Indices, seconds: Indices | None, num_items: int
+) -> RatingOrder | None:
+    """The order of the ratings in time, where the file says it."""
+    return None if seconds is None else RatingOrder.by_time(users * num_items + items, seconds)

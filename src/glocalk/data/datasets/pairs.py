@@ -24,6 +24,8 @@ class Rated:
         ratings: [n] values.
         times: [n] numbers that ascend with the timestamps; None if these were not read.
         num_items: number of items.
+        parts: [n] the part of the split that each belongs to; None if no file says it.
+        parts_name: name of the split into these parts.
     """
 
     users: NDArray[np.int32]
@@ -31,6 +33,8 @@ class Rated:
     ratings: Values
     times: NDArray[Any] | None
     num_items: int
+    parts: NDArray[np.int8] | None = None
+    parts_name: str = "given"
 
     @property
     def cells(self) -> Indices:
@@ -45,6 +49,7 @@ class Rated:
             items=self.items[rows],
             ratings=self.ratings[rows],
             times=None if self.times is None else self.times[rows],
+            parts=None if self.parts is None else self.parts[rows],
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
-from glocalk.config import BaseConfig
+from glocalk.data.divided import DividedSetConfig
 from glocalk.data.labels import Kind
 from glocalk.data.rating_matrix import Indices, Values
 from glocalk.data.side.attributes import Attributes
@@ -19,7 +19,7 @@ from glocalk.data.sources import Source, divide
 from glocalk.data.splits import Split
 
 
-class SyntheticConfig(BaseConfig):
+class SyntheticConfig(DividedSetConfig):
     """Options of synthetic ratings."""
 
     users: int = Field(default=300, ge=1, description="number of users")
@@ -38,7 +38,13 @@ class SyntheticConfig(BaseConfig):
     )
     scale: tuple[int, int] = Field(default=(1, 5), description="lowest and highest rating")
     test_share: float = Field(default=0.1, gt=0, lt=1, description="share of the test ratings")
-    seed: int = Field(default=0, ge=0, description="seed of all random draws")
+    seed: int = Field(
+        default=0, ge=0, description="seed of all random draws but those of split_seed"
+    )
+
+    @property
+    def _has_share(self) -> bool:
+        return not self.divides or super()._has_share
 
     @field_validator("rank", "ratings")
     @classmethod
@@ -102,7 +108,8 @@ class Synthetic(Source):
         test[rng.permutation(config.ratings)[:size]] = True
         shape = config.users, config.items
         side = _side_information(config, [np.stack(of) for of in zip(*factors, strict=True)])
-        return divide("planted", (users, items, ratings), test, shape, config.scale, side=side)
+        triples = users, items, ratings
+        return config.divided(divide("planted", triples, test, shape, config.scale, side=side))
 
 
 def _side_information(config: SyntheticConfig, factors: Sequence[Values]) -> SideInformation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,21 @@ from numpy.typing import NDArray
 from glocalk.data.datasets.pairs import Rated, one_per_pair
 from glocalk.data.datasets.sentinels import suspect_values
 from glocalk.data.datasets.table_config import TableConfig
+from glocalk.data.datasets.table_parts import (
+    counts_of,
+    given,
+    join_files,
+    parts_by_column,
+    refuse_divided_pairs,
+    refuse_shared,
+)
+from glocalk.data.divided import Chosen
+from glocalk.data.divisions import RatingOrder
 from glocalk.data.formats.cells import is_decimal_comma, is_missing
 from glocalk.data.formats.columns import Column, Columns
 from glocalk.data.formats.options import Choice, ReadOptions
 from glocalk.data.formats.table import read_columns
-from glocalk.data.formats.timestamps import read_times
+from glocalk.data.formats.timestamps import described_times, read_times
 from glocalk.data.ids import Ids, join, refuse_unrelated
 from glocalk.data.labels import Kind, Labels
 from glocalk.data.rating_matrix import Values
@@ -44,23 +55,22 @@ class RatingTable(Source):
 
     def split(self, data_dir: Path) -> Split:  # noqa: ARG002 (the file is where its path says)
         config = self.config
-        paths = [config.path] if config.test_path is None else [config.path, config.test_path]
-        parts, ids, scale, notes = _read(paths, config)
-        if config.test_path is None:
-            name, rated, test = _draw(parts.pop(), config)
-            triples = rated.users, rated.items, rated.ratings
+        rated, ids, scale, notes = _read(config)
+        if rated.parts is None:
+            chosen, rated = _draw(rated, config)
         else:
-            _refuse_shared(parts, ids, paths)
-            name = "given"
-            test = np.repeat([False, True], [len(part.ratings) for part in parts])
-            triples = (
-                np.concatenate([part.users for part in parts]),
-                np.concatenate([part.items for part in parts]),
-                np.concatenate([part.ratings for part in parts]),
-            )
-        shape = len(ids.users), len(ids.items)
-        side = _side_information(config, ids)
-        return divide(name, triples, test, shape, scale, ids, notes, side)
+            chosen = given(rated)
+        return divide(
+            chosen.name,
+            (rated.users, rated.items, rated.ratings),
+            chosen.test,
+            (len(ids.users), len(ids.items)),
+            scale,
+            ids,
+            (*notes, *chosen.notes),
+            _side_information(config, ids),
+            chosen.division,
+        )
 
 
 def _side_information(config: TableConfig, ids: Ids) -> SideInformation:
@@ -81,26 +91,30 @@ def _side_information(config: TableConfig, ids: Ids) -> SideInformation:
 
 
 def _read(
-    paths: Sequence[Path], config: TableConfig
-) -> tuple[list[Rated], Ids, tuple[float, float], tuple[str, ...]]:
-    """The ratings in each of the files, the ids of all of them, their scale, and notes."""
+    config: TableConfig,
+) -> tuple[Rated, Ids, tuple[float, float], tuple[str, ...]]:
+    """The ratings of all files, the ids of their users and items, their scale, and notes."""
+    given_paths = (config.path, config.valid_path, config.test_path)
+    paths = [path for path in given_paths if path is not None]
     files = [_File(path, config) for path in paths]
     user_ids, users = _label([file.columns.by_role["user"] for file in files])
     item_ids, items = _label([file.columns.by_role["item"] for file in files])
     ids = Ids(user_ids, item_ids)
-    if len(files) == 2:
-        train, test = (
-            Ids(user_ids[np.unique(of_users)], item_ids[np.unique(of_items)])
-            for of_users, of_items in zip(users, items, strict=True)
-        )
-        refuse_unrelated(train, test, [f"'{path}'" for path in paths])
+    own = [
+        Ids(user_ids[np.unique(of_users)], item_ids[np.unique(of_items)])
+        for of_users, of_items in zip(users, items, strict=True)
+    ]
+    for path, other in zip(paths[1:], own[1:], strict=True):
+        refuse_unrelated(own[0], other, [f"'{paths[0]}'", f"'{path}'"])
     scale = config.scale or (
         min(float(file.columns.ratings.min()) for file in files),
         max(float(file.columns.ratings.max()) for file in files),
     )
-    parts = [file.rated(ids, users[number], items[number]) for number, file in enumerate(files)]
+    rated = [file.rated(ids, users[number], items[number]) for number, file in enumerate(files)]
+    refuse_shared(rated, ids, paths)
+    together = rated[0] if len(rated) == 1 else join_files(rated)
     counts = f"{len(user_ids):,} users, {len(item_ids):,} items, scale {_range(*scale)}"
-    return parts, ids, scale, _notes(files, parts, counts, config.scale is None)
+    return together, ids, scale, _notes(files, together, counts, config.scale is None)
 
 
 class _File:
@@ -123,19 +137,25 @@ class _File:
             raise GlocalkError(f"All ratings in '{path}' are left out by data.missing: fix it.")
         self.columns = columns.keep(np.flatnonzero(~missing)) if self.left_out else columns
         _check(self.columns, config)
-        self.merged = ""
+        self.merged = self.times = ""
 
     def rated(self, ids: Ids, users: NDArray[np.int32], items: NDArray[np.int32]) -> Rated:
         """The ratings under their indices, one for each pair."""
         columns = self.columns
         times = read_times(columns) if "timestamp" in columns.by_role else None
+        if times is not None and self._config.split != "ratio":
+            self.times = described_times(columns, times)
         rated = Rated(users, items, columns.ratings, times, len(ids.items))
+        if "split_column" in columns.by_role:
+            parts, name = parts_by_column(columns, self._config)
+            rated = replace(rated, parts=parts, parts_name=name)
+            refuse_divided_pairs(rated, ids, columns.path)
         rated, self.merged = one_per_pair(rated, ids, self._config.on_duplicate, columns)
         return rated
 
     def notes(self) -> list[str]:
         """What was left out, taken together, or looks wrong."""
-        notes = [self.columns.note, self.merged]
+        notes = [self.columns.note, self.times, self.merged]
         if self.left_out:
             what = "row" if self.left_out == 1 else "rows"
             notes.append(f"{self.left_out:,} {what} left out by data.missing")
@@ -147,7 +167,10 @@ def _asked(config: TableConfig) -> tuple[dict[str, Choice], ReadOptions]:
     """The columns and the options of reading them."""
     choices = {"user": config.user, "item": config.item, "rating": config.rating}
     optional = frozenset[str]()
-    if config.split == "time" or (config.on_duplicate == "last" and config.layout != "matrix"):
+    if config.split_column is not None:
+        choices["split_column"] = config.split_column
+    may_take_times = config.split == "leave_n_out" or config.on_duplicate == "last"
+    if config.split == "time" or (may_take_times and config.layout != "matrix"):
         choices["timestamp"] = config.timestamp
         if config.split != "time":
             optional = frozenset({"timestamp"})
@@ -194,15 +217,16 @@ def _check(columns: Columns, config: TableConfig) -> None:
 
 
 def _notes(
-    files: Sequence[_File], parts: Sequence[Rated], counts: str, is_scale_open: bool
+    files: Sequence[_File], rated: Rated, counts: str, is_scale_open: bool
 ) -> tuple[str, ...]:
     """What was taken from the files, for the user."""
-    count = f"{len(parts[0].ratings):,} ratings"
-    if len(parts) > 1:
-        count = f"{len(parts[0].ratings):,} training and {len(parts[1].ratings):,} test ratings"
+    count = f"{len(rated.ratings):,} ratings" if rated.parts is None else counts_of(rated.parts)
     lines = [f"{files[0].columns.description}; {count}, {counts}"]
-    if files[-1].columns.description != files[0].columns.description:
-        lines.append(f"{shown(files[-1].columns.path.name)}: {files[-1].columns.description}")
+    lines += [
+        f"{shown(file.columns.path.name)}: {file.columns.description}"
+        for file in files[1:]
+        if file.columns.description != files[0].columns.description
+    ]
     lines += [note for file in files for note in file.notes()]
     if is_scale_open:
         ratings = np.concatenate([file.columns.ratings for file in files])
@@ -233,35 +257,16 @@ def _label(columns: Sequence[Column]) -> tuple[Labels, list[NDArray[np.int32]]]:
     ]
 
 
-def _refuse_shared(parts: Sequence[Rated], ids: Ids, paths: Sequence[Path]) -> None:
-    train, test = parts
-    both = np.isin(test.cells, train.cells)
-    if both.any():
-        at = int(np.argmax(both))
-        raise GlocalkError(
-            f"User '{shown(ids.users[test.users[at]])}' rates item "
-            f"'{shown(ids.items[test.items[at]])}' in '{paths[0]}' and in "
-            f"'{paths[1]}': a test rating must not be trained on."
-        )
-
-
-def _draw(rated: Rated, config: TableConfig) -> tuple[str, Rated, NDArray[np.bool_]]:
-    """The split's name, the ratings in the order of the matrix, and which are test ratings."""
-    count = len(rated.ratings)
-    if count < 2:
+def _draw(rated: Rated, config: TableConfig) -> tuple[Chosen, Rated]:
+    """Which ratings are test ratings, and the ratings in the order of the matrix."""
+    if len(rated.ratings) < 2:
         raise GlocalkError(
             f"'{config.path}' holds one rating, which cannot be both for training and "
             "for testing: add more, or give the test ratings in another file with data.test_path=…"
         )
-    size = min(max(round(config.test_share * count), 1), count - 1)
-    order = np.argsort(rated.cells)
-    test = np.zeros(count, dtype=bool)
-    if config.split == "time":
-        assert rated.times is not None
-        latest = np.argsort(rated.times, kind="stable")[::-1]
-        test[latest[:size]] = True
-        return f"latest {100 * config.test_share:g} %", rated.keep(order), test[order]
+    order = None
+    if config.split != "ratio" and rated.times is not None:
+        order = RatingOrder.by_time(rated.cells, rated.times)
     # Drawn from the ordered pairs, which do not depend on the order of the rows.
-    test[np.random.default_rng(config.split_seed).permutation(count)[:size]] = True
-    shares = f"{100 - 100 * config.test_share:g}:{100 * config.test_share:g}"
-    return f"{shares} seed {config.split_seed}", rated.keep(order), test
+    ordered = rated.keep(np.argsort(rated.cells))
+    return config.chosen(ordered, order), ordered

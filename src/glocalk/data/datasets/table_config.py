@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from glocalk.config import ADDED, BaseConfig
+from glocalk.data.divided import DividedConfig
 from glocalk.data.formats.encodings import check_encoding
 from glocalk.data.formats.options import Choice, Layout
 from glocalk.data.formats.sizes import MAX_BYTES
@@ -51,13 +52,15 @@ def _column(content: str) -> Any:
     )
 
 
-class TableConfig(UserFileConfig):
+class TableConfig(DividedConfig, UserFileConfig):
     """Options of a table of ratings."""
 
     user: Choice = _column("users")
     item: Choice = _column("items")
     rating: Choice = _column("ratings")
-    timestamp: Choice = _column("timestamps, read only with split=time or on_duplicate=last")
+    timestamp: Choice = _column(
+        "timestamps, read only with split=time, split=leave_n_out or on_duplicate=last"
+    )
     layout: Layout | None = Field(
         default=None,
         description="table: one row per rating; matrix: one row per user and one column per item; "
@@ -75,15 +78,31 @@ class TableConfig(UserFileConfig):
     missing: tuple[float, ...] = Field(
         default=(), description="ratings that mean that there is none, as in [-1,0]: left out"
     )
-    split: Literal["ratio", "time"] = Field(
-        default="ratio", description="test ratings: a random share, or the latest ones"
+    fold: Annotated[int, ADDED] = Field(
+        default=1,
+        ge=0,
+        description="which of the folds tests, counted from 1, or which number in split_column",
+    )
+    split: Literal["ratio", "time", "leave_n_out"] = Field(
+        default="ratio",
+        description="test ratings: a random share; the latest ones; the last n of each user, by "
+        "time if there are timestamps, else a random n",
     )
     test_share: float = Field(
         default=0.1, gt=0, lt=1, description="share of the ratings held out as test ratings"
     )
-    split_seed: int = Field(default=0, ge=0, description="seed of the random split")
+    split_seed: int = Field(default=0, ge=0, description="seed of every random draw of ratings")
     test_path: Path | None = Field(
         default=None, description="a file with the test ratings; all of `path` is then for training"
+    )
+    valid_path: Annotated[Path | None, ADDED] = Field(
+        default=None,
+        description="a file with the validation ratings, beside that of the test ratings",
+    )
+    split_column: Annotated[Choice, ADDED] = Field(
+        default=None,
+        description="column that divides the ratings: train, valid and test, or numbers of folds, "
+        "of which `fold` tests",
     )
     on_duplicate: Literal["error", "mean", "last"] = Field(
         default="error",
@@ -105,7 +124,7 @@ class TableConfig(UserFileConfig):
     )
     item_edges: Annotated[Path | None, ADDED] = Field(default=None, description="the same of items")
 
-    @field_validator("user", "item", "rating", "timestamp", mode="before")
+    @field_validator("user", "item", "rating", "timestamp", "split_column", mode="before")
     @classmethod
     def _is_a_column(cls, value: Any) -> Any:
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
@@ -127,22 +146,55 @@ class TableConfig(UserFileConfig):
     @field_validator("test_path")
     @classmethod
     def _is_the_only_split(cls, value: Path | None, info: Any) -> Path | None:
-        if value is None:
-            return value
-        if info.data.get("split") == "time":
-            raise ValueError("data.split=time takes the test ratings from data.path")
-        for name in ("test_share", "split_seed"):
-            if info.data.get(name) != cls.model_fields[name].default:
-                raise ValueError(f"data.{name} divides data.path, which then is all for training")
+        if value is not None:
+            if info.data.get("split") == "time":
+                raise ValueError("data.split=time takes the test ratings from data.path")
+            cls._refuse_others(info, "divides data.path, which then is all for training")
         return value
+
+    @field_validator("valid_path")
+    @classmethod
+    def _is_beside_a_test_file(cls, value: Path | None, info: Any) -> Path | None:
+        if value is not None and info.data.get("test_path", value) is None:
+            raise ValueError("give the test ratings in a file too, with data.test_path=…")
+        return value
+
+    @field_validator("split_column")
+    @classmethod
+    def _is_no_other_split(cls, value: Choice, info: Any) -> Choice:
+        if value is not None:
+            cls._refuse_others(info, "divides the ratings in another way: leave it out")
+            if info.data.get("test_path") is not None:
+                raise ValueError("it takes the test ratings from data.path: leave out test_path")
+        return value
+
+    @classmethod
+    def _refuse_others(cls, info: Any, why: str) -> None:
+        for name in ("split", "folds", "test_share", "split_seed"):
+            default = cls.model_fields[name].default
+            if info.data.get(name, default) != default:
+                raise ValueError(f"data.{name} {why}")
+
+    @property
+    def _has_folds(self) -> bool:
+        return super()._has_folds or self.split_column is not None
+
+    @property
+    def _has_share(self) -> bool:
+        return self.folds is None and self.split != "leave_n_out"
+
+    @property
+    def _has_draw(self) -> bool:
+        return self.split != "time"
 
     @model_validator(mode="after")
     def _is_possible_for_a_matrix(self) -> Self:
         if self.layout == "matrix":
-            chosen = [self.item, self.rating, self.timestamp]
+            chosen = [self.item, self.rating, self.timestamp, self.split_column]
             if self.split == "time" or any(choice is not None for choice in chosen):
                 raise ValueError(
                     "a matrix has users in rows and items in columns: data.item, data.rating, "
-                    "data.timestamp and data.split=time go with data.layout=table"
+                    "data.timestamp, data.split_column and data.split=time go with "
+                    "data.layout=table"
                 )
         return self

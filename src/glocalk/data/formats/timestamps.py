@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from glocalk.data.formats.cells import is_number
 from glocalk.data.formats.columns import Column, Columns
 from glocalk.errors import GlocalkError, shown
+
+# Numbers in this range are likely to be seconds since 1970: the years 1973 to 2286.
+_EARLIEST, _LATEST = 10**8, 10**10
 
 
 def read_times(columns: Columns) -> NDArray[Any]:
@@ -24,7 +28,7 @@ def read_times(columns: Columns) -> NDArray[Any]:
         # Not as floats, which cannot tell nanoseconds apart.
         whole: NDArray[Any] = column.values[column.codes]
         return whole
-    read = _number if any(map(is_number, column.values)) else _seconds
+    read = _number if _are_numbers(column) else _seconds
     times = []
     for position, text in enumerate(column.values):
         try:
@@ -40,8 +44,34 @@ def read_times(columns: Columns) -> NDArray[Any]:
     return values
 
 
+def described_times(columns: Columns, times: NDArray[Any]) -> str:
+    """What the timestamps were taken for: `timestamps are dates, 1999-12-31 … 2021-11-02`.
+
+    Args:
+        columns: the columns that `read_times` read.
+        times: what it returned.
+    """
+    first, last = times.min(), times.max()
+    if not _are_numbers(columns.by_role["timestamp"]):
+        return f"timestamps are dates, {_day(first)} … {_day(last)}"
+    low, high = (f"{time:.12g}" if isinstance(time, float) else str(time) for time in (first, last))
+    told = f"timestamps are numbers, {low} … {high}"
+    if all(_EARLIEST <= time < _LATEST for time in (first, last)):
+        told += f" (as seconds, {_day(first)} … {_day(last)})"
+    return told
+
+
+def _are_numbers(column: Column) -> bool:
+    return not isinstance(column.values, list) or any(map(is_number, column.values))
+
+
+def _day(seconds: float) -> str:
+    """The day in UTC of seconds since 1970."""
+    return datetime.fromtimestamp(float(seconds), UTC).date().isoformat()
+
+
 def _number(text: str) -> float:
-    if not is_number(text):
+    if not is_number(text) or not math.isfinite(float(text)):
         raise ValueError(text)
     return float(text)
 
