@@ -134,6 +134,8 @@ def score(
     name: str = "predictions",
     records: str | Path | None = None,
     clip: bool = True,
+    groups: int | None = None,
+    k: int | None = None,
 ) -> Score:
     """Score predictions as a run is scored, and compare them with the rows of committed records.
 
@@ -145,10 +147,15 @@ def score(
         records: folder of the records, such as `reports/records` in a checkout of glocalk, or a
             folder of runs; None compares with nothing.
         clip: whether predictions are clipped to the rating scale first.
+        groups: also errors by activity of users and of items, in at most so many groups each, by
+            rating, and on new users and items; None leaves them out.
+        k: also rankings of each user's k highest predictions; None leaves them out.
 
     Returns:
         `rmse`, `mae`, `ndcg`, the 95 % `interval` of `rmse` over users, the number of predictions
-        that were `clipped`, `notes`, and `comparisons`, a DataFrame with a line for each row.
+        that were `clipped`, `notes`, and `comparisons`, a DataFrame with a line for each row. If
+        they were asked for, `groups`, a DataFrame of `glocalk.metrics.errors_by_group`, and `eauc`
+        of `eccentricity_area`; and `ranking`, a mapping of `ranking_at`.
 
     Raises:
         GlocalkError: as `evaluate` does, a file cannot be read, or a record is damaged.
@@ -174,6 +181,8 @@ def score(
         data=_title(split),
         clip=clip,
         records=None if records is None else Path(records),
+        groups=groups,
+        k=k,
     )
 
 

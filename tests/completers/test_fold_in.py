@@ -1,5 +1,8 @@
 """New users and items without training: what every completer must do, or refuse in one sentence."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -265,3 +268,16 @@ def test_a_file_of_an_older_version_predicts_but_does_not_fold_in(name):
     assert old.state().keys() == state.keys()
     with pytest.raises(GlocalkError, match="without fold_in and lacks what it takes"):
         old.fold_in(as_new(min(old.folds_in - {"users"})))
+
+
+@pytest.mark.data("ml-100k")
+def test_the_example_of_the_documentation_recommends_to_a_new_user():
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (code,) = (block for block in blocks if "model.fold_in(" in block)
+    names = {}
+    exec(code, names)
+    best = names["best"]
+    assert best["user"].tolist() == ["ann"] * 10
+    assert not {50, 172, 181} & set(best["item"])
+    assert "ann" not in set(names["model"].trained_on.ids.users)

@@ -21,6 +21,8 @@ def test_values_of_a_small_example():
     gain = 1 / np.log2(3)
     assert ranking_at(2, PREDICTED, TEST) == pytest.approx(
         {
+            "k": 2,
+            "relevant": 4,
             "precision": (1 / 2 + 1 / 2) / 2,
             "recall": (1 / 2 + 1) / 2,
             "ndcg": (1 / (1 + gain) + gain) / 2,

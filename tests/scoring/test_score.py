@@ -190,7 +190,8 @@ def test_what_is_no_prediction_is_refused():
 
 def test_the_example_of_the_documentation_runs():
     page = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (code,) = (block for block in blocks if "glocalk.score(" in block)
     names = {}
     exec(code, names)
     score, split = names["score"], names["split"]
@@ -201,3 +202,24 @@ def test_the_example_of_the_documentation_runs():
         for _, item, rating in split.test.to_frame().itertuples(index=False)
     ]
     assert score.rmse == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-12)
+
+
+def test_groups_and_rankings_are_added_if_they_are_asked_for(tmp_path):
+    plain = glocalk.score(TABLE, SPLIT)
+    assert (plain.groups, plain.eauc, plain.ranking) == (None, None, None)
+    score = glocalk.score(TABLE, SPLIT, groups=3, k=5)
+    for _, of_kind in score.groups.groupby("kind"):
+        assert of_kind["ratings"].sum() == len(SPLIT.test)
+        squares = (of_kind["rmse"] ** 2 * of_kind["ratings"]).sum() / len(SPLIT.test)
+        assert np.sqrt(squares) == pytest.approx(score.rmse)
+    relevant = SPLIT.test.ratings >= 4
+    assert score.ranking["users"] == len(set(SPLIT.test.users[relevant]))
+    text = terminal_text(score)
+    assert "user activity" in text
+    assert f"EAUC {score.eauc:.6f}" in text
+    assert "Ranking at 5 of the items that a user rated" in text
+    write_score(score, tmp_path)
+    content = json.loads((tmp_path / "evaluation.json").read_text())
+    assert content["ranking"] == score.ranking
+    assert len(content["groups"]) == len(score.groups)
+    assert "Ranking at 5" in (tmp_path / "evaluation.md").read_text()

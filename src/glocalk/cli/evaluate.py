@@ -59,6 +59,14 @@ class EvaluateConfig(BaseConfig):
     records: Path = Field(
         description="folder of the records to compare with: the committed ones, or runs"
     )
+    groups: int | None = Field(
+        ge=1,
+        description="also the errors by activity of users and items, in this many groups each, and "
+        "by rating; null: none",
+    )
+    k: int | None = Field(
+        ge=1, description="also precision, recall, NDCG and others at k; null: none"
+    )
     user: str | int | None = Field(
         description="column of the users, its name or its position counted from 0; null finds it"
     )
@@ -136,6 +144,8 @@ def _score(chosen: EvaluateConfig, data: str) -> Score:
         data=data,
         clip=chosen.protocol.clip,
         records=chosen.records,
+        groups=chosen.groups,
+        k=chosen.k,
     )
 
 

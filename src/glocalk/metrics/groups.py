@@ -17,7 +17,7 @@ _MOST_LEVELS = 20  # ratings on a finer scale are put into this many intervals
 
 
 def errors_by_group(
-    predicted: Values, test: RatingMatrix, train: RatingMatrix, *, groups: int = 5
+    predicted: Values, test: RatingMatrix, train: RatingMatrix, groups: int = 5
 ) -> pd.DataFrame:
     """Test errors of groups of ratings.
 

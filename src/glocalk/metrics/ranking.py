@@ -47,8 +47,9 @@ def ranking_at(
             width, 4 of 1 … 5.
 
     Returns:
-        `precision`, `recall`, `ndcg` with gains 0 and 1, `map`, `mrr`, `hit_rate`, each at k and in
-        0 … 1; `users`, the number of users that they are means of.
+        `k`; `relevant`, the lowest rating of a relevant item; `precision`, `recall`, `ndcg` with
+        gains 0 and 1, `map`, `mrr` and `hit_rate`, each at k and in 0 … 1; `users`, the number of
+        users that they are means of.
 
     Raises:
         GlocalkError: k is below 1, there is not one prediction for each rating, or no test rating
@@ -75,4 +76,5 @@ def ranking_at(
         made = metric(empty_target_action="skip", top_k=k)
         made.update(*inputs)
         measured[name] = float(made.compute())
-    return {**measured, "users": len(set(test.users[is_relevant].tolist()))}
+    users = len(set(test.users[is_relevant].tolist()))
+    return {"k": k, "relevant": bound, **measured, "users": users}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,13 @@ import pandas as pd
 
 from glocalk.data.rating_matrix import Values
 from glocalk.data.splits import Split
-from glocalk.metrics import evaluate, why_no_ndcg
+from glocalk.metrics import (
+    eccentricity_area,
+    errors_by_group,
+    evaluate,
+    ranking_at,
+    why_no_ndcg,
+)
 from glocalk.records.run import Record
 from glocalk.report.statistics.bootstrap import Interval
 from glocalk.report.statistics.sample import Sample
@@ -47,6 +53,10 @@ class Score:
         interval: (low, high), the 95 % interval of `rmse` by a bootstrap over users.
         rows: the committed rows of the same split, in ascending order of RMSE.
         notes: what was noticed, sentences.
+        groups: errors of groups of ratings, see `glocalk.metrics.errors_by_group`; None if they
+            were not asked for.
+        eauc: see `glocalk.metrics.eccentricity_area`; None likewise.
+        ranking: see `glocalk.metrics.ranking_at`; None if it was not asked for.
     """
 
     name: str
@@ -63,6 +73,9 @@ class Score:
     interval: Interval
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    groups: pd.DataFrame | None = None
+    eauc: float | None = None
+    ranking: Mapping[str, float] | None = None
 
     @property
     def comparisons(self) -> pd.DataFrame:
@@ -83,6 +96,8 @@ def score_predictions(
     data: str,
     clip: bool = True,
     records: Path | None = None,
+    groups: int | None = None,
+    k: int | None = None,
 ) -> Score:
     """Score predictions, and compare them with every committed row of the same split.
 
@@ -93,9 +108,11 @@ def score_predictions(
         data: what the data set is called.
         clip: whether predictions are clipped to the rating scale first.
         records: folder of committed records, or of runs; None compares with nothing.
+        groups: largest number of groups of users, and of items; None leaves errors by group out.
+        k: length of the lists that are ranked; None leaves rankings out.
 
     Raises:
-        GlocalkError: a committed record is damaged.
+        GlocalkError: a committed record is damaged, or `groups` or `k` is impossible.
     """
     test = split.test
     given, clipped = predicted, None
@@ -135,6 +152,9 @@ def score_predictions(
         interval=interval,
         rows=tuple(rows),
         notes=(*notes, *why),
+        groups=None if groups is None else errors_by_group(predicted, test, split.train, groups),
+        eauc=None if groups is None else eccentricity_area(predicted, test, split.train),
+        ranking=None if k is None else ranking_at(k, predicted, test),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from glocalk.files import write_atomically
 from glocalk.report.layout import (
@@ -25,6 +27,7 @@ from glocalk.scoring.compared import OTHERWISE, PREFERRED
 from glocalk.scoring.score import COLUMNS, Score
 
 _HEADER = ("RMSE", "Interval", "Difference", "Its interval", "p", "Seeds", "Protocol", "Row")
+_GROUP_HEADER = ("Kind", "Group", "Ratings", "RMSE", "MAE", "Mean error")
 _MARK = "→"
 _LEFT = (7, 8)  # columns of text, after the mark
 
@@ -57,6 +60,11 @@ def terminal_text(score: Score) -> str:
     if score.rows:
         lines = [("", *_HEADER), *_lines(score)]
         parts += ["", *_columns(lines), "", _LEGEND.format(name=score.name)]
+    if score.groups is not None:
+        parts += ["", *_columns([_GROUP_HEADER, *_group_lines(score.groups)], left=(0, 1)), ""]
+        parts.append(_eauc(score))
+    if score.ranking is not None:
+        parts += ["", _ranking(score.ranking)]
     return "\n".join([*parts, *_notes(score)])
 
 
@@ -105,12 +113,49 @@ def _lines(score: Score) -> list[tuple[str, ...]]:
     return [line for _, line in sorted(rows, key=lambda row: row[0])]
 
 
-def _columns(lines: Sequence[Sequence[str]]) -> list[str]:
+def _group_lines(groups: pd.DataFrame) -> list[tuple[str, ...]]:
+    """A line of texts for each group of ratings."""
+    return [
+        (
+            str(kind),
+            str(group),
+            f"{ratings:,}",
+            rmse(error),
+            rmse(absolute),
+            difference(bias),
+        )
+        for kind, group, ratings, error, absolute, bias in groups.itertuples(index=False)
+    ]
+
+
+def _eauc(score: Score) -> str:
+    return (
+        f"EAUC {number(score.eauc)}: area under the absolute error as a function of how far a "
+        "rating is from the means of its user and item. New: without training ratings."
+    )
+
+
+def _ranking(ranking: Mapping[str, float]) -> str:
+    """One sentence with every ranking metric."""
+    names = {"map": "MAP", "mrr": "MRR", "ndcg": "NDCG", "hit_rate": "hit rate"}
+    k, users = int(ranking["k"]), int(ranking["users"])
+    values = [
+        f"{names.get(name, name)} {rmse(value)}"
+        for name, value in ranking.items()
+        if name not in ("k", "users", "relevant")
+    ]
+    return (
+        f"Ranking at {k} of the items that a user rated in the test set, ratings from "
+        f"{ranking['relevant']:g} being relevant: {', '.join(values)}, means over {users:,} users."
+    )
+
+
+def _columns(lines: Sequence[Sequence[str]], left: Collection[int] = _LEFT) -> list[str]:
     """The lines with their cells one below the other."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if at in _LEFT else cell.rjust(width)
+            cell.ljust(width) if at in left else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
@@ -126,6 +171,11 @@ def _markdown(score: Score) -> str:
         ]
         parts.append(markdown_table(["Row", *_HEADER[:-1]], lines, left=1).rstrip())
         parts.append(markdown(_LEGEND.format(name=score.name)))
+    if score.groups is not None:
+        lines = [[*map(markdown, line)] for line in _group_lines(score.groups)]
+        parts += [markdown_table(_GROUP_HEADER, lines, left=2).rstrip(), markdown(_eauc(score))]
+    if score.ranking is not None:
+        parts.append(markdown(_ranking(score.ranking)))
     parts += [f"- {markdown(note)}" for note in _notes(score)]
     checksum = f"Split `{score.data_checksum}`; {RESAMPLES:,} resamples."
     return "\n\n".join([*parts, checksum]) + "\n"
@@ -158,6 +208,9 @@ def _content(score: Score) -> dict[str, Any]:
         "ndcg": score.ndcg,
         "interval": list(score.interval),
         "comparisons": table.where(table.notna(), None).to_dict(orient="records"),
+        "groups": None if score.groups is None else score.groups.to_dict(orient="records"),
+        "eauc": score.eauc,
+        "ranking": score.ranking,
         "notes": list(_notes(score)),
         "glocalk": version("glocalk"),
     }
