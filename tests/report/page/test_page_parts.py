@@ -3,11 +3,12 @@
 import re
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from markupsafe import Markup
 
 from glocalk.report.page.beyond import around_section, cold_start_section, side_section
-from glocalk.report.page.chart import decimals, padded, short, y_ticks
+from glocalk.report.page.chart import Chart, Line, chart_markup, decimals, padded, short, y_ticks
 from glocalk.report.page.folds import folds_section
 from glocalk.report.page.grid import Column, Entry, grid
 from glocalk.report.page.kernels import kernels_section, markdown_html
@@ -228,3 +229,22 @@ def test_a_figure_inside_the_page_keeps_every_shape():
         '<svg><g><path d="M0 0" id="m"/>'
         '<g transform="scale(2)"><use href="#m" x="1"/><use href="#m" x="2"/></g></g></svg>'
     )
+
+
+def test_a_line_ends_where_its_last_point_is():
+    """A path has steps; an error of rounding in each would add up over 300 of them."""
+    points = [(x / 300, 0.5 + np.sin(x) / 3) for x in range(301)]
+    axes = {"x_limits": (0, 1), "x_ticks": [], "y_limits": (0, 1), "steps": []}
+    line = Line("sine", points, "one", "circle")
+    chart = Chart(
+        "k", "title", "words", "x", **axes, lines=[line, Line("one", [(0, 0)], "two", "")]
+    )
+    drawn, single = re.findall(r' d="(M[^"]*)"', str(chart_markup(chart)).split('class="plot"')[1])[
+        :2
+    ]
+    start, steps = drawn[1:].split("l")
+    numbers = [float(number) for number in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", steps)]
+    moves = np.array([[float(part) for part in start.split()], *np.reshape(numbers, (-1, 2))])
+    places = np.array([(chart.x(x), chart.y(y)) for x, y in points])
+    np.testing.assert_allclose(moves.cumsum(axis=0), places, rtol=0, atol=0.051)
+    assert single == f"M{short(chart.x(0))} {short(chart.y(0))}"

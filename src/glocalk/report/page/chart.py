@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -180,7 +181,25 @@ def short(value: float) -> str:
 
 
 def _path(chart: Chart, line: Line) -> str:
-    return "M" + "L".join(f"{x} {y}" for x, y in _places(chart, line.points))
+    """The line by its steps from point to point: half as long as by places.
+
+    Steps are between rounded places, so that the rounding does not add up.
+    """
+    places = [(round(10 * chart.x(x)), round(10 * chart.y(y))) for x, y in line.points]
+    (x, y), *_ = places
+    steps = [
+        part - before
+        for first, second in itertools.pairwise(places)
+        for before, part in zip(first, second, strict=True)
+    ]
+    return f"M{short(x / 10)} {short(y / 10)}l{_numbers(steps)}".removesuffix("l")
+
+
+def _numbers(tenths: Iterable[int]) -> str:
+    """Coordinates in a path, as short as possible: `4.6-.2 5 12.1` for 46, −2, 50 and 121."""
+    written = (short(number / 10) for number in tenths)
+    shortened = (re.sub(r"^(-?)0\.", r"\1.", number) for number in written)
+    return " ".join(shortened).replace(" -", "-")
 
 
 def _places(chart: Chart, points: Iterable[tuple[float, float]]) -> list[tuple[str, str]]:
