@@ -51,7 +51,8 @@ def pytest_terminal_summary(terminalreporter):
         report
         for outcome in ("passed", "failed", "skipped")
         for report in terminalreporter.stats.get(outcome, [])
-        if ("data", True) in report.user_properties
+        # A module that is skipped as a whole has no properties.
+        if ("data", True) in getattr(report, "user_properties", ())
     ]
     skipped = sum(report.skipped for report in reports)
     run = len({report.nodeid for report in reports if not report.skipped})
