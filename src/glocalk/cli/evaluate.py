@@ -60,12 +60,15 @@ class EvaluateConfig(BaseConfig):
         description="folder of the records to compare with: the committed ones, or runs"
     )
     groups: int | None = Field(
+        default=None,
         ge=1,
         description="also the errors by activity of users and items, in this many groups each, and "
         "by rating; null: none",
     )
     k: int | None = Field(
-        ge=1, description="also precision, recall, NDCG and others at k; null: none"
+        default=None,
+        ge=1,
+        description="also precision, recall, NDCG and others at k; null: none",
     )
     user: str | int | None = Field(
         description="column of the users, its name or its position counted from 0; null finds it"

@@ -11,10 +11,10 @@ HEAD = "user,item,rating,timestamp\n"
 def test_the_last_rating_is_that_of_the_highest_timestamp(how):
     made = split(INPUTS / "newest_first.csv", on_duplicate="last", split=how)
     assert everything(made)[1, 1] == 5
-    assert made.notes[1] == (
+    assert (
         "newest_first.csv: 1 pair has several ratings, of which the last by time (timestamp) is "
         "taken"
-    )
+    ) in made.notes
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_mean_is_as_late_as_its_latest_rating(tmp_path):
     content = HEAD + "1,1,5,300\n2,1,3,200\n1,1,1,100\n"
     made = split(tmp_path / "r.csv", content, split="time", on_duplicate="mean")
     assert by_ids(made.test, made.ids) == {(1, 1): 3}
-    assert "1 pair has several ratings, of which the mean is taken" in made.notes[1]
+    assert "r.csv: 1 pair has several ratings, of which the mean is taken" in made.notes
 
 
 def test_several_pairs_in_no_order(tmp_path):
