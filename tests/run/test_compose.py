@@ -236,7 +236,7 @@ def test_a_launcher_may_send_the_loader_to_another_process(tmp_path):
         check=False,
     )
     assert process.returncode == 0, process.stderr
-    expected = {"_target_": "glocalk.Bias", "item_damping": 3, "user_damping": 10.0}
+    expected = {"_target_": "glocalk.Bias", "item_damping": 3, "user_damping": 10.0, "joint": False}
     assert process.stdout == f"{expected}\n"
 
 
