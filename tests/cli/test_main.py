@@ -107,7 +107,11 @@ def test_the_version(tmp_path):
         (["model=bias"], 2, "'model=bias' comes after a command, as in glocalk train model=bias."),
         (["bench", "prts=1"], 1, "Unknown option 'prts': did you mean 'parts'?"),
         (["bench", "sed=1"], 1, "Unknown option 'sed': did you mean 'seed'?"),
-        (["tune", "model=igmc"], 1, "'conf/search/igmc.yaml' names no option to try"),
+        (
+            ["tune", "model=glocal_k_scalar"],
+            1,
+            "'conf/search/glocal_k_scalar.yaml' names no option to try",
+        ),
         (["data", "fech"], 1, "Unknown command 'data fech': did you mean 'fetch'?"),
         (["report", "promte"], 1, "Unknown command 'report promte': did you mean 'promote'?"),
         (["report", "promote", "modle=bias"], 1, "Unknown option 'modle': did you mean 'model'?"),

@@ -79,7 +79,7 @@ def test_a_file_holds_the_options_and_few_bytes_more_than_the_numbers(place):
     content = torch.load(path, weights_only=True)
     assert content["format"] == 2
     assert content["class_name"] == "glocalk.Bias"
-    assert content["options"] == {"item_damping": 0.5, "user_damping": 0.25}
+    assert content["options"] == {"item_damping": 0.5, "user_damping": 0.25, "joint": False}
     numbers = NUM_USERS + NUM_ITEMS
     labels = sum(map(len, [*TEXT_IDS.users, *TEXT_IDS.items])) + 8 * numbers
     assert path.stat().st_size < 8 * (2 * numbers + len(TRAIN)) + labels + 8000
