@@ -11,7 +11,7 @@ from cases import SIDE, TEST, TRAIN, VALID, new
 from command import comparable
 from glocalk import stopping
 from glocalk.completers.blocks import rating_arrays
-from glocalk.completers.factorization import bias_mf
+from glocalk.completers.factorization import ridge
 from glocalk.run.composed import compose_run
 from glocalk.run.execute import execute
 from glocalk.run.monitor import Monitor
@@ -58,7 +58,7 @@ class Asked:
 def small_pieces(monkeypatch):
     """Several safe points within an epoch of a small matrix."""
     monkeypatch.setattr(rating_arrays, "_PIECE", 1500)
-    monkeypatch.setattr(bias_mf, "_CHUNK", 400)
+    monkeypatch.setattr(ridge, "_CHUNK", 400)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from glocalk.completers.blocks.rating_arrays import RatingArrays
-from glocalk.completers.factorization import bias_mf
+from glocalk.completers.factorization import ridge as solver
 from glocalk.completers.factorization.bias_mf import ALS, BiasMF, BiasMFConfig
 from glocalk.completers.factorization.factors import Factors
 from glocalk.completers.factorization.loops import Step, Weights, sgd_steps
@@ -59,7 +59,7 @@ def ridge(rated, others, size, vectors, biases, weighted):
 def test_als_solves_the_ridge_regression_of_each_user_then_of_each_item(
     monkeypatch, weighted, chunk
 ):
-    monkeypatch.setattr(bias_mf, "_CHUNK", chunk)
+    monkeypatch.setattr(solver, "_CHUNK", chunk)
     config = config_of(als={"weighted_lambda": weighted})
     factors = Factors.initial(TRAIN, 3, 0.3, np.random.default_rng(0))
     factors.item_biases = np.random.default_rng(1).normal(size=ITEMS)
