@@ -176,12 +176,23 @@ def import_problem(error: BaseException) -> str:
     return f"{reason}, in '{places[-1].filename}', line {places[-1].lineno}" if places else reason
 
 
+_SURE = 0.75  # a likeness that leaves no doubt about a misspelled name
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an error sentence: the nearest known name, or all of them."""
     names = sorted(name for name in known if name.strip())
     if not names:
         return "there are none."
+    # `rating_column` means `rating`, although it has more letters in common with `split_column`.
+    first_word = name.split("_")[0]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if (
+        near
+        and difflib.SequenceMatcher(None, name, near[0]).ratio() < _SURE
+        and first_word in names
+    ):
+        near = [first_word]
     return f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(names)}."
 
 

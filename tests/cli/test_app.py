@@ -63,8 +63,8 @@ INPUTS = {
         ["'nowhere.csv' does not exist", "data.path"],
     ),
     "misspelled option of user-supplied ratings": (
-        ["data=csv", "data.ratings=2"],
-        ["Unknown option 'data.ratings'", "did you mean 'rating'?"],
+        ["data=csv", "data.rating_column=2"],
+        ["Unknown option 'data.rating_column'", "did you mean 'rating'?"],
     ),
     "unreadable override": (["model=["], ["Unknown model '['", "choose from"]),
     "unreadable name": (["évaluations=3"], ["'évaluations=3' is not name=value"]),

@@ -13,10 +13,11 @@ from scipy.sparse.linalg import LinearOperator, cg
 from glocalk.completers.base import Completer, State, take
 from glocalk.config import ADDED, BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.errors import GlocalkError
 from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.training.context import FitContext
 
-_TOLERANCE = 1e-12  # of the conjugate gradients, relative to the target
+_TOLERANCE = 1e-10  # of the conjugate gradients, relative to the target
 _TINY = 1e-12
 
 
@@ -213,6 +214,9 @@ def _joint_biases(train: RatingMatrix, rest: Values, config: BiasConfig) -> tupl
 
     by conjugate gradients from 0, which solves it without dampings, too: constants may then move
     between users and items.
+
+    Raises:
+        GlocalkError: they do not converge.
     """
     rated = sparse.csr_array((np.ones(len(train)), (train.users, train.items)), shape=train.shape)
     by_item = rated.T.tocsr()
@@ -234,11 +238,16 @@ def _joint_biases(train: RatingMatrix, rest: Values, config: BiasConfig) -> tupl
 
     size = train.num_items
     target = sum_items - by_item @ (sum_users / weight_users)
-    items, _ = cg(
+    items, unfinished = cg(
         LinearOperator((size, size), matvec=product, dtype=np.float64),
         target,
         rtol=_TOLERANCE,
         maxiter=10 * size,
         M=LinearOperator((size, size), matvec=lambda part: part / weight_items, dtype=np.float64),
     )
+    if unfinished:
+        raise GlocalkError(
+            f"The joint biases were not found in {unfinished:,} iterations: raise item_damping and "
+            "user_damping."
+        )
     return of_users(items), items
