@@ -79,6 +79,24 @@ class Trace(Part):
     numbers: dict[Label, list[float]]
 
 
+class Uncertainty(Part):
+    """How good the predictive distributions of the test ratings are, as means over ratings.
+
+    They are those of the final run after its last epoch, not clipped. `nll` is the negative log
+    probability of the rating's level in nats; `density_nll`, of normal distributions alone, that of
+    the density; `crps` the continuous ranked probability score, in rating units. `coverage` and
+    `width` are those of the central 50, 80 and 95 % intervals, by percentage. See
+    `glocalk.metrics.distribution`.
+    """
+
+    nll: Error
+    density_nll: float | None
+    crps: Error
+    mean_std: Error
+    coverage: dict[Label, Annotated[float, Field(ge=0, le=1)]]
+    width: dict[Label, Error]
+
+
 class Failure(Part):
     """Why a run ended early."""
 
@@ -135,15 +153,16 @@ class Record(RecordFile):
     protocols: dict[str, ProtocolResult] = Field(
         default={}
     )  # by PROTOCOLS; `held_out` needs a selection run
+    uncertainty: Uncertainty | None = None  # of completers that give a distribution
     validated_epoch_from_seed: Seed | None = None  # where another seed's selection run chose it
     user_counts: list[Count] = Field(default=[])  # [users] test ratings of each user
     user_errors: dict[str, list[Error]] = Field(default={})  # [users] sums of squared test errors
 
     @model_serializer(mode="wrap")
     def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A record without traces or side information is written as before there were any."""
+        """A record that lacks a part is written as before there was such a part."""
         content: dict[str, Any] = serialize(self)
-        for name in ("traces", "side_checksum"):
+        for name in ("traces", "side_checksum", "uncertainty"):
             if not getattr(self, name):
                 content.pop(name, None)
         return content
