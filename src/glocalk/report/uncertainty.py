@@ -74,9 +74,8 @@ def _rows(records: Sequence[Record]) -> list[_Row]:
     """By data set, then by model; the reference first."""
     found: dict[tuple[str, str], list[Record]] = {}
     for run in records:
-        labels = run.experiment, run.variant, run.train_share
-        has_both = run.uncertainty is not None and _PROTOCOL in run.protocols
-        if labels == (EXPERIMENT, "default", 1) and has_both:
+        is_row = (run.experiment, run.variant) == (EXPERIMENT, "default") and run.train_share == 1
+        if is_row and run.uncertainty is not None and _PROTOCOL in run.protocols:
             found.setdefault((run.data, run.model), []).append(run)
     models = in_order({model for _, model in found})
     known = [*DATA_SETS, *MONTI_SETS]

@@ -108,7 +108,9 @@ class MeanScores:
         samples: some of the samples; None if an older version saved the model.
     """
 
-    def __init__(self, pairs: Means, dated: Means | None, samples: KeptSamples | None) -> None:
+    def __init__(
+        self, pairs: Means, dated: Means | None, samples: KeptSamples | None = None
+    ) -> None:
         self._pairs, self._dated, self._samples = pairs, dated, samples
 
     def predict(self, users: Indices, items: Indices, dates: Indices | None) -> Values:
