@@ -147,3 +147,17 @@ def test_with_means_at_the_ends_of_the_scale():
     changed = with_means(HALF_STARS, SHARES[:2], np.array([0.5001, 4.9999]))
     np.testing.assert_allclose(changed.mean, [0.5001, 4.9999], rtol=1e-8)
     assert with_means(np.array([3.0]), np.ones((2, 1)), np.array([3.0, 3])).mean.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("distribution", [LEVELS, NORMAL])
+def test_there_is_one_rating_for_each_distribution(distribution):
+    with pytest.raises(GlocalkError, match=r"6 distributions need as many ratings, not \(2,\)"):
+        distribution.crps([3, 4])
+    assert distribution.crps(RATINGS.tolist()).tolist() == distribution.crps(RATINGS).tolist()
+
+
+@pytest.mark.parametrize("levels", [[2, 1], [1, 1], [], [[1, 2]]])
+@pytest.mark.parametrize("distribution", [LEVELS, NORMAL])
+def test_levels_ascend(distribution, levels):
+    with pytest.raises(GlocalkError, match="Levels must be a list of ascending ratings"):
+        distribution.on_levels(levels)

@@ -18,6 +18,7 @@ import math
 from abc import ABC, abstractmethod
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import log_ndtr, ndtr, ndtri
 from scipy.stats import norm
 
@@ -44,7 +45,7 @@ class Distribution(ABC):
         """[pairs] standard deviations."""
 
     @abstractmethod
-    def on_levels(self, levels: Values) -> LevelDistribution:
+    def on_levels(self, levels: ArrayLike) -> LevelDistribution:
         """The distribution of the level that is nearest to the rating.
 
         A level has the mass between the midpoints to its neighbors, upper end included; the lowest
@@ -52,11 +53,18 @@ class Distribution(ABC):
 
         Args:
             levels: [levels] ascending ratings.
+
+        Raises:
+            GlocalkError: they do not ascend, or there are none.
         """
 
     @abstractmethod
-    def crps(self, ratings: Values) -> Values:
-        """[pairs] continuous ranked probability score of a rating each; see the module."""
+    def crps(self, ratings: ArrayLike) -> Values:
+        """[pairs] continuous ranked probability score of a rating each; see the module.
+
+        Raises:
+            GlocalkError: there is not one rating for each pair.
+        """
 
     @abstractmethod
     def interval(self, share: float) -> tuple[Values, Values]:
@@ -71,6 +79,15 @@ class Distribution(ABC):
         Raises:
             GlocalkError: it is not.
         """
+
+    def _one_each(self, ratings: ArrayLike) -> Values:
+        """[pairs] The ratings."""
+        array = np.asarray(ratings, np.float64)
+        if array.shape != self.mean.shape:
+            raise GlocalkError(
+                f"{len(self.mean)} distributions need as many ratings, not {array.shape}."
+            )
+        return array
 
 
 class LevelDistribution(Distribution):
@@ -101,24 +118,25 @@ class LevelDistribution(Distribution):
         variance: Values = np.einsum("nk,nk->n", self.probabilities, away**2)
         return np.sqrt(variance)
 
-    def on_levels(self, levels: Values) -> LevelDistribution:
-        if np.array_equal(levels, self.levels):
+    def on_levels(self, levels: ArrayLike) -> LevelDistribution:
+        wanted = _ascending(levels)
+        if np.array_equal(wanted, self.levels):
             return self
-        nearest = nearest_level(self.levels, levels)
-        grouped = nearest[:, np.newaxis] == np.arange(len(levels))
-        return LevelDistribution(levels, self.probabilities @ grouped)
+        nearest = nearest_level(self.levels, wanted)
+        grouped = nearest[:, np.newaxis] == np.arange(len(wanted))
+        return LevelDistribution(wanted, self.probabilities @ grouped)
 
-    def log_probability(self, ratings: Values) -> Values:
+    def log_probability(self, ratings: ArrayLike) -> Values:
         """[pairs] log probability of the level nearest to a rating each.
 
         Probabilities below 2.2e-16, the distance of 1 to the next number, count as that.
         """
-        at = nearest_level(ratings, self.levels)
+        at = nearest_level(self._one_each(ratings), self.levels)
         chosen: Values = self.probabilities[np.arange(len(at)), at]
         return np.log(np.maximum(chosen, _LEAST))
 
-    def crps(self, ratings: Values) -> Values:
-        away = np.abs(self.levels - np.asarray(ratings)[:, np.newaxis])
+    def crps(self, ratings: ArrayLike) -> Values:
+        away = np.abs(self.levels - self._one_each(ratings)[:, np.newaxis])
         below = self._below()[:, :-1]
         error: Values = np.einsum("nk,nk->n", self.probabilities, away)
         spread: Values = (below * (1 - below)) @ np.diff(self.levels)  # E|X − X'| / 2
@@ -155,24 +173,25 @@ class NormalDistribution(Distribution):
     def std(self) -> Values:
         return self._std
 
-    def log_density(self, ratings: Values) -> Values:
+    def log_density(self, ratings: ArrayLike) -> Values:
         """[pairs] log density at a rating each; it depends on the unit of the ratings."""
-        densities: Values = np.asarray(norm.logpdf(ratings, self._mean, self._std))
+        densities: Values = np.asarray(norm.logpdf(self._one_each(ratings), self._mean, self._std))
         return densities
 
-    def on_levels(self, levels: Values) -> LevelDistribution:
-        inner = np.concatenate([[-np.inf], _midpoints(levels), [np.inf]])
+    def on_levels(self, levels: ArrayLike) -> LevelDistribution:
+        wanted = _ascending(levels)
+        inner = np.concatenate([[-np.inf], _midpoints(wanted), [np.inf]])
         ends = (inner - self._mean[:, np.newaxis]) / self._std[:, np.newaxis]
         lower, upper = ends[:, :-1], ends[:, 1:]
         # Of a bin above the mean, the mirrored one: its mass is not a difference of numbers near 1.
         mirrored = lower > 0
         lower, upper = np.where(mirrored, -upper, lower), np.where(mirrored, -lower, upper)
         masses = np.exp(log_ndtr(upper)) - np.exp(log_ndtr(lower))
-        return LevelDistribution(levels, masses)
+        return LevelDistribution(wanted, masses)
 
-    def crps(self, ratings: Values) -> Values:
-        """Σ (z (2 Φ(z) − 1) + 2 φ(z) − 1/√π) with z = (y − mean) / std; see `Distribution`."""
-        z = (np.asarray(ratings) - self._mean) / self._std
+    def crps(self, ratings: ArrayLike) -> Values:
+        """Return std · (z (2 Φ(z) − 1) + 2 φ(z) − 1/√π) with z = (y − mean) / std."""
+        z = (self._one_each(ratings) - self._mean) / self._std
         scores: Values = z * (2 * ndtr(z) - 1) + 2 * norm.pdf(z) - 1 / math.sqrt(math.pi)
         return self._std * scores
 
@@ -222,6 +241,13 @@ def with_means(levels: Values, probabilities: Values, means: Values) -> LevelDis
         low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
     given.probabilities[moved] = at((low + high) / 2)
     return given
+
+
+def _ascending(levels: ArrayLike) -> Values:
+    array = np.asarray(levels, np.float64)
+    if array.ndim != 1 or not len(array) or not (np.diff(array) > 0).all():
+        raise GlocalkError(f"Levels must be a list of ascending ratings, not {levels!r}.")
+    return array
 
 
 def _midpoints(levels: Values) -> Values:

@@ -96,6 +96,13 @@ class Uncertainty(Part):
     coverage: dict[Label, Annotated[float, Field(ge=0, le=1)]]
     width: dict[Label, Error]
 
+    @property
+    def largest(self) -> float:
+        """The largest of all figures in magnitude."""
+        return max(
+            self.nll, abs(self.density_nll or 0), self.crps, self.mean_std, *self.width.values()
+        )
+
 
 class Failure(Part):
     """Why a run ended early."""
@@ -193,6 +200,8 @@ class Record(RecordFile):
             yield "its status does not fit its failure"
         if not {trace.stage for trace in self.traces} <= {stage for stage, _ in self.epochs}:
             yield "its traces are of another stage than its curves"
+        if self.uncertainty is not None and self.uncertainty.largest > LARGEST_ERROR:
+            yield "the scores of its distributions are too large to be true"
         if not self.protocols.keys() <= set(PROTOCOLS):
             yield "it has a result under an unknown protocol"
         for name, result in self.protocols.items():
