@@ -14,7 +14,7 @@ def test_scores_of_levels_by_hand():
     )
     scores = evaluate_distribution(distribution, np.array([2.0, 5.0]), LEVELS)
     assert scores.nll == pytest.approx(-(np.log(0.1) + np.log(0.5)) / 2)
-    assert scores.density_nll is None
+    assert scores.density_nll is scores.density_crps is None
     # F: .1 .2 .6 .9 1 and 0 0 0 .5 1; squares .01 + .64 + .16 + .01 and .25
     assert scores.crps == pytest.approx((0.82 + 0.25) / 2)
     # Intervals: 3–4, 1–4, 1–5 and 4–5 throughout
@@ -33,12 +33,15 @@ def test_right_distributions_cover_their_share_and_score_best():
     assert right.density_nll == pytest.approx(
         np.mean(np.log(std)) + 0.5 * np.log(2 * np.pi * np.e), abs=0.01
     )
+    # E CRPS of the right normal distribution is std / √π.
+    assert right.density_crps == pytest.approx(std.mean() / np.sqrt(np.pi), abs=0.01)
     assert right.mean_std == pytest.approx(std.mean())
     for factor in (0.8, 1.25):
         wrong = evaluate_distribution(NormalDistribution(mean, factor * std), ratings, LEVELS)
         assert wrong.nll > right.nll
         assert wrong.crps > right.crps
         assert wrong.density_nll > right.density_nll
+        assert wrong.density_crps > right.density_crps
         assert (wrong.coverage["80"] > right.coverage["80"]) == (factor > 1)
 
 
@@ -50,13 +53,25 @@ def test_the_log_score_of_a_constant_distribution_is_the_cross_entropy():
     assert scores.nll == pytest.approx(-np.sum(shares * np.log(shares)))
 
 
+def test_a_normal_distribution_is_put_on_the_levels():
+    distribution = NormalDistribution(np.array([3.2, 4.0]), np.array([0.8, 1.1]))
+    ratings = np.array([3.0, 5.0])
+    scores = evaluate_distribution(distribution, ratings, LEVELS)
+    on_levels = evaluate_distribution(distribution.on_levels(LEVELS), ratings, LEVELS)
+    assert (scores.nll, scores.crps) == (on_levels.nll, on_levels.crps)
+    assert scores.density_crps == pytest.approx(distribution.crps(ratings).mean())
+    assert scores.density_crps > scores.crps
+    low, high = distribution.interval(0.8)
+    assert scores.width["80"] == pytest.approx(np.mean(high - low))
+
+
 def test_all_scores_under_one_name_each():
     distribution = NormalDistribution(np.array([3.0]), np.array([1.0]))
     listed = evaluate_distribution(distribution, np.array([3.0]), LEVELS).listed
     assert listed["density_nll"] == pytest.approx(0.5 * np.log(2 * np.pi))
     assert listed["coverage_80"] == 1
     assert set(listed) == {
-        *("nll", "density_nll", "crps", "mean_std"),
+        *("nll", "crps", "density_nll", "density_crps", "mean_std"),
         *(f"{name}_{percent}" for name in ("coverage", "width") for percent in (50, 80, 95)),
     }
 

@@ -63,8 +63,8 @@ def uncertain_run(model="bayesian_mf", error=0.9, nll=1.2, density_nll=None, **c
     """A run with scores of its predictive distributions."""
     scores = Uncertainty(
         nll=nll,
-        density_nll=density_nll,
         crps=nll / 2,
+        density_nll=density_nll,
         mean_std=0.95,
         coverage={"50": 0.51, "80": 0.8125, "95": 0.956},
         width={"50": 1.25, "80": 2.5, "95": 3.5},

@@ -33,7 +33,7 @@ def test_the_record_has_the_scores_of_the_model_that_the_run_keeps(name, tmp_pat
     split = config(tmp_path).split()
     measured = glocalk.evaluate(glocalk.load(folder), split, distribution=True)
     scores = record.uncertainty
-    for figure in ("nll", "crps", "mean_std", "density_nll"):
+    for figure in ("nll", "crps", "mean_std", "density_nll", "density_crps"):
         expected = measured.get(figure)  # only a normal distribution has a density
         assert getattr(scores, figure) == (expected and pytest.approx(expected, rel=1e-5))
     for percent, share in scores.coverage.items():

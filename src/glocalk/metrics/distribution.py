@@ -23,11 +23,14 @@ class DistributionScores:
     """How good predictive distributions are, as means over ratings.
 
     Attributes:
-        nll: −log probability of the rating's level, in nats. Comparable between all models on the
-            same levels: a normal distribution is put on the levels first.
-        density_nll: −log density at the rating, of normal distributions alone; it depends on the
-            unit of the ratings, and is not comparable with `nll`.
+        nll: −log probability of the rating's level, in nats.
         crps: continuous ranked probability score, in rating units; see `glocalk.distributions`.
+            `nll` and `crps` are comparable between all models on the same levels: a normal
+            distribution is put on the levels first.
+        density_nll: −log density at the rating, of a normal distribution as it is; it depends on
+            the unit of the ratings, and is not comparable with `nll`. None for levels.
+        density_crps: CRPS of a normal distribution as it is, likewise; higher than `crps`, because
+            it does not know that ratings are on levels.
         mean_std: mean standard deviation, in rating units.
         coverage: share of the ratings within the central interval, ends included, by the share that
             the interval is of, in percent: `80`.
@@ -35,8 +38,9 @@ class DistributionScores:
     """
 
     nll: float
-    density_nll: float | None
     crps: float
+    density_nll: float | None
+    density_crps: float | None
     mean_std: float
     coverage: dict[str, float]
     width: dict[str, float]
@@ -44,13 +48,13 @@ class DistributionScores:
     @property
     def listed(self) -> dict[str, float | None]:
         """All of them under one name each, such as `coverage_80`."""
-        single = {"nll": self.nll, "density_nll": self.density_nll, "crps": self.crps}
+        names = ("nll", "crps", "density_nll", "density_crps", "mean_std")
         of_intervals = {
             f"{name}_{percent}": value
             for name, by_percent in (("coverage", self.coverage), ("width", self.width))
             for percent, value in by_percent.items()
         }
-        return {**single, "mean_std": self.mean_std, **of_intervals}
+        return {**{name: getattr(self, name) for name in names}, **of_intervals}
 
 
 def evaluate_distribution(
@@ -58,7 +62,7 @@ def evaluate_distribution(
 ) -> DistributionScores:
     """Score the predictive distributions of observed ratings.
 
-        NLL = −mean log P(level of y),   CRPS = mean ∫ (F(x) − 1[y ≤ x])² dx
+        NLL = −mean log P(level of y),   CRPS = mean ∫ (F(x) − 1[y ≤ x])² dx,   F on the levels
 
     Intervals are those of the distribution as it is, not clipped to the rating scale. On levels
     they cover at least their share, because a quantile is a level, even if probabilities are right.
@@ -80,9 +84,11 @@ def evaluate_distribution(
         )
     if not (np.isfinite(mean) & np.isfinite(std)).all():
         raise GlocalkError("A predicted distribution has no finite mean or standard deviation.")
-    density = None
+    density_nll = density_crps = None
     if isinstance(distribution, NormalDistribution):
-        density = -float(distribution.log_density(ratings).mean())
+        density_nll = -float(distribution.log_density(ratings).mean())
+        density_crps = float(distribution.crps(ratings).mean())
+    on_levels = distribution.on_levels(levels)
     coverage, width = {}, {}
     for share in SHARES:
         low, high = distribution.interval(share)
@@ -90,9 +96,10 @@ def evaluate_distribution(
         coverage[percent] = float(np.mean((low <= ratings) & (ratings <= high)))
         width[percent] = float(np.mean(high - low))
     return DistributionScores(
-        nll=-float(distribution.on_levels(levels).log_probability(ratings).mean()),
-        density_nll=density,
-        crps=float(distribution.crps(ratings).mean()),
+        nll=-float(on_levels.log_probability(ratings).mean()),
+        crps=float(on_levels.crps(ratings).mean()),
+        density_nll=density_nll,
+        density_crps=density_crps,
         mean_std=float(std.mean()),
         coverage=coverage,
         width=width,

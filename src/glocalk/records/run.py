@@ -83,15 +83,16 @@ class Uncertainty(Part):
     """How good the predictive distributions of the test ratings are, as means over ratings.
 
     They are those of the final run after its last epoch, not clipped. `nll` is the negative log
-    probability of the rating's level in nats; `density_nll`, of normal distributions alone, that of
-    the density; `crps` the continuous ranked probability score, in rating units. `coverage` and
-    `width` are those of the central 50, 80 and 95 % intervals, by percentage. See
-    `glocalk.metrics.distribution`.
+    probability of the rating's level in nats, and `crps` the continuous ranked probability score on
+    the levels, in rating units; `density_nll` and `density_crps` are those of normal distributions
+    as they are. `coverage` and `width` are those of the central 50, 80 and 95 % intervals, by
+    percentage. See `glocalk.metrics.distribution`.
     """
 
     nll: Error
-    density_nll: float | None
     crps: Error
+    density_nll: float | None = None
+    density_crps: Error | None = None
     mean_std: Error
     coverage: dict[Label, Annotated[float, Field(ge=0, le=1)]]
     width: dict[Label, Error]
@@ -99,9 +100,8 @@ class Uncertainty(Part):
     @property
     def largest(self) -> float:
         """The largest of all figures in magnitude."""
-        return max(
-            self.nll, abs(self.density_nll or 0), self.crps, self.mean_std, *self.width.values()
-        )
+        of_density = abs(self.density_nll or 0), self.density_crps or 0
+        return max(self.nll, self.crps, *of_density, self.mean_std, *self.width.values())
 
 
 class Failure(Part):

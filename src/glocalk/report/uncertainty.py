@@ -18,7 +18,8 @@ _PROTOCOL = "last"
 _REFERENCE = "global_mean"
 _PERCENTS = ("50", "80", "95")
 _COLUMNS = (
-    *("data", "model", "protocol", "seeds", "rmse", "nll", "density_nll", "crps", "mean_std"),
+    *("data", "model", "protocol", "seeds", "rmse", "nll", "crps"),
+    *("density_nll", "density_crps", "mean_std"),
     *(f"{name}_{percent}" for name in ("coverage", "width") for percent in _PERCENTS),
 )
 
@@ -93,8 +94,9 @@ def _csv_row(row: _Row) -> list[str]:
     figures = [
         row.rmse,
         row.mean(lambda scores: scores.nll),
-        row.mean(lambda scores: scores.density_nll),
         row.mean(lambda scores: scores.crps),
+        row.mean(lambda scores: scores.density_nll),
+        row.mean(lambda scores: scores.density_crps),
         row.mean(lambda scores: scores.mean_std),
         *(row.coverage(percent) for percent in _PERCENTS),
         *(row.width(percent) for percent in _PERCENTS),
@@ -115,12 +117,13 @@ def _table(rows: Sequence[_Row]) -> Table:
         ],
         rows=list(map(_line, rows)),
         notes=[
-            "NLL: negative log probability of the rating's level, in nats. Levels are the distinct "
-            "training ratings. A normal distribution is put on the levels first: each has the mass "
-            "between the midpoints to its neighbors, the lowest and the highest have the tails.",
-            "CRPS: continuous ranked probability score, in rating units; for a prediction without "
-            "spread it would be the MAE. sd: mean standard deviation. Lower NLL and CRPS are "
-            "better.",
+            "NLL: negative log probability of the rating's level, in nats. CRPS: continuous ranked "
+            "probability score, in rating units; for a prediction without spread it would be the "
+            "MAE. Lower is better. sd: mean standard deviation.",
+            "Levels are the distinct training ratings. For NLL and CRPS, a normal distribution "
+            "(Bayesian MF, Bayesian FM) is put on the levels first: each has the mass between the "
+            "midpoints to its neighbors, the lowest and the highest have the tails. The csv also "
+            "has the scores of the density.",
             "Coverage: share of the test ratings within the central interval of that probability. "
             "Intervals between levels contain at least their probability, and usually more, so "
             "that they cover more than 80 (95) % even if all probabilities are right. Intervals "
