@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,8 @@ from glocalk.scoring.predictions import Predictions, in_test_order
 from glocalk.scoring.score import Score, score_predictions
 
 _log = logging.getLogger(__name__)
+
+Evaluated: TypeAlias = Completer | pd.DataFrame | ArrayLike
 
 
 def load_split(name: str, *, data_dir: str | Path | None = None, **options: Any) -> Split:
@@ -100,9 +102,8 @@ def make_completer(model: str, *, data: str | None = None, **options: Any) -> Co
 
 
 def evaluate(
-    model: Completer | pd.DataFrame | ArrayLike, split: Split, *, clip: bool = True,
-    distribution: bool = False,
-) -> dict[str, float]:  # fmt: skip
+    model: Evaluated, split: Split, *, clip: bool = True, distribution: bool = False
+) -> dict[str, float]:
     """Test errors of a fitted completer, or of predictions made elsewhere.
 
     Args:
@@ -134,7 +135,7 @@ def evaluate(
 
 
 def score(
-    predictions: Completer | pd.DataFrame | ArrayLike | str | Path,
+    predictions: Evaluated | str | Path,
     split: Split,
     *,
     name: str = "predictions",
@@ -284,7 +285,7 @@ def _title(split: Split) -> str:
     return f"split '{split.name}'"
 
 
-def _predictions(model: Completer | pd.DataFrame | ArrayLike, split: Split) -> Values:
+def _predictions(model: Evaluated, split: Split) -> Values:
     """Unclipped predictions of the test pairs, under the ids of the split."""
     _check_split(split)
     if isinstance(model, pd.DataFrame):
