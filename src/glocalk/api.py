@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -25,10 +25,13 @@ from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.metrics import evaluate as _errors
 from glocalk.run.compose import as_dict, compose
+from glocalk.scoring.distributions import distribution_scores
 from glocalk.scoring.predictions import Predictions, in_test_order
 from glocalk.scoring.score import Score, score_predictions
 
 _log = logging.getLogger(__name__)
+
+Evaluated: TypeAlias = Completer | pd.DataFrame | ArrayLike
 
 
 def load_split(name: str, *, data_dir: str | Path | None = None, **options: Any) -> Split:
@@ -99,7 +102,7 @@ def make_completer(model: str, *, data: str | None = None, **options: Any) -> Co
 
 
 def evaluate(
-    model: Completer | pd.DataFrame | ArrayLike, split: Split, *, clip: bool = True
+    model: Evaluated, split: Split, *, clip: bool = True, distribution: bool = False
 ) -> dict[str, float]:
     """Test errors of a fitted completer, or of predictions made elsewhere.
 
@@ -109,26 +112,30 @@ def evaluate(
             ratings], in the order of `split.test`.
         split: the split; its test ratings are compared with the predictions.
         clip: whether predictions are clipped to the rating scale first.
+        distribution: also evaluate the predictive distributions of a completer that gives them.
 
     Returns:
         `rmse` and `mae`, in rating units, and `ndcg`, in 0 … 1; see `glocalk.metrics`. `ndcg` is
-        left out where `glocalk.metrics.why_no_ndcg` says why.
+        left out where `glocalk.metrics.why_no_ndcg` says why. With `distribution` also `nll`,
+        `crps`, `coverage_80` and so on, see `glocalk.metrics.distribution`.
 
     Raises:
         NotFittedError: the completer is not fitted.
-        GlocalkError: a test user or item is unknown to the completer, or the predictions are not
-            one finite number for each test rating.
+        GlocalkError: a test user or item is unknown to the completer, the predictions are not one
+            finite number for each test rating, or there is no distribution.
     """
     predicted = _predictions(model, split)
     if clip:
         predicted = np.clip(predicted, *split.test.scale)
     errors = _errors(predicted, split.test)
     measured = {"rmse": errors.rmse, "mae": errors.mae, "ndcg": errors.ndcg}
+    if distribution:
+        measured |= distribution_scores(model, split).listed
     return {name: value for name, value in measured.items() if value is not None}
 
 
 def score(
-    predictions: Completer | pd.DataFrame | ArrayLike | str | Path,
+    predictions: Evaluated | str | Path,
     split: Split,
     *,
     name: str = "predictions",
@@ -278,7 +285,7 @@ def _title(split: Split) -> str:
     return f"split '{split.name}'"
 
 
-def _predictions(model: Completer | pd.DataFrame | ArrayLike, split: Split) -> Values:
+def _predictions(model: Evaluated, split: Split) -> Values:
     """Unclipped predictions of the test pairs, under the ids of the split."""
     _check_split(split)
     if isinstance(model, pd.DataFrame):

@@ -18,7 +18,7 @@ from command import SMALL, call
 from glocalk.data.datasets.synthetic import Synthetic
 from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
-from inference.fitted import EXPECTED, ODD, TEXT_IDS, TRAIN, expected_top, keep
+from inference.fitted import EXPECTED, MEAN, ODD, TEXT_IDS, TRAIN, expected_top, keep
 
 
 def predict(*arguments):
@@ -142,6 +142,24 @@ def test_unknown_ids_get_the_mean_on_request(tmp_path):
     known = min(max(EXPECTED[len(ODD) + 1, 4], 1), 5)
     mean = sum(TRAIN.ratings.tolist()) / len(TRAIN)
     assert [float(row[2]) for row in rows] == pytest.approx([known, mean, mean, mean], abs=1e-6)
+
+
+def test_standard_deviations_are_a_column(tmp_path, capsys):
+    keep(tmp_path / "mean", MEAN)
+    keep(tmp_path / "run")
+    pairs = write_csv(tmp_path / "pairs.csv", ["user", "item"], [["u1", "item 4"]] * 2)
+    out = tmp_path / "out.csv"
+    options = [f"pairs={pairs}", f"out={out}", "return_std=true"]
+    assert predict(f"run={tmp_path / 'mean'}", *options) == 0
+    header, *rows = rows_of(out)
+    assert header == ["user", "item", "rating", "std"]
+    assert [float(row[3]) for row in rows] == pytest.approx([TRAIN.ratings.std()] * 2, abs=1e-6)
+    out.unlink()
+    assert predict(f"run={tmp_path / 'run'}", *options) == 1
+    assert "Bias predicts a mean and no distribution" in capsys.readouterr().err
+    assert predict(f"run={tmp_path / 'mean'}", f"out={out}", "top=2", "return_std=true") == 1
+    assert "goes with pairs=FILE" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_it_says_what_it_takes_from_a_file_in_a_form_of_ratings(tmp_path, capsys):

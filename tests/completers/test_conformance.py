@@ -27,7 +27,9 @@ from cases import (
 
 import glocalk
 from glocalk.data.rating_matrix import RatingMatrix
+from glocalk.distributions import LevelDistribution
 from glocalk.errors import GlocalkError, NotFittedError
+from glocalk.metrics import evaluate_distribution
 
 
 @pytest.fixture(params=NAMES)
@@ -132,8 +134,11 @@ def test_a_restored_completer_predicts_the_same(fitted):
         torch.testing.assert_close(again[part], tensor)
 
 
-# Only fold-in needs it, and files of older versions lack it.
-OPTIONAL = {("svd_pp", "implicit_factors")}
+# Only fold-in or distributions need it, and files of older versions lack it.
+OPTIONAL = {
+    ("svd_pp", "implicit_factors"),
+    *(("global_mean", "levels"), ("bayesian_mf", "noise"), ("bayesian_fm", "noise")),
+}
 
 
 def test_an_incomplete_state_is_rejected(fitted):
@@ -144,6 +149,41 @@ def test_an_incomplete_state_is_rejected(fitted):
         rest = {part: tensor for part, tensor in state.items() if part != missing}
         with pytest.raises(GlocalkError, match=f"no '{missing}'"):
             new(fitted.name).restore(rest, TRAIN.shape)
+
+
+def test_the_mean_of_a_distribution_is_the_prediction(fitted):
+    completer = fitted.completer
+    if not completer.gives_distribution:
+        with pytest.raises(GlocalkError, match="predicts a mean and no distribution"):
+            completer.predict_distribution_pairs(ALL_USERS, ALL_ITEMS)
+        return
+    distribution = completer.predict_distribution_pairs(ALL_USERS, ALL_ITEMS)
+    np.testing.assert_allclose(distribution.mean, fitted.predictions, rtol=0, atol=1e-5)
+    low, high = distribution.interval(0.95)
+    assert (low <= high).all()
+    assert (distribution.std > 0).all()
+    # It is worth something: the reference is the distribution of all training ratings.
+    observed = completer.predict_distribution_pairs(HELD.users, HELD.items)
+    levels, counts = np.unique(TRAIN.ratings, return_counts=True)
+    reference = LevelDistribution(levels, np.tile(counts, (len(HELD), 1)))
+    scores, least = (
+        evaluate_distribution(each, HELD.ratings, levels) for each in (observed, reference)
+    )
+    assert scores.crps < 1.02 * least.crps
+    assert scores.coverage["95"] > 0.8
+
+
+def test_a_distribution_survives_saving(fitted):
+    if not fitted.completer.gives_distribution:
+        return
+    other = new(fitted.name)
+    other.restore(fitted.completer.state(), TRAIN.shape)
+    before, after = (
+        completer.predict_distribution_pairs(ALL_USERS, ALL_ITEMS)
+        for completer in (fitted.completer, other)
+    )
+    np.testing.assert_allclose(after.std, before.std, atol=1e-6)
+    np.testing.assert_allclose(after.mean, before.mean, atol=1e-6)
 
 
 def test_a_fit_replaces_what_was_restored(refitted):
@@ -182,6 +222,8 @@ def test_an_unfitted_completer_says_so(name, tmp_path):
         lambda c: c.predict([0], [0]),
         lambda c: c.top([0]),
         lambda c: c.save(tmp_path / "model.pt"),
+        lambda c: c.predict([0], [0], return_std=True),
+        lambda c: c.predict_distribution([0], [0]),
     ):
         with pytest.raises(NotFittedError, match="is not fitted: call fit first"):
             ask(new(name))

@@ -195,3 +195,44 @@ def test_a_completer_that_is_not_fitted_predicts_nothing():
     for ask in (lambda m: m.predict([0], [0]), lambda m: m.top([0]), lambda m: m.top_blocks()):
         with pytest.raises(NotFittedError, match="This Bias is not fitted: call fit first"):
             ask(Bias())
+
+
+BAYESIAN = {"_target_": "glocalk.BayesianMF", "rank": 2, "samples": 20, "kept_rank": 5}
+
+
+def test_standard_deviations_come_with_the_predictions():
+    model = fitted(BAYESIAN)
+    users, items = TEXT_IDS.users[[3, 0, 3]], TEXT_IDS.items[[2, 2, 5]]
+    mean, std = model.predict(users, items, return_std=True)
+    np.testing.assert_array_equal(mean, model.predict(users, items))
+    distribution = model.predict_distribution(users, items)
+    indices = np.array([3, 0, 3]), np.array([2, 2, 5])
+    np.testing.assert_array_equal(std, model.predict_distribution_pairs(*indices).std)
+    np.testing.assert_array_equal(std, distribution.std)
+    np.testing.assert_array_equal(np.clip(distribution.mean, 1, 5), mean)
+    (block,) = model.predict_blocks(users, items, return_std=True)
+    assert list(block.columns) == ["user", "item", "rating", "std"]
+    assert block["std"].tolist() == std.tolist()
+    assert model.predict([], [], return_std=True)[1].shape == (0,)
+
+
+def test_the_mean_is_clipped_and_the_standard_deviation_is_not():
+    model = fitted(BAYESIAN)
+    before = model.predict(["u1"], ["item 1"], return_std=True)[1]
+    model.factors.mean += 100
+    model._samples.blocks["users"][..., 0] += 100
+    mean, std = model.predict(["u1"], ["item 1"], return_std=True)
+    assert mean.tolist() == [5]
+    assert std == pytest.approx(before, rel=1e-4)
+    assert model.predict_distribution(["u1"], ["item 1"]).mean > 100
+
+
+def test_a_standard_deviation_that_is_not_there_is_refused():
+    with pytest.raises(GlocalkError, match="Bias predicts a mean and no distribution: leave out"):
+        fitted().predict(["u1"], ["item 1"], return_std=True)
+    with pytest.raises(GlocalkError, match="Pairs with an unknown id have no standard deviation"):
+        fitted(BAYESIAN).predict(["eve"], ["item 1"], "mean", return_std=True)
+    with pytest.raises(GlocalkError, match="'eve' is not in tiny"):
+        fitted(BAYESIAN).predict_distribution(["eve"], ["item 1"])
+    with pytest.raises(GlocalkError, match="no distribution"):  # before the first block
+        fitted().predict_blocks(["u1"], ["item 1"], return_std=True)

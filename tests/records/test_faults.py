@@ -31,6 +31,10 @@ def refused(kind, content, path):
 
 
 RECORD = record(curves={"final": curves([0.95, 0.93, 0.92, 0.9, 0.91])})
+SCORES = {
+    "nll": 1.2, "crps": 0.5, "density_nll": None, "density_crps": None, "mean_std": 0.9,
+    "coverage": {"80": 0.8}, "width": {"80": 2.0},
+}  # fmt: skip
 RECORD_FAULTS = {
     "experiment": ["../../x", "/etc", "a\nb", "<b>", "", "x" * 300, 3, None],
     "data": ["..", "=1+1", ".git"],
@@ -59,6 +63,17 @@ RECORD_FAULTS = {
         [{"stage": "other", "epoch": 0, "numbers": {}}],
         [{"stage": "finetune", "epoch": -1, "numbers": {}}],
         [{"stage": "finetune", "epoch": 0, "numbers": {"taps/1": [float("nan")]}}],
+    ],
+    "uncertainty": [
+        {**SCORES, "nll": -0.1},
+        {**SCORES, "crps": 1e200},
+        {**SCORES, "coverage": {"80": 1.5}},
+        {**SCORES, "density_nll": float("nan")},
+        {**SCORES, "density_nll": -1e200},
+        {**SCORES, "density_crps": -0.5},
+        {**SCORES, "width": {"a|b": 1.0, "80": -1.0}},
+        {"nll": 1.0},
+        [],
     ],
     "config/model": [{"name": "other"}, {}, None],
     "config/experiment": ["other"],

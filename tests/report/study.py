@@ -6,6 +6,7 @@ import io
 from factory import record
 
 from glocalk.records.identity import config_hash
+from glocalk.records.run import Uncertainty
 from report.kernels.study_of_kernels import run as traced_run
 
 PRETRAIN = "model.pretrain.epochs"
@@ -58,6 +59,19 @@ def fold_run(fold, error, model="bias", folds=5, changed="", **changes):
     return made.model_copy(update={"config": config, "config_hash": config_hash(config)})
 
 
+def uncertain_run(model="bayesian_mf", error=0.9, nll=1.2, density_nll=None, **changes):
+    """A run with scores of its predictive distributions."""
+    scores = Uncertainty(
+        nll=nll,
+        crps=nll / 2,
+        density_nll=density_nll,
+        mean_std=0.95,
+        coverage={"50": 0.51, "80": 0.8125, "95": 0.956},
+        width={"50": 1.25, "80": 2.5, "95": 3.5},
+    )
+    return other("uncertainty", model=model, last=error, best=error, uncertainty=scores, **changes)
+
+
 def every_experiment():
     """At least one run of each experiment, and the runs of Table 1 behind them."""
     return [
@@ -74,6 +88,7 @@ def every_experiment():
         cold_start_run(),
         fold_in_run(),
         fold_run(1, 0.9),
+        uncertain_run(),
         other("gaps", "model.lambda_2=40"),
     ]
 

@@ -278,6 +278,17 @@ def test_further_models_are_trained_as_they_are(experiment):
     assert three >= {"imc_gae"}
 
 
+def test_the_plan_of_uncertainty_has_the_reference_on_every_set():
+    made = labels("uncertainty")
+    assert {(variant, seed) for _, variant, _, _, seed, *_ in made} == {("default", 0)}
+    sets = {data for _, _, data, *_ in made}
+    assert len(sets) == 5
+    assert {data for _, _, data, model, *_ in made if model == "global_mean"} == sets
+    with_selection = {model for _, _, _, model, *_, selection in made if selection != "never"}
+    assert with_selection == {"cf_nade"}
+    assert len(made) == 5 * 2 + 4 * 5 + 4
+
+
 def test_the_plan_of_one_epoch_has_one_run():
     variant = "model.finetune.epochs=1,model.pretrain.epochs=1"
     assert labels("one_epoch") == variants("one_epoch", [variant], ["ml_1m"], [0])

@@ -25,6 +25,9 @@ _HELP = Help(
     examples={
         "predict run=runs/ml_100k-bias-1f0c-seed0 pairs=pairs.csv out=out.csv": "the rating of "
         "every pair, in the order of pairs.csv; out.csv has the columns user, item and rating",
+        "predict run=runs/ml_100k-gc_mc-1f0c-seed0 pairs=pairs.csv out=out.csv return_std=true": (
+            "also the column std, the standard deviation of each rating"
+        ),
         "predict run=runs/ml_100k-bias-1f0c-seed0 top=10 out=top.parquet": "ten items for every "
         "user; the columns are user, item, rank and rating",
         "predict run=runs/ml_100k-bias-1f0c-seed0 new_ratings=new.csv top=10 out=top.csv": "ten "
@@ -68,6 +71,11 @@ class PredictConfig(BaseConfig):
         default="refuse",
         description="with pairs, for an unknown id: refuse, or mean of the training ratings",
     )
+    return_std: bool = Field(
+        default=False,
+        description="with pairs: also the standard deviation of each rating, of models that give a "
+        "distribution",
+    )
     header: bool | None = Field(
         default=None,
         description="whether the first row of these files names the columns; null decides by its "
@@ -110,6 +118,8 @@ class PredictConfig(BaseConfig):
             raise GlocalkError("Option 'users' goes with top=N, not with pairs=FILE.")
         if self.top is not None and self.unknown == "mean":
             raise GlocalkError("Option 'unknown=mean' goes with pairs=FILE, not with top=N.")
+        if self.top is not None and self.return_std:
+            raise GlocalkError("Option 'return_std=true' goes with pairs=FILE, not with top=N.")
         files = {"pairs": self.pairs, "users": self.users, "new_ratings": self.new_ratings}
         for option, readers in (
             ("user", ("pairs", "users", "new_ratings")),
@@ -168,7 +178,7 @@ def predict(config: PredictConfig) -> tuple[int, list[str]]:
     if config.pairs is not None:
         asked = read_asked(config.pairs, {"user": user, "item": item}, options)
         taken.append(f"'{asked.path}': {asked.description}")
-        blocks = predict_pairs(model, asked, config.unknown)
+        blocks = predict_pairs(model, asked, config.unknown, return_std=config.return_std)
     else:
         assert config.top is not None
         if config.users is not None:

@@ -13,16 +13,41 @@ from scipy.sparse.linalg import LinearOperator, cg
 from glocalk.completers.base import Completer, State, take
 from glocalk.config import ADDED, BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.distributions import Distribution, LevelDistribution
 from glocalk.errors import GlocalkError
 from glocalk.inference.newcomers import NewRatings, Side
 from glocalk.training.context import FitContext
 
 _TOLERANCE = 1e-10  # of the conjugate gradients, relative to the target
 _TINY = 1e-12
+_MOST_LEVELS = 100  # of the distribution of the training ratings
 
 
 class GlobalMeanConfig(BaseConfig):
     """`GlobalMean` has no options."""
+
+
+class Histogram(NamedTuple):
+    """The distinct training ratings [levels], ascending, and how often each occurs [levels]."""
+
+    levels: Values
+    counts: Indices
+
+    @classmethod
+    def of_state(cls, state: State) -> Self:
+        """Become what a state holds.
+
+        Raises:
+            GlocalkError: the state does not fit, see `take`.
+        """
+        size = max(state["levels"].numel(), 1)
+        levels = take(state, "levels", (size,)).double().numpy()
+        counts = take(state, "counts", (size,), whole=True).numpy()
+        if not (np.diff(levels) > 0).all() or not (counts > 0).all():
+            raise GlocalkError(
+                "The saved 'levels' do not ascend, or the 'counts' are not positive."
+            )
+        return cls(levels, counts)
 
 
 class GlobalMean(Completer):
@@ -32,6 +57,9 @@ class GlobalMean(Completer):
 
     This includes users and items without training ratings. New users and items are predicted in
     the same way: their ratings do not change μ.
+
+    A level's probability is its share among the training ratings, whatever the pair, if there are
+    at most 100 distinct ones.
     """
 
     Config = GlobalMeanConfig
@@ -40,14 +68,28 @@ class GlobalMean(Completer):
 
     config: GlobalMeanConfig
     _mean: float | None = None
+    _histogram: Histogram | None = None
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         del context
         self._mean = float(train.ratings.mean())
+        levels, counts = np.unique(train.ratings, return_counts=True)
+        if len(levels) <= _MOST_LEVELS:
+            self._histogram = Histogram(levels, counts)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         del items
         return np.full(len(users), self._require(self._mean))
+
+    @property
+    def gives_distribution(self) -> bool:
+        return self._histogram is not None
+
+    def predict_distribution_pairs(self, users: Indices, items: Indices) -> Distribution:
+        if self._histogram is None:
+            return super().predict_distribution_pairs(users, items)
+        levels, counts = self._histogram
+        return LevelDistribution(levels, np.broadcast_to(counts, (len(users), len(levels))))
 
     @property
     def folds_in(self) -> frozenset[Side]:
@@ -56,15 +98,20 @@ class GlobalMean(Completer):
     def fold_in_matrix(self, new: NewRatings) -> Self:
         del new
         extended = self.unfitted()
-        extended._mean = self._require(self._mean)
+        extended._mean, extended._histogram = self._require(self._mean), self._histogram
         return extended
 
     def state(self) -> State:
-        return {"mean": torch.tensor(self._require(self._mean), dtype=torch.float64)}
+        histogram = self._histogram._asdict() if self._histogram is not None else {}
+        return {
+            "mean": torch.tensor(self._require(self._mean), dtype=torch.float64),
+            **{name: torch.from_numpy(part) for name, part in histogram.items()},
+        }
 
     def restore(self, state: State, shape: tuple[int, int]) -> None:
         del shape
         self._mean = float(take(state, "mean", ()))
+        self._histogram = Histogram.of_state(state) if "levels" in state else None
 
     @property
     def num_parameters(self) -> int:

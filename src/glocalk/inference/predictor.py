@@ -7,23 +7,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Self, TypeAlias, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from glocalk.config import did_you_mean
-from glocalk.data.ids import refuse_other_writing
-from glocalk.data.labels import Kind, Labels, as_labels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.errors import GlocalkError, NotFittedError, shown
+from glocalk.distributions import Distribution
+from glocalk.errors import GlocalkError, NotFittedError
+from glocalk.inference.best import best_unrated
+from glocalk.inference.look_up import Unknown, asked, found, look_up
 from glocalk.inference.newcomers import NewRatings, Side, take_in
 from glocalk.inference.trained_on import TrainedOn
-
-Unknown: TypeAlias = Literal["refuse", "mean"]
-"""Handling of ids that are not in the training ratings: raise an error, or predict the mean of the
-training ratings for their pairs."""
 
 PartT = TypeVar("PartT")
 
@@ -49,6 +45,23 @@ class Predictor(ABC):
     @abstractmethod
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         """Predicted rating [u, i] of each of `users` [u] for each of `items` [i], not clipped."""
+
+    @property
+    def gives_distribution(self) -> bool:
+        """Whether it predicts a distribution of each rating, beside the mean."""
+        return False
+
+    def predict_distribution_pairs(self, users: Indices, items: Indices) -> Distribution:
+        """Distribution of the rating of each (users[k], items[k]), both indices.
+
+        Its means are `predict_pairs`. Refused without `gives_distribution`, and by a model that was
+        saved before it kept what this needs.
+        """
+        del users, items
+        raise GlocalkError(
+            f"{type(self).__name__} predicts a mean and no distribution: leave out return_std, or "
+            "take a model whose gives_distribution is true, such as BayesianMF or GCMC."
+        )
 
     @property
     def folds_in(self) -> frozenset[Side]:
@@ -85,12 +98,34 @@ class Predictor(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__}.folds_in is not empty: define this.")
 
+    @overload
     def predict(
         self,
         users: ArrayLike | Sequence[Any],
         items: ArrayLike | Sequence[Any],
         unknown: Unknown = "refuse",
-    ) -> Values:
+        *,
+        return_std: Literal[False] = False,
+    ) -> Values: ...
+
+    @overload
+    def predict(
+        self,
+        users: ArrayLike | Sequence[Any],
+        items: ArrayLike | Sequence[Any],
+        unknown: Unknown = "refuse",
+        *,
+        return_std: Literal[True],
+    ) -> tuple[Values, Values]: ...
+
+    def predict(
+        self,
+        users: ArrayLike | Sequence[Any],
+        items: ArrayLike | Sequence[Any],
+        unknown: Unknown = "refuse",
+        *,
+        return_std: bool = False,
+    ) -> Values | tuple[Values, Values]:
         """Predict the rating of each pair (users[k], items[k]).
 
         Args:
@@ -98,67 +133,80 @@ class Predictor(ABC):
             items: [pairs] item ids.
             unknown: `refuse` raises an error for an id that is not in the training ratings; `mean`
                 predicts the mean of the training ratings for its pairs.
+            return_std: also return standard deviations, of models that give a distribution.
 
         Returns:
-            [pairs] predictions, clipped to the rating scale unless `clip` is False.
+            [pairs] predictions, clipped to the rating scale unless `clip` is False. With
+            `return_std`, a tuple of these and the standard deviations [pairs] of the ratings, which
+            are those of the whole distribution and are not clipped.
 
         Raises:
             NotFittedError: the completer is not fitted.
             GlocalkError: an id is unknown, missing, or neither a whole number nor text; the ids are
-                all unknown because they are written differently; or the lists differ in length.
+                all unknown because they are written differently; the lists differ in length; or
+                the model gives no distribution.
         """
         known = self._require(self.trained_on)
-        *_, u, i = self._look_up(known, users, items, unknown)
-        return self._predicted(known, u, i)
+        *_, u, i = look_up(known, users, items, unknown, return_std)
+        predicted = self._predicted(known, u, i)
+        return (predicted, self._std(u, i)) if return_std else predicted
+
+    def predict_distribution(
+        self, users: ArrayLike | Sequence[Any], items: ArrayLike | Sequence[Any]
+    ) -> Distribution:
+        """Predict the distribution of the rating of each pair (users[k], items[k]).
+
+        It is not clipped to the rating scale. See `glocalk.distributions` for what it answers.
+
+        Raises:
+            NotFittedError, GlocalkError: as `predict` does with `return_std`.
+        """
+        known = self._require(self.trained_on)
+        *_, u, i = look_up(known, users, items)
+        return self.predict_distribution_pairs(u, i)
+
+    def _std(self, users: Indices, items: Indices) -> Values:
+        return _checked(self.predict_distribution_pairs(users, items).std, (len(users),))
 
     def predict_blocks(
         self,
         users: ArrayLike | Sequence[Any],
         items: ArrayLike | Sequence[Any],
         unknown: Unknown = "refuse",
+        *,
+        return_std: bool = False,
     ) -> Iterator[pd.DataFrame]:
-        """Do the same as `predict`, one block of pairs at a time: columns user, item and rating.
+        """Do the same as `predict`, one block of pairs at a time.
+
+        The columns are user, item and rating, and with `return_std` also std.
 
         Raises:
             NotFittedError, GlocalkError: as `predict` does, before the first block.
         """
         known = self._require(self.trained_on)
-        user_ids, item_ids, u, i = self._look_up(known, users, items, unknown)
+        user_ids, item_ids, u, i = look_up(known, users, items, unknown, return_std)
+        if return_std:
+            self._std(u[:1], i[:1])  # refuses here, and not while the table is written
 
         def block(start: int) -> pd.DataFrame:
             rows = slice(start, start + _PAIRS)
-            rating = self._predicted(known, u[rows], i[rows])
-            return pd.DataFrame({"user": user_ids[rows], "item": item_ids[rows], "rating": rating})
+            columns = {
+                "user": user_ids[rows],
+                "item": item_ids[rows],
+                "rating": self._predicted(known, u[rows], i[rows]),
+            }
+            if return_std:
+                columns["std"] = self._std(u[rows], i[rows])
+            return pd.DataFrame(columns)
 
         return map(block, range(0, max(len(u), 1), _PAIRS))
-
-    @staticmethod
-    def _look_up(
-        known: TrainedOn,
-        users: ArrayLike | Sequence[Any],
-        items: ArrayLike | Sequence[Any],
-        unknown: Unknown,
-    ) -> tuple[Labels, Labels, Indices, Indices]:
-        """Ids of users and items, [pairs] each, and their indices, −1 for unknown ids."""
-        if unknown not in get_args(Unknown):
-            nearest = did_you_mean(str(unknown), get_args(Unknown))
-            raise GlocalkError(f"Unknown option unknown={unknown!r}: {nearest}")
-        user_ids, item_ids = _asked(users, "user"), _asked(items, "item")
-        if len(user_ids) != len(item_ids):
-            raise GlocalkError(
-                f"Users and items must be two lists of the same length, not {len(user_ids)} and "
-                f"{len(item_ids)}."
-            )
-        u = _found(known, user_ids, "user", unknown)
-        i = _found(known, item_ids, "item", unknown)
-        return user_ids, item_ids, u, i
 
     def _predicted(self, known: TrainedOn, users: Indices, items: Indices) -> Values:
         """Predicted rating [pairs] of each (users[k], items[k]); the mean where one is −1."""
         predicted = np.full(len(users), known.mean)
-        found = (users >= 0) & (items >= 0)
-        u, i = users[found], items[found]
-        predicted[found] = self._clipped(_checked(self.predict_pairs(u, i), (len(u),)))
+        is_known = (users >= 0) & (items >= 0)
+        u, i = users[is_known], items[is_known]
+        predicted[is_known] = self._clipped(_checked(self.predict_pairs(u, i), (len(u),)))
         return predicted
 
     def top(self, users: ArrayLike | Sequence[Any] | None = None, n: int = 10) -> pd.DataFrame:
@@ -196,7 +244,7 @@ class Predictor(ABC):
         if users is None:
             indices = np.arange(len(known.ids.users))
         else:
-            indices = _found(known, _asked(users, "user"), "user")
+            indices = found(known, asked(users, "user"), "user")
         size = max(1, _CELLS // len(known.ids.items))
         return (
             self._top_of(known, indices[start : start + size], n)
@@ -206,25 +254,13 @@ class Predictor(ABC):
     def _top_of(self, known: TrainedOn, users: Indices, n: int) -> pd.DataFrame:
         items = np.arange(len(known.ids.items))
         grid = _checked(self.predict_grid(users, items), (len(users), len(items)))
-        grid = np.array(grid)  # a copy: it is written to
-        rated = [known.items[known.starts[u] : known.starts[u + 1]] for u in users]
-        for row, seen in zip(grid, rated, strict=True):
-            row[seen] = -np.inf
-        n = min(n, len(items))
-        # The n-th highest of each row: what is below it need not be sorted.
-        least = np.partition(grid, len(items) - n, axis=1)[:, [len(items) - n]]
-        rows, columns = np.nonzero((grid >= least) & (grid > -np.inf))
-        values = grid[rows, columns]
-        order = np.lexsort((columns, -values, rows))
-        rows, columns, values = rows[order], columns[order], values[order]
-        rank = np.arange(len(rows)) - np.searchsorted(rows, rows) + 1
-        chosen = rank <= n
+        rows, columns, rank = best_unrated(grid, known, users, n)
         return pd.DataFrame(
             {
-                "user": known.ids.users[users[rows[chosen]]],
-                "item": known.ids.items[columns[chosen]],
-                "rank": rank[chosen],
-                "rating": self._clipped(values[chosen]),
+                "user": known.ids.users[users[rows]],
+                "item": known.ids.items[columns],
+                "rank": rank,
+                "rating": self._clipped(grid[rows, columns]),
             }
         )
 
@@ -259,39 +295,3 @@ def _checked(predicted: Values, shape: tuple[int, ...]) -> Values:
             "diverged, or its predict_pairs has a fault."
         )
     return predicted
-
-
-def _asked(values: ArrayLike | Sequence[Any], kind: Kind) -> Labels:
-    """[n] the ids that are asked for; a single id is a list of one."""
-    if np.isscalar(values) or values is None or getattr(values, "ndim", 1) == 0:
-        values = [values]
-    return as_labels(values, kind)
-
-
-def _found(known: TrainedOn, asked: Labels, kind: Kind, unknown: Unknown | None = None) -> Indices:
-    """[n] the indices of the ids that are asked for, −1 for unknown ids.
-
-    Args:
-        known: the training ratings.
-        asked: the ids.
-        kind: that of the ids.
-        unknown: as in `Predictor.predict`; None refuses where there is no choice.
-
-    Raises:
-        GlocalkError: an id is unknown and `unknown` is not `mean`, or all of them are and are
-            written differently from those that are known.
-    """
-    ids = known.ids
-    labels, find = (ids.users, ids.find_users) if kind == "user" else (ids.items, ids.find_items)
-    indices = find(asked)
-    missing = indices < 0
-    if missing.all():
-        refuse_other_writing(labels, asked, kind, known.title)
-    if missing.any() and unknown != "mean":
-        label = shown(asked[np.argmax(missing)])
-        # These quotes are right in Python, and a shell drops them.
-        other = "leave it out" if unknown is None else 'choose unknown="mean" for the mean rating'
-        raise GlocalkError(
-            f"The {kind} id '{label}' is not in {known.title}: correct it, or {other}."
-        )
-    return indices

@@ -20,7 +20,8 @@ from glocalk.data.labels import Kind, Labels
 from glocalk.data.ratings import Ratings
 from glocalk.errors import GlocalkError, shown
 from glocalk.files import replacing
-from glocalk.inference.predictor import Predictor, Unknown
+from glocalk.inference.look_up import Unknown
+from glocalk.inference.predictor import Predictor
 
 _GROUP = re.compile(
     r"\bdata\.(?=(user|item|rating|prediction|header|decimal|encoding|max_bytes)\b)"
@@ -135,7 +136,7 @@ def _described(columns: Columns) -> str:
 
 
 def predict_pairs(
-    predictor: Predictor, pairs: Asked, unknown: Unknown = "refuse"
+    predictor: Predictor, pairs: Asked, unknown: Unknown = "refuse", *, return_std: bool = False
 ) -> Iterator[pd.DataFrame]:
     """Predict the rating of each pair in a file, in the order of its rows.
 
@@ -143,18 +144,22 @@ def predict_pairs(
         predictor: a fitted completer.
         pairs: users and items.
         unknown: as in `Predictor.predict`.
+        return_std: likewise.
 
     Returns:
-        Blocks with the columns user, item and rating.
+        Blocks with the columns user, item and rating; with `return_std` also std.
 
     Raises:
-        GlocalkError: an id is unknown, or no user and no item is known, whatever `unknown` says.
+        GlocalkError: an id is unknown; no user and no item is known, whatever `unknown` says; or
+            there is no standard deviation.
     """
     if predictor.trained_on is not None:
         asked = Ids(pairs.distinct("user"), pairs.distinct("item"))
         place = f"'{pairs.path}'"
         refuse_unrelated(predictor.trained_on.ids, asked, (predictor.trained_on.title, place))
-    return predictor.predict_blocks(pairs.ids["user"], pairs.ids["item"], unknown)
+    return predictor.predict_blocks(
+        pairs.ids["user"], pairs.ids["item"], unknown, return_std=return_std
+    )
 
 
 def write_table(blocks: Iterable[pd.DataFrame], path: Path, digits: int | None = 6) -> int:

@@ -79,6 +79,31 @@ class Trace(Part):
     numbers: dict[Label, list[float]]
 
 
+class Uncertainty(Part):
+    """How good the predictive distributions of the test ratings are, as means over ratings.
+
+    They are those of the final run after its last epoch, not clipped. `nll` is the negative log
+    probability of the rating's level in nats, and `crps` the continuous ranked probability score on
+    the levels, in rating units; `density_nll` and `density_crps` are those of normal distributions
+    as they are. `coverage` and `width` are those of the central 50, 80 and 95 % intervals, by
+    percentage. See `glocalk.metrics.distribution`.
+    """
+
+    nll: Error
+    crps: Error
+    density_nll: float | None = None
+    density_crps: Error | None = None
+    mean_std: Error
+    coverage: dict[Label, Annotated[float, Field(ge=0, le=1)]]
+    width: dict[Label, Error]
+
+    @property
+    def largest(self) -> float:
+        """The largest of all figures in magnitude."""
+        of_density = abs(self.density_nll or 0), self.density_crps or 0
+        return max(self.nll, self.crps, *of_density, self.mean_std, *self.width.values())
+
+
 class Failure(Part):
     """Why a run ended early."""
 
@@ -135,15 +160,16 @@ class Record(RecordFile):
     protocols: dict[str, ProtocolResult] = Field(
         default={}
     )  # by PROTOCOLS; `held_out` needs a selection run
+    uncertainty: Uncertainty | None = None  # of completers that give a distribution
     validated_epoch_from_seed: Seed | None = None  # where another seed's selection run chose it
     user_counts: list[Count] = Field(default=[])  # [users] test ratings of each user
     user_errors: dict[str, list[Error]] = Field(default={})  # [users] sums of squared test errors
 
     @model_serializer(mode="wrap")
     def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A record without traces or side information is written as before there were any."""
+        """A record that lacks a part is written as before there was such a part."""
         content: dict[str, Any] = serialize(self)
-        for name in ("traces", "side_checksum"):
+        for name in ("traces", "side_checksum", "uncertainty"):
             if not getattr(self, name):
                 content.pop(name, None)
         return content
@@ -174,6 +200,8 @@ class Record(RecordFile):
             yield "its status does not fit its failure"
         if not {trace.stage for trace in self.traces} <= {stage for stage, _ in self.epochs}:
             yield "its traces are of another stage than its curves"
+        if self.uncertainty is not None and self.uncertainty.largest > LARGEST_ERROR:
+            yield "the scores of its distributions are too large to be true"
         if not self.protocols.keys() <= set(PROTOCOLS):
             yield "it has a result under an unknown protocol"
         for name, result in self.protocols.items():

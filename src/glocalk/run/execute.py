@@ -27,6 +27,7 @@ from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwri
 from glocalk.run.revealing import RevealedSplit
 from glocalk.run.shared import shared_stages
 from glocalk.run.threads import set_threads
+from glocalk.run.uncertainty import observe_distribution
 from glocalk.stopping import StoppedError
 from glocalk.training.checkpoints import (
     AtomicCheckpoints,
@@ -247,6 +248,7 @@ class _Run:
         except UnloadableCheckpointError:  # it is renamed now, so that this ends
             return self._train_once(name, progress, kept)
         if name == "final":
+            observe_distribution(completer, split, monitor)
             self._keep_model(completer)
         training = FinishedTraining(name, monitor)
         self._keep_finished(training, completer.num_parameters)

@@ -72,6 +72,7 @@ class Monitor:
         self._columns: dict[str, list[Any]] = {name: [] for name in Curves.model_fields}
         self._user_errors: list[Values] = []
         self._traces: list[dict[str, Any]] = []
+        self.uncertainty: dict[str, Any] | None = None  # scores of predictive distributions
         self.seconds: dict[str, float] = {}
         self._mark = time.perf_counter()
 
@@ -166,6 +167,12 @@ class Monitor:
         self.test = test
         self.observe(stage, epoch, predict)
 
+    def observe_distribution(self, score: Callable[[RatingMatrix], dict[str, Any]]) -> None:
+        """Keep what `score` says of predictive distributions of the test ratings, at the end."""
+        assert self.test is not None
+        self.uncertainty = score(self.test)
+        self._charge("evaluation")
+
     def keep_trace(self, stage: str, epoch: int, numbers: Mapping[str, Sequence[float]]) -> None:
         """Keep what a training tells of itself, to six significant digits."""
         rounded = {
@@ -189,6 +196,7 @@ class Monitor:
                 for stage, loggers in self.loggers.items()
             },
             **({} if self.kept is None else {"predictions": self.kept.state_dict()}),
+            **({} if self.uncertainty is None else {"uncertainty": self.uncertainty}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -212,6 +220,7 @@ class Monitor:
         self._columns = columns
         self._user_errors = list(state["user_errors"].numpy())
         self._traces = list(state["traces"])
+        self.uncertainty = state.get("uncertainty")
         self.seconds = dict(state["seconds"])
         for stage, loggers in self.loggers.items():
             stateful = [logger for logger in loggers if isinstance(logger, StatefulLogger)]

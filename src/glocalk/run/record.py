@@ -16,7 +16,7 @@ from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.records.json_text import to_json
-from glocalk.records.run import Failure, ProtocolResult, Record
+from glocalk.records.run import Failure, ProtocolResult, Record, Uncertainty
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
 from glocalk.run.protocols import FinishedTraining
@@ -130,6 +130,7 @@ def _record(
         curves={training.name: training.curves for training in outcome.trainings},
         traces=[trace for training in outcome.trainings for trace in training.monitor.traces],
         protocols=outcome.protocols,
+        uncertainty=_uncertainty(outcome.trainings),
         validated_epoch_from_seed=outcome.epoch_from_seed,
         user_counts=counts,
         user_errors=_user_errors(outcome),
@@ -149,6 +150,12 @@ def _user_errors(outcome: Outcome) -> dict[str, list[float]]:
         for row in training.last_stage
         if (key := training.errors_key(row)) in wanted
     }
+
+
+def _uncertainty(trainings: Sequence[FinishedTraining]) -> Uncertainty | None:
+    """The scores of the final run's predictive distributions, if it has any."""
+    found = [training.monitor.uncertainty for training in trainings if training.name == "final"]
+    return Uncertainty.model_validate(found[0]) if found and found[0] is not None else None
 
 
 def _seconds(trainings: Sequence[FinishedTraining]) -> dict[str, float]:

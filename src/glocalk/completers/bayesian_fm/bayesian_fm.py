@@ -71,6 +71,7 @@ from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.side.encode import FeatureConfig
 from glocalk.data.side.information import Need
+from glocalk.distributions import Distribution
 from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopState
@@ -122,6 +123,10 @@ class BayesianFM(Completer):
     For a user or an item without training ratings, weights are sampled from their priors, so that
     the prediction is close to that from the attributes and the other side.
 
+    The predictive distribution under ordered probit is the mean of the probabilities over samples;
+    otherwise it is normal, with the variance of the mixture over samples, that of the noise and
+    that of the scores: see `blocks/sampling/kept.py`.
+
     Example:
         >>> import glocalk, pandas as pd
         >>> ratings = glocalk.Ratings.from_arrays([0, 0, 1, 1, 2], [0, 1, 1, 2, 0], [5, 3, 4, 1, 2])
@@ -167,6 +172,14 @@ class BayesianFM(Completer):
         predictions = self._require(self._predictions)
         return predictions.predict(users, items, self._rows_of_dates(users, items))
 
+    @property
+    def gives_distribution(self) -> bool:
+        return True
+
+    def predict_distribution_pairs(self, users: Indices, items: Indices) -> Distribution:
+        predictions = self._require(self._predictions)
+        return predictions.distribution(users, items, self._rows_of_dates(users, items))
+
     def probabilities(self, users: Indices, items: Indices) -> Values:
         """Mean probability of each level of the training ratings, under ordered probit.
 
@@ -204,7 +217,9 @@ class BayesianFM(Completer):
         if config.likelihood == "probit":
             predictions = SampledLevels.of_state(state, sizes, config.rank, config.samples)
         else:
-            predictions = MeanScores.of_state(state, sizes, config.kept_rank)
+            predictions = MeanScores.of_state(
+                state, sizes, config.rank, config.kept_rank, config.samples
+            )
         self._num_parameters = int(take(state, "num_parameters", (), whole=True))
         self._dates, self._predictions = dates, predictions
 
@@ -242,7 +257,7 @@ class _Chain:
         else:
             likelihood = Normal(train.ratings)
             mean = float(train.ratings.mean())
-            self.posterior = ScoreMean(sizes, config.rank, config.kept_rank, mean)
+            self.posterior = ScoreMean(sizes, config.rank, config.kept_rank, config.samples, mean)
         self._sampler = Sampler(design, likelihood, config.rank, context.seed % 2**31)
         self.num_parameters = (
             1 + design.num_features * (1 + config.rank) + len(likelihood.cut_points)

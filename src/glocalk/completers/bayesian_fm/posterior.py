@@ -1,9 +1,9 @@
 """What is kept of the samples, and predictions from it.
 
 A score is w₀, the biases of the pair's user, item and date, and the products of their factors. The
-mean score over samples is that of biases and of products, and is kept as in Bayesian MF, without
-the samples. The mean probability of a level is not a function of mean scores: for it, biases and
-factors of every sample are kept, in single precision.
+mean score over samples is that of biases and of products, and is kept as in Bayesian MF; so are a
+few of the samples, for the variance. The mean probability of a level is not a function of mean
+scores: for it, biases and factors of every sample are kept, in single precision.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import torch
 from glocalk.completers.base import State, take
 from glocalk.completers.bayesian_fm.probit import add_sampled_probabilities
 from glocalk.completers.bayesian_fm.sampler import Sampler
+from glocalk.completers.blocks.sampling.kept import KeptSamples, SampleKeeper, found
 from glocalk.completers.blocks.sampling.posterior import Means, PosteriorMean
 from glocalk.data.rating_matrix import Indices, Values
+from glocalk.distributions import Distribution, LevelDistribution
 from glocalk.sparse.compiled import Array
 from glocalk.stopping import safe_point
 from glocalk.training.loop import LoopState
@@ -41,6 +43,9 @@ class Predictions(Protocol):
     def predict(self, users: Indices, items: Indices, dates: Indices | None) -> Values:
         """[pairs] predicted ratings; `dates` [pairs] is the row of each date, or None."""
 
+    def distribution(self, users: Indices, items: Indices, dates: Indices | None) -> Distribution:
+        """Distributions of the ratings; arguments as in `predict`."""
+
     def state(self) -> State:
         """Everything, for a model file."""
 
@@ -52,14 +57,16 @@ class ScoreMean:
         sizes: number of rows of each block.
         rank: number of columns of V.
         kept_rank: number of columns that each of the two kinds of products is kept in.
+        samples: number of samples.
         mean: mean of the training ratings, which was subtracted.
     """
 
-    def __init__(self, sizes: Sizes, rank: int, kept_rank: int, mean: float) -> None:
+    def __init__(self, sizes: Sizes, rank: int, kept_rank: int, samples: int, mean: float) -> None:
         dates, users, items = self._sizes = sizes
         self._rank, self._rating_mean = rank, mean
         self._pairs = PosteriorMean((users, items), kept_rank)
         self._dated = PosteriorMean((dates, users + items), kept_rank) if dates else None
+        self._keeper = SampleKeeper(_kinds(sizes), rank, samples)
 
     def add(self, sampler: Sampler) -> None:
         """Add the sampler's last sample."""
@@ -68,11 +75,12 @@ class ScoreMean:
         if self._dated is not None:
             of_dates = np.concatenate([biases[:dates], np.zeros(len(biases) - dates)])
             self._dated.add(0.0, of_dates, vectors)
+        self._keeper.add(sampler.constant, biases, vectors, sampler.alpha)
 
     def state(self) -> LoopState:
         """What the next `add` depends on."""
         dated = self._dated.state(self._rank) if self._dated is not None else {}
-        return {**self._pairs.state(self._rank), **_prefixed(dated)}
+        return {**self._pairs.state(self._rank), **_prefixed(dated), **self._keeper.state()}
 
     def restore(self, state: LoopState) -> None:
         """Continue from what `state` returned."""
@@ -81,12 +89,14 @@ class ScoreMean:
             size = len(_DATED)
             dated = {name[size:]: part for name, part in state.items() if name.startswith(_DATED)}
             self._dated.restore(dated)
+        self._keeper.restore(state)
 
     def finish(self) -> MeanScores:
         """Return what predicts."""
         constant, *rest = self._pairs.means()
         dated = self._dated.means() if self._dated is not None else None
-        return MeanScores(Means(self._rating_mean + constant, *rest), dated)
+        samples = self._keeper.finish(self._rating_mean)
+        return MeanScores(Means(self._rating_mean + constant, *rest), dated, samples)
 
 
 class MeanScores:
@@ -95,10 +105,13 @@ class MeanScores:
     Args:
         pairs: means of users (rows) and items (columns).
         dated: means of dates (rows), and of users and items (columns); None without dates.
+        samples: some of the samples; None if an older version saved the model.
     """
 
-    def __init__(self, pairs: Means, dated: Means | None) -> None:
-        self._pairs, self._dated = pairs, dated
+    def __init__(
+        self, pairs: Means, dated: Means | None, samples: KeptSamples | None = None
+    ) -> None:
+        self._pairs, self._dated, self._samples = pairs, dated, samples
 
     def predict(self, users: Indices, items: Indices, dates: Indices | None) -> Values:
         """[pairs] predicted ratings; `dates` [pairs] is the row of each date, or None."""
@@ -114,14 +127,21 @@ class MeanScores:
             predicted[part] = scores
         return predicted
 
+    def distribution(self, users: Indices, items: Indices, dates: Indices | None) -> Distribution:
+        """Normal distributions about the predictions; arguments as in `predict`."""
+        rows = {"users": users, "items": items, **({} if dates is None else {"dates": dates})}
+        samples = found(self._samples, "BayesianFM")
+        return samples.distribution(rows, self.predict(users, items, dates))
+
     def state(self) -> State:
         """Everything, for `of_state`."""
         dated = self._dated._asdict() if self._dated is not None else {}
         parts = {**self._pairs._asdict(), **_prefixed(dated)}
-        return {name: torch.from_numpy(np.asarray(part)) for name, part in parts.items()}
+        means = {name: torch.from_numpy(np.asarray(part)) for name, part in parts.items()}
+        return {**means, **(self._samples.state() if self._samples else {})}
 
     @classmethod
-    def of_state(cls, state: State, sizes: Sizes, kept_rank: int) -> Self:
+    def of_state(cls, state: State, sizes: Sizes, rank: int, kept_rank: int, samples: int) -> Self:
         """Become what `state` was taken of.
 
         Raises:
@@ -130,7 +150,8 @@ class MeanScores:
         dates, users, items = sizes
         pairs = _take_means(state, "", (users, items), kept_rank)
         both = (dates, users + items)
-        return cls(pairs, _take_means(state, _DATED, both, kept_rank) if dates else None)
+        dated = _take_means(state, _DATED, both, kept_rank) if dates else None
+        return cls(pairs, dated, KeptSamples.of_state(state, _kinds(sizes), rank, samples))
 
 
 class SampleStore:
@@ -204,6 +225,10 @@ class SampledLevels:
         predicted: Values = self.probabilities(users, items, dates) @ self._levels
         return predicted
 
+    def distribution(self, users: Indices, items: Indices, dates: Indices | None) -> Distribution:
+        """Mean probabilities of the levels; arguments as in `predict`."""
+        return LevelDistribution(self._levels, self.probabilities(users, items, dates))
+
     def state(self) -> State:
         """Everything, for `of_state`."""
         parts = {
@@ -233,6 +258,11 @@ class SampledLevels:
 
 
 Posterior: TypeAlias = ScoreMean | SampleStore
+
+
+def _kinds(sizes: Sizes) -> dict[str, int]:
+    """The number of rows by kind, without dates where there are none."""
+    return {kind: size for kind, size in sizes._asdict().items() if size or kind != "dates"}
 
 
 def _prefixed(parts: Mapping[str, Any]) -> dict[str, Any]:

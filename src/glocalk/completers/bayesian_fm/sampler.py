@@ -82,7 +82,10 @@ class Sampler:
         biases: [rows] Σ w_f x_f and the pairs within the row, of each date, user and item.
         factors: [rank, rows] Σ v_f x_f. A score is w₀, the biases of its rows, and the products of
             their factors.
+        alpha: α of the last sample.
     """
+
+    alpha: float
 
     def __init__(self, design: Design, likelihood: Likelihood, rank: int, seed: int) -> None:
         self._design, self.likelihood = design, likelihood
@@ -105,6 +108,7 @@ class Sampler:
         random, groups = (self._words, self._at), self._design.groups
         errors = self._errors
         alpha = self.likelihood.precision(*random, errors)
+        self.alpha = alpha
         self.constant = draw_constant(*random, errors, self.constant, alpha)
         lambdas = np.empty_like(self._means)
         for of_means in range(2):

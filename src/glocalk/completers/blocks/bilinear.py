@@ -19,6 +19,7 @@ from glocalk.completers.blocks.glorot import glorot, glorot_limit
 from glocalk.completers.blocks.rating_graph import RatingGraph
 from glocalk.completers.stepwise import StepwiseCompleter, take_levels
 from glocalk.data.rating_matrix import Indices, Values
+from glocalk.distributions import LevelDistribution, with_means
 
 _PAIRS = 4096  # pairs predicted at a time, so that their embeddings stay in the cache
 
@@ -81,16 +82,26 @@ def expected_pairs(
     Returns:
         [pairs] means of the levels, weighted by the softmax of their scores.
     """
+    return expected(scores_of_pairs(left, right, users, items), coefficients, levels)
+
+
+def scores_of_pairs(left: Tensor, right: Tensor, users: Tensor, items: Tensor) -> Tensor:
+    """Scores [bases, pairs] uᵀ Q_b v of each pair (users[k], items[k]); see `expected_pairs`."""
     scores = [
         (left[:, u] * right[i]).sum(dim=-1)
         for u, i in zip(users.split(_PAIRS), items.split(_PAIRS), strict=True)
     ]
-    return expected(torch.cat(scores, dim=1), coefficients, levels)
+    return torch.cat(scores, dim=1)
 
 
 def expected(scores: Tensor, coefficients: Tensor, levels: Tensor) -> Tensor:
     """Expected rating [pairs] for the scores [bases, pairs] uᵀ Q_b v; see `expected_pairs`."""
-    return levels @ (coefficients.T @ scores).softmax(dim=0)
+    return levels @ probabilities(scores, coefficients)
+
+
+def probabilities(scores: Tensor, coefficients: Tensor) -> Tensor:
+    """Probability of each level [levels, pairs] for the same scores."""
+    return (coefficients.T @ scores).softmax(dim=0)
 
 
 class BilinearOutput(NamedTuple):
@@ -108,7 +119,12 @@ class BilinearOutput(NamedTuple):
 
 
 class BilinearCompleter(StepwiseCompleter[BilinearOutput]):
-    """Trains one stage; predictions are expected ratings of a `BilinearMixture`."""
+    """Trains one stage; predictions are expected ratings of a `BilinearMixture`.
+
+    The predictive distribution is p(r | u, i). Where the prediction is not its mean, because users
+    or items without training ratings have another one, p is changed to the nearest distribution
+    with that mean, see `glocalk.distributions.with_means`.
+    """
 
     @property
     @abstractmethod
@@ -120,6 +136,17 @@ class BilinearCompleter(StepwiseCompleter[BilinearOutput]):
         u, i = self._tensors(right, users, items)
         predicted = expected_pairs(left, right, coefficients, levels, u, i) + offsets[u]
         return predicted.double().cpu().numpy()
+
+    @property
+    def gives_distribution(self) -> bool:
+        return True
+
+    def predict_distribution_pairs(self, users: Indices, items: Indices) -> LevelDistribution:
+        left, right, coefficients, levels, _ = self._output()
+        u, i = self._tensors(right, users, items)
+        shares = probabilities(scores_of_pairs(left, right, u, i), coefficients).T
+        means = self.predict_pairs(users, items)
+        return with_means(levels.double().cpu().numpy(), shares.double().cpu().numpy(), means)
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         left, right, coefficients, levels, offsets = self._output()

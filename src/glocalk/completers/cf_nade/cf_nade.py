@@ -61,6 +61,7 @@ from glocalk.completers.stepwise import (
 )
 from glocalk.config import BaseConfig
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.distributions import LevelDistribution
 from glocalk.optim.averaging import AveragedNetwork
 from glocalk.training.context import FitContext
 
@@ -176,6 +177,9 @@ class CFNADE(StepwiseCompleter[Output]):
     The prediction for a user without training ratings is the mean of the training ratings. An item
     without training ratings has no input: its prediction depends on the user and the biases.
 
+    The predictive distribution is the p that the prediction is the mean of. All training ratings of
+    the item are its input, whose order has no effect on h: it is no mixture over orders.
+
     Example:
         >>> import glocalk
         >>> ratings = glocalk.Ratings.from_arrays([0, 0, 1, 1, 2], [0, 1, 1, 2, 0], [5, 3, 4, 1, 2])
@@ -202,6 +206,16 @@ class CFNADE(StepwiseCompleter[Output]):
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         output = self._output()
         return output.predict(*self._tensors(output.bias, users, items)).double().cpu().numpy()
+
+    @property
+    def gives_distribution(self) -> bool:
+        return True
+
+    def predict_distribution_pairs(self, users: Indices, items: Indices) -> LevelDistribution:
+        output = self._output()
+        probabilities = output.predict_levels(*self._tensors(output.bias, users, items))
+        levels = output.levels.double().cpu().numpy()
+        return LevelDistribution(levels, probabilities.double().cpu().numpy())
 
     def predict_grid(self, users: Indices, items: Indices) -> Values:
         output = self._output()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -99,24 +100,32 @@ class Output(NamedTuple):
     bias: Tensor
     levels: Tensor
 
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """Those of the levels [levels, n] for the scores [levels, …] before their running sum."""
+        return running_sum(scores.flatten(start_dim=1)).softmax(dim=0)
+
     def expected(self, scores: Tensor) -> Tensor:
-        """Expected ratings for the scores [levels, …] before their running sum."""
-        return self.levels @ running_sum(scores.flatten(start_dim=1)).softmax(dim=0)
+        """Expected ratings [n] for the same."""
+        return self.levels @ self.probabilities(scores)
 
     def predict(self, users: Tensor, items: Tensor) -> Tensor:
         """[pairs] expected rating of each pair (users[k], items[k])."""
+        return torch.cat([self.expected(scores) for scores in self._scores(users, items)])
+
+    def predict_levels(self, users: Tensor, items: Tensor) -> Tensor:
+        """[pairs, levels] probability of each level of each pair (users[k], items[k])."""
+        scores = self._scores(users, items)
+        return torch.cat([self.probabilities(part) for part in scores], dim=1).T
+
+    def _scores(self, users: Tensor, items: Tensor) -> Iterator[Tensor]:
+        """Scores [levels, n] of the pairs before their running sum, a part at a time."""
         levels = len(self.levels)
         level = torch.arange(levels, device=users.device).unsqueeze(1)
         weight, bias = self.weight.flatten(end_dim=1).T, self.bias.flatten()
-        parts = [
-            self.expected(
-                predict_pairs(
-                    self.hidden, weight, bias, (u * levels + level).flatten(), i.repeat(levels)
-                ).view(levels, len(u))
-            )
-            for u, i in zip(torch.split(users, _PAIRS), torch.split(items, _PAIRS), strict=True)
-        ]
-        return torch.cat(parts)
+        for u, i in zip(torch.split(users, _PAIRS), torch.split(items, _PAIRS), strict=True):
+            rows = (u * levels + level).flatten()
+            products = predict_pairs(self.hidden, weight, bias, rows, i.repeat(levels))
+            yield products.view(levels, len(u))
 
     def predict_grid(self, users: Tensor, items: Tensor) -> Tensor:
         """[u, i] expected ratings."""

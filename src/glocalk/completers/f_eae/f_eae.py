@@ -39,7 +39,7 @@ An epoch is `steps` updates. Cost and memory grow with ratings × hidden².
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -66,6 +66,7 @@ from glocalk.completers.stepwise import (
     take_levels,
 )
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
+from glocalk.distributions import LevelDistribution, with_means
 from glocalk.optim.averaging import AveragedNetwork
 from glocalk.training.context import FitContext
 
@@ -200,7 +201,8 @@ class FEAE(StepwiseCompleter[Output]):
     """F-EAE; predictions are those of the averaged weights.
 
     The prediction for pairs with a user or an item without training ratings is the mean of the
-    training ratings.
+    training ratings. The predictive distribution is p; for these pairs, the nearest one with that
+    mean, see `glocalk.distributions.with_means`.
 
     Example:
         >>> import glocalk
@@ -228,13 +230,24 @@ class FEAE(StepwiseCompleter[Output]):
         self._train(module, context)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
+        return self._in_parts(_expected, users, items)
+
+    @property
+    def gives_distribution(self) -> bool:
+        return True
+
+    def predict_distribution_pairs(self, users: Indices, items: Indices) -> LevelDistribution:
+        shares = self._in_parts(_probabilities, users, items)
+        levels = self._output().levels.double().cpu().numpy()
+        return with_means(levels, shares, self.predict_pairs(users, items))
+
+    def _in_parts(
+        self, of: Callable[[Output, Tensor, Tensor], Tensor], users: Indices, items: Indices
+    ) -> Values:
         output = self._output()
         pairs = self._tensors(output.mean, users, items)
-        predicted = [
-            _expected(output, u, i)
-            for u, i in zip(*(side.split(_PAIRS) for side in pairs), strict=True)
-        ]
-        return torch.cat(predicted).double().cpu().numpy()
+        parts = zip(*(side.split(_PAIRS) for side in pairs), strict=True)
+        return torch.cat([of(output, u, i) for u, i in parts]).double().cpu().numpy()
 
     def _take_output(self, state: State, shape: tuple[int, int]) -> Output:
         (users, items), hidden = shape, self.config.hidden_size
@@ -255,10 +268,15 @@ class FEAE(StepwiseCompleter[Output]):
 
 def _expected(output: Output, users: Tensor, items: Tensor) -> Tensor:
     """Expected rating of each pair (users[k], items[k]): [pairs]."""
+    known = output.known_users[users] * output.known_items[items] > 0
+    return torch.where(known, _probabilities(output, users, items) @ output.levels, output.mean)
+
+
+def _probabilities(output: Output, users: Tensor, items: Tensor) -> Tensor:
+    """Probability of each level of each pair (users[k], items[k]): [pairs, levels]."""
     added = output.users[:, users] + output.items[:, items]  # [layers, pairs, hidden]
     x = activation(added[0])
     for kernel, part in zip(output.kernels, added[1:], strict=True):
         x = activation(x @ kernel + part)
     scores = x @ output.last_kernel + output.last_users[users] + output.last_items[items]
-    known = output.known_users[users] * output.known_items[items] > 0
-    return torch.where(known, scores.softmax(dim=1) @ output.levels, output.mean)
+    return scores.softmax(dim=1)

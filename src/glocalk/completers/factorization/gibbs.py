@@ -46,7 +46,10 @@ class GibbsSampler:
         constant: w₀ of the last sample.
         biases: [users + items] w.
         vectors: [rank, users + items] Vᵀ.
+        alpha: α of the last sample.
     """
+
+    alpha: float
 
     def __init__(self, train: RatingMatrix, rank: int, seed: int) -> None:
         size, self.rank = sum(train.shape), rank
@@ -72,6 +75,7 @@ class GibbsSampler:
         random = self._words, self._at
         ratings = self._ratings, self._bounds
         alpha = draw_precision(*random, self._errors)
+        self.alpha = alpha
         self.constant = draw_constant(*random, self._errors, self.constant, alpha)
         _draw_biases(
             *random, *ratings, self._groups, self._errors, alpha, self.biases, self._bias_means
