@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike
 
 from glocalk.config import did_you_mean
 from glocalk.data.ids import refuse_other_writing
-from glocalk.data.labels import Kind, Labels, as_labels
+from glocalk.data.labels import Kind, Labels, Side, as_labels
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError, NotFittedError, shown
-from glocalk.inference.newcomers import NewRatings, Side, take_in
+from glocalk.inference.newcomers import NewRatings, take_in
 from glocalk.inference.trained_on import TrainedOn
 
 Unknown: TypeAlias = Literal["refuse", "mean"]
