@@ -83,7 +83,7 @@ def fold_in_section(material: Material) -> Section | None:
         key = tuple(row[name] for name in ("data", "new", "model"))
         by_model.setdefault(key, {})[int(row["revealed"])] = row
     differences = [float(row["difference"]) for row in rows if row["difference"]]
-    axis = Axis(*padded([*differences, 0.0]), lines=(0.0,))
+    axis = Axis(*padded([*differences, 0.0]), lines=(0.0,), width=180)
     groups = [f"{count} rating{'s' * (count != 1)}" for count in counts]
     columns = [
         *(Column(name, kind="text") for name in ("Data", "New", "Model")),
@@ -95,7 +95,8 @@ def fold_in_section(material: Material) -> Section | None:
     shapes = dict(zip(counts, _SHAPES, strict=False))
     marks = ", ".join(f"{shape} {group}" for shape, group in zip(_SHAPES, groups, strict=False))
     lead = (
-        "Test RMSE of new users and items with some of their ratings folded in after the training. "
+        "Test RMSE of new users and items with some of their ratings folded in after the training, "
+        "mean over draws. "
         "Difference: folded in minus trained on anew with the same ratings; below 0, folding in is "
         f"better. Drawn: {marks}."
     )
@@ -200,15 +201,8 @@ def _folded(
     ]
     return [
         *map(words, (data_title(data), new, model_title(model))),
-        figure(start["trained"], start["trained_sd"]),
-        *(
-            entry
-            for row in made
-            for entry in (
-                figure(row["folded_in"], row["folded_in_sd"]),
-                change(row["difference"]),
-            )
-        ),
+        figure(start["trained"]),
+        *(entry for row in made for entry in (figure(row["folded_in"]), change(row["difference"]))),
         Entry("", drawn=strip(axis, marks)),
         *map(_seconds, (most["fold_in_seconds"], most["training_seconds"])),
     ]
