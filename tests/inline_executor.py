@@ -18,15 +18,15 @@ class InlineExecutor(RunExecutor):
         super().__init__(at_once=1, threads=None, retries=retries)
         self.calls = []
 
-    def submit_run(self, arguments):
+    def submit_run(self, arguments, command="train"):
         self.calls.append(list(arguments))
         future = Future()
-        future.set_result(self.make(list(arguments)))
+        future.set_result(self.make(list(arguments), command))
         return future
 
-    def make(self, arguments):
+    def make(self, arguments, command="train"):
         """The outcome of a run; tests may replace it."""
-        process = call("train", *arguments, cwd=Path.cwd())
+        process = call(command, *arguments, cwd=Path.cwd())
         sys.stderr.write(process.stderr)
         return Outcome(process.returncode)
 

@@ -107,7 +107,7 @@ def failed(**changes):
     return record(**{"status": "failed", "failure": failure, "protocols": {}, **changes})
 
 
-def search(**changes):
+def search(experiment="tuning", **changes):
     """Four trials of a rank of Biased MF on ML-100K."""
     trials = [
         Trial(options={"rank": 8}, state="done", valid_rmse=0.95, epoch=3, seconds=1.04),
@@ -121,7 +121,9 @@ def search(**changes):
         "versions": {}, "threads": 2, "trials": trials, **changes,
     }  # fmt: skip
     config = {name: {"name": fields[name]} for name in ("data", "model")}
+    config["experiment"] = experiment
     what = {name: fields[name] for name in ("space", "seed", "data_checksum", "model_version")}
+    what["valid_seed"] = fields.get("valid_seed")
     identity = search_identity(config, **what)
     return Search(**{"config": config, "identity": identity, **fields})
 

@@ -5,11 +5,13 @@ import time
 
 import numpy as np
 import pytest
-from small_run import BIAS, MODEL, STAGE, config, forked
+from small_run import BIAS, MODEL, STAGE, forked
+from small_run import config as run_config
 
+from glocalk.completers.baselines import Bias
 from glocalk.data.sources import build_source
 from glocalk.errors import GlocalkError
-from glocalk.records.search import Search
+from glocalk.records.search import Budget, Search
 from glocalk.run.search import describe, search
 from glocalk.run.study import Study
 
@@ -25,6 +27,11 @@ EPOCHS_RUN = {
 }
 
 
+def config(runs_dir, **changes):
+    """The config of a search that belongs to no experiment."""
+    return run_config(runs_dir, **{"experiment": "tuning", **changes})
+
+
 def path_of(runs):
     (path,) = runs.glob("searches/*/search.json")
     return path
@@ -36,7 +43,7 @@ def outcomes(record):
 
 
 def test_the_best_trial_has_the_lowest_validation_error(tmp_path):
-    record = search(config(tmp_path, **BIAS_RUN), BIAS_SPACE, trials=4)
+    record = search(config(tmp_path, **BIAS_RUN), BIAS_SPACE, Budget(trials=4))
     assert Search.read(path_of(tmp_path)) == record
     assert [trial.state for trial in record.trials] == ["done"] * 4
     # The present config comes first.
@@ -52,7 +59,7 @@ def test_the_best_trial_has_the_lowest_validation_error(tmp_path):
 def test_trials_are_judged_by_held_out_ratings_and_never_by_test(tmp_path):
     """The first trial's error, from the equations of `bias` and the synthetic data."""
     made = config(tmp_path, **BIAS_RUN)
-    record = search(made, BIAS_SPACE, trials=1)
+    record = search(made, BIAS_SPACE, Budget(trials=1))
     part = build_source(made.data).split(tmp_path).hold_out(0.05, 0)
     train, valid = part.train, part.valid
     mean = train.ratings.mean()
@@ -68,20 +75,56 @@ def test_trials_are_judged_by_held_out_ratings_and_never_by_test(tmp_path):
     assert record.trials[0].valid_rmse == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_seed_of_its_own_chooses_the_ratings_that_judge(tmp_path):
+    """The first trial's error is that of a training without what this seed holds out."""
+    made = config(tmp_path, **BIAS_RUN)
+    own = search(made, BIAS_SPACE, Budget(trials=1), valid_seed=7)
+    part = build_source(made.data).split(tmp_path).hold_out(0.05, 7)
+    fitted = Bias(item_damping=25.0, user_damping=10.0).fit(part.train)
+    predicted = np.clip(fitted.predict_pairs(part.valid.users, part.valid.items), 1, 5)
+    expected = np.sqrt(np.mean((predicted - part.valid.ratings) ** 2))
+    assert own.trials[0].valid_rmse == pytest.approx(expected, abs=1e-9)
+    plain = search(config(tmp_path / "plain", **BIAS_RUN), BIAS_SPACE, Budget(trials=1))
+    assert plain.trials[0].valid_rmse != own.trials[0].valid_rmse
+    assert plain.identity != own.identity
+    assert (own.valid_seed, plain.valid_seed) == (7, None)
+
+
+def test_a_search_ends_when_its_hours_are_spent_and_more_hours_continue_it(tmp_path):
+    made = config(tmp_path, **EPOCHS_RUN)
+    nothing = Budget(trials=3, hours=1e-9)
+    cut = search(made, EPOCHS_SPACE, nothing)
+    (trial,) = cut.trials
+    assert (trial.state, trial.epoch) == ("out_of_time", 1)  # ended after its first epoch
+    assert cut.best is None
+    assert "(out of time, " in describe(trial)
+    assert search(made, EPOCHS_SPACE, nothing) == cut
+    more = search(made, EPOCHS_SPACE, Budget(trials=3, hours=1))
+    assert more.trials[0] == trial
+    assert [later.state for later in more.trials[1:]] == ["done"] * 2
+
+
+def test_a_training_in_its_last_epoch_is_not_ended(tmp_path):
+    one_epoch = {**MODEL, "pretrain": {**STAGE, "epochs": 1}, "finetune": {**STAGE, "epochs": 0}}
+    made = config(tmp_path, model=one_epoch)
+    record = search(made, {"lambda_2": [20.0, 30.0]}, Budget(trials=1, hours=1e-9))
+    assert [trial.state for trial in record.trials] == ["done"]
+
+
 def test_more_trials_continue_a_search(tmp_path):
-    whole = search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, trials=9)
+    whole = search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, Budget(trials=9))
     cut = config(tmp_path / "cut", **BIAS_RUN)
-    first = search(cut, BIAS_SPACE, trials=3)
-    resumed = search(cut, BIAS_SPACE, trials=9)
+    first = search(cut, BIAS_SPACE, Budget(trials=3))
+    resumed = search(cut, BIAS_SPACE, Budget(trials=9))
     assert resumed.trials[:3] == first.trials
     assert outcomes(resumed) == outcomes(whole)
-    assert search(cut, BIAS_SPACE, trials=9) == resumed
-    assert search(cut, BIAS_SPACE, trials=2) == resumed  # what is there is not thrown away
+    assert search(cut, BIAS_SPACE, Budget(trials=9)) == resumed
+    assert search(cut, BIAS_SPACE, Budget(trials=2)) == resumed  # what is there is not thrown away
 
 
 def test_another_seed_tries_other_options(tmp_path):
     first, second = (
-        search(config(tmp_path / str(seed), **BIAS_RUN, seed=seed), BIAS_SPACE, trials=2)
+        search(config(tmp_path / str(seed), **BIAS_RUN, seed=seed), BIAS_SPACE, Budget(trials=2))
         for seed in (0, 1)
     )
     assert first.trials[0].options == second.trials[0].options
@@ -91,19 +134,21 @@ def test_another_seed_tries_other_options(tmp_path):
 
 def test_another_space_is_another_search_and_force_starts_again(tmp_path):
     made = config(tmp_path, **BIAS_RUN)
-    first = search(made, BIAS_SPACE, trials=2)
-    other = search(made, {"item_damping": [25.0, 3.0]}, trials=1)
+    first = search(made, BIAS_SPACE, Budget(trials=2))
+    other = search(made, {"item_damping": [25.0, 3.0]}, Budget(trials=1))
     assert len(other.trials) == 1
     assert Search.read(path_of(tmp_path)) == other
-    assert outcomes(search(made, BIAS_SPACE, trials=2)) == outcomes(first)
-    again = search(config(tmp_path, **BIAS_RUN, force=True), BIAS_SPACE, trials=1)
+    assert outcomes(search(made, BIAS_SPACE, Budget(trials=2))) == outcomes(first)
+    again = search(config(tmp_path, **BIAS_RUN, force=True), BIAS_SPACE, Budget(trials=1))
     assert outcomes(again) == outcomes(first)[:1]
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """An uninterrupted search that prunes."""
-    return search(config(tmp_path_factory.mktemp("whole"), **EPOCHS_RUN), EPOCHS_SPACE, trials=9)
+    return search(
+        config(tmp_path_factory.mktemp("whole"), **EPOCHS_RUN), EPOCHS_SPACE, Budget(trials=9)
+    )
 
 
 def test_a_training_worse_than_the_median_is_pruned(whole):
@@ -119,7 +164,7 @@ def test_a_training_worse_than_the_median_is_pruned(whole):
 
 
 def _search(runs_dir):
-    search(config(runs_dir, **EPOCHS_RUN), EPOCHS_SPACE, trials=9)
+    search(config(runs_dir, **EPOCHS_RUN), EPOCHS_SPACE, Budget(trials=9))
 
 
 def test_a_killed_search_continues_as_if_uninterrupted(whole, tmp_path):
@@ -158,29 +203,29 @@ def _wait_for_a_report(runs, process, more):
 
 def test_a_line_that_a_kill_left_incomplete_is_dropped(tmp_path):
     made = config(tmp_path, **BIAS_RUN)
-    search(made, BIAS_SPACE, trials=2)
+    search(made, BIAS_SPACE, Budget(trials=2))
     with (path_of(tmp_path).parent / "journal.log").open("a") as file:
         file.write('{"op_code":5,"worker')
-    whole = search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, trials=4)
-    assert outcomes(search(made, BIAS_SPACE, trials=4)) == outcomes(whole)
+    whole = search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, Budget(trials=4))
+    assert outcomes(search(made, BIAS_SPACE, Budget(trials=4))) == outcomes(whole)
 
 
 def test_a_trial_told_in_part_is_completed(tmp_path):
     """Killed between the two lines that a result takes: it is not trained again."""
     made = config(tmp_path, **BIAS_RUN)
-    first = search(made, BIAS_SPACE, trials=2)
+    first = search(made, BIAS_SPACE, Budget(trials=2))
     journal = path_of(tmp_path).parent / "journal.log"
     lines = journal.read_text().splitlines(keepends=True)
     assert '"state":' in lines[-1]
     journal.write_text("".join(lines[:-1]))
     path_of(tmp_path).unlink()
-    assert search(made, BIAS_SPACE, trials=2) == first
+    assert search(made, BIAS_SPACE, Budget(trials=2)) == first
 
 
 def test_a_training_that_fails_is_a_failed_trial(tmp_path, caplog):
     space = {"lambda_2": [20.0, 1e308]}  # beyond float64
     run = {"model": {**MODEL, "finetune": {**STAGE, "epochs": 0}}}
-    record = search(config(tmp_path, **run), space, trials=6)
+    record = search(config(tmp_path, **run), space, Budget(trials=6))
     failed = [trial for trial in record.trials if trial.options["lambda_2"] == 1e308]
     assert failed
     assert {(trial.state, trial.valid_rmse) for trial in failed} == {("failed", None)}
@@ -203,21 +248,21 @@ def test_a_training_that_fails_is_a_failed_trial(tmp_path, caplog):
 )
 def test_impossible_searches_are_errors(tmp_path, space, sentence):
     with pytest.raises(GlocalkError) as error:
-        search(config(tmp_path, **BIAS_RUN), space, trials=1)
+        search(config(tmp_path, **BIAS_RUN), space, Budget(trials=1))
     assert sentence in str(error.value)
     assert not list(tmp_path.glob("searches/*"))
 
 
 def test_a_damaged_or_older_record_is_an_error(tmp_path):
     made = config(tmp_path, **BIAS_RUN)
-    search(made, BIAS_SPACE, trials=1)
+    search(made, BIAS_SPACE, Budget(trials=1))
     path = path_of(tmp_path)
     path.write_text(json.dumps({"format": 1}))
     with pytest.raises(GlocalkError, match="migrate it with `glocalk report migrate "):
-        search(made, BIAS_SPACE, trials=1)
+        search(made, BIAS_SPACE, Budget(trials=1))
     path.write_text("{")
     with pytest.raises(GlocalkError, match="is not a complete record of a search"):
-        search(made, BIAS_SPACE, trials=1)
+        search(made, BIAS_SPACE, Budget(trials=1))
 
 
 def test_the_present_value_is_tried_first_even_if_the_list_lacks_it(tmp_path):
@@ -232,34 +277,36 @@ def test_the_present_value_is_tried_first_even_if_the_list_lacks_it(tmp_path):
 )
 def test_a_damaged_journal_is_an_error(tmp_path, line):
     made = config(tmp_path, **BIAS_RUN)
-    search(made, BIAS_SPACE, trials=1)
+    search(made, BIAS_SPACE, Budget(trials=1))
     journal = path_of(tmp_path).with_name("journal.log")
     journal.write_bytes(journal.read_bytes() + line + b"\n")
     with pytest.raises(GlocalkError, match=r"journal\.log' is damaged: remove it"):
-        search(made, BIAS_SPACE, trials=2)
+        search(made, BIAS_SPACE, Budget(trials=2))
 
 
 def test_a_journal_elsewhere_is_not_written_to(tmp_path):
     made = config(tmp_path / "runs", **BIAS_RUN)
-    search(made, BIAS_SPACE, trials=1)
+    search(made, BIAS_SPACE, Budget(trials=1))
     journal = path_of(tmp_path / "runs").with_name("journal.log")
     journal.unlink()
     (tmp_path / "notes").write_text("precious")
     journal.symlink_to(tmp_path / "notes")
     with pytest.raises(GlocalkError, match="leads out of the folder"):
-        search(made, BIAS_SPACE, trials=2)
+        search(made, BIAS_SPACE, Budget(trials=2))
     assert (tmp_path / "notes").read_text() == "precious"
 
 
 @pytest.mark.parametrize("size", [0, 300, 3000])
 def test_a_full_disk_ends_in_one_sentence(tmp_path, size):
     made = config(tmp_path / "runs", **BIAS_RUN)
-    expected = outcomes(search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, trials=3))
+    expected = outcomes(
+        search(config(tmp_path / "whole", **BIAS_RUN), BIAS_SPACE, Budget(trials=3))
+    )
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
         with pytest.raises(GlocalkError, match="stopped, because it cannot write"):
-            search(made, BIAS_SPACE, trials=3)
+            search(made, BIAS_SPACE, Budget(trials=3))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert outcomes(search(made, BIAS_SPACE, trials=3)) == expected
+    assert outcomes(search(made, BIAS_SPACE, Budget(trials=3))) == expected

@@ -1,11 +1,17 @@
 import random
 import resource
+import time
 
 import pytest
 import torch
 
 from glocalk.files import seal_zip
-from glocalk.training.checkpoints import AtomicCheckpoints, DamagedCheckpointError, usable
+from glocalk.training.checkpoints import (
+    AtomicCheckpoints,
+    Cadence,
+    DamagedCheckpointError,
+    usable,
+)
 
 
 def saved():
@@ -119,3 +125,28 @@ def test_a_full_disk_is_an_oserror_at_every_size_and_the_previous_checkpoint_sta
     file_size_limit(needed)
     AtomicCheckpoints().save_checkpoint(content, path)
     assert same(content, AtomicCheckpoints().load_checkpoint(path))
+
+
+def test_large_checkpoints_are_written_less_often(monkeypatch):
+    """After 6 s of writing, 3 % of the time means 200 s to the next one."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    cadence = Cadence(5)
+    now += 4.9
+    assert not cadence.due
+    now += 0.1
+    assert cadence.due
+    cadence.saved(6.0)
+    now += 199.9
+    assert not cadence.due
+    now += 0.2
+    assert cadence.due
+    cadence.saved(0.001)
+    now += 5.0
+    assert cadence.due
+
+
+def test_with_0_seconds_a_checkpoint_is_always_due():
+    cadence = Cadence(0)
+    cadence.saved(60.0)
+    assert cadence.due

@@ -19,7 +19,7 @@ from glocalk.records.run import PROTOCOLS, Record
 from glocalk.run.compose import CONFIGS, VERSION_BASE
 from glocalk.run.composed import run_config
 from glocalk.run.execute import execute
-from glocalk.run.search import held_out_rmse
+from glocalk.run.trial import held_out_rmse
 
 _log = logging.getLogger(__name__)
 

@@ -16,12 +16,16 @@ from glocalk.cli.app import exit_with_sentence, run_app
 from glocalk.cli.config_help import run_sections
 from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.config import BaseConfig
+from glocalk.names import Seed
+from glocalk.records.search import Budget
 from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
 from glocalk.run.composed import run_config
 from glocalk.run.overrides import as_typed
 from glocalk.run.search import describe, search
 
-_OWN = re.compile(r"\+*(trials|search)[.=]")  # options of this command alone
+_OWN = re.compile(
+    r"\+*(trials|hours|valid_seed|experiment|search)[.=]"
+)  # options of this command alone
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ _HELP = Help(
     usage=["tune [name=value ...] [flags]"],
     examples={
         "tune model=item_knn data=ml_100k trials=20": "20 trials",
+        "tune model=glocal_k data=ml_1m trials=20 hours=2": "as many of 20 trials as end in 2 h",
         "tune model=bias_mf data=ml_1m search.rank=[20,40,80]": "other ranks than those that "
         "conf/search/bias_mf.yaml names; +search.NAME=[…] adds an option",
     },
@@ -45,7 +50,21 @@ class TuneConfig(BaseConfig):
     """What a search has beyond the run that it varies."""
 
     trials: int = Field(ge=1, description="number of trials")
+    hours: float | None = Field(
+        gt=0,
+        allow_inf_nan=False,
+        description="time that all trials may take together; a training that reaches it is ended "
+        "at its next epoch; null: any",
+    )
+    valid_seed: Seed | None = Field(
+        description="seed of the choice of held-out ratings, which no run should share; null: seed"
+    )
     search: dict[str, Any] = Field(description="search space: lists, or ranges {low,high,log}")
+
+    @property
+    def budget(self) -> Budget:
+        """The limits of the search."""
+        return Budget(trials=self.trials, hours=self.hours)
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="tune")
@@ -55,7 +74,7 @@ def _app(config: DictConfig) -> None:
         own = {name: options[name] for name in TuneConfig.model_fields}
         tuning = TuneConfig.check(own, "")
         run = run_config(config, HydraConfig.get(), without=TuneConfig.model_fields)
-        record = search(run, tuning.search, tuning.trials)
+        record = search(run, tuning.search, tuning.budget, tuning.valid_seed)
         if record.best is not None:
             _log.info("Best: %s", describe(record.best))
             given = [as_typed(line) for line in HydraConfig.get().overrides.task]

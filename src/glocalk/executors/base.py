@@ -69,11 +69,12 @@ class RunExecutor(ThreadPoolExecutor, ABC):
         Called again until no run is left.
         """
 
-    def submit_run(self, arguments: Sequence[str]) -> Future[Outcome]:
+    def submit_run(self, arguments: Sequence[str], command: str = "train") -> Future[Outcome]:
         """Submit a run.
 
         Args:
-            arguments: of `glocalk train`. `trainer.threads` is added unless it is among them.
+            arguments: of the command. `trainer.threads` is added unless it is among them.
+            command: the command of glocalk: `train`, or `tune` for a search.
         """
         threads = self.threads
         given = [line.split("=")[1] for line in arguments if line.startswith(_THREADS)]
@@ -81,7 +82,7 @@ class RunExecutor(ThreadPoolExecutor, ABC):
             threads = int(given[-1]) if given[-1].isdigit() else None
         elif threads is not None:
             arguments = [*arguments, f"{_THREADS}{threads}"]
-        run = partial(make_run, list(arguments), Path.cwd(), threads, self.shows)
+        run = partial(make_run, list(arguments), Path.cwd(), threads, self.shows, command)
         return self.submit(self.call, run)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:

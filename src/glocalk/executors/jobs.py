@@ -20,16 +20,17 @@ _EVERY = 0.2  # seconds between two looks at whether to stop
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be made.
+    """A run to be made, or a search.
 
     Attributes:
         title: what is run; names the job in what is printed.
-        arguments: those of `glocalk train`.
+        arguments: those of the command.
         after: jobs that must have succeeded first. Those that are not among the jobs of
             `run_jobs` count as done. They exist before this one does, so that no two jobs can
             wait for each other.
         rather_after: jobs that must have ended first, but may have failed.
         expected: the time it is expected to take, in words.
+        command: the command of glocalk that makes it.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Job:
     after: tuple[Job, ...] = ()
     rather_after: tuple[Job, ...] = ()
     expected: str = ""
+    command: str = "train"
 
 
 Done = Callable[[Job, Outcome], None]
@@ -128,7 +130,7 @@ class _Jobs:
             _log.info("\n%s %s%s", self._number(job), job.title, expected)
         else:
             _log.info("%s %s%s: started", self._number(job), job.title, expected)
-        self.running[self.executor.submit_run(job.arguments)] = job
+        self.running[self.executor.submit_run(job.arguments, job.command)] = job
 
     def _collect(self) -> None:
         """Wait a moment for the first run to end."""

@@ -82,17 +82,22 @@ def call(function: Callable[[], Outcome]) -> Outcome:
 
 
 def make_run(
-    arguments: Sequence[str], folder: Path, threads: int | None = None, shown: bool = False
+    arguments: Sequence[str],
+    folder: Path,
+    threads: int | None = None,
+    shown: bool = False,
+    command: str = "train",
 ) -> Outcome:
     """Make a run in a process of its own and wait for it.
 
     In the main thread of a process, signals to stop are passed on to the run.
 
     Args:
-        arguments: of `glocalk train`.
+        arguments: of the command.
         folder: its working directory.
         threads: the number of threads that its libraries begin with.
         shown: whether the run prints to this process's output, with its progress bar.
+        command: the command of glocalk: `train`, or `tune` for a search.
     """
     environment = dict(os.environ)
     if threads is not None:
@@ -101,7 +106,7 @@ def make_run(
     output = None if shown else subprocess.PIPE
     try:
         process = subprocess.Popen(
-            [*_command(), *arguments],
+            [*_child(), command, *arguments],
             cwd=folder,
             env=environment,
             stdin=None if shown else subprocess.DEVNULL,
@@ -127,8 +132,8 @@ def make_run(
     return Outcome(code, _last_line(out) if code == 0 else _last_line(err) or _last_line(out))
 
 
-def _command() -> list[str]:
-    return [sys.executable, "-m", "glocalk.executors.child", str(os.getpid()), "train"]
+def _child() -> list[str]:
+    return [sys.executable, "-m", "glocalk.executors.child", str(os.getpid())]
 
 
 def _wait(process: subprocess.Popen[str]) -> tuple[str, str]:

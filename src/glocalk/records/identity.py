@@ -37,8 +37,10 @@ def search_identity(
     seed: int,
     data_checksum: str,
     model_version: int,
+    valid_seed: int | None = None,
 ) -> str:
-    """The hash of everything that can change a search's trials."""
+    """The hash of everything that can change a search's trials, but for how many there are."""
+    own_seed = {} if valid_seed is None else {"valid_seed": valid_seed}
     return config_hash(
         {
             "config": config,
@@ -46,6 +48,7 @@ def search_identity(
             "seed": seed,
             "data": data_checksum,
             "model_version": model_version,
+            **own_seed,
         }
     )
 

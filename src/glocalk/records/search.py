@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal
+import math
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from glocalk.names import Hexadecimal, Label, Name, Seed
 from glocalk.records.identity import names_in, search_identity
 from glocalk.records.schema import Count, Error, Part, RecordFile, Seconds
+
+PLAIN_SEARCH = "tuning"
+"""The experiment of a search that belongs to none."""
 
 
 class Trial(Part):
     """One training of a search."""
 
     options: dict[str, Any]  # dotted names under `model`, and the values tried
-    state: Literal["done", "pruned", "failed"]
+    state: Literal["done", "pruned", "failed", "out_of_time"]
     valid_rmse: Error | None  # lowest over the epochs of the last stage; None if it failed
     epoch: Count | None  # of the last stage; None without epochs
     seconds: Seconds
@@ -33,6 +39,26 @@ class Trial(Part):
         ]
 
 
+class Budget(Part):
+    """What a search may spend.
+
+    A search ends with either limit. A training that reaches `hours` is ended at its next epoch; one
+    without epochs is not.
+    """
+
+    trials: Annotated[Count, Field(ge=1)]
+    hours: Annotated[float, Field(gt=0)] | None = None  # of all trials together; None: any
+
+    def seconds_left(self, trials: Sequence[Trial]) -> float:
+        """The time left after these trials; infinite without a limit."""
+        limit = math.inf if self.hours is None else 3600 * self.hours
+        return limit - sum(trial.seconds for trial in trials)
+
+    def is_spent(self, trials: Sequence[Trial]) -> bool:
+        """Whether these trials are all that it allows."""
+        return len(trials) >= self.trials or self.seconds_left(trials) <= 0
+
+
 class Search(RecordFile):
     """A search over one model's options on the held-out training ratings of one data set."""
 
@@ -43,6 +69,8 @@ class Search(RecordFile):
     data: Name
     model: Name
     seed: Seed
+    valid_seed: Seed | None = None  # of the choice of held-out ratings; None: `seed`
+    budget: Budget | None = None  # None in records made before there was one
     config: dict[str, Any]  # resolved; each trial replaces the options that it tries
     space: dict[str, Any]  # dotted names and the choices for each
     identity: Hexadecimal  # hash of the above, the data and the model's version
@@ -54,6 +82,25 @@ class Search(RecordFile):
     threads: Count
     trials: list[Trial]  # in order of time
 
+    @model_serializer(mode="wrap")
+    def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A search made before there were budgets is written as it was."""
+        content: dict[str, Any] = serialize(self)
+        for name in ("valid_seed", "budget"):
+            if content.get(name) is None:
+                content.pop(name, None)
+        return content
+
+    @property
+    def experiment(self) -> str:
+        """The experiment that it belongs to, or `PLAIN_SEARCH`."""
+        return str(self.config.get("experiment"))
+
+    @property
+    def seconds(self) -> float:
+        """The time that its trials took."""
+        return sum(trial.seconds for trial in self.trials)
+
     @property
     def best(self) -> Trial | None:
         """The completed trial with the lowest validation error; the earliest on ties."""
@@ -63,7 +110,12 @@ class Search(RecordFile):
     def faults(self) -> Iterable[str]:
         """What contradicts itself in the record."""
         if self.identity != search_identity(
-            self.config, self.space, self.seed, self.data_checksum, self.model_version
+            self.config,
+            self.space,
+            self.seed,
+            self.data_checksum,
+            self.model_version,
+            self.valid_seed,
         ):
             yield "its identity is not that of its config, space, seed and data"
         if names_in(self.config) != (self.data, self.model):

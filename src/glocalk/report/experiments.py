@@ -17,6 +17,7 @@ from glocalk.report.kernels.tables import kernels_files
 from glocalk.report.parts import Files, Part, Sources
 from glocalk.report.side import side_files
 from glocalk.report.table2 import table2_files
+from glocalk.report.tuned import tuned_files
 
 # One line for each experiment with a table or figure of its own.
 EXPERIMENTS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
@@ -32,6 +33,7 @@ EXPERIMENTS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
         "cold_start": cold_start_files,
         "fold_in": fold_in_files,
         "cross_validation": lambda sources: cross_validation_files(sources.records),
+        "tuned": tuned_files,
     }
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glocalk.records.run import Record
-from glocalk.records.search import Search
+from glocalk.records.search import PLAIN_SEARCH, Search
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import NOTHING, enumeration
 
@@ -78,7 +78,8 @@ def origin(cell: Cell, searches: Sequence[Search]) -> Origin | None:
         return Origin(NOTHING)
     if run.settings_from == "paper":
         return Origin("paper")
-    made = [search for search in searches if (search.model, search.data) == (cell.model, cell.data)]
+    wanted = (PLAIN_SEARCH, cell.model, cell.data)
+    made = [it for it in searches if (it.experiment, it.model, it.data) == wanted]
     if not made or made[0].best is None:
         return Origin("by hand")
     search, best = made[0], made[0].best

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from glocalk.errors import GlocalkError
 from glocalk.names import inside
-from glocalk.records.search import Search
+from glocalk.records.search import PLAIN_SEARCH, Search
 from glocalk.report.layout import csv_text, number, whole, yes
 
-_COLUMNS = ("data", "model", "trial", "options", "state", "valid_rmse", "epoch", "best", "seconds")
+_COLUMNS = (
+    *("experiment", "data", "model", "trial", "options", "state", "valid_rmse", "epoch", "best"),
+    "seconds",
+)
 
 
 def read_searches(folder: Path) -> list[Search]:
@@ -22,6 +25,7 @@ def searches_csv(searches: Sequence[Search]) -> str:
     """A line for each trial, in order of time."""
     rows = [
         [
+            search.experiment,
             search.data,
             search.model,
             str(order),
@@ -45,14 +49,14 @@ def promote_searches(runs: Path, out_dir: Path) -> list[str]:
         GlocalkError: a damaged search, one made from a dirty working tree, or two for one place.
     """
     places: dict[Path, Search] = {}
-    for path in sorted((runs / "searches").glob("*/search.json")):
+    for path in sorted((runs / "searches").glob("**/search.json")):
         search = Search.read(path)
         if search.dirty or search.commit is None:
             raise GlocalkError(
                 f"The search '{path}' was made from a dirty working tree: commit the code and "
                 "search again with force=true."
             )
-        place = inside(out_dir, "searches", search.data, f"{search.model}.json")
+        place = place_of(search, out_dir)
         if place in places:
             raise GlocalkError(
                 f"'{path}' is another search over {search.model} on {search.data}: remove one of "
@@ -65,3 +69,9 @@ def promote_searches(runs: Path, out_dir: Path) -> list[str]:
         f"Promoted: search over {search.model} on {search.data} to '{place}'."
         for place, search in places.items()
     ]
+
+
+def place_of(search: Search, out_dir: Path) -> Path:
+    """Where a search is committed; one that belongs to no experiment has no folder of its own."""
+    of_experiment = () if search.experiment == PLAIN_SEARCH else (search.experiment,)
+    return inside(out_dir, "searches", *of_experiment, search.data, f"{search.model}.json")

@@ -37,6 +37,9 @@ class Point:
         seed: the seed.
         options: overrides that make the variant, unless they change nothing.
         fixed: further overrides, which the variant is not named after.
+        experiment: the experiment that the run belongs to; empty: that of the plan.
+        unchanged: in a plan with searches, the experiment that it belongs to where no trial was
+            better than the present hyperparameters.
     """
 
     data: str
@@ -44,6 +47,8 @@ class Point:
     seed: int
     options: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
+    experiment: str = ""
+    unchanged: str = ""
 
 
 def overrides_of(sweep: str) -> list[tuple[str, ...]]:
@@ -77,6 +82,18 @@ def _checked_options(options: str) -> str:
     return options
 
 
+class Searches(BaseConfig):
+    """The searches for hyperparameters that come before the runs of a plan, all with one budget."""
+
+    trials: int = Field(ge=1, description="number of trials of each")
+    hours: float | None = Field(
+        gt=0, allow_inf_nan=False, description="time that the trials of each may take together"
+    )
+    valid_seed: PlainSeed = Field(
+        default=1000, description="seed of the choice of held-out ratings, shared by no run"
+    )
+
+
 class Block(BaseConfig):
     """Runs of a plan: every combination of models, data sets, seeds and swept options."""
 
@@ -92,6 +109,11 @@ class Block(BaseConfig):
         default="", description="options of all these runs that are not part of the variant's name"
     )
     scope: Scope = Field(default="paper", description="the smallest scope with these runs")
+    unchanged: Name = Field(
+        default="table1",
+        description="in a plan with searches, the experiment whose run stands for a row where no "
+        "trial was better than the present hyperparameters",
+    )
     heavy: dict[Name, list[Name]] = Field(
         default={}, description="by model, the data sets that it is trained on in scope full alone"
     )
@@ -100,7 +122,7 @@ class Block(BaseConfig):
         """Its points for one data set, one model and these seeds."""
         fixed = tuple(shlex.split(self.fixed))
         return [
-            Point(data, model, seed, options, fixed)
+            Point(data, model, seed, options, fixed, unchanged=self.unchanged)
             for sweep in self.sweeps
             for options in overrides_of(sweep)
             for seed in seeds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from glocalk.config import BaseConfig
 from glocalk.errors import GlocalkError
 from glocalk.executors.base import check_executor
 from glocalk.names import Name
-from glocalk.reproduce.blocks import SCOPES, Block, PlainSeed, Point, Scope
+from glocalk.reproduce.blocks import SCOPES, Block, PlainSeed, Point, Scope, Searches
 from glocalk.run.compose import as_dict, config_dirs_of
 
 
@@ -23,6 +23,18 @@ class ReproduceConfig(BaseConfig):
 
     experiment: Name = Field(description="the experiment: a table or figure")
     plan: list[Block] = Field(min_length=1, description="its runs")
+    searches: Searches | None = Field(
+        default=None,
+        description="budget of the searches for hyperparameters before the runs; null: no searches",
+    )
+    trials: int | None = Field(
+        ge=1, description="number of trials of each search; null: that of the plan"
+    )
+    hours: float | None = Field(
+        gt=0,
+        allow_inf_nan=False,
+        description="time that the trials of each search may take; null: that of the plan",
+    )
     data_sets: Annotated[list[Name], Field(min_length=1)] | None = Field(
         description="data sets by config name; one that the plan lacks is trained like its own"
     )
@@ -100,10 +112,10 @@ class ReproduceConfig(BaseConfig):
                 f"The plan of experiment '{self.experiment}' has no run with these options: see "
                 f"experiment/{self.experiment}.yaml."
             )
-        # Blocks may share a point under other options of `fixed`: the first one makes it.
+        # Blocks may share a point that only `fixed` or `unchanged` tells apart: the first makes it.
         first: dict[Point, Point] = {}
         for point in points:
-            first.setdefault(replace(point, fixed=()), point)
+            first.setdefault(replace(point, fixed=(), unchanged=""), point)
         return list(first.values())
 
     def _with_data_options(self, point: Point) -> Point:
@@ -147,12 +159,23 @@ def reproduce_config(config: DictConfig, hydra: Any) -> ReproduceConfig:
         )
     own = {"experiment": name, "plan": plan, "config_dirs": config_dirs_of(hydra)}
     own["data_options"] = _data_options(options, hydra)
+    own["searches"] = _searches(content.get("searches"), options)
     if set_twice := own.keys() & options.keys():
         raise GlocalkError(
             f"Option '{min(set_twice)}' is not set on the command line: write a plan into a file "
             f"experiment/name.yaml, and choose it with experiment=name."
         )
     return ReproduceConfig.check({**options, **own}, "")
+
+
+def _searches(of_plan: Any, options: Mapping[str, Any]) -> Any:
+    """The budget of searches that the plan has, changed by the options `trials` and `hours`."""
+    given = {name: options[name] for name in ("trials", "hours") if options[name] is not None}
+    if of_plan is None and given:
+        raise GlocalkError(
+            f"Option '{min(given)}' is of an experiment with searches, as in experiment=tuned."
+        )
+    return {**of_plan, **given} if isinstance(of_plan, dict) else of_plan
 
 
 def _data_options(options: dict[str, Any], hydra: Any) -> tuple[str, ...]:

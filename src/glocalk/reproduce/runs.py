@@ -52,16 +52,22 @@ class Found(Composed):
     test_ratings: int
 
 
-def find_runs(config: ReproduceConfig) -> tuple[list[Found], dict[str, str]]:
+def find_runs(
+    config: ReproduceConfig, points: Sequence[Point] | None = None
+) -> tuple[list[Found], dict[str, str]]:
     """The runs of the plan whose data is there; by data set, why the others are left out.
 
     Missing data is downloaded.
+
+    Args:
+        config: what to reproduce.
+        points: the runs; None: those of the plan.
 
     Raises:
         GlocalkError: an unknown name or option, damaged data, or data missing with `strict`.
         HydraException: there is no such config or option.
     """
-    composed = compose_runs(config)
+    composed = compose_runs(config, points)
     sources = {_data_key(run.config): build_source(run.config.data) for run in composed}
     needs = {_data_key(run.config): frozenset[Need]() for run in composed}
     for run in composed:
@@ -127,8 +133,12 @@ def _checksum(config: RunConfig, split: Split) -> str:
     return split.checksum_with(needs)
 
 
-def compose_runs(config: ReproduceConfig) -> list[Composed]:
+def compose_runs(config: ReproduceConfig, points: Sequence[Point] | None = None) -> list[Composed]:
     """The runs of the plan, each once; one that does not depend on the seed for its first seed.
+
+    Args:
+        config: what to reproduce.
+        points: the runs; None: those of the plan.
 
     Raises:
         GlocalkError: an unknown option or an invalid value.
@@ -136,7 +146,7 @@ def compose_runs(config: ReproduceConfig) -> list[Composed]:
     """
     composing = cache(compose)  # a point that changes nothing is composed often
     runs: dict[tuple[str, str], Composed] = {}
-    for point in config.points():
+    for point in config.points() if points is None else points:
         run = _composed(config, point, composing)
         deterministic = build_completer(run.config.model).deterministic
         seed = "any" if deterministic else str(run.config.seed)
@@ -145,14 +155,15 @@ def compose_runs(config: ReproduceConfig) -> list[Composed]:
 
 
 def _composed(config: ReproduceConfig, point: Point, composing: Composing) -> Composed:
-    names = [f"experiment={config.experiment}", f"data={point.data}", f"model={point.model}"]
+    experiment = point.experiment or config.experiment
+    names = [f"experiment={experiment}", f"data={point.data}", f"model={point.model}"]
     names += [f"seed={point.seed}", *point.options]
     where = places(config.data_dir, config.runs_dir, config.force)
     run = compose_run([*names, *where], config.config_dirs, composing)
-    if point.fixed and run.experiment == config.experiment:  # not the base, which has none
+    if point.fixed and run.experiment == experiment:  # not the base, which has none
         names += [*point.fixed, override("variant", run.variant)]
         run = compose_run([*names, *where], config.config_dirs, composing)
-    return Composed(run, (*names, *where, *_search_path(config.config_dirs)))
+    return Composed(run, (*names, *where, *search_path(config.config_dirs)))
 
 
 def places(data_dir: Path, runs_dir: Path, force: bool) -> list[str]:
@@ -160,7 +171,7 @@ def places(data_dir: Path, runs_dir: Path, force: bool) -> list[str]:
     return [override("data_dir", data_dir), override("runs_dir", runs_dir), f"force={force}"]
 
 
-def _search_path(config_dirs: Iterable[Path]) -> list[str]:
+def search_path(config_dirs: Iterable[Path]) -> list[str]:
     """The override that makes more configs known."""
     folders = ",".join(quoted(f"file://{folder}") for folder in config_dirs)
     return [f"hydra.searchpath=[{folders}]"] if folders else []

@@ -29,6 +29,7 @@ _NOT_A_VARIANT = {
     "experiment",
     "base",
     "plan",
+    "searches",
     "variant",
     "settings_from",
     "data_dir",
@@ -91,15 +92,15 @@ def run_config(
     choices = hydra.runtime.choices
     _refuse_what_is_not_text(options)
     for group in ("settings", "experiment"):
-        if group in choices and options.pop(group, None):
+        if isinstance(options.get(group), dict) and options.pop(group):
             raise GlocalkError(
                 f"The file '{group}/{choices[group]}.yaml' would have no effect: begin it with the "
                 "line '# @package _global_'."
             )
-    if "experiment" in choices:
+    if choices.get("experiment"):
         options["experiment"] = choices["experiment"]
     base = options.pop("base", None)
-    for name in (*without, "plan"):
+    for name in (*without, "plan", "searches"):
         options.pop(name, None)
     if not options["variant"]:
         telling = [line for line in hydra.overrides.task if _key(line) not in _NOT_A_VARIANT]

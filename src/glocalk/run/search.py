@@ -6,40 +6,38 @@ The test ratings are not handed over: a trial's "test" set is the held-out part.
 from __future__ import annotations
 
 import logging
-import math
-import shutil
-import tempfile
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from filelock import FileLock
 
-from glocalk.completers.registry import build_completer
+from glocalk.completers.registry import build_completer, completer_class
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
-from glocalk.metrics import Errors
 from glocalk.names import inside, refuse_links
 from glocalk.records.identity import search_identity
-from glocalk.records.search import Search, Trial
+from glocalk.records.search import PLAIN_SEARCH, Budget, Search, Trial
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.run.execute import train_once
-from glocalk.run.space import flat_space, value_of, with_values
+from glocalk.run.space import Space, flat_space, value_of
 from glocalk.run.threads import set_threads
+from glocalk.run.trial import make_trial, without_test
 
 if TYPE_CHECKING:
-    import optuna
-
     from glocalk.run.study import Study
+
 
 _log = logging.getLogger(__name__)
 
+_RECORD = "search.json"
 
-def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
+
+def search(
+    config: RunConfig, space: Mapping[str, Any], budget: Budget, valid_seed: int | None = None
+) -> Search:
     """Make the trials that are missing, and write the record after each.
 
     A search that was killed continues: it proposes and prunes as it would have uninterrupted.
@@ -47,7 +45,8 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
     Args:
         config: config of the run that the trials vary.
         space: choices for options under `model`, nested as the options are; see `Space`.
-        trials: number of trials in all.
+        budget: number of trials in all, and the hours that they may take together.
+        valid_seed: seed of the choice of held-out ratings; None takes that of the run.
 
     Raises:
         GlocalkError: optuna is missing, the space names an unknown option or is not a space, or
@@ -55,9 +54,9 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
     """
     _require_optuna()
     set_threads(config.trainer.threads, _folder(config) / "threads")
-    task = _Task.of(config, space)
+    task = _Task.of(config, space, budget, valid_seed, config.split())
     try:
-        return _search(task, trials)
+        return _search(task)
     except OSError as error:
         raise GlocalkError(
             f"The search in '{task.folder}' stopped, because it cannot write ({error.strerror}): "
@@ -66,54 +65,90 @@ def search(config: RunConfig, space: Mapping[str, Any], trials: int) -> Search:
         ) from error
 
 
-def _search(task: _Task, trials: int) -> Search:
+def held_search(
+    config: RunConfig,
+    space: Mapping[str, Any],
+    budget: Budget,
+    valid_seed: int | None,
+    checksum: str,
+    committed: Path,
+) -> Search | None:
+    """The record of a search that has spent its budget: in the runs folder, or the committed one.
+
+    Args:
+        config: as in `search`.
+        space: as in `search`.
+        budget: as in `search`.
+        valid_seed: as in `search`.
+        checksum: that of the data.
+        committed: path of the committed search over this model on this data, if there is one.
+
+    Raises:
+        GlocalkError: the space is wrong, or a record is damaged or of another schema.
+    """
+    identity = _identity(config, _space(config, space), checksum, valid_seed)
+    for path in (_folder(config) / _RECORD, committed):
+        held = Search.read(path) if path.exists() else None
+        if held is not None and held.identity == identity and budget.is_spent(held.trials):
+            return held
+    return None
+
+
+def _search(task: _Task) -> Search:
     task.folder.mkdir(parents=True, exist_ok=True)
     refuse_links(task.folder, task.path.name)
+    budget = task.blank.budget
+    assert budget is not None
     with FileLock(task.folder / ".lock"):
-        held = task.held_record(trials)
+        held = task.held_record()
         if held is not None:
             return held
         study = task.study()
-        while len(study.trials) < trials:
+        while not budget.is_spent(study.trials):
             asked, options = study.ask()
-            made = task.try_(options, asked)
+            left = budget.seconds_left(study.trials)
+            made = make_trial(
+                task.config, task.split, options, task.folder / "training", asked, left
+            )
             study.tell(asked, made)
             task.record(study).write(task.path)
-            _log.info("Trial %d of %d: %s", len(study.trials), trials, describe(made))
+            _log.info("Trial %d of %d: %s", len(study.trials), budget.trials, describe(made))
         record = task.record(study)
         record.write(task.path)
         return record
-
-
-def held_out_rmse(config: RunConfig) -> float:
-    """The RMSE over the held-out training ratings after a training without them.
-
-    It is what a trial of a search gives, and the lowest of the last stage's epochs.
-
-    Raises:
-        GlocalkError: the training fails.
-    """
-    watch = _Watch(None)
-    split = _without_test(config.split(), config)
-    with tempfile.TemporaryDirectory(prefix=".held_out-", dir=config.runs_dir) as folder:
-        train_once(config, split, Path(folder), [watch])
-    return watch.rmse
 
 
 def describe(trial: Trial) -> str:
     """A trial on one line."""
     rmse = "–" if trial.valid_rmse is None else f"{trial.valid_rmse:.4f}"
     at = f" at epoch {trial.epoch}" if trial.epoch else ""
-    return f"{trial.tried}: validation RMSE {rmse}{at} ({trial.state}, {trial.seconds:.0f} s)"
+    state = trial.state.replace("_", " ")
+    return f"{trial.tried}: validation RMSE {rmse}{at} ({state}, {trial.seconds:.0f} s)"
+
+
+def _space(config: RunConfig, nested: Mapping[str, Any]) -> Space:
+    source = f"conf/search/{config.model_name}.yaml"
+    of_data = f"conf/search_on/{config.data_name}/{config.model_name}.yaml"
+    return flat_space(nested, config.model_options, source, of_data)
+
+
+def _identity(config: RunConfig, space: Space, checksum: str, valid_seed: int | None) -> str:
+    version = completer_class(config.model).model_version
+    return search_identity(config.identity, space, config.seed, checksum, version, valid_seed)
 
 
 def _folder(config: RunConfig) -> Path:
-    return inside(config.runs_dir, "searches", f"{config.data_name}-{config.model_name}")
+    of_experiment = () if config.experiment == PLAIN_SEARCH else (config.experiment,)
+    name = f"{config.data_name}-{config.model_name}"
+    return inside(config.runs_dir, "searches", *of_experiment, name)
 
 
 @dataclass
 class _Task:
-    """A search: its config, its data, its folder and its record without trials."""
+    """A search: its config, its data, its folder and its record without trials.
+
+    The test ratings of its `split` are the held-out ones.
+    """
 
     config: RunConfig
     split: Split
@@ -121,12 +156,17 @@ class _Task:
     blank: Search
 
     @classmethod
-    def of(cls, config: RunConfig, nested_space: Mapping[str, Any]) -> _Task:
+    def of(
+        cls,
+        config: RunConfig,
+        nested_space: Mapping[str, Any],
+        budget: Budget,
+        valid_seed: int | None,
+        split: Split,
+    ) -> _Task:
+        """Check the space against the options of the model, and the data against its needs."""
         completer = build_completer(config.model)
-        source = f"conf/search/{config.model_name}.yaml"
-        of_data = f"conf/search_on/{config.data_name}/{config.model_name}.yaml"
-        space = flat_space(nested_space, config.model_options, source, of_data)
-        split = config.split()
+        space = _space(config, nested_space)
         split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")
         checksum = split.checksum_with(completer.needs)
         commit, dirty = provenance.commit()
@@ -134,11 +174,11 @@ class _Task:
             data=config.data_name,
             model=config.model_name,
             seed=config.seed,
+            valid_seed=valid_seed,
+            budget=budget,
             config=config.identity,
             space=space,
-            identity=search_identity(
-                config.identity, space, config.seed, checksum, completer.model_version
-            ),
+            identity=_identity(config, space, checksum, valid_seed),
             data_checksum=checksum,
             model_version=completer.model_version,
             commit=commit,
@@ -147,27 +187,29 @@ class _Task:
             threads=torch.get_num_threads(),
             trials=[],
         )
-        return cls(config, split, _folder(config), blank)
+        seed = config.seed if valid_seed is None else valid_seed
+        return cls(config, without_test(split, config, seed), _folder(config), blank)
 
     @property
     def path(self) -> Path:
-        return self.folder / "search.json"
+        return self.folder / _RECORD
 
     @property
     def journal(self) -> Path:
         return self.folder / "journal.log"
 
-    def held_record(self, trials: int) -> Search | None:
-        """The record of this search, if it has so many trials already.
+    def held_record(self) -> Search | None:
+        """The record of this search in the runs folder, if it has spent this budget already.
 
         Raises:
             GlocalkError: the existing record is damaged or of another schema.
         """
         if self.config.force or not self.path.exists():
             return None
-        held = Search.read(self.path)
+        held, budget = Search.read(self.path), self.blank.budget
+        assert budget is not None
         is_this = held.identity == self.blank.identity
-        return held if is_this and len(held.trials) >= trials else None
+        return held if is_this and budget.is_spent(held.trials) else None
 
     def study(self) -> Study:
         """The study that the search continues; a new one with `force`."""
@@ -188,76 +230,6 @@ class _Task:
     def record(self, study: Study) -> Search:
         """The record with the trials made so far."""
         return self.blank.model_copy(update={"trials": study.trials})
-
-    def try_(self, options: dict[str, Any], asked: optuna.Trial) -> Trial:
-        """Train with `options` on the ratings not held out; evaluate on the held-out ones."""
-        model = {
-            "_target_": self.config.model["_target_"],
-            **with_values(self.config.model_options, options),
-        }
-        config = self.config.model_copy(update={"model": model})
-        evaluated = _without_test(self.split, config)
-        watch = _Watch(asked)
-        folder = self.folder / "training"
-        shutil.rmtree(folder, ignore_errors=True)
-        started = time.perf_counter()
-        state: Literal["done", "pruned", "failed"] = "done"
-        try:
-            train_once(config, evaluated, folder, [watch])
-        except _PrunedError:
-            state = "pruned"
-        except GlocalkError as error:
-            _log.warning("%s", error)
-            state = "failed"
-        shutil.rmtree(folder, ignore_errors=True)
-        return Trial(
-            options=options,
-            state=state,
-            valid_rmse=watch.rmse if state != "failed" else None,
-            epoch=watch.epoch,
-            seconds=round(time.perf_counter() - started, 1),
-        )
-
-
-def _without_test(split: Split, config: RunConfig) -> Split:
-    """The split in which the held-out part of the training ratings takes the place of the test."""
-    kept = split.keep(config.train_share, config.seed)
-    held_out = kept.hold_out(config.protocol.valid_share, config.seed)
-    assert held_out.valid is not None
-    return replace(held_out, test=held_out.valid, valid=None)
-
-
-class _PrunedError(Exception):
-    """Ends a training that the pruner stops."""
-
-
-class _Watch:
-    """A listener that keeps the lowest error of the last stage and ends a pruned training.
-
-    Args:
-        asked: the trial that may be pruned, if any.
-    """
-
-    def __init__(self, asked: optuna.Trial | None) -> None:
-        self.asked = asked
-        self.rmse, self.stage = math.inf, ""
-        self.epoch: int | None = None
-        self.step = 0
-
-    def epoch_ended(
-        self, stage: str, epoch: int | None, test: Errors, valid: Errors | None
-    ) -> None:
-        del valid
-        if stage != self.stage:
-            self.rmse, self.stage = math.inf, stage
-        if test.rmse < self.rmse:
-            self.rmse, self.epoch = test.rmse, epoch
-        if self.asked is None:
-            return
-        self.step += 1
-        self.asked.report(test.rmse, self.step)
-        if epoch is not None and self.asked.should_prune():
-            raise _PrunedError
 
 
 def _require_optuna() -> None:

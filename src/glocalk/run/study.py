@@ -27,7 +27,12 @@ from glocalk.run.space import Space
 # The first trial is the present config; this many after it are drawn at random.
 _RANDOM_TRIALS = 5
 _MADE = "made"  # user attribute of an optuna trial: our record of it
-_STATES = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+_STATES = {
+    "done": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+    "out_of_time": TrialState.FAIL,
+}
 
 
 class Study:

@@ -10,31 +10,32 @@ import numpy as np
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from glocalk import stopping
+from glocalk.training.checkpoints import Cadence
 from glocalk.training.context import FitContext, PredictPairs
 
 
 class TimedCheckpoints(ModelCheckpoint):
-    """Saves at most one checkpoint in a given time, because saving may take longer than an epoch.
+    """Saves when a checkpoint is due, because saving may take longer than an epoch.
 
     The last epoch is always saved, and so is one after which the training is asked to stop.
 
     Args:
-        seconds: minimum time between two checkpoints.
+        seconds: minimum time between two checkpoints, see `Cadence`.
         **options: options of `ModelCheckpoint`.
     """
 
     def __init__(self, seconds: float, **options: Any) -> None:
         super().__init__(**options)
-        self.seconds, self.saved = seconds, time.monotonic()
+        self.cadence = Cadence(seconds)
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         is_last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        due = time.monotonic() - self.saved >= self.seconds
-        if is_last or due or stopping.requested():
+        if is_last or self.cadence.due or stopping.requested():
+            began = time.monotonic()
             super().on_train_epoch_end(trainer, pl_module)
-            self.saved = time.monotonic()
+            self.cadence.saved(time.monotonic() - began)
         stopping.safe_point()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,31 @@ _log = logging.getLogger(__name__)
 PARTS = frozenset({"epoch", "global_step", "state_dict", "loops", "callbacks", "optimizer_states"})
 """What the checkpoint of a stage must have: of what it lacks of these, Lightning silently takes the
 initial values."""
+
+
+_SHARE = 0.03  # of the time of a training, which its checkpoints may take at most
+
+
+class Cadence:
+    """When a training writes its next checkpoint: large ones less often, at most 3 % of the time.
+
+    Args:
+        seconds: minimum time between two checkpoints; with 0 one is always due.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = time.monotonic() + seconds
+
+    @property
+    def due(self) -> bool:
+        """Whether to write one now."""
+        return time.monotonic() >= self._next
+
+    def saved(self, took: float) -> None:
+        """Count from now on; the last one took so many seconds to write."""
+        wait = max(self._seconds, took / _SHARE) if self._seconds > 0 else 0.0
+        self._next = time.monotonic() + wait
 
 
 class DamagedCheckpointError(Exception):

@@ -10,7 +10,13 @@ import numpy as np
 import torch
 
 from glocalk import stopping
-from glocalk.training.checkpoints import AtomicCheckpoints, OtherTrainingError, set_aside, usable
+from glocalk.training.checkpoints import (
+    AtomicCheckpoints,
+    Cadence,
+    OtherTrainingError,
+    set_aside,
+    usable,
+)
 from glocalk.training.context import FitContext
 
 LoopState: TypeAlias = Mapping[str, Any]
@@ -18,14 +24,10 @@ LoopState: TypeAlias = Mapping[str, Any]
 dictionaries such as `generator.bit_generator.state`) by name."""
 
 
-_SHARE = 0.03  # of the time of a training, which its checkpoints may take at most
-
-
 class LoopCheckpoints:
     """The checkpoints of one stage, and its safe points.
 
-    Checkpoints are written as often as those of a Trainer, but large ones less often, so that they
-    take at most 3 % of the time.
+    Checkpoints are written as often as those of a Trainer.
 
     A loop restores what was saved, and saves after each epoch once the observer has evaluated it:
 
@@ -44,8 +46,7 @@ class LoopCheckpoints:
 
     def __init__(self, context: FitContext, stage: str) -> None:
         self._path = context.folder / f"{stage}.ckpt" if context.folder is not None else None
-        self._observer, self._seconds = context.observer, context.checkpoint_seconds
-        self._due = time.monotonic() + self._seconds
+        self._observer, self._cadence = context.observer, Cadence(context.checkpoint_seconds)
 
     def load(self, restore: Callable[[LoopState], None]) -> None:
         """Call `restore` with the last saved state, if there is one, and restore the observer.
@@ -80,7 +81,7 @@ class LoopCheckpoints:
             OSError: the checkpoint cannot be written.
         """
         began = time.monotonic()
-        if self._path is not None and (last or began >= self._due or stopping.requested()):
+        if self._path is not None and (last or self._cadence.due or stopping.requested()):
             values = dict(state())
             arrays = {
                 name: torch.from_numpy(np.ascontiguousarray(value))
@@ -90,7 +91,5 @@ class LoopCheckpoints:
             rest = {name: value for name, value in values.items() if name not in arrays}
             content = {"arrays": arrays, "values": rest, "observer": self._observer.state_dict()}
             AtomicCheckpoints().save_checkpoint(content, self._path)
-            ended = time.monotonic()
-            if self._seconds > 0:  # 0 asks for a checkpoint after each epoch
-                self._due = ended + max(self._seconds, (ended - began) / _SHARE)
+            self._cadence.saved(time.monotonic() - began)
         stopping.safe_point()

@@ -1,0 +1,219 @@
+"""Every model with hyperparameters from a search of its own, all searches with one budget."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from glocalk.records.run import Record
+from glocalk.records.search import Search
+from glocalk.report.cells import DATA_SETS, MONTI_SETS, data_title, in_order, model_title
+from glocalk.report.layout import (
+    NOTHING,
+    csv_text,
+    difference,
+    duration,
+    enumeration,
+    markdown_table,
+    number,
+    rmse,
+    whole,
+    yes,
+)
+from glocalk.report.parts import Files, Sources
+from glocalk.report.points import Point, find_point
+from glocalk.report.table1 import PROTOCOL_NOTES
+from glocalk.report.tables import mean_and_sd, seed_count, tex_table
+
+EXPERIMENT = "tuned"
+PROTOCOL = "validated"
+
+_PRESENT = ("table1", "around", "monti")  # experiments with the present hyperparameters
+_COLUMNS = (
+    *("data", "model", "trials", "done", "pruned", "failed", "out_of_time", "search_seconds"),
+    *("first_trial_rmse", "best_trial_rmse", "best_trial", "options", "changed"),
+    *("validated_mean", "validated_sd", "last_mean", "last_sd", "seeds"),
+    *("present_validated_mean", "present_validated_sd", "present_seeds"),
+)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A model on a data set.
+
+    Attributes:
+        search: its search.
+        present: runs with the present hyperparameters.
+        tuned: runs with those of the best trial; the same runs if no trial was better.
+    """
+
+    search: Search
+    present: Point
+    tuned: Point
+
+    @property
+    def changed(self) -> bool:
+        """Whether a trial was better than the first."""
+        return _better(self.search)
+
+
+def tuned_files(sources: Sources) -> Files:
+    """`tuned.md`, `tuned.csv` and `tuned.tex`; nothing without searches."""
+    rows = _rows(sources)
+    if not rows:
+        return {}
+    header, lines = _overview(rows)
+    caption = (
+        "Every model with hyperparameters from a search of its own, all searches with one budget: "
+        f"test RMSE under `{PROTOCOL}`."
+    )
+    notes = _notes(rows)
+    listed = "".join(f"- {note}\n" for note in notes)
+    return {
+        "tuned.csv": csv_text(_COLUMNS, map(_csv_row, rows)),
+        "tuned.md": f"{caption}\n\n{markdown_table(header, lines, left=1)}\n{listed}\n"
+        f"## Searches\n\n{_details(rows)}",
+        "tuned.tex": tex_table(
+            EXPERIMENT,
+            caption,
+            "l" + "r" * (len(header) - 1),
+            [("", len(header))],
+            header,
+            [lines],
+            notes,
+        ),
+    }
+
+
+def _rows(sources: Sources) -> list[_Row]:
+    """The models that have been searched, by data set."""
+    searches = {
+        (search.data, search.model): search
+        for search in sources.searches
+        if search.experiment == EXPERIMENT
+    }
+    rows = []
+    for data in _data_sets(data for data, _ in searches):
+        for model in in_order({model for where, model in searches if where == data}):
+            search = searches[data, model]
+            present = _present(sources.records, data, model)
+            made = find_point(sources.records, EXPERIMENT, data, model)
+            rows.append(_Row(search, present, made if _better(search) else present))
+    return rows
+
+
+def _data_sets(named: Iterable[str]) -> list[str]:
+    known = [*DATA_SETS, *MONTI_SETS]
+    there = set(named)
+    return [data for data in known if data in there] + sorted(there - set(known))
+
+
+def _present(records: Sequence[Record], data: str, model: str) -> Point:
+    points = (find_point(records, experiment, data, model) for experiment in _PRESENT)
+    return next((point for point in points if point.runs), Point(()))
+
+
+def _better(search: Search) -> bool:
+    return search.best is not None and search.best is not search.trials[0]
+
+
+def _overview(rows: Sequence[_Row]) -> tuple[list[str], list[list[str]]]:
+    """A row for each model, a column for each data set."""
+    cells = {(row.search.model, row.search.data): row for row in rows}
+    data_sets = _data_sets(data for _, data in cells)
+    lines = [
+        [
+            model_title(model),
+            *(_figure(cells.get((model, data))) for data in data_sets),
+        ]
+        for model in in_order({model for model, _ in cells})
+    ]
+    return ["Model", *map(data_title, data_sets)], lines
+
+
+def _figure(row: _Row | None) -> str:
+    if row is None or not row.tuned.runs:
+        return NOTHING
+    return mean_and_sd(row.tuned, PROTOCOL) + ("" if row.changed else " =")
+
+
+def _details(rows: Sequence[_Row]) -> str:
+    header = ["Data", "Model", "Trials", "Time", "Best trial", "First", "Best", "Tuned", "Present"]
+    header += ["Difference", "Seeds"]
+    lines = []
+    for row in rows:
+        search = row.search
+        best, first = search.best, search.trials[0]
+        lines.append(
+            [
+                data_title(search.data),
+                model_title(search.model),
+                _trials(search),
+                duration(max(1, search.seconds)),
+                f"`{best.tried}`" if best is not None and row.changed else "the first",
+                rmse(first.valid_rmse if first.state == "done" else None),
+                rmse(best.valid_rmse if best else None),
+                *(mean_and_sd(point, PROTOCOL) for point in (row.tuned, row.present)),
+                difference(row.tuned.minus(row.present, PROTOCOL) if row.changed else None),
+                seed_count(row.tuned),
+            ]
+        )
+    return markdown_table(header, lines, left=3)
+
+
+def _trials(search: Search) -> str:
+    """`12`, or `9: 6 pruned, 1 out of time`."""
+    states = Counter(trial.state for trial in search.trials)
+    others = [
+        f"{states[state]} {state.replace('_', ' ')}"
+        for state in ("pruned", "failed", "out_of_time")
+        if states[state]
+    ]
+    return ": ".join([str(len(search.trials)), *([", ".join(others)] if others else [])])
+
+
+def _notes(rows: Sequence[_Row]) -> list[str]:
+    budgets = {
+        f"{it.trials} trials" + (f" that take {it.hours:g} h together" if it.hours else "")
+        for it in (row.search.budget for row in rows)
+        if it is not None
+    }
+    seeds = {str(row.search.valid_seed) for row in rows if row.search.valid_seed is not None}
+    return [
+        f"Budget of every search: {enumeration(sorted(budgets))}, on one core. A training that "
+        "reaches the limit is ended at its next epoch, and counts as out of time.",
+        "The first trial has the present hyperparameters: published ones, or those of an earlier "
+        "search. `=`: no trial was better, or none ended in time; the runs are those of the tables "
+        "of the present hyperparameters.",
+        "Trials are judged by held-out training ratings, never by test ratings. They are drawn by "
+        f"seed {enumeration(sorted(seeds))}, which chooses no epoch afterwards.",
+        f"`{PROTOCOL}`: {PROTOCOL_NOTES[PROTOCOL]} Mean ± sample standard deviation over seeds.",
+        "Made by `glocalk reproduce experiment=tuned`; `make report` makes the table from the "
+        "records. Every trial: `searches.csv`.",
+    ]
+
+
+def _csv_row(row: _Row) -> list[str]:
+    search = row.search
+    states = Counter(trial.state for trial in search.trials)
+    best, first = search.best, search.trials[0]
+    position = None if best is None else 1 + search.trials.index(best)
+    return [
+        *(search.data, search.model, str(len(search.trials))),
+        *(str(states[state]) for state in ("done", "pruned", "failed", "out_of_time")),
+        number(search.seconds, 1),
+        number(first.valid_rmse if first.state == "done" else None),
+        number(best.valid_rmse if best else None),
+        whole(position),
+        best.tried if best else "",
+        yes(row.changed),
+        *(
+            number(figure(protocol))
+            for protocol in (PROTOCOL, "last")
+            for figure in (row.tuned.mean, row.tuned.sd)
+        ),
+        " ".join(map(str, row.tuned.seeds)),
+        *(number(figure(PROTOCOL)) for figure in (row.present.mean, row.present.sd)),
+        " ".join(map(str, row.present.seeds)),
+    ]

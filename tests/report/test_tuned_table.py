@@ -1,0 +1,62 @@
+import csv
+import io
+
+from factory import record, search
+
+from glocalk.records.search import Budget, Trial
+from glocalk.report.parts import Sources
+from glocalk.report.tuned import tuned_files
+
+OWN = {"experiment": "tuned", "valid_seed": 1000, "budget": Budget(trials=12, hours=0.2)}
+
+
+def runs(experiment, model, errors, **changes):
+    return [
+        record(experiment=experiment, model=model, validated=error, seed=seed, **changes)
+        for seed, error in enumerate(errors)
+    ]
+
+
+def tuned():
+    """Biased MF is better by its second trial; SVD++ keeps what it has, and never ends in time."""
+    late = [Trial(options={"rank": 8}, state="out_of_time", valid_rmse=1.0, epoch=1, seconds=720.0)]
+    searches = [search(**OWN), search(**OWN, model="svd_pp", trials=late), search(model="svd_pp")]
+    records = [
+        *runs("table1", "bias_mf", [0.93, 0.92]),
+        *runs("tuned", "bias_mf", [0.91, 0.89]),
+        *runs("table1", "svd_pp", [0.95]),
+    ]
+    return tuned_files(Sources(records, searches))
+
+
+def test_the_table_has_the_tuned_runs_or_those_that_stand_for_them():
+    table = tuned()["tuned.md"]
+    assert "| Biased MF | .9000 ± .0141 |" in table
+    assert "| SVD++ | .9500 = |" in table
+    assert "12 trials that take 0.2 h together" in table
+    assert "seed 1000" in table
+
+
+def test_the_searches_stand_below_with_what_they_changed():
+    lines = tuned()["tuned.md"].partition("## Searches")[2].splitlines()
+    (changed,) = (line for line in lines if "Biased MF" in line)
+    assert "| 4: 1 pruned, 1 failed |" in changed
+    assert "| `rank=16` | .9500 | .9400 | .9000 ± .0141 | .9250 ± .0071 |" in changed
+    assert ".0250 | 2 |" in changed  # (.91 − .93 + .89 − .92) / 2
+    (kept,) = (line for line in lines if "SVD++" in line)
+    assert "| 1: 1 out of time | 12.0 min | the first | – | – | .9500 | .9500 | – | 1 |" in kept
+
+
+def test_the_csv_says_what_each_search_did():
+    rows = list(csv.DictReader(io.StringIO(tuned()["tuned.csv"])))
+    first, second = rows
+    assert (first["model"], first["changed"], first["best_trial"]) == ("bias_mf", "yes", "2")
+    assert (first["done"], first["pruned"], first["failed"]) == ("2", "1", "1")
+    assert float(first["validated_mean"]) == 0.9
+    assert float(first["present_validated_mean"]) == 0.925
+    assert (second["changed"], second["best_trial_rmse"]) == ("no", "")
+    assert second["validated_mean"] == second["present_validated_mean"] == "0.950000"
+
+
+def test_nothing_is_made_without_searches_of_the_experiment():
+    assert tuned_files(Sources(runs("table1", "bias_mf", [0.9]), [search()])) == {}

@@ -1,0 +1,129 @@
+"""A plan whose runs have the hyperparameters of searches that come before them."""
+
+from collections import Counter
+
+import pytest
+
+import glocalk.reproduce.job
+from command import call
+from glocalk.executors.process import Outcome
+from glocalk.records.run import Record
+from glocalk.records.search import Search
+from inline_executor import InlineExecutor
+from reproduce.plans import config_of
+
+SMALL = ["data=synthetic", "data.users=40", "data.items=30", "data.ratings=300"]
+
+# Bias begins with a damping that is far too large; Biased MF by ALS with penalties that are good:
+# nearly all others in its ranges are far too large.
+CONFIGS = {
+    "settings/bias/synthetic.yaml": "# @package _global_\nmodel: { item_damping: 1000.0 }\n",
+    "search_on/synthetic/bias.yaml": "item_damping: { low: 0.1, high: 1000.0 }\n",
+    "settings/bias_mf_als/synthetic.yaml": "# @package _global_\nmodel: { rank: 2, epochs: 3 }\n",
+    "search_on/synthetic/bias_mf_als.yaml": "rank: [2]\n"
+    "regularization: { low: 0.1, high: 1e9 }\n"
+    "bias_regularization: { low: 0.01, high: 1e9 }\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def executor(monkeypatch, tmp_path):
+    """Runs and searches are made in this process."""
+    monkeypatch.chdir(tmp_path)
+    made = InlineExecutor()
+    monkeypatch.setattr(glocalk.reproduce.job, "build_executor", lambda *_: made)
+    return made
+
+
+@pytest.fixture
+def configs(tmp_path):
+    for name, text in CONFIGS.items():
+        path = tmp_path / "conf" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return ["--config-dir", str(tmp_path / "conf")]
+
+
+def tuned(folder, configs, *options, models="bias,bias_mf_als,global_mean"):
+    return call(
+        *("reproduce", "experiment=tuned", f"models=[{models}]", "seeds=[0,1]", *SMALL),
+        *(*options, *configs),
+        cwd=folder,
+    )
+
+
+def recorded(folder):
+    return [Record.read(path) for path in folder.glob("runs/*/record.json")]
+
+
+def test_runs_have_the_best_of_their_search_and_others_stand_where_none_is_better(
+    tmp_path, configs, executor
+):
+    process = tuned(tmp_path, configs, "trials=6")
+    assert process.returncode == 0, process.stderr
+    found = {
+        path.parent.name: Search.read(path) for path in tmp_path.glob("runs/searches/*/*/*.json")
+    }
+    assert set(found) == {"synthetic-bias", "synthetic-bias_mf_als"}
+    for search in found.values():
+        assert search.experiment == "tuned"
+        assert search.valid_seed == 1000
+        assert (search.budget.trials, search.budget.hours) == (6, 0.2)
+    best = found["synthetic-bias"].best.options
+    assert best["item_damping"] < 1000
+    als = found["synthetic-bias_mf_als"]
+    assert als.best is als.trials[0]
+
+    records = recorded(tmp_path)
+    made = {(record.model, record.experiment, record.seed) for record in records}
+    assert made == {
+        ("bias", "tuned", 0),  # deterministic
+        ("bias_mf_als", "table1", 0),
+        ("bias_mf_als", "table1", 1),
+        ("global_mean", "table1", 0),
+    }
+    (bias,) = (record for record in records if record.model == "bias")
+    assert {"joint": False, **bias.config["model"]} == {"name": "bias", **best}
+    assert bias.settings_from == "validation"
+    table = (tmp_path / "runs" / "report" / "tuned.md").read_text()
+    assert "| User + item bias |" in table
+    assert "Budget of every search: 6 trials that take 0.2 h together" in table
+
+    before = len(executor.calls)
+    again = tuned(tmp_path, configs, "trials=6")
+    assert again.returncode == 0, again.stderr
+    assert "Searches for hyperparameters: 0 of 2 to make." in again.stdout
+    assert len(executor.calls) == before
+
+
+def test_rows_without_their_search_are_left_out_and_named(tmp_path, configs, monkeypatch):
+    def fail(executor, arguments, command="train"):
+        return Outcome(1, "it failed") if command == "tune" else make(executor, arguments, command)
+
+    make = InlineExecutor.make
+    monkeypatch.setattr(InlineExecutor, "make", fail)
+    process = tuned(tmp_path, configs, models="bias,global_mean")
+    assert process.returncode == 1
+    assert process.stderr.strip().endswith(
+        "Failed: synthetic bias search: see above, then start again."
+    )
+    assert {record.model for record in recorded(tmp_path)} == {"global_mean"}
+
+
+def test_a_budget_is_of_an_experiment_with_searches(tmp_path):
+    process = call("reproduce", "models=[bias]", *SMALL, "hours=1", cwd=tmp_path)
+    assert process.returncode == 1
+    assert process.stderr.strip() == (
+        "Option 'hours' is of an experiment with searches, as in experiment=tuned."
+    )
+
+
+def test_the_plan_has_every_model_with_hyperparameters():
+    config = config_of("tuned")
+    points = Counter((point.data, point.model) for point in config.points())
+    counts = Counter(data for data, _ in points)
+    assert counts == {"ml_100k": 27, "douban": 26, "ml_1m": 18, "flixster": 26, "yahoo_music": 26}
+    once = {place for place, seeds in points.items() if seeds == 1}
+    assert once == {("ml_1m", model) for model in ("graphrec", "graphrec_extra", "igmc")}
+    assert {seeds for place, seeds in points.items() if place not in once} == {3}
+    assert config.searches.model_dump() == {"trials": 12, "hours": 0.2, "valid_seed": 1000}
