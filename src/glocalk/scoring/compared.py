@@ -148,7 +148,7 @@ def _row(
         protocol=protocol,
         seeds=len(runs),
         rmse=sample.mean,
-        sd=sample.sd,
+        sd=sample.sd if len(runs) > 1 else None,
         mae=statistics.fmean(result.mae for result in results),
         ndcg=statistics.fmean(gains) if len(gains) == len(results) else None,
         interval=interval,
