@@ -78,9 +78,9 @@ def fold_in_section(material: Material) -> Section | None:
     """New users and items whose ratings are folded in, or trained on."""
     rows = material.rows("fold_in.csv")
     counts = sorted({int(row["revealed"]) for row in rows} - {0})
-    by_model: dict[tuple[str, ...], dict[int, Row]] = {}
+    by_model: dict[tuple[str, str, str], dict[int, Row]] = {}
     for row in rows:
-        key = tuple(row[name] for name in ("data", "new", "model"))
+        key = row["data"], row["new"], row["model"]
         by_model.setdefault(key, {})[int(row["revealed"])] = row
     differences = [float(row["difference"]) for row in rows if row["difference"]]
     axis = Axis(*padded([*differences, 0.0]), lines=(0.0,), width=180)
@@ -107,9 +107,9 @@ def fold_in_section(material: Material) -> Section | None:
 
 def cross_validation_section(material: Material) -> Section | None:
     """Errors over folds."""
-    cells: dict[tuple[str, ...], dict[str, Row]] = {}
+    cells: dict[tuple[str, str, str], dict[str, Row]] = {}
     for row in material.rows("cross_validation.csv"):
-        key = tuple(row[name] for name in ("data", "model", "changed"))
+        key = row["data"], row["model"], row["changed"]
         cells.setdefault(key, {})[row["protocol"]] = row
     columns = [
         *(Column(name, kind="text") for name in ("Data", "Model", "Changed", "Folds")),
