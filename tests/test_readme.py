@@ -67,3 +67,9 @@ def test_every_model_and_every_folder_is_documented():
     package = ROOT / "src" / "glocalk"
     folders = {path.parent.name for path in package.glob("*/__init__.py")}
     assert not {name for name in folders if f"`{name}/`" not in architecture}
+
+
+def test_the_documentation_lists_each_of_its_pages():
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert set(re.findall(r"^\| \[[^\]]+\]\(([^)]+)\)", index, flags=re.MULTILINE)) == pages

@@ -26,7 +26,8 @@ from glocalk.errors import GlocalkError
 from glocalk.metrics import evaluate as _errors
 from glocalk.run.compose import as_dict, compose
 from glocalk.scoring.distributions import distribution_scores
-from glocalk.scoring.predictions import Predictions, in_test_order
+from glocalk.scoring.order import in_test_order
+from glocalk.scoring.predictions import Predictions
 from glocalk.scoring.score import Score, score_predictions
 
 _log = logging.getLogger(__name__)
@@ -140,6 +141,7 @@ def score(
     *,
     name: str = "predictions",
     records: str | Path | None = None,
+    variants: bool = False,
     clip: bool = True,
     groups: int | None = None,
     k: int | None = None,
@@ -153,6 +155,8 @@ def score(
         name: what the predictions are called.
         records: folder of the records, such as `reports/records` in a checkout of glocalk, or a
             folder of runs; None compares with nothing.
+        variants: whether rows of other hyperparameters, ablations and shares of the training
+            ratings are compared too.
         clip: whether predictions are clipped to the rating scale first.
         groups: also errors by activity of users and of items, in at most so many groups each, by
             rating, and on new users and items; None leaves them out.
@@ -188,6 +192,7 @@ def score(
         data=_title(split),
         clip=clip,
         records=None if records is None else Path(records),
+        variants=variants,
         groups=groups,
         k=k,
     )

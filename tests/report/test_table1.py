@@ -1,10 +1,11 @@
 import csv
+from importlib import resources
 
 import pytest
 from factory import baseline, record, search
 
 from glocalk.report import table1
-from glocalk.report.cells import table1_cells
+from glocalk.report.cells import model_title, table1_cells
 from glocalk.report.published import read_published
 from glocalk.report.statistics.measured import Measured
 
@@ -47,6 +48,13 @@ THREE_SEEDS = [
     record(0.89, 0.91, 0.94, None, seed=1, seconds={"total": 90.0, "final": 30.0}),
     record(0.90, 0.95, 0.95, 0.97, seed=2, seconds={"total": 90.0, "final": 11.0}),
 ]
+
+
+def test_every_model_has_a_title_of_its_own():
+    files = (resources.files("glocalk.conf") / "model").iterdir()
+    names = {file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")}
+    assert not {name for name in names if model_title(name) == name}
+    assert len({model_title(name) for name in names}) == len(names)
 
 
 def test_means_and_sample_deviations():

@@ -9,7 +9,8 @@ import pytest
 import glocalk
 from glocalk.data.formats.options import ReadOptions
 from glocalk.errors import GlocalkError
-from glocalk.scoring.predictions import Predictions, in_test_order, suspicions
+from glocalk.scoring.order import in_test_order, suspicions
+from glocalk.scoring.predictions import Predictions
 from scoring.outside import predicted_for, small_split
 
 SPLIT = small_split()

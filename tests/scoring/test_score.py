@@ -77,7 +77,7 @@ def folder(runs, tmp_path):
 
 
 def test_intervals_differences_and_p_values_are_those_of_the_reports(runs, folder):
-    score = glocalk.score(TABLE, SPLIT, name="mine", records=folder)
+    score = glocalk.score(TABLE, SPLIT, name="mine", records=folder, variants=True)
     ours = np.clip(TABLE.sort_values(["user", "item"])["prediction"], 1, 5).to_numpy()
     reference = Measured([*runs[:4], run_of(ours, model="mine")])
     mine, *others = [
@@ -113,7 +113,7 @@ def test_errors_are_those_computed_by_hand_and_clipping_can_be_turned_off():
 
 
 def test_the_table_is_sorted_and_marks_the_predictions(folder, tmp_path):
-    score = glocalk.score(TABLE, SPLIT, name="mine|*", records=folder)
+    score = glocalk.score(TABLE, SPLIT, name="mine|*", records=folder, variants=True)
     lines = terminal_text(score).splitlines()
     rows = lines[3:7]
     errors = [float(line.replace("→", "").split()[0]) for line in rows]
@@ -142,8 +142,32 @@ def test_a_folder_of_runs_is_compared_too(runs, tmp_path):
     for number, run in enumerate(runs):
         run.write(tmp_path / f"run{number}" / "record.json")
     (tmp_path / "run0" / "record.json").write_text("damaged")
-    score = glocalk.score(TABLE, SPLIT, records=tmp_path)
+    score = glocalk.score(TABLE, SPLIT, records=tmp_path, variants=True)
     assert sorted(score.comparisons["seeds"]) == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("other", "is_left_out"),
+    [
+        ({"experiment": "table2", "variant": "model.kernel_size=5"}, True),
+        ({"experiment": "side", "variant": "data.split_seed=1,model.dates=false"}, True),
+        ({"experiment": "kernels", "model": "glocal_k_scalar"}, True),
+        ({"experiment": "fig2", "train_share": 0.2}, True),
+        ({"experiment": "folds", "variant": "data.fold=2"}, False),
+        ({"experiment": "around", "model": "imc_gae"}, False),
+    ],
+)
+def test_variants_are_compared_if_asked_for(other, is_left_out, tmp_path):
+    for number, run in enumerate([run_of(predictions(1)), run_of(predictions(2), **other)]):
+        run.write(tmp_path / f"{number}.json")
+    score = glocalk.score(TABLE, SPLIT, records=tmp_path)
+    assert len(score.rows) == 2 - is_left_out
+    assert (
+        any(note.startswith("1 further row is left out, ") for note in score.notes) == is_left_out
+    )
+    every = glocalk.score(TABLE, SPLIT, records=tmp_path, variants=True)
+    assert len(every.rows) == 2
+    assert not any("further row" in note for note in every.notes)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from glocalk.errors import GlocalkError
 from glocalk.names import Label
 from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
 from glocalk.run.config import ProtocolConfig
-from glocalk.scoring.predictions import Predictions, in_test_order
+from glocalk.scoring.order import in_test_order
+from glocalk.scoring.predictions import Predictions
 from glocalk.scoring.score import Score, score_predictions
 from glocalk.scoring.written import terminal_text, write_score
 
@@ -33,7 +34,7 @@ _EXAMPLE = "glocalk evaluate predictions.csv data=ml_100k"
 _HELP = Help(
     command="evaluate",
     does="score predictions made elsewhere as the test predictions of a run are scored, and "
-    "compare them with every committed row of the same split. FILE has a user, an item and a "
+    "compare them with the committed rows of the same split. FILE has a user, an item and a "
     "prediction for each test rating, in any order and in any form that ratings may have.",
     usage=["evaluate FILE data=NAME [name=value ...] [flags]"],
     examples={
@@ -58,6 +59,11 @@ class EvaluateConfig(BaseConfig):
     )
     records: Path = Field(
         description="folder of the records to compare with: the committed ones, or runs"
+    )
+    variants: bool = Field(
+        default=False,
+        description="also compare with rows of other hyperparameters, ablations and shares of the "
+        "training ratings",
     )
     groups: int | None = Field(
         default=None,
@@ -147,6 +153,7 @@ def _score(chosen: EvaluateConfig, data: str) -> Score:
         data=data,
         clip=chosen.protocol.clip,
         records=chosen.records,
+        variants=chosen.variants,
         groups=chosen.groups,
         k=chosen.k,
     )

@@ -12,10 +12,11 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from glocalk.completers.base import Completer, State, take
 from glocalk.config import ADDED, BaseConfig
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.distributions import Distribution, LevelDistribution
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import NewRatings, Side
+from glocalk.inference.newcomers import NewRatings
 from glocalk.training.context import FitContext
 
 _TOLERANCE = 1e-10  # of the conjugate gradients, relative to the target

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices
 from glocalk.errors import GlocalkError
 
-Whole: TypeAlias = Literal["users", "items"]
 Mask: TypeAlias = NDArray[np.bool_]
 
 
@@ -122,7 +122,7 @@ class OfWhole(Division):
         whole: `users` or `items`.
     """
 
-    whole: Whole
+    whole: Side
     asked_for = False
 
     def choose(self, pairs: Pairs, share: float, seed: int) -> Mask:

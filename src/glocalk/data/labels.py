@@ -27,6 +27,9 @@ Labels: TypeAlias = NDArray[Any]
 
 Kind: TypeAlias = Literal["user", "item"]
 
+Side: TypeAlias = Literal["users", "items"]
+"""The users or the items of a rating matrix."""
+
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)  # not `007`, which is another id than `7`
 _WHOLE_FLOAT = re.compile(r"(0|-?[1-9]\d{0,15})\.0", re.ASCII)
 

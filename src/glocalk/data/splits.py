@@ -9,8 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from glocalk.data.divisions import AtRandom, Division, Mask, OfWhole, Whole, drawn
+from glocalk.data.divisions import AtRandom, Division, Mask, OfWhole, drawn
 from glocalk.data.ids import Ids
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.ratings import Ratings
 from glocalk.data.side.information import Need, SideInformation
@@ -155,7 +156,7 @@ class Split:
             division=division,
         )
 
-    def cold_start(self, whole: Whole, share: float, seed: int) -> Split:
+    def cold_start(self, whole: Side, share: float, seed: int) -> Split:
         """A split of the same ratings in which a random `share` of users or items is new.
 
         The ratings of the training and test parts are divided again: all ratings of the drawn users

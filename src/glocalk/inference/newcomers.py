@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from glocalk.data.ids import Ids, refuse_other_writing, refuse_unrelated
-from glocalk.data.labels import Kind, Labels
+from glocalk.data.labels import Kind, Labels, Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.ratings import Ratings
 from glocalk.errors import GlocalkError, shown
 from glocalk.inference.trained_on import TrainedOn
-
-Side: TypeAlias = Literal["users", "items"]
 
 SAVED_BEFORE_FOLD_IN = (
     "This model was saved by a version of glocalk without fold_in and lacks what it takes: train "

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.distributions import Distribution
 from glocalk.errors import GlocalkError, NotFittedError
 from glocalk.inference.best import best_unrated
 from glocalk.inference.look_up import Unknown, asked, found, look_up
-from glocalk.inference.newcomers import NewRatings, Side, take_in
+from glocalk.inference.newcomers import NewRatings, take_in
 from glocalk.inference.trained_on import TrainedOn
 
 PartT = TypeVar("PartT")

@@ -38,6 +38,9 @@ _TITLES = {
     "imc_gae": "IMC-GAE",
     "bayesian_fm": "Bayesian FM",
     "bayesian_fm_probit": "Bayesian FM, ordered probit",
+    "glocal_k_scalar": "GLocal-K, one trained number",
+    "glocal_k_permuted": "GLocal-K, random order",
+    "glocal_k_decayed": "GLocal-K, penalized kernels",
 }
 
 

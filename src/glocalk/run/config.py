@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from glocalk.completers.registry import completer_class
 from glocalk.config import ADDED, BaseConfig, find_class
-from glocalk.data.divisions import Whole
+from glocalk.data.labels import Side
 from glocalk.data.sources import Source, build_source
 from glocalk.data.splits import Split
 from glocalk.names import Label, Name, Seed
@@ -34,7 +34,7 @@ class ProtocolConfig(BaseConfig):
         "other seeds use; never, without `validated` and `held_out`"
     )
     lowest_seed: Seed = Field(description="the seed of selection=lowest_seed")
-    cold_start: Annotated[Whole | None, ADDED] = Field(
+    cold_start: Annotated[Side | None, ADDED] = Field(
         default=None,
         description=f"users or items: a random {COLD_SHARE:.0%} of them is held out with all their "
         "ratings, in place of the test ratings of the data set; validation ratings likewise",

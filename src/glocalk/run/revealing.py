@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from glocalk.completers.base import Completer
-from glocalk.data.divisions import Whole
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
@@ -27,7 +27,7 @@ class RevealedSplit(Split):
         to_fold_in: the revealed ratings.
     """
 
-    whole: Whole = "users"
+    whole: Side = "users"
     to_fold_in: RatingMatrix | None = None
 
     def check(self, completer: Completer, who: str) -> None:
@@ -64,7 +64,7 @@ class RevealedSplit(Split):
         monitor.observe_folded_in(self.test, fold_in, *last)
 
 
-def reveal(split: Split, whole: Whole, count: int, seed: int, *, fold_in: bool) -> Split:
+def reveal(split: Split, whole: Side, count: int, seed: int, *, fold_in: bool) -> Split:
     """The split of a cold start with `count` ratings of each held-out user (item) revealed.
 
     The ratings of each are put in a random order, which the seed determines. The first `count` are

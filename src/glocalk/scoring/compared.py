@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from glocalk.records.run import Record
 from glocalk.report.cells import is_default, model_title
+from glocalk.report.kernels.traced import EXPERIMENT as ABLATIONS
 from glocalk.report.load import CellKey, cell_of, load_committed, load_local
 from glocalk.report.statistics.bootstrap import (
     Interval,
@@ -23,6 +25,8 @@ from glocalk.report.statistics.paired import holm, paired_p_value
 from glocalk.report.statistics.sample import Floats, Sample, refuse_others
 
 PREFERRED, OTHERWISE = "validated", "last"
+
+_CHANGES_MODEL = re.compile(r"(^|,)model\.")
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,16 @@ def records_of(folder: Path, checksum: str) -> list[Record]:
     if any(folder.glob("*/record.json")):
         return [run for run in load_local(folder).done if run.data_checksum == checksum]
     return load_committed(folder, checksum).done
+
+
+def is_variant(run: Record) -> bool:
+    """Whether a run is of no row in a table of models.
+
+    Its hyperparameters are others than the model's, it is an ablation, or it has a share of the
+    training ratings. Options that chose the split do not count: all rows have the same one.
+    """
+    changes_model = _CHANGES_MODEL.search(run.variant) is not None
+    return changes_model or run.experiment == ABLATIONS or run.train_share != 1
 
 
 def compared(ours: Sample, records: Iterable[Record]) -> tuple[Interval, list[Row]]:
@@ -134,7 +148,7 @@ def _row(
         protocol=protocol,
         seeds=len(runs),
         rmse=sample.mean,
-        sd=sample.sd,
+        sd=sample.sd if len(runs) > 1 else None,
         mae=statistics.fmean(result.mae for result in results),
         ndcg=statistics.fmean(gains) if len(gains) == len(results) else None,
         interval=interval,

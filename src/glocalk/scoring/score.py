@@ -19,10 +19,11 @@ from glocalk.metrics import (
     why_no_ndcg,
 )
 from glocalk.records.run import Record
+from glocalk.report.load import cell_of
 from glocalk.report.statistics.bootstrap import Interval
 from glocalk.report.statistics.sample import Sample
-from glocalk.scoring.compared import Row, compared, records_of
-from glocalk.scoring.predictions import suspicions
+from glocalk.scoring.compared import Row, compared, is_variant, records_of
+from glocalk.scoring.order import suspicions
 
 _DECIMALS = 6  # of a user's sum of squared errors in a record
 
@@ -96,10 +97,11 @@ def score_predictions(
     data: str,
     clip: bool = True,
     records: Path | None = None,
+    variants: bool = False,
     groups: int | None = None,
     k: int | None = None,
 ) -> Score:
-    """Score predictions, and compare them with every committed row of the same split.
+    """Score predictions, and compare them with the committed rows of the same split.
 
     Args:
         predicted: [test ratings] finite predictions, in the order of `split.test`.
@@ -108,6 +110,7 @@ def score_predictions(
         data: what the data set is called.
         clip: whether predictions are clipped to the rating scale first.
         records: folder of committed records, or of runs; None compares with nothing.
+        variants: whether they are compared with variants too, see `is_variant`.
         groups: largest number of groups of users, and of items; None leaves errors by group out.
         k: length of the lists that are ranked; None leaves rankings out.
 
@@ -130,7 +133,7 @@ def score_predictions(
         counts=counts[tested],
         errors=errors.squared_errors.round(_DECIMALS)[tested, None],
     )
-    found, why = _found(records, split.checksum)
+    found, why = _found(records, split.checksum, variants)
     interval, rows = compared(ours, found)
     users = len(ours.counts)
     if users == 1:
@@ -158,8 +161,10 @@ def score_predictions(
     )
 
 
-def _found(folder: Path | None, checksum: str) -> tuple[Sequence[Record], tuple[str, ...]]:
-    """The records to compare with; if there are none, why nothing is compared."""
+def _found(
+    folder: Path | None, checksum: str, variants: bool
+) -> tuple[Sequence[Record], tuple[str, ...]]:
+    """The records to compare with, and which are left out or why there are none."""
     if folder is None:
         return (), ("Nothing was compared: name a folder of records to compare with.",)
     if not folder.is_dir():
@@ -169,10 +174,20 @@ def _found(folder: Path | None, checksum: str) -> tuple[Sequence[Record], tuple[
         )
     records = records_of(folder, checksum)
     if records:
-        return records, ()
+        kept = [run for run in records if variants or not is_variant(run)]
+        left_out = len({*map(cell_of, records)} - {*map(cell_of, kept)})
+        return kept, (_left_out(left_out),) if left_out else ()
     return (), (
         f"Nothing was compared, because no record in '{folder}' is of this split "
         f"(checksum {checksum[:12]}…).",
+    )
+
+
+def _left_out(rows: int) -> str:
+    what, adds = ("row is", "it") if rows == 1 else ("rows are", "them")
+    return (
+        f"{rows} further {what} left out, of other hyperparameters, ablations or shares of the "
+        f"training ratings: variants=true adds {adds}."
     )
 
 

@@ -181,7 +181,7 @@ def test_a_truncated_file(tmp_path):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(MissingDataError, match=r"a\.mat' does not exist: fix data\.path"):
+    with pytest.raises(MissingDataError, match=r"a\.mat' does not exist: fix its path\."):
         read_monti(tmp_path / "a.mat")
 
 

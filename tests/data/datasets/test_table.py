@@ -305,13 +305,17 @@ def test_what_is_wrong_with_a_value_is_one_sentence(content, options, sentence, 
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(MissingDataError, match=r"r\.csv' does not exist: fix data\.path or"):
+    with pytest.raises(MissingDataError, match=r"r\.csv' does not exist: fix its path\."):
         split(tmp_path / "r.csv")
-    with pytest.raises(MissingDataError, match=r"' is a folder: fix data\.path"):
+    with pytest.raises(MissingDataError, match=r"' is a folder: fix its path\."):
         split(tmp_path)
-    (tmp_path / "r.csv").write_text(lines(","))
-    with pytest.raises(MissingDataError, match=r"test\.csv' does not exist"):
-        split(tmp_path / "r.csv", test_path=str(tmp_path / "test.csv"))
+    for name in ("r.csv", "valid.csv", "test.csv"):
+        (tmp_path / name).write_text(lines(","))
+    paths = {f"{part}_path": str(tmp_path / f"{part}.csv") for part in ("valid", "test")}
+    for option in paths:
+        given = paths | {option: str(tmp_path / "none.csv")}
+        with pytest.raises(MissingDataError, match=r"none\.csv' does not exist: fix its path\."):
+            split(tmp_path / "r.csv", **given)
 
 
 @pytest.mark.parametrize(

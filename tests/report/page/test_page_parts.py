@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from glocalk.report.page.beyond import around_section, cold_start_section, side_section
+from glocalk.report.page.beyond import (
+    around_section,
+    cold_start_section,
+    cross_validation_section,
+    fold_in_section,
+    side_section,
+)
 from glocalk.report.page.chart import Chart, Line, chart_markup, decimals, padded, short, y_ticks
 from glocalk.report.page.folds import folds_section
 from glocalk.report.page.grid import Column, Entry, grid
@@ -209,14 +215,57 @@ def test_what_the_paper_does_not_have_has_tables():
     assert made(side_section, "side", "") is None
 
 
+FOLD_IN = """data,new,model,revealed,protocol,draws,folded_in,folded_in_sd,trained,trained_sd,\
+difference,difference_sd,fold_in_seconds,training_seconds
+ml_100k,users,bias,0,last,2,,,1.050000,0.070711,,,,2.000000
+ml_100k,users,bias,1,last,1,1.010000,,,,,,0.250000,
+ml_100k,users,bias,5,last,2,0.940000,0.042426,0.925000,0.035355,0.015000,0.007071,0.500000,2.000000
+ml_100k,items,igmc,5,last,1,,,0.800000,,,,,3.500000
+"""
+CROSS_VALIDATION = """data,model,changed,protocol,folds,of,mean,sd,by_fold
+ml_100k,bias,,best_test,5,5,0.910000,0.018708,0.9 0.92
+ml_100k,bias,,validated,5,5,0.920000,0.018708,0.9 0.92
+ml_100k,bias,,last,5,5,0.930000,0.018708,0.9 0.92
+csv,item_knn,data.path=<a>.csv,best_test,0,2,,,
+csv,item_knn,data.path=<a>.csv,validated,0,2,,,
+csv,item_knn,data.path=<a>.csv,last,1,2,0.800000,,0.8
+"""
+
+
+def test_fold_in_and_cross_validation_have_tables_where_they_have_records():
+    def made(section, name, text):
+        texts = {f"{name}.csv": text.replace("\\\n", ""), f"{name}.md": "- A note.\n"}
+        return section(Material([], [], [], [], texts))
+
+    shown = made(fold_in_section, "fold_in", FOLD_IN)
+    assert cells_of(shown) == [
+        [
+            *("ML-100K", "users", "User + item bias", "1.0500"),
+            *("1.0100", "–", ".9400", "+.0150", "", "0.5", "2"),
+        ],
+        ["ML-100K", "items", "IGMC", "–", *["–"] * 4, "", "–", "3.5"],
+    ]
+    assert "Drawn: triangle 1 rating, square 5 ratings." in shown.body
+    assert shown.body.count('class="mark one"') == 1
+    assert cells_of(made(cross_validation_section, "cross_validation", CROSS_VALIDATION)) == [
+        [
+            *("ML-100K", "User + item bias", "", "5 of 5"),
+            *(".9100 ± .0187", ".9200 ± .0187", ".9300 ± .0187"),
+        ],
+        ["csv", "Item-kNN", "data.path=&lt;a&gt;.csv", "1 of 2", "–", "–", ".8000"],
+    ]
+    assert made(fold_in_section, "fold_in", "") is None
+    assert made(cross_validation_section, "cross_validation", "") is None
+
+
 def test_a_figure_inside_the_page_keeps_every_shape():
     svg = """<svg>
  <!-- drawn -->
  <g id="axes_1">
   <g id="line_1">
-   <path d="M0 0" id="m"/>
+   <path d="M0 0" id="m" style="fill: none; stroke: red"/>
   </g>
-  <g id="ticks" transform="scale(2)">
+  <g id="ticks" transform="translate(12.345678 2) scale(0.015625)">
    <use href="#m" x="1"/>
    <use href="#m" x="2"/>
   </g>
@@ -226,8 +275,9 @@ def test_a_figure_inside_the_page_keeps_every_shape():
     html = markdown_html('<img src="kernels.svg" alt="Taps">', {"kernels.svg": svg})
     (embedded,) = re.findall(r"data:image/svg\+xml,([^\"]*)", html)
     assert unquote(embedded).strip() == (
-        '<svg><g><path d="M0 0" id="m"/>'
-        '<g transform="scale(2)"><use href="#m" x="1"/><use href="#m" x="2"/></g></g></svg>'
+        "<svg><g><path d='M0 0' id='m' style='fill:none;stroke:red'/>"
+        "<g transform='translate(12.34 2) scale(0.015625)'><use href='#m' x='1'/>"
+        "<use href='#m' x='2'/></g></g></svg>"
     )
 
 

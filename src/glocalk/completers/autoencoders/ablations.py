@@ -27,8 +27,8 @@ from glocalk.completers.autoencoders.glocal_k import (
     GLocalKNetwork,
 )
 from glocalk.completers.autoencoders.layers import EffectiveLayer
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import RatingMatrix
-from glocalk.inference.newcomers import Side
 from glocalk.operators.base import RatingOperator
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch

@@ -50,9 +50,10 @@ from glocalk.completers.autoencoders.stage import (
 )
 from glocalk.completers.base import State, take
 from glocalk.completers.blocks.rated import rated
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import NewRatings, Side
+from glocalk.inference.newcomers import NewRatings
 from glocalk.operators.base import RatingOperator
 from glocalk.training.context import FitContext
 from glocalk.training.data import FullBatch
@@ -67,7 +68,7 @@ _BIAS_SIGMA = 0.001
 class AutoRecConfig(AutoEncoderConfig):
     """Options of AutoRec, in the paper's notation; the defaults are for MovieLens 100K."""
 
-    rows: Literal["items", "users"] = Field(
+    rows: Side = Field(
         default="items", description="whose ratings are one input: I-AutoRec or U-AutoRec"
     )
     hidden_activation: Activation = Field(default="sigmoid", description="g")

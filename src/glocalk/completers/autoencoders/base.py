@@ -19,9 +19,10 @@ from glocalk.completers.autoencoders.stage import (
 from glocalk.completers.base import Completer, State, refuse_mixed, take
 from glocalk.completers.blocks.rated import rated
 from glocalk.config import BaseConfig
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings, Side
+from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings
 from glocalk.operators.base import predict_pairs
 from glocalk.operators.formulation import Formulation
 from glocalk.training.context import FitContext

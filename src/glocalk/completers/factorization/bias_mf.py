@@ -39,8 +39,9 @@ from glocalk.completers.factorization.loops import Step, Weights, sgd_steps
 from glocalk.completers.factorization.ridge import fold_in_biased, solve_rows
 from glocalk.completers.resumable import refuse_divergence, run_epochs
 from glocalk.config import BaseConfig
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import RatingMatrix, Values
-from glocalk.inference.newcomers import Newcomers, NewRatings, Side
+from glocalk.inference.newcomers import Newcomers, NewRatings
 from glocalk.sparse.csr import CSR
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopState

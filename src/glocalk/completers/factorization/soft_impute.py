@@ -48,8 +48,9 @@ from glocalk.completers.factorization.alternating import (
 from glocalk.completers.factorization.ridge import solve_rows
 from glocalk.completers.resumable import Progress
 from glocalk.config import BaseConfig
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
-from glocalk.inference.newcomers import Newcomers, NewRatings, Side
+from glocalk.inference.newcomers import Newcomers, NewRatings
 from glocalk.operators.base import predict_pairs
 from glocalk.sparse.csr import CSR
 from glocalk.training.context import FitContext

@@ -34,9 +34,10 @@ from glocalk.completers.factorization.loops import Step, Weights, svd_pp_steps
 from glocalk.completers.factorization.ridge import fold_in_biased
 from glocalk.completers.resumable import refuse_divergence, run_epochs
 from glocalk.config import BaseConfig
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings, Side
+from glocalk.inference.newcomers import SAVED_BEFORE_FOLD_IN, NewRatings
 from glocalk.training.context import FitContext
 from glocalk.training.loop import LoopState
 

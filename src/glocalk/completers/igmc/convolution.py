@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from glocalk.completers.igmc.subgraphs import Edges, Subgraphs
 from glocalk.sparse.compiled import CACHE, Array, parallel, use_threads
-from glocalk.sparse.csr import add_rows
+from glocalk.sparse.loops import add_rows
 
 # The published hidden size. Other sizes take autograd's form, whose gradients round differently.
 WIDTH = 32

@@ -48,9 +48,10 @@ from glocalk.completers.igmc.config import IGMCConfig
 from glocalk.completers.igmc.network import IGMCNetwork
 from glocalk.completers.igmc.subgraphs import RatingGraph, Subgraphs, enclose
 from glocalk.completers.stepwise import STAGE, TrainingData, dtype_of, refuse_levels
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import NewRatings, Side
+from glocalk.inference.newcomers import NewRatings
 from glocalk.training.context import FitContext
 from glocalk.training.stage import Stage, run_stage
 

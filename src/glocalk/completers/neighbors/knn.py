@@ -28,7 +28,7 @@ is new is never a neighbor.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -39,9 +39,10 @@ from glocalk.completers.baselines import Bias, BiasConfig
 from glocalk.completers.neighbors.deviations import Deviations, Similarity
 from glocalk.completers.neighbors.loops import near_sums
 from glocalk.config import BaseConfig
+from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
-from glocalk.inference.newcomers import NewRatings, Side
+from glocalk.inference.newcomers import NewRatings
 from glocalk.stopping import safe_point
 from glocalk.training.context import FitContext
 
@@ -96,7 +97,7 @@ class _Neighborhood(Completer):
     has_epochs = False
     deterministic = True
 
-    neighbors_are: ClassVar[Literal["users", "items"]]
+    neighbors_are: ClassVar[Side]
 
     config: NeighborhoodConfig
 

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import logging
 import lzma
-import socket
-import ssl
 import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
@@ -29,16 +27,16 @@ from urllib.parse import urlsplit
 
 import pooch
 import requests
-from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from glocalk.data.fetch.files import FileSet, Place, UnavailableError, offline
-from glocalk.errors import MissingDataError, one_line
+from glocalk.data.fetch.reasons import TEMPORARY, explain, malformed
+from glocalk.errors import MissingDataError
 
 _log = logging.getLogger(__name__)
 
 _PROBE_SECONDS = 60.0  # for all probes together
 _HEADERS = {"User-Agent": "glocalk (research; https://arxiv.org/abs/2108.12184)"}
-_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}  # a server may soon give another answer
 # What requests and urllib3 let through if an answer breaks the rules of HTTP; caught after
 # RequestException, parts of which are ValueErrors.
 _MALFORMED = (ValueError, HTTPError)
@@ -105,10 +103,12 @@ class Download(Place):
                 response.raise_for_status()
         except requests.RequestException as error:
             answer = error.response
-            if answer is None or answer.status_code not in _TEMPORARY | _REFUSES_HEAD:
-                raise UnavailableError(_explain(error, self)[0]) from error
+            if answer is None or answer.status_code not in TEMPORARY | _REFUSES_HEAD:
+                raise UnavailableError(
+                    explain(error, self.address, self.patience.silence)[0]
+                ) from error
         except _MALFORMED as error:
-            raise UnavailableError(_malformed(error)) from error
+            raise UnavailableError(malformed(error)) from error
 
     def check_name(self, file: str) -> None:
         """Reject any file that this place does not provide."""
@@ -124,12 +124,12 @@ class Download(Place):
                 self._attempt(target, deadline)
                 return
             except requests.RequestException as error:
-                reason, temporary = _explain(error, self)
+                reason, temporary = explain(error, self.address, self.patience.silence)
                 pause = next(pauses, None) if temporary else None
                 if pause is None or time.monotonic() + pause > deadline:
                     raise UnavailableError(reason) from error
             except _MALFORMED as error:
-                raise UnavailableError(_malformed(error)) from error
+                raise UnavailableError(malformed(error)) from error
             _log.info("%s: %s, trying again in %g s.", self.name, reason, pause)
             time.sleep(pause)
 
@@ -176,51 +176,6 @@ class _LimitedFile:
 
     def flush(self) -> None:
         self._file.flush()
-
-
-def _explain(error: requests.RequestException, place: Download) -> tuple[str, bool]:
-    """Why a request failed, as a clause; whether another attempt may succeed."""
-    host, silence = urlsplit(place.address).hostname, place.patience.silence
-    causes = list(_causes(error))
-
-    def caused_by(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
-    answer = error.response
-    if isinstance(error, requests.HTTPError) and answer is not None:
-        return f"it answers {answer.status_code} {answer.reason}", answer.status_code in _TEMPORARY
-    # A server that was never reached is not asked again: there are other places.
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"no connection to {host}: {_said(causes[-1])}, via the proxy", False
-    if isinstance(error, requests.ConnectTimeout):
-        return f"no connection to {host} within {silence:g} s", False
-    if caused_by(socket.gaierror):
-        return f"the name {host} cannot be resolved", False
-    if caused_by(ssl.SSLError, NewConnectionError):
-        return f"no connection to {host}: {_said(causes[-1])}", False
-    if caused_by(requests.ReadTimeout, ReadTimeoutError):
-        return f"it sent nothing for {silence:g} s", True
-    if caused_by(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke", True
-    return one_line(error), False  # a redirect to something that is not HTTP, say
-
-
-def _malformed(error: Exception) -> str:
-    """The same for an answer that breaks the rules of HTTP."""
-    return f"its answer is malformed: {one_line(error)[:100]}"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _said(cause: BaseException) -> str:
-    """What the operating system or the TLS library says."""
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid ({cause.verify_message})"
-    return one_line(cause.strerror if isinstance(cause, OSError) and cause.strerror else cause)
 
 
 def unpack(archive: Path, member: str, limit: int, target: Path) -> None:

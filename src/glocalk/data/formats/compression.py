@@ -27,7 +27,7 @@ def check_is_file(path: Path) -> None:
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise MissingDataError(f"The file '{path}' {what}: fix data.path or data.test_path.")
+        raise MissingDataError(f"The file '{path}' {what}: fix its path.")
 
 
 def read_blocks(path: Path, max_bytes: int = MAX_BYTES) -> Iterator[bytes]:

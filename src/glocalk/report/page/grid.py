@@ -28,6 +28,11 @@ class Entry:
     sd: str = ""
     drawn: Markup | None = None
 
+    @property
+    def is_its_value(self) -> bool:
+        """Whether the cell is sorted by the text that it shows, and needs no value beside it."""
+        return self.value == self.text and "`" not in self.text and not self.sd
+
 
 @dataclass(frozen=True)
 class Column:

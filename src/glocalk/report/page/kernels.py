@@ -17,13 +17,17 @@ from glocalk.report.page.section import Material, Section
 
 _FILE = "kernels.md"
 _IMAGE = re.compile(r'<img src="([^"<>]+)" alt="([^"<>]*)"[^<>]*>')
-_PLAIN = " /:;,=.()-"  # what an address in an attribute may hold; an svg is half of it
+_PLAIN = " /:;,=.()-'"  # what an address in an attribute may hold; an svg is half of it
 # What an svg can do without, and what takes its place.
 _NEEDLESS = (
     (re.compile(r"<!--.*?-->", re.DOTALL), ""),
     (re.compile(r'<g id="[^"]*"'), "<g"),
     (re.compile(r">\s+<"), "><"),
     (re.compile(r"<g>(<(?:path|use)\b[^<>]*/>)</g>"), r"\1"),
+    (re.compile(r"([:;]) (?=[^<>]*>)"), r"\1"),  # in a style
+    # Beyond a hundredth of a point; numbers below 1 may be the scale of letters.
+    (re.compile(r"(\b[1-9]\d*\.\d\d)\d+(?=[^<>]*>)"), r"\1"),
+    (re.compile(r'="([^"\']*)"'), r"='\1'"),  # an address would write " with three signs
 )
 _TAGS = ("<br>", "<code>", "</code>")  # what the report's own Markdown has
 
@@ -87,7 +91,8 @@ def _embedded(name: str, alternative: str, env: EnvType) -> str:
     if svg is None or not name.endswith(".svg"):
         return str(Markup("<em>{}</em>").format(alternative))
     shown = '<img class="embedded" alt="{}" src="data:image/svg+xml,{}">'
-    return str(Markup(shown).format(alternative, quote(_compact(svg), safe=_PLAIN)))
+    address = Markup(quote(_compact(svg), safe=_PLAIN))  # has no sign that ends an attribute
+    return str(Markup(shown).format(alternative, address))
 
 
 def _compact(svg: str) -> str:

@@ -11,6 +11,8 @@ from markupsafe import Markup
 from glocalk.report.page.beyond import (
     around_section,
     cold_start_section,
+    cross_validation_section,
+    fold_in_section,
     monti_section,
     side_section,
 )
@@ -52,11 +54,13 @@ def page_html(material: Material) -> str:
         curves_section(curves),
         claims_section(material),
         folds_section(material),
+        cross_validation_section(material),
         gap_section(material),
         kernels_section(material),
         around_section(material),
         side_section(material),
         cold_start_section(material),
+        fold_in_section(material),
         monti_section(material),
         costs_section(material),
         notes_section(material),

@@ -33,6 +33,8 @@ _ABOUT = {
     "around": "models around the paper",
     "side": "what side information is worth",
     "cold": "new users and items",
+    "fold": "new users and items without training",
+    "cross": "cross-validation",
     "monti": "Flixster and YahooMusic",
     "variants": "runs with other options, each beside the run that it varies",
     "searches": "every trial of every search for hyperparameters",
@@ -76,8 +78,14 @@ def records_section(material: Material) -> Section:
             experiment,
             len(rows := list(group)),
             [
-                (*labels, [(run.seed, href) for run, href in seeds])
-                for labels, seeds in groupby(rows, key=lambda run: _labels(run[0]))
+                (
+                    *labels,
+                    [
+                        (changed, [(run.seed, href) for run, href in seeds])
+                        for changed, seeds in groupby(made, key=lambda run: changed_options(run[0]))
+                    ],
+                )
+                for labels, made in groupby(rows, key=lambda run: _labels(run[0]))
             ],
         )
         for experiment, group in groupby(runs, key=lambda run: run[0].experiment)
@@ -100,5 +108,5 @@ def _order(run: Record) -> tuple[bool, str, str, str, float, str, int]:
     return first, run.experiment, run.data, run.model, run.train_share, run.variant, run.seed
 
 
-def _labels(run: Record) -> tuple[str, str, str]:
-    return data_title(run.data), model_title(run.model), changed_options(run)
+def _labels(run: Record) -> tuple[str, str]:
+    return data_title(run.data), model_title(run.model)

@@ -9,6 +9,11 @@
     node.append(...children);
     return node;
   };
+  // The values of a line, which are stored as differences; null where there is none.
+  const summed = (differences) => {
+    let sum = 0;
+    return differences.map((each) => each === null ? null : sum += each);
+  };
   const printing = matchMedia("print");
 
   // Sorting: ascending, descending, then the order of the report. Rows without a value come last.
@@ -118,6 +123,9 @@
 
   // Values of a chart: by pointer, or with the arrow keys on the slider below it.
   for (const [key, chart] of Object.entries(data.charts)) {
+    const lines = chart.lines.map((line) => ({
+      label: line.label, values: summed(line.values), seeds: line.seeds.map(summed),
+    }));
     const figure = document.getElementById(key);
     const drawing = figure.querySelector("svg.drawing");
     const label = `Values of ${drawing.querySelector("title").textContent}`;
@@ -136,7 +144,7 @@
     const top = Number(box.getAttribute("y")), bottom = top + Number(box.getAttribute("height"));
     const read = () => {
       const at = Number(slider.value);
-      const parts = chart.lines.filter((line) => line.values[at] !== null);
+      const parts = lines.filter((line) => line.values[at] !== null);
       const text = (line) => `${line.label} ${rmse(line.values[at])}`;
       const seeds = (line) => line.seeds.length ? ` (${line.seeds.map((values) => rmse(values[at])).join(" ")})` : "";
       output.replaceChildren(made("strong", {}, chart.names[at]), ...parts.map((line) =>
