@@ -78,9 +78,7 @@ def load(path: str | Path) -> Completer:
     return completer
 
 
-def _other_version(
-    path: Path, file: ModelFile, cls: type[Completer], version: int
-) -> GlocalkError:
+def _other_version(path: Path, file: ModelFile, cls: type[Completer], version: int) -> GlocalkError:
     return GlocalkError(
         f"'{path}' holds version {file.model_version} of {cls.__name__}, which is at version "
         f"{version} here: train it again."

@@ -79,6 +79,18 @@ class Trace(Part):
     numbers: dict[Label, list[float]]
 
 
+class Member(Part):
+    """A training that a combination takes predictions from.
+
+    `weights` are by protocol; those of an ensemble are equal. `seconds` are those of its run.
+    """
+
+    model: Name
+    seed: Seed
+    weights: dict[str, float]
+    seconds: Seconds
+
+
 class Failure(Part):
     """Why a run ended early."""
 
@@ -112,6 +124,9 @@ class Record(RecordFile):
     deterministic: bool  # the result does not depend on the seed
     budget: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of the official updates
 
+    members: list[Member] = Field(default=[])  # of a combination
+    intercepts: dict[str, float] = Field(default={})  # of a combination by ridge, by protocol
+
     # What identifies it
     config: dict[str, Any]  # resolved: everything that can change the result, except the seed
     config_hash: Hexadecimal
@@ -126,7 +141,8 @@ class Record(RecordFile):
     threads: Count
     device: Label
     parameters: Count | None  # number of trained parameters; None in a failed record
-    seconds: dict[str, Seconds]  # `total`, `selection`, `final`, and parts: `final/evaluation`
+    # `total`, `selection`, `final`, and parts: `final/evaluation`; `members` of a combination
+    seconds: dict[str, Seconds]
     peak_rss_mb: Annotated[float, Field(ge=0)]
 
     # Results; empty in a failed record
@@ -141,9 +157,9 @@ class Record(RecordFile):
 
     @model_serializer(mode="wrap")
     def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A record without traces or side information is written as before there were any."""
+        """A record without these parts is written as before there were any."""
         content: dict[str, Any] = serialize(self)
-        for name in ("traces", "side_checksum"):
+        for name in ("traces", "side_checksum", "members", "intercepts"):
             if not getattr(self, name):
                 content.pop(name, None)
         return content
@@ -176,6 +192,9 @@ class Record(RecordFile):
             yield "its traces are of another stage than its curves"
         if not self.protocols.keys() <= set(PROTOCOLS):
             yield "it has a result under an unknown protocol"
+        for member in self.members:
+            if not member.weights.keys() <= self.protocols.keys():
+                yield f"its member {member.model} has a weight under an unknown protocol"
         for name, result in self.protocols.items():
             for fault in self._faults_of(result):
                 yield f"{fault} under the protocol {name}"

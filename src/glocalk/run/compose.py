@@ -97,9 +97,10 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
                 )
         lines = [str(given.input_line) for given in parsed]
         for position, given in enumerate(parsed):
-            if given.key_or_group == "model.members" and isinstance(given.value(), list):
+            names = given.value()
+            if given.key_or_group == "model.members" and isinstance(names, list):
                 # Put in before the overrides, one of which may change an option of a member.
-                self._members = list(given.value())
+                self._members = names
                 lines[position] = "model.members={}"
         try:
             config = super()._load_configuration_impl(

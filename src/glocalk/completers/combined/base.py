@@ -28,8 +28,8 @@ class Combined(Completer):
     A user or item without training ratings has what the members predict for it. New ones can be
     folded in where every member can do that.
 
-    In a run, `glocalk.run.combine` makes a run of each member, which other combinations use too, and
-    computes the errors from their predictions. `fit` here needs no runs.
+    In a run, `glocalk.run.combine` makes a run of each member, which other combinations use too,
+    and computes the errors from their predictions. `fit` here needs no runs.
     """
 
     has_epochs = False
@@ -61,8 +61,8 @@ class Combined(Completer):
         """The name of the member and the seed of each training.
 
         Args:
-            seed: that of the combination. Others have other seeds of their members: with n trainings
-                of each, they are n · seed, …, n · seed + n − 1.
+            seed: that of the combination. Other ones have other seeds of their members: with n
+                trainings of each, they are n · seed, …, n · seed + n − 1.
         """
         seeds = range(seed * self.repeats, (seed + 1) * self.repeats)
         return tuple((name, one) for name in self.members for one in seeds)
@@ -72,8 +72,8 @@ class Combined(Completer):
         """The weights of the trainings.
 
         Args:
-            predicted: [n, trainings] clipped predictions of ratings that were held out from them; of
-                no ratings, unless `needs_held_out`.
+            predicted: [n, trainings] clipped predictions of ratings that were held out from them;
+                n is 0 unless `needs_held_out`.
             ratings: [n] these ratings.
         """
 

@@ -125,9 +125,9 @@ def _built(name: str, member: Any, where: str) -> Completer:
             )
         if "_target_" not in options and name in (default := _default_members()):
             options["_target_"] = default[name]["_target_"]
-        member = build_completer(options, where)
-    if isinstance(member.config, CombinedConfig):
+    built = member if isinstance(member, Completer) else build_completer(options, where)
+    if isinstance(built.config, CombinedConfig):
         raise GlocalkError(
             f"Option '{where}' names a combination: name its members instead, each once."
         )
-    return member
+    return built

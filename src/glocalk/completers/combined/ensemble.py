@@ -27,8 +27,8 @@ class Ensemble(Combined):
     With `seeds` = n, each member is trained n times and counts n times: with seeds n·s, …,
     n·s + n − 1 if the ensemble's is s, so that ensembles of other seeds share no training.
 
-    Source: Breiman, "Bagging Predictors", Machine Learning 24, 1996, without resampling; the mean of
-    networks that differ in their initial weights is Perrone and Cooper's basic ensemble, 1993.
+    Source: Breiman, "Bagging Predictors", Machine Learning 24, 1996, without resampling; the mean
+    of networks that differ in their initial weights is Perrone and Cooper's basic ensemble, 1993.
 
     Example:
         >>> import glocalk

@@ -44,9 +44,9 @@ class Stack(Combined):
     on all training ratings, and take these weights.
 
     Source: Wolpert, "Stacked Generalization", Neural Networks 5, 1992; Breiman, "Stacked
-    Regressions", Machine Learning 24, 1996. Both take predictions of all ratings by cross-validation,
-    which costs a training of each member for every fold. The weights are few, so that a part of the
-    ratings is enough.
+    Regressions", Machine Learning 24, 1996. Both take predictions of all ratings by
+    cross-validation, which costs a training of each member for every fold. The weights are few, so
+    that a part of the ratings is enough.
 
     Example:
         >>> import glocalk

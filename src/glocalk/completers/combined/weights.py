@@ -41,9 +41,9 @@ def convex_weights(predicted: Values, ratings: Values) -> Weights:
     """Weights w ≥ 0, Σ w = 1, that minimize Σ (r − P w)².
 
     Because the weights sum to one, the errors are E w, where column k of E = P − r 1ᵀ has those of
-    member k. Without the sum's constraint, the minimum over v ≥ 0 of ‖E v‖²/n + (1 − Σ v)² lies at a
-    multiple of w: for v = t w with mean square q = ‖E w‖²/n, it is q/(1 + q) at t = 1/(1 + q), which
-    increases with q. It is found by non-negative least squares (Lawson and Hanson 1974).
+    member k. Without that constraint, the minimum over v ≥ 0 of ‖E v‖²/n + (1 − Σ v)² lies at a
+    multiple of w: for v = t w with mean square q = ‖E w‖²/n, it is q/(1 + q) at t = 1/(1 + q),
+    which increases with q. It is found by non-negative least squares (Lawson and Hanson 1974).
 
     Args:
         predicted: [n, members] P.
@@ -63,9 +63,9 @@ def convex_weights(predicted: Values, ratings: Values) -> Weights:
 def ridge_weights(predicted: Values, ratings: Values) -> Weights:
     """Weights near those of the mean, with an intercept.
 
-    They minimize Σ (r − b − P w)² + λ Σₖ (wₖ − 1/K)² over w and b. λ has the lowest error of leaving
-    out one rating at a time: that of rating i is its error in the fit with all of them, divided by
-    1 − hᵢᵢ, where H is the matrix that makes fitted values of ratings.
+    They minimize Σ (r − b − P w)² + λ Σₖ (wₖ − 1/K)² over w and b. λ has the lowest error of
+    leaving out one rating at a time: that of rating i is its error in the fit with all of them,
+    divided by 1 − hᵢᵢ, where H is the matrix that makes fitted values of ratings.
 
     Args:
         predicted: [n, members] P.
