@@ -38,6 +38,10 @@ _TITLES = {
     "imc_gae": "IMC-GAE",
     "bayesian_fm": "Bayesian FM",
     "bayesian_fm_probit": "Bayesian FM, ordered probit",
+    "ensemble": "Mean of models",
+    "glocal_k_ensemble": "GLocal-K, mean of five",
+    "stack": "Stacking",
+    "stack_side": "Stacking with side information",
 }
 
 

@@ -126,9 +126,7 @@ def _planned(found: Found, committed: Sequence[Record]) -> Planned:
     of_seed = [record for record in of_data if alike or record.seed == run.seed]
     same = [_own_seconds(record) for record in of_seed or of_data]
     larger = [
-        _own_seconds(record)
-        for record in records
-        if sum(record.user_counts) > found.test_ratings
+        _own_seconds(record) for record in records if sum(record.user_counts) > found.test_ratings
     ]
     if same:
         seconds: float | None = statistics.median(same)
