@@ -55,7 +55,7 @@ REPRODUCE = $(BIN)/glocalk reproduce \
 reproduce: $(READY) ## train the plan of Table 1 and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= JOBS= FORCE=1 STRICT=1)
 	$(REPRODUCE) $(if $(SCOPE),scope=$(SCOPE))
 
-table2 fig2 fig3 folds kernels around side cold_start monti: $(READY) ## the same for that table or figure (DATA= SEEDS= JOBS=)
+table2 fig2 fig3 folds kernels around side cold_start monti combined: $(READY) ## the same for that table or figure (DATA= SEEDS= JOBS=)
 	$(REPRODUCE) experiment=$@
 
 data: $(READY) ## download the data sets that are missing (DATA=)
