@@ -28,7 +28,7 @@ OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix 
 	cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 \
 	nvjitlink nvshmem-cu13 nvtx)
 
-.PHONY: help setup data reproduce table2 fig2 fig3 folds kernels around side cold_start monti test test-slow lint report screenshot check promote bench lock audit clean
+.PHONY: help setup data reproduce table2 fig2 fig3 folds kernels around side cold_start monti combined test test-slow lint report screenshot check promote bench lock audit clean
 .DEFAULT_GOAL := help
 
 help: ## show this list

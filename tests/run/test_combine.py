@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from run.small_run import BIAS, config
 
 import glocalk
 from glocalk.completers.registry import build_completer
@@ -10,6 +9,7 @@ from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
 from glocalk.run.combine import member_run, members_of
 from glocalk.run.execute import execute
+from run.small_run import BIAS, config
 
 FACTORS = {"_target_": "glocalk.BiasMF", "rank": 2, "epochs": 4}
 MEMBERS = {"bias": BIAS, "bias_mf": FACTORS}

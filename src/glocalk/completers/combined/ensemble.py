@@ -36,7 +36,7 @@ class Ensemble(Combined):
         >>> members = [glocalk.Bias(), glocalk.ItemKNN(neighbors=10)]
         >>> model = glocalk.Ensemble(members=members).fit(split.train)
         >>> round(glocalk.evaluate(model, split)["rmse"], 3)
-        0
+        1.121
     """
 
     Config = EnsembleConfig

@@ -54,7 +54,7 @@ class Stack(Combined):
         >>> members = [glocalk.GlobalMean(), glocalk.Bias(), glocalk.ItemKNN(neighbors=10)]
         >>> model = glocalk.Stack(members=members, held_out=0.2).fit(split.train)
         >>> round(glocalk.evaluate(model, split)["rmse"], 3)
-        0
+        1.047
     """
 
     Config = StackConfig
