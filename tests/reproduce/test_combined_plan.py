@@ -1,9 +1,8 @@
 """The plan of combinations: members are runs of their own, each once, before what takes them."""
 
-from reproduce.plans import config_of
-
 from glocalk.reproduce.plan import jobs_of, make_plan
 from glocalk.reproduce.runs import find_runs
+from reproduce.plans import config_of
 
 CONF = """# @package _global_
 save_model: false

@@ -170,8 +170,8 @@ def _table(rows: Sequence[_Row]) -> Table:
             "The best member is the one with the lowest mean *test* error over the seeds of the "
             "row, under the same protocol: it is chosen by what it is compared by, in its favor.",
             "`validated`: each member at the epoch that its own selection run chose; `last`: at "
-            "its last epoch. Weights come from what the members' selection runs hold out, at the same "
-            "kind of epoch. The test ratings choose nothing.",
+            "its last epoch. Weights come from what the members' selection runs hold out, at the "
+            "same kind of epoch. The test ratings choose nothing.",
             f"Interval: {100 * LEVEL:.0f} %, by a bootstrap over users with test ratings "
             f"({RESAMPLES:,} resamples). p: paired t-test with the user as unit, by Holm's method "
             "adjusted for all rows.",
