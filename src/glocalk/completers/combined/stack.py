@@ -12,6 +12,7 @@ from glocalk.completers.combined.config import CombinedConfig
 from glocalk.completers.combined.weights import Weights, convex_weights, ridge_weights
 from glocalk.data.divisions import AtRandom
 from glocalk.data.rating_matrix import RatingMatrix, Values
+from glocalk.errors import GlocalkError
 from glocalk.training.context import FitContext
 
 
@@ -40,7 +41,8 @@ class Stack(Combined):
     A random share of the training ratings is held out, and the members are fitted without it. On
     these ratings, w and b minimize the squared error: with `method="convex"` under w ≥ 0, Σ w = 1,
     b = 0; with `method="ridge"` under a penalty on the distance of w from the mean's weights, whose
-    size is chosen by leaving out one of these ratings at a time. Then the members are fitted again,
+    size is chosen by leaving out one of these ratings at a time. Only with `convex` is the error on
+    users and items without training ratings at most that of the worst member. Then the members are fitted again,
     on all training ratings, and take these weights.
 
     Source: Wolpert, "Stacked Generalization", Neural Networks 5, 1992; Breiman, "Stacked
@@ -70,6 +72,8 @@ class Stack(Combined):
         return chosen(predicted, ratings)
 
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
+        if len(train) < 2:
+            raise GlocalkError("A stack needs two training ratings, one of which it holds out.")
         held_out = AtRandom().choose(train, self.config.held_out, context.seed)
         known, asked = train.select(~held_out), train.select(held_out)
         predicted = [
