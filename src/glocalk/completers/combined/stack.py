@@ -41,9 +41,12 @@ class Stack(Combined):
     A random share of the training ratings is held out, and the members are fitted without it. On
     these ratings, w and b minimize the squared error: with `method="convex"` under w ≥ 0, Σ w = 1,
     b = 0; with `method="ridge"` under a penalty on the distance of w from the mean's weights, whose
-    size is chosen by leaving out one of these ratings at a time. Only with `convex` is the error on
-    users and items without training ratings at most that of the worst member. Then the members are fitted again,
+    size is chosen by leaving out one of these ratings at a time. Then the members are fitted again,
     on all training ratings, and take these weights.
+
+    Weights of `convex` are safe where a member predicts worse than on the held-out ratings, as for
+    users and items without training ratings: the error is at most that of the worst member. Those
+    of `ridge` may be large, with opposite signs.
 
     Source: Wolpert, "Stacked Generalization", Neural Networks 5, 1992; Breiman, "Stacked
     Regressions", Machine Learning 24, 1996. Both take predictions of all ratings by
