@@ -28,7 +28,7 @@ OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix 
 	cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 \
 	nvjitlink nvshmem-cu13 nvtx)
 
-.PHONY: help setup data reproduce table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned uncertainty test test-slow lint report screenshot check promote bench lock audit clean
+.PHONY: help setup data reproduce table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned combined uncertainty test test-slow lint report screenshot check promote bench lock audit clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -55,7 +55,7 @@ REPRODUCE = $(BIN)/glocalk reproduce \
 reproduce: $(READY) ## train the plan of Table 1 and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= JOBS= FORCE=1 STRICT=1)
 	$(REPRODUCE) $(if $(SCOPE),scope=$(SCOPE))
 
-table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned uncertainty: $(READY) ## (the same for that table or figure: DATA= SEEDS= JOBS=)
+table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned combined uncertainty: $(READY) ## (the same for that table or figure: DATA= SEEDS= JOBS=)
 	$(REPRODUCE) experiment=$@
 
 data: $(READY) ## download the data sets that are missing (DATA=)

@@ -57,7 +57,7 @@ def test_the_readme_is_short_and_its_links_lead_somewhere():
 
 def test_every_model_and_every_folder_is_documented():
     models = {path.stem for path in (ROOT / "conf" / "model").glob("*.yaml")} - {"custom"}
-    ablations = {name for name in models if name.startswith("glocal_k_")}
+    ablations = {name for name in models if name.startswith("glocal_k_")} - {"glocal_k_ensemble"}
     of_kernels = (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8")
     assert not {name for name in ablations if f"`{name}`" not in of_kernels}
     of_models = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")

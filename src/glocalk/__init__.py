@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from glocalk.completers.baselines import Bias, GlobalMean
     from glocalk.completers.bayesian_fm.bayesian_fm import BayesianFM
     from glocalk.completers.cf_nade.cf_nade import CFNADE
+    from glocalk.completers.combined.ensemble import Ensemble
+    from glocalk.completers.combined.stack import Stack
     from glocalk.completers.f_eae.f_eae import FEAE
     from glocalk.completers.factorization.bayesian_mf import BayesianMF
     from glocalk.completers.factorization.bias_mf import BiasMF
@@ -95,6 +97,7 @@ __all__ = [
     "Bias",
     "BiasMF",
     "Completer",
+    "Ensemble",
     "GCMCExtra",
     "GLocalK",
     "GlobalMean",
@@ -110,6 +113,7 @@ __all__ = [
     "SoftImpute",
     "SparseFC",
     "Split",
+    "Stack",
     "UserKNN",
     "compare",
     "evaluate",

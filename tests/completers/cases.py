@@ -149,6 +149,10 @@ def changes(name):
     for path, (annotation, value) in _options(new_short(name).config):
         if path in said["neutral"] or any(path.startswith(f"{n}.") for n in said["neutral"]):
             continue
+        if isinstance(value, dict):  # a choice of its entries
+            inner = [option for option in given if option.startswith(f"{path}.")]
+            found |= {option: nested(option, given[option]) for option in inner}
+            continue
         found[path] = nested(path, given[path] if path in given else _other(annotation, value))
     return found
 

@@ -150,7 +150,9 @@ def test_a_run_on_a_degenerate_file_ends_with_a_record_or_a_sentence(name, turn,
         *(f"model.{path}={value}".replace("'", "") for path, value in leaves(options)),
         cwd=tmp_path,
     )
-    (record,) = (json.loads(path.read_text()) for path in tmp_path.glob("runs/*/record.json"))
+    (record,) = (
+        json.loads(path.read_text()) for path in tmp_path.glob(f"runs/csv-{name}-*/record.json")
+    )
     if process.returncode == 0:
         assert record["status"] == "done"
         assert np.isfinite(record["protocols"]["last"]["rmse"])

@@ -79,7 +79,7 @@ def options(
     known: Mapping[str, FieldInfo] = config_class.model_fields if config_class else {}
     for key in config:
         name = str(key)
-        if name == "_target_":
+        if name.startswith("_"):  # what a class is built by, no option
             continue
         field = known.get(name)
         inner = field.annotation if field else None

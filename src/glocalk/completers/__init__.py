@@ -14,6 +14,7 @@ PUBLIC = {
     "Bias": "glocalk.completers.baselines",
     "BiasMF": "glocalk.completers.factorization.bias_mf",
     "CFNADE": "glocalk.completers.cf_nade.cf_nade",
+    "Ensemble": "glocalk.completers.combined.ensemble",
     "FEAE": "glocalk.completers.f_eae.f_eae",
     "GCMC": "glocalk.completers.gc_mc.gc_mc",
     "GCMCExtra": "glocalk.completers.gc_mc.extra",
@@ -32,5 +33,6 @@ PUBLIC = {
     "SVDPlusPlus": "glocalk.completers.factorization.svd_pp",
     "SoftImpute": "glocalk.completers.factorization.soft_impute",
     "SparseFC": "glocalk.completers.autoencoders.sparse_fc",
+    "Stack": "glocalk.completers.combined.stack",
     "UserKNN": "glocalk.completers.neighbors.knn",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
@@ -55,7 +55,7 @@ class Completer(Configured, Predictor):
         GlocalkError: an unknown option or an invalid value.
     """
 
-    model_version: ClassVar[int] = 1
+    model_version: int = 1
     """Raised if a change may alter the numbers, so that old records are not mixed with new ones."""
 
     official: ClassVar[OfficialRule] = "last"
@@ -67,7 +67,7 @@ class Completer(Configured, Predictor):
     deterministic: ClassVar[bool] = False
     """Whether the result does not depend on the seed."""
 
-    uses_trainer: ClassVar[bool] = False
+    uses_trainer: bool = False
     """Whether it trains with a `lightning.Trainer`, on the device that `trainer=` asks for; the
     others compute on the CPU."""
 
@@ -264,6 +264,32 @@ def class_name(cls: type[Completer]) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+class PartOfState(Mapping[str, Tensor]):
+    """The tensors of a state whose names begin with `prefix`, under the rest of their names.
+
+    Args:
+        state: the state.
+        prefix: what the names begin with; errors of `take` name the whole.
+    """
+
+    def __init__(self, state: State, prefix: str) -> None:
+        self.prefix = prefix
+        self._parts = {
+            name.removeprefix(prefix): part
+            for name, part in state.items()
+            if name.startswith(prefix)
+        }
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._parts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+
 def take(state: State, name: str, shape: tuple[int, ...], *, whole: bool = False) -> Tensor:
     """One tensor of a state that comes from outside.
 
@@ -276,18 +302,19 @@ def take(state: State, name: str, shape: tuple[int, ...], *, whole: bool = False
     Raises:
         GlocalkError: it is missing, of another type or shape, not finite, or too large.
     """
+    shown = f"{state.prefix}{name}" if isinstance(state, PartOfState) else name
     if name not in state:
-        raise GlocalkError(f"The saved state has no '{name}'.")
+        raise GlocalkError(f"The saved state has no '{shown}'.")
     tensor = state[name]
     if tensor.dtype not in (_WHOLE if whole else _FLOATS):
         raise GlocalkError(
-            f"The saved '{name}' holds {str(tensor.dtype).removeprefix('torch.')}, not "
+            f"The saved '{shown}' holds {str(tensor.dtype).removeprefix('torch.')}, not "
             f"{'whole numbers' if whole else 'float32 or float64'}."
         )
     if tensor.shape != shape:
-        raise GlocalkError(f"The saved '{name}' has shape {tuple(tensor.shape)}, not {shape}.")
+        raise GlocalkError(f"The saved '{shown}' has shape {tuple(tensor.shape)}, not {shape}.")
     if not (tensor.abs() <= _LARGEST).all():  # NaN is not
-        raise GlocalkError(f"The saved '{name}' is not finite, or too large to compute with.")
+        raise GlocalkError(f"The saved '{shown}' is not finite, or too large to compute with.")
     return tensor
 
 

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,17 @@ from glocalk.inference.model_file import MODEL_FILE, ModelFile, damaged
 _OF_GLOCALK = re.compile(r"glocalk\.completers(\.[a-z_]+)+")
 
 
-def build_completer(options: Mapping[str, Any]) -> Completer:
+def build_completer(options: Mapping[str, Any], where: str = "model") -> Completer:
     """The completer that a `conf/model/*.yaml` names.
 
     Args:
         options: `_target_`, the class, and the options of its `Config`.
+        where: what the options are an entry of, for error sentences.
 
     Raises:
         GlocalkError: there is no such class, or an option is wrong.
     """
-    completer: Completer = build(options, "model", Completer)
+    completer: Completer = build(options, where, Completer)
     return completer
 
 
@@ -54,15 +55,19 @@ def load(path: str | Path) -> Completer:
     """
     file_path = _find(Path(path))
     file = ModelFile.read(file_path)
-    cls = _class_of(file, file_path)
-    if cls.model_version != file.model_version:
-        raise GlocalkError(
-            f"'{file_path}' holds version {file.model_version} of {cls.__name__}, which is at "
-            f"version {cls.model_version} here: train it again."
-        )
+    cls = _class_of(file.class_name, file_path)
+    for target in _targets(file.options):
+        _class_of(target, file_path)
+    if file.model_version < cls.model_version:
+        raise _other_version(file_path, file, cls, cls.model_version)
     try:
         trained_on = file.trained_on()
         completer = cls(cls.Config.check(file.options, "model"))
+    except GlocalkError as error:
+        raise GlocalkError(damaged(file_path, str(error).rstrip("."))) from error
+    if file.model_version != completer.model_version:
+        raise _other_version(file_path, file, cls, completer.model_version)
+    try:
         completer.restore(file.state, file.shape)
         unknown = sorted(file.state.keys() - completer.state().keys())
         if unknown:
@@ -73,30 +78,49 @@ def load(path: str | Path) -> Completer:
     return completer
 
 
-def _class_of(file: ModelFile, path: Path) -> type[Completer]:
+def _other_version(path: Path, file: ModelFile, cls: type[Completer], version: int) -> GlocalkError:
+    return GlocalkError(
+        f"'{path}' holds version {file.model_version} of {cls.__name__}, which is at version "
+        f"{version} here: train it again."
+    )
+
+
+def _targets(options: Any) -> Iterator[str]:
+    """The classes that options name: those of the members of a combination."""
+    if isinstance(options, Mapping):
+        if isinstance(target := options.get("_target_"), str):
+            yield target.replace(":", ".")  # as `find_class` reads it
+        options = options.values()
+    elif not isinstance(options, list | tuple):
+        return
+    for inner in options:
+        yield from _targets(inner)
+
+
+def _class_of(class_name: str, path: Path) -> type[Completer]:
     """The class that a file names.
 
     Importing a module executes it, so a file chooses among those of glocalk only. Other classes are
     looked up where the caller has imported them, without calling anything: not even a module's
     `__getattr__`.
     """
-    module_name, _, name = file.class_name.rpartition(".")
+    module_name, _, name = class_name.rpartition(".")
     if module_name == "glocalk":
         module_name = PUBLIC.get(name, module_name)
     if _OF_GLOCALK.fullmatch(module_name):
         try:
             importlib.import_module(module_name)
         except ImportError as error:
-            why = f"it names '{file.class_name}', which cannot be imported"
+            why = f"it names '{class_name}', which cannot be imported"
             raise GlocalkError(damaged(path, why)) from error
     if module_name not in sys.modules:
         raise GlocalkError(
-            f"'{path}' names '{file.class_name[:100]}', a class outside glocalk: if you trust it, "
+            f"'{path}' names '{class_name[:100]}', a class outside glocalk: if you trust it, "
             f"import '{module_name[:100]}' before you load the model."
         )
     cls = vars(sys.modules[module_name]).get(name)
     if not (isinstance(cls, type) and issubclass(cls, Completer)) or inspect.isabstract(cls):
-        why = f"it names '{file.class_name}', which is not a completer"
+        why = f"it names '{class_name}', which is not a completer"
         raise GlocalkError(damaged(path, why))
     return cls
 

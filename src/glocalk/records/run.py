@@ -104,6 +104,18 @@ class Uncertainty(Part):
         return max(self.nll, self.crps, *of_density, self.mean_std, *self.width.values())
 
 
+class Member(Part):
+    """A training that a combination takes predictions from.
+
+    `weights` are by protocol; those of an ensemble are equal. `seconds` are those of its run.
+    """
+
+    model: Name
+    seed: Seed
+    weights: dict[str, float]
+    seconds: Seconds
+
+
 class Failure(Part):
     """Why a run ended early."""
 
@@ -137,6 +149,9 @@ class Record(RecordFile):
     deterministic: bool  # the result does not depend on the seed
     budget: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of the official updates
 
+    members: list[Member] = Field(default=[])  # of a combination
+    intercepts: dict[str, float] = Field(default={})  # of a combination by ridge, by protocol
+
     # What identifies it
     config: dict[str, Any]  # resolved: everything that can change the result, except the seed
     config_hash: Hexadecimal
@@ -151,7 +166,8 @@ class Record(RecordFile):
     threads: Count
     device: Label
     parameters: Count | None  # number of trained parameters; None in a failed record
-    seconds: dict[str, Seconds]  # `total`, `selection`, `final`, and parts: `final/evaluation`
+    # `total`, `selection`, `final`, and parts: `final/evaluation`; `members` of a combination
+    seconds: dict[str, Seconds]
     peak_rss_mb: Annotated[float, Field(ge=0)]
 
     # Results; empty in a failed record
@@ -169,7 +185,7 @@ class Record(RecordFile):
     def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A record that lacks a part is written as before there was such a part."""
         content: dict[str, Any] = serialize(self)
-        for name in ("traces", "side_checksum", "uncertainty"):
+        for name in ("traces", "side_checksum", "uncertainty", "members", "intercepts"):
             if not getattr(self, name):
                 content.pop(name, None)
         return content
@@ -204,6 +220,9 @@ class Record(RecordFile):
             yield "the scores of its distributions are too large to be true"
         if not self.protocols.keys() <= set(PROTOCOLS):
             yield "it has a result under an unknown protocol"
+        for member in self.members:
+            if not member.weights.keys() <= self.protocols.keys():
+                yield f"its member {member.model} has a weight under an unknown protocol"
         for name, result in self.protocols.items():
             for fault in self._faults_of(result):
                 yield f"{fault} under the protocol {name}"

@@ -41,6 +41,10 @@ _TITLES = {
     "glocal_k_scalar": "GLocal-K, one trained number",
     "glocal_k_permuted": "GLocal-K, random order",
     "glocal_k_decayed": "GLocal-K, penalized kernels",
+    "ensemble": "Mean of models",
+    "glocal_k_ensemble": "GLocal-K, mean of five",
+    "stack": "Stacking",
+    "stack_side": "Stacking with side information",
 }
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from types import MappingProxyType
 
 from glocalk.report.cold_start import cold_start_files
+from glocalk.report.combined import combined_files
 from glocalk.report.cross_validation import cross_validation_files
 from glocalk.report.elsewhere import around_files, monti_files
 from glocalk.report.fig2 import fig2_files
@@ -34,6 +35,7 @@ EXPERIMENTS: Mapping[str, Callable[[Sources], Files]] = MappingProxyType(
         "cold_start": cold_start_files,
         "fold_in": fold_in_files,
         "uncertainty": uncertainty_files,
+        "combined": combined_files,
         "cross_validation": lambda sources: cross_validation_files(sources.records),
         "tuned": tuned_files,
     }

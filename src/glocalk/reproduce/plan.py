@@ -124,11 +124,9 @@ def _planned(found: Found, committed: Sequence[Record]) -> Planned:
     # seeds is safer: one of them may have been held up by the machine.
     alike = run.protocol.selection != "lowest_seed"
     of_seed = [record for record in of_data if alike or record.seed == run.seed]
-    same = [record.seconds["total"] for record in of_seed or of_data]
+    same = [_own_seconds(record) for record in of_seed or of_data]
     larger = [
-        record.seconds["total"]
-        for record in records
-        if sum(record.user_counts) > found.test_ratings
+        _own_seconds(record) for record in records if sum(record.user_counts) > found.test_ratings
     ]
     if same:
         seconds: float | None = statistics.median(same)
@@ -142,6 +140,11 @@ def _planned(found: Found, committed: Sequence[Record]) -> Planned:
         held=not run.force and held_record(run, found.checksum) is not None,
         arguments=found.arguments,
     )
+
+
+def _own_seconds(record: Record) -> float:
+    """The time of a run, without the members of a combination, which are runs of their own."""
+    return record.seconds["total"] - record.seconds.get("members", 0.0)
 
 
 def _waits(plan: Sequence[Planned]) -> list[Waits]:

@@ -18,6 +18,7 @@ from glocalk.errors import MissingDataError
 from glocalk.records.identity import config_hash
 from glocalk.reproduce.blocks import Point
 from glocalk.reproduce.config import ReproduceConfig
+from glocalk.run.combine import members_of
 from glocalk.run.compose import compose
 from glocalk.run.composed import Composing, compose_run
 from glocalk.run.config import RunConfig
@@ -100,9 +101,9 @@ def _with_inputs(
     """The runs whose data is there, side information included.
 
     A row of the plan whose model needs what the data set does not have is left out. A model that
-    the user names is refused.
+    the user names is refused. Before a combination come the runs of its members.
     """
-    runs: list[Found] = []
+    found: dict[tuple[str, int], Found] = {}
     left_out: dict[tuple[str, str], str] = {}
     for run in composed:
         split = splits.get(_data_key(run.config))
@@ -114,11 +115,21 @@ def _with_inputs(
             left_out[run.config.model_name, run.config.data_name] = ", no ".join(lacking)
             continue
         divided = run.config.protocol.divided(split)
-        checksum = _checksum(run.config, divided)
-        runs.append(Found(run.config, run.arguments, checksum, len(divided.test)))
+        for made in (*_members(run), run):
+            checksum = _checksum(made.config, divided)
+            key = config_hash(made.config.identity), made.config.seed
+            found.setdefault(key, Found(made.config, made.arguments, checksum, len(divided.test)))
     for (model, data), lacks in left_out.items():
         _log.info("%s is left out: %s has no %s.", model, data, lacks)
-    return runs
+    return list(found.values())
+
+
+def _members(run: Composed) -> list[Composed]:
+    """The runs of a combination's members, which are jobs of their own; none of another run."""
+    return [
+        Composed(one, (*run.arguments, f"member={one.model_name}", f"seed={one.seed}"))
+        for one in members_of(run.config)
+    ]
 
 
 def _file_sets(source: Source, needs: Collection[Need]) -> list[FileSet]:

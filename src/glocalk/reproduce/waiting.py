@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from glocalk.completers.registry import build_completer
 from glocalk.records.identity import config_hash
+from glocalk.run.combine import members_of
 from glocalk.run.config import RunConfig
 
 
@@ -15,7 +16,8 @@ class Waits:
     """The runs that a run waits for, by their numbers in the plan.
 
     Attributes:
-        needs: the run of the seed whose epoch it takes: it cannot be made without that record.
+        needs: the run of the seed whose epoch it takes, and those of the members of a combination:
+            it cannot be made without their records.
         prefers: the run whose first stage it takes over. It makes its own if that run fails.
     """
 
@@ -25,10 +27,14 @@ class Waits:
 
 def waits(runs: Sequence[RunConfig]) -> list[Waits]:
     """What each of the runs waits for among them."""
-    sources, longest = _epoch_sources(runs), _longest_first_stages(runs)
+    numbers = _numbers(runs)
+    sources, longest = _epoch_sources(runs, numbers), _longest_first_stages(runs)
     return [
-        Waits(needs=_others(number, sources[number]), prefers=_others(number, longest[number]))
-        for number in range(len(runs))
+        Waits(
+            needs=(*_others(number, sources[number]), *_members(run, numbers)),
+            prefers=_others(number, longest[number]),
+        )
+        for number, run in enumerate(runs)
     ]
 
 
@@ -51,16 +57,26 @@ def _others(number: int, other: int | None) -> tuple[int, ...]:
     return () if other is None or other == number else (other,)
 
 
-def _epoch_sources(runs: Sequence[RunConfig]) -> list[int | None]:
+def _numbers(runs: Sequence[RunConfig]) -> dict[tuple[str, int], int]:
+    """The number of each run, by what identifies it and by its seed."""
+    return {(config_hash(run.identity), run.seed): number for number, run in enumerate(runs)}
+
+
+def _members(run: RunConfig, numbers: Mapping[tuple[str, int], int]) -> list[int]:
+    """Those of the members of a combination that are there."""
+    keys = [(config_hash(member.identity), member.seed) for member in members_of(run)]
+    return [numbers[key] for key in keys if key in numbers]
+
+
+def _epoch_sources(
+    runs: Sequence[RunConfig], numbers: Mapping[tuple[str, int], int]
+) -> list[int | None]:
     """For each run, that of the seed whose epoch it takes; None if it takes none, or if absent."""
-    digests = [config_hash(run.identity) for run in runs]
-    seeds = [run.seed for run in runs]
-    numbers = {key: number for number, key in enumerate(zip(digests, seeds, strict=True))}
     return [
-        numbers.get((digest, run.protocol.lowest_seed))
+        numbers.get((config_hash(run.identity), run.protocol.lowest_seed))
         if run.protocol.selection == "lowest_seed"
         else None
-        for digest, run in zip(digests, runs, strict=True)
+        for run in runs
     ]
 
 

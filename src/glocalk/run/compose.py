@@ -23,7 +23,7 @@ from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
@@ -31,6 +31,7 @@ from yaml import YAMLError
 
 from glocalk.config import BaseConfig, find_class
 from glocalk.errors import GlocalkError, one_line
+from glocalk.run.members import has_members, with_options
 from glocalk.run.overrides import escaped, readable
 
 VERSION_BASE = "1.3"
@@ -47,6 +48,9 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
     options are then those of `Class`, and neither the file chosen by `model=` nor the
     hyperparameters in `settings/` and the ranges in `search/` and `search_on/` are mixed in. The
     model is named after the class: `MyModel` is `my_model`. The same holds for `data._target_`.
+
+    The members of a combination that are config names, in a file or in an override
+    `model.members=[bias,item_knn]`, become the options that these models have on the data set.
     """
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
@@ -54,6 +58,9 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
         self._targets: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._chosen: set[str] = set()
+        self._members: list[Any] | None = None
+        self._data: str | None = None  # whose hyperparameters members have
+        self._settings = True
 
     def _load_configuration_impl(
         self,
@@ -78,6 +85,10 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
         }
         self._chosen = {given.key_or_group for given in parsed}
         self._names = {}
+        self._members, self._data = None, None
+        self._settings = not any(
+            given.is_delete() and given.key_or_group == "settings" for given in parsed
+        )
         for given in parsed:
             if self._is_no_name(given):
                 raise GlocalkError(
@@ -85,6 +96,12 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
                     f"{given.key_or_group}={self.get_group_options(given.key_or_group)[0]}."
                 )
         lines = [str(given.input_line) for given in parsed]
+        for position, given in enumerate(parsed):
+            names = given.value()
+            if given.key_or_group == "model.members" and isinstance(names, list):
+                # Put in before the overrides, one of which may change an option of a member.
+                self._members = names
+                lines[position] = "model.members={}"
         try:
             config = super()._load_configuration_impl(
                 config_name, lines, run_mode, from_shell, validate_sweep_overrides
@@ -96,6 +113,9 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
                 task = config.hydra.overrides.task
                 task[task.index(line)] = overrides[position]
         config.hydra.runtime.choices.update(self._names)
+        if has_members(config.get("model")):  # an override may have added some
+            with open_dict(config.model):
+                config.model.members = self._filled(config.model.members, self.repository)
         return config
 
     def _compose_config_from_defaults_list(
@@ -122,8 +142,22 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
             if isinstance(node, DictConfig) and node.get("_target_"):
                 options = {"_target_": node["_target_"]}
                 options |= shown_options(_class_of(group, node["_target_"]).Config)
+                if group == "model" and has_members(options):
+                    files = _files(defaults, ["data"]) if self._settings else []
+                    self._data = str(files[-1].config_path).partition("/")[2] if files else None
+                    members = self._members or node.pop("members", None) or options.pop("members")
+                    options["members"], node["members"] = {}, self._filled(members, repo)
                 config[group] = OmegaConf.merge(options, node)
         return config
+
+    def _filled(self, members: Any, repo: Any) -> DictConfig:
+        """The members of a combination with all options."""
+        return with_options(members, self._data, repo, self._shown)
+
+    @staticmethod
+    def _shown(target: str) -> dict[str, Any]:
+        """A class and its options."""
+        return {"_target_": target, **shown_options(_class_of("model", target).Config)}
 
     def _is_no_name(self, given: Override) -> bool:
         """Whether `null` or a number is chosen from a group, of which Hydra makes a traceback."""
@@ -268,6 +302,7 @@ def _files(defaults: Sequence[ResultDefault], groups: Sequence[str]) -> list[Res
 def _first(override: Override) -> str:
     """The override, or its first value where it sweeps over models or data sets."""
     names = {name for group in _GROUPS for name in (group, f"{group}._target_")}
+    names.add("model.members")
     if override.is_sweep_override() and override.key_or_group in names:
         return f"{override.get_key_element()}={next(override.sweep_string_iterator())}"
     return str(override.input_line)

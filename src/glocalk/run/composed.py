@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from omegaconf import DictConfig, OmegaConf
 
 from glocalk.errors import GlocalkError
+from glocalk.run.combine import member_run
 from glocalk.run.compose import as_dict, compose, config_dirs_of
 from glocalk.run.config import RunConfig
 from glocalk.run.overrides import as_typed
@@ -21,6 +22,7 @@ _NOT_A_VARIANT = {
     "model",
     "model._target_",
     "seed",
+    "member",
     "train_share",
     "settings",
     "trainer",
@@ -100,6 +102,7 @@ def run_config(
     if choices.get("experiment"):
         options["experiment"] = choices["experiment"]
     base = options.pop("base", None)
+    member = options.pop("member", None)
     for name in (*without, "plan", "searches"):
         options.pop(name, None)
     if not options["variant"]:
@@ -112,7 +115,8 @@ def run_config(
                 return run.model_copy(update={"share_stages": options["share_stages"]})
         options["variant"] = ",".join(sorted(map(as_typed, telling))) or "default"
     names = {"data_name": choices["data"], "model_name": choices["model"]}
-    return RunConfig.check({**options, **names}, "")
+    run = RunConfig.check({**options, **names}, "")
+    return run if member is None else member_run(run, str(member), run.seed)
 
 
 def _key(line: str) -> str:

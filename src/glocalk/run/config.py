@@ -125,6 +125,10 @@ class RunConfig(BaseConfig):
         default=False,
         description="keep the test predictions of the final run, for glocalk evaluate",
     )
+    for_combining: bool = Field(
+        default=False,
+        description="keep what combinations take from the run; set for their members",
+    )
     trace: bool = Field(
         default=False,
         description="record the model's internal state after each epoch: glocal_k's global kernel",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from glocalk import stopping
 from glocalk.completers.base import Completer
+from glocalk.completers.combined.base import Combined
 from glocalk.completers.registry import build_completer
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
@@ -16,11 +17,12 @@ from glocalk.metrics import why_no_ndcg
 from glocalk.records.identity import config_hash, run_key
 from glocalk.records.run import Record, RunName
 from glocalk.run import provenance
+from glocalk.run.combine import Combination, write_member_file
 from glocalk.run.config import RunConfig
 from glocalk.run.folder import RunFolder
 from glocalk.run.loggers import make_loggers
 from glocalk.run.monitor import Listener, Monitor
-from glocalk.run.predictions import KeptPredictions, write_predictions
+from glocalk.run.predictions import KeptPredictions, KeptSelection, write_predictions
 from glocalk.run.progress import EpochProgress
 from glocalk.run.protocols import FinishedTraining, settled_epoch, take_results, validated_epoch
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
@@ -56,7 +58,7 @@ def execute(config: RunConfig) -> Record:
     for note in run.split.notes if run.split else ():
         _log.info("%s", note)
     with run.folder.lock():
-        held = run.folder.held_record()
+        held = run.held_record()
         if config.force:
             run.folder.clear()
         run.folder.refuse_links()
@@ -76,7 +78,7 @@ def execute(config: RunConfig) -> Record:
                 record.write(run.folder.record)
                 run.folder.remove_checkpoints()
         except StoppedError as stopped:
-            stopped.continues = run.folder.how_it_continues()
+            stopped.continues = stopped.continues or run.folder.how_it_continues()
             raise
         except OSError as error:
             where = f" at '{error.filename}'" if error.filename else ""
@@ -174,6 +176,12 @@ class _Run:
         checksum = self.split.checksum_with(self.completer.needs) if self.split else None
         return _folder(self.config, self.completer, checksum, seed)
 
+    def held_record(self) -> Record | None:
+        """The complete record, if all is there that is to be kept of the run."""
+        if self.config.for_combining and not usable(self.folder.member_file):
+            return None
+        return self.folder.held_record()
+
     def train(self) -> Record:
         """Make the trainings and compute the results."""
         assert self.split is not None
@@ -181,34 +189,80 @@ class _Run:
             _log.info("%s", why)
         provenance.reset_peak_memory()
         set_threads(self.config.trainer.threads, self.folder.threads)
+        if isinstance(self.completer, Combined):
+            outcome = self._combine(self.completer)
+        else:
+            outcome = self._make_trainings()
+        return done_record(self.config, self.completer, self.split, self.commit, outcome)
+
+    def _make_trainings(self) -> Outcome:
+        assert self.split is not None
         outcome = Outcome()
         chosen = settled = None
-        makes_selection = self.completer.has_epochs and self._may_hold_out()
+        config, has_epochs = self.config, self.completer.has_epochs
+        last_stage = next(reversed(self.completer.schedule), "fit")
+        makes_selection = (has_epochs or config.for_combining) and self._may_hold_out()
         if makes_selection and self._takes_epoch_of_lowest_seed():
             makes_selection = False
-            chosen = self._epoch_of_lowest_seed("validated")
-            if self.completer.official == "settled":
-                settled = self._epoch_of_lowest_seed("official")
-            outcome.epoch_from_seed = self.config.protocol.lowest_seed
+            if has_epochs:
+                chosen = self._epoch_of_lowest_seed("validated")
+                if self.completer.official == "settled":
+                    settled = self._epoch_of_lowest_seed("official")
+                outcome.epoch_from_seed = config.protocol.lowest_seed
         with EpochProgress(
             self.folder.title,
             self.completer.schedule,
             2 if makes_selection else 1,
-            self.config.progress,
+            config.progress,
         ) as progress:
-            selection = None
+            selection = kept_selection = None
             if makes_selection:
-                selection, _ = self._train_once("selection", progress)
+                if config.for_combining:
+                    kept_selection = KeptSelection(last_stage, None)
+                selection, _ = self._train_once("selection", progress, kept_selection)
                 chosen, settled = validated_epoch(selection), settled_epoch(selection)
             kept = None
-            if self.config.save_predictions:
-                kept = KeptPredictions(next(reversed(self.completer.schedule), "fit"), chosen)
+            if config.save_predictions or config.for_combining:
+                kept = KeptPredictions(last_stage, chosen)
             final, outcome.parameters = self._train_once("final", progress, kept)
         outcome.trainings = [final] if selection is None else [selection, final]
         outcome.protocols = take_results(selection, final, chosen, self.completer.official, settled)
-        if kept is not None:
+        if kept is not None and config.save_predictions:
             write_predictions(kept, outcome.protocols, self.split, self.folder.path)
-        return done_record(self.config, self.completer, self.split, self.commit, outcome)
+        if kept is not None and config.for_combining:
+            write_member_file(self.folder.member_file, kept, kept_selection)
+        return outcome
+
+    def _combine(self, completer: Combined) -> Outcome:
+        """Make the members' runs, and combine them."""
+        assert self.split is not None
+        lender = self._lender() if completer.needs_held_out else None
+        combination = Combination(self.config, completer, self.split, execute, lender)
+        outcome = combination.run()
+        self._keep_model(combination.fitted if self.config.save_model else None)
+        if self.config.save_predictions:
+            predicted = combination.predictions
+            kept = KeptPredictions("last", None, predicted["last"], predicted.get("validated"))
+            write_predictions(kept, outcome.protocols, self.split, self.folder.path)
+        return outcome
+
+    def _lender(self) -> Record | None:
+        """The record of the seed whose weights are taken, if it is not this one's.
+
+        Raises:
+            GlocalkError: there is none.
+        """
+        if not self._takes_epoch_of_lowest_seed():
+            return None
+        seed = self.config.protocol.lowest_seed
+        record = self._folder(seed).held_record()
+        if record is None or not record.members:
+            raise GlocalkError(
+                f"{self.folder.title} takes its weights from seed {seed}, which has no record in "
+                f"'{self.config.runs_dir}': run seed={seed} first, or set "
+                "protocol.selection=each_seed."
+            )
+        return record
 
     def refuse_unwritable(self) -> None:
         """Refuse what the record could not hold, before hours are spent."""
@@ -249,7 +303,7 @@ class _Run:
             return self._train_once(name, progress, kept)
         if name == "final":
             observe_distribution(completer, split, monitor)
-            self._keep_model(completer)
+            self._keep_model(lambda: completer)
         training = FinishedTraining(name, monitor)
         self._keep_finished(training, completer.num_parameters)
         return training, completer.num_parameters
@@ -285,11 +339,12 @@ class _Run:
         self.folder.remove_checkpoints(training.name)
         stopping.safe_point()
 
-    def _keep_model(self, completer: Completer) -> None:
+    def _keep_model(self, fitted: Callable[[], Completer] | None) -> None:
         """Write the model file if requested; before the record, which marks the run as finished."""
-        if not self.config.save_model:
+        if fitted is None or not self.config.save_model:
             self.folder.model_file.unlink(missing_ok=True)
             return
+        completer = fitted()
         assert completer.trained_on is not None
         completer.trained_on = replace(completer.trained_on, title=self.config.data_name)
         completer.clip = self.config.protocol.clip

@@ -17,6 +17,8 @@ from glocalk.records.run import Record, RunName
 from glocalk.records.schema import SCHEMA_VERSION, migrate_command, schema_of
 from glocalk.run.predictions import PREDICTION_FILES
 
+MEMBER_FILE = "member.pt"
+
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +74,11 @@ class RunFolder:
     def predictions(self) -> Path:
         """The test predictions of the final run."""
         return self.path / PREDICTION_FILES["last"]
+
+    @property
+    def member_file(self) -> Path:
+        """What combinations take from the run, if it is one of their members."""
+        return self.path / MEMBER_FILE
 
     def finished(self, training: RunName) -> Path:
         """What is kept of a finished training, until the run is finished too."""
@@ -160,16 +167,19 @@ class RunFolder:
         Raises:
             GlocalkError: there is one.
         """
-        replaced = self.record.name, self.model_file.name, *PREDICTION_FILES.values()
-        refuse_links(self.path, *replaced)
+        refuse_links(self.path, *self._replaced)
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process was writing; call it under the lock."""
-        replaced = self.record.name, self.model_file.name, *PREDICTION_FILES.values()
-        for pattern in ("*/.*.ckpt.*", ".*.ckpt.*", *(f".{name}.*" for name in replaced)):
+        for pattern in ("*/.*.ckpt.*", ".*.ckpt.*", *(f".{name}.*" for name in self._replaced)):
             for path in self.path.glob(pattern):
                 if not path.is_dir():
                     path.unlink(missing_ok=True)
+
+    @property
+    def _replaced(self) -> tuple[str, ...]:
+        """Names of the files that a run replaces."""
+        return (self.record.name, self.model_file.name, MEMBER_FILE, *PREDICTION_FILES.values())
 
     def remove_checkpoints(self, training: RunName | None = None) -> None:
         """Remove the checkpoints, of one training or, once the record exists, of all."""

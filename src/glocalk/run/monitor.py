@@ -122,9 +122,16 @@ class Monitor:
             return
         predicted = self._predict(predict, self.test)
         test = evaluate(predicted, self.test)
-        valid = evaluate(self._predict(predict, self.valid), self.valid) if self.valid else None
+        held_out = self._predict(predict, self.valid) if self.valid else None
+        valid = evaluate(held_out, self.valid) if self.valid and held_out is not None else None
         if self.kept is not None:
-            self.kept.keep(stage, epoch, np.array(predicted, dtype=np.float64))
+            self.kept.keep(
+                stage,
+                epoch,
+                np.array(predicted, dtype=np.float64),
+                None if held_out is None else np.array(held_out, dtype=np.float64),
+                valid.rmse if valid else None,
+            )
         row: dict[str, Any] = {
             "stage": stage,
             "epoch": epoch,

@@ -1,7 +1,8 @@
-"""The test predictions of a final run, kept so that others can score or combine them."""
+"""The predictions of a run, kept so that others can score or combine them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,31 +21,57 @@ PREDICTION_FILES = {"last": "predictions.csv", "validated": "predictions_validat
 """The file of each protocol."""
 
 
+_ARRAYS = ("last", "chosen", "last_held_out", "chosen_held_out")
+
+
 @dataclass
 class KeptPredictions:
-    """The test predictions at the last epoch so far, and at one more: two arrays at most.
+    """Predictions at the last epoch so far, and at one more: two arrays at most, or twice as many.
 
     Attributes:
         stage: the last stage, that of the epochs.
         epoch: the epoch that the validation ratings chose; None if none is wanted besides the last.
         last: [test ratings] as evaluated after the last epoch so far.
         chosen: [test ratings] as evaluated after the chosen epoch.
+        last_held_out: [validation ratings] likewise, in a selection run.
+        chosen_held_out: [validation ratings] likewise, in a selection run.
     """
 
     stage: str
     epoch: int | None
     last: Values | None = None
     chosen: Values | None = None
+    last_held_out: Values | None = None
+    chosen_held_out: Values | None = None
 
-    def keep(self, stage: str, epoch: int | None, predicted: Values) -> None:
-        """Keep what was evaluated after an epoch."""
-        self.last = predicted
-        if epoch is not None and (stage, epoch) == (self.stage, self.epoch):
-            self.chosen = predicted
+    def keep(
+        self,
+        stage: str,
+        epoch: int | None,
+        predicted: Values,
+        held_out: Values | None = None,
+        held_out_rmse: float | None = None,
+    ) -> None:
+        """Keep what was evaluated after an epoch.
+
+        Args:
+            stage: its stage.
+            epoch: the epoch.
+            predicted: [test ratings].
+            held_out: [validation ratings]; None without any.
+            held_out_rmse: their error.
+        """
+        self.last, self.last_held_out = predicted, held_out
+        if self._is_chosen(stage, epoch, held_out_rmse):
+            self.chosen, self.chosen_held_out = predicted, held_out
+
+    def _is_chosen(self, stage: str, epoch: int | None, held_out_rmse: float | None) -> bool:
+        del held_out_rmse
+        return epoch is not None and (stage, epoch) == (self.stage, self.epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """The chosen epoch, and a tensor for each array that there is."""
-        arrays = {"last": self.last, "chosen": self.chosen}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         tensors = {
             name: torch.from_numpy(array) for name, array in arrays.items() if array is not None
         }
@@ -65,8 +92,34 @@ class KeptPredictions:
             return
         if state is None or state["epoch"] != self.epoch:
             raise OtherTrainingError
-        for name in ("last", "chosen"):
+        for name in _ARRAYS:
             setattr(self, name, state[name].numpy() if name in state else None)
+
+
+@dataclass
+class KeptSelection(KeptPredictions):
+    """Those of a selection run, which chooses the epoch itself: the first of lowest error.
+
+    Attributes:
+        lowest: the lowest error so far on the validation ratings, in the last stage.
+    """
+
+    lowest: float = math.inf
+
+    def _is_chosen(self, stage: str, epoch: int | None, held_out_rmse: float | None) -> bool:
+        del epoch
+        if stage != self.stage or held_out_rmse is None or held_out_rmse >= self.lowest:
+            return False
+        self.lowest = held_out_rmse
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "lowest": self.lowest}
+
+    def load_state_dict(self, state: Mapping[str, Any] | None, stages: Collection[str]) -> None:
+        super().load_state_dict(state, stages)
+        if state is not None and self.stage in stages:
+            self.lowest = float(state["lowest"])
 
 
 def write_predictions(
@@ -87,7 +140,7 @@ def write_predictions(
     """
     arrays = {"last": kept.last}
     validated = protocols.get("validated")
-    if validated is not None and validated.rmse_epoch != protocols["last"].rmse_epoch:
+    if validated is not None and validated.user_errors != protocols["last"].user_errors:
         arrays["validated"] = kept.chosen
     for protocol, name in PREDICTION_FILES.items():
         if protocol in arrays:

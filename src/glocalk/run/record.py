@@ -16,7 +16,7 @@ from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.records.json_text import to_json
-from glocalk.records.run import Failure, ProtocolResult, Record, Uncertainty
+from glocalk.records.run import Failure, Member, ProtocolResult, Record, Uncertainty
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
 from glocalk.run.protocols import FinishedTraining
@@ -31,12 +31,16 @@ class Outcome:
         trainings: the selection run, if it was made, and the final run.
         protocols: the result under each protocol.
         epoch_from_seed: the seed whose selection run chose the `validated` epoch, if another's.
+        members: the trainings that a combination takes predictions from.
+        intercepts: of a combination that has one, by protocol.
     """
 
     parameters: int | None = None
     trainings: Sequence[FinishedTraining] = ()
     protocols: dict[str, ProtocolResult] = field(default_factory=dict)
     epoch_from_seed: int | None = None
+    members: Sequence[Member] = ()
+    intercepts: dict[str, float] = field(default_factory=dict)
 
 
 def done_record(
@@ -113,6 +117,8 @@ def _record(
         side_information=bool(completer.needs),
         seed=config.seed,
         deterministic=completer.deterministic,
+        members=list(outcome.members),
+        intercepts=outcome.intercepts,
         budget=completer.budget,
         config=config.identity,
         config_hash=config_hash(config.identity),
@@ -125,7 +131,7 @@ def _record(
         threads=torch.get_num_threads(),
         device=provenance.device(_accelerator(config, completer)),
         parameters=outcome.parameters,
-        seconds=_seconds(outcome.trainings),
+        seconds=_seconds(outcome),
         peak_rss_mb=provenance.peak_memory_mb(),
         curves={training.name: training.curves for training in outcome.trainings},
         traces=[trace for training in outcome.trainings for trace in training.monitor.traces],
@@ -147,7 +153,7 @@ def _user_errors(outcome: Outcome) -> dict[str, list[float]]:
     return {
         key: [round(float(value), 6) for value in training.monitor.user_errors(row)]
         for training in outcome.trainings
-        for row in training.last_stage
+        for row in range(len(training.curves.epoch))
         if (key := training.errors_key(row)) in wanted
     }
 
@@ -158,10 +164,12 @@ def _uncertainty(trainings: Sequence[FinishedTraining]) -> Uncertainty | None:
     return Uncertainty.model_validate(found[0]) if found and found[0] is not None else None
 
 
-def _seconds(trainings: Sequence[FinishedTraining]) -> dict[str, float]:
-    """Seconds of each stage and of evaluation, of each training, and in total."""
+def _seconds(outcome: Outcome) -> dict[str, float]:
+    """Seconds of each stage and of evaluation, of each training, of all members, and in total."""
     seconds = {"total": 0.0}
-    for training in trainings:
+    if outcome.members:
+        seconds["members"] = seconds["total"] = sum(one.seconds for one in outcome.members)
+    for training in outcome.trainings:
         parts = training.monitor.seconds
         seconds[training.name] = sum(parts.values())
         seconds["total"] += seconds[training.name]

@@ -1,0 +1,1 @@
+"""Combinations of completers: the mean of their predictions, and linear stacking."""

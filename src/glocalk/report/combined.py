@@ -1,0 +1,217 @@
+"""Combinations of models, each beside its best member: test RMSE, paired by user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from glocalk.records.run import Record
+from glocalk.report.cells import DATA_SETS, MONTI_SETS, data_title, model_title
+from glocalk.report.layout import (
+    NOTHING,
+    csv_text,
+    difference,
+    difference_interval,
+    number,
+    p_value,
+    rmse,
+)
+from glocalk.report.load import CellKey
+from glocalk.report.parts import Files, Sources
+from glocalk.report.points import Point, find_point
+from glocalk.report.statistics.bootstrap import LEVEL, RESAMPLES
+from glocalk.report.statistics.measured import Difference, Measured
+from glocalk.report.statistics.paired import holm
+from glocalk.report.tables import Table, mean_and_sd, seed_count
+
+EXPERIMENT = "combined"
+
+_PROTOCOLS = ("validated", "last")
+_COMBINATIONS = ("glocal_k_ensemble", "ensemble", "stack", "stack_side")
+_COLUMNS = (
+    *("data", "model", "variant", "protocol", "seeds", "mean", "sd", "best_member", "best_mean"),
+    *("minus_best", "low", "high", "p_adjusted", "members", "seconds"),
+)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A combination on a data set under one protocol.
+
+    Attributes:
+        point: its runs.
+        protocol: the protocol.
+        best: the runs of the member with the lowest error, of the same seeds where they have them.
+        minus: the combination's error minus that of the best member.
+        p_adjusted: its p-value, adjusted for all rows.
+    """
+
+    point: Point
+    protocol: str
+    best: Point
+    minus: Difference | None
+    p_adjusted: float | None = None
+
+    @property
+    def run(self) -> Record:
+        """The run of its lowest seed."""
+        return self.point.runs[0]
+
+    @property
+    def weights(self) -> str:
+        """The members with their weights, the largest first; equal ones are counted."""
+        shares: dict[str, list[float]] = {}
+        for member in self.run.members:
+            shares.setdefault(member.model, []).append(member.weights[self.protocol])
+        ordered = sorted(shares.items(), key=lambda share: -sum(share[1]))
+        return ", ".join(
+            f"{model_title(model)} {number(sum(weights), 3)}"
+            + (f" ({len(weights)} trainings)" if len(weights) > 1 else "")
+            for model, weights in ordered
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Of its members and itself, of the lowest seed."""
+        return self.run.seconds["total"]
+
+
+def combined_files(sources: Sources) -> Files:
+    """The table as csv, Markdown and LaTeX."""
+    rows = _rows([run for run in sources.records if run.experiment == EXPERIMENT])
+    table = _table(rows)
+    return {
+        f"{EXPERIMENT}.csv": csv_text(_COLUMNS, map(_csv_row, rows)),
+        f"{EXPERIMENT}.md": table.markdown(),
+        f"{EXPERIMENT}.tex": table.tex(),
+    }
+
+
+def _rows(runs: Sequence[Record]) -> list[_Row]:
+    measured = Measured(runs)
+    made = list(_each_row(runs, measured))
+    tested = [row for row in made if row.minus is not None]
+    adjusted = holm([row.minus.p_value for row in tested if row.minus is not None])
+    found = {id(row): p for row, p in zip(tested, adjusted, strict=True)}
+    return [_Row(row.point, row.protocol, row.best, row.minus, found.get(id(row))) for row in made]
+
+
+def _each_row(runs: Sequence[Record], measured: Measured) -> Iterator[_Row]:
+    combinations = {(run.data, run.model, run.variant) for run in runs if run.members}
+    places = [*DATA_SETS, *MONTI_SETS]
+
+    def order(combination: tuple[str, str, str]) -> tuple[int, str, int, str, str]:
+        data, model, variant = combination
+        place = places.index(data) if data in places else len(places)
+        known = _COMBINATIONS.index(model) if model in _COMBINATIONS else len(_COMBINATIONS)
+        return place, data, known, model, variant
+
+    for data, model, variant in sorted(combinations, key=order):
+        point = find_point(runs, EXPERIMENT, data, model, variant)
+        for protocol in _PROTOCOLS:
+            if point.by_seed(protocol):
+                best, minus = _beside_best(point, protocol, runs, measured)
+                yield _Row(point, protocol, best, minus)
+
+
+def _beside_best(
+    point: Point, protocol: str, runs: Sequence[Record], measured: Measured
+) -> tuple[Point, Difference | None]:
+    """The best member's runs, and the combination's error minus theirs."""
+    seeds = set(point.by_seed(protocol))
+    first = point.runs[0]
+    cells = {
+        (member.model, CellKey(EXPERIMENT, first.data, run.train_share, member.model, other))
+        for run in point.runs
+        for member in run.members
+        for other in ("default", run.variant)
+    }
+    candidates: list[tuple[float, str, Point, set[int]]] = []
+    for name, cell in sorted(cells):
+        found = find_point(runs, cell.experiment, cell.data, cell.model, cell.variant)
+        errors = found.by_seed(protocol)
+        common = seeds & errors.keys()
+        if common == seeds:
+            kept = Point(tuple(run for run in found.runs if run.seed in common))
+            mean = sum(errors[seed] for seed in common) / len(common)
+            candidates.append((mean, name, kept, common))
+    if not candidates:
+        return Point(()), None
+    _, name, best, common = min(candidates, key=lambda candidate: candidate[:2])
+    own = CellKey(EXPERIMENT, first.data, first.train_share, first.model, first.variant)
+    others = CellKey(EXPERIMENT, first.data, first.train_share, name, best.runs[0].variant)
+    mine = measured.sample(own, protocol, common)
+    theirs = measured.sample(others, protocol, common)
+    if mine is None or theirs is None:
+        return best, None
+    return best, measured.difference([(1, mine), (-1, theirs)])
+
+
+def _name(run: Record) -> str:
+    title = model_title(run.model)
+    return title if run.variant == "default" else f"{title}, {run.variant}"
+
+
+def _table(rows: Sequence[_Row]) -> Table:
+    return Table(
+        name=EXPERIMENT,
+        caption="Combinations of models beside the best of their members: test RMSE. The runs are "
+        "those of `glocalk reproduce experiment=combined`.",
+        columns=[
+            *(("", name) for name in ("Data", "Combination", "Protocol", "Members and weights")),
+            ("RMSE", "combined"),
+            ("Best member", "name"),
+            ("Best member", "RMSE"),
+            *(("Combined − best member", name) for name in ("difference", "interval", "p")),
+            ("", "Seeds"),
+        ],
+        rows=[_line(row) for row in rows],
+        notes=[
+            "The best member is the one with the lowest mean *test* error over the seeds of the "
+            "row, under the same protocol: it is chosen by what it is compared by, in its favor.",
+            "`validated`: each member at the epoch that its own selection run chose; `last`: at "
+            "its last epoch. Weights come from what the members' selection runs hold out, at the "
+            "same kind of epoch. The test ratings choose nothing.",
+            f"Interval: {100 * LEVEL:.0f} %, by a bootstrap over users with test ratings "
+            f"({RESAMPLES:,} resamples). p: paired t-test with the user as unit, by Holm's method "
+            "adjusted for all rows.",
+            "Weights of the lowest seed; a model trained with several seeds has the sum of theirs.",
+        ],
+    )
+
+
+def _line(row: _Row) -> list[str]:
+    minus = row.minus
+    return [
+        data_title(row.run.data),
+        _name(row.run),
+        f"`{row.protocol}`",
+        row.weights,
+        mean_and_sd(row.point, row.protocol),
+        _name(row.best.runs[0]) if row.best.runs else NOTHING,
+        rmse(row.best.mean(row.protocol)),
+        difference(minus.estimate) if minus else NOTHING,
+        difference_interval(*minus.interval) if minus else NOTHING,
+        p_value(row.p_adjusted),
+        seed_count(row.point),
+    ]
+
+
+def _csv_row(row: _Row) -> list[str]:
+    minus, best = row.minus, row.best
+    return [
+        *(row.run.data, row.run.model, row.run.variant, row.protocol),
+        " ".join(map(str, row.point.seeds)),
+        number(row.point.mean(row.protocol)),
+        number(row.point.sd(row.protocol)),
+        best.runs[0].model if best.runs else "",
+        number(best.mean(row.protocol)),
+        number(minus.estimate if minus else None),
+        *(map(number, minus.interval) if minus else ("", "")),
+        number(row.p_adjusted),
+        " ".join(
+            f"{member.model}/{member.seed}={number(member.weights[row.protocol])}"
+            for member in row.run.members
+        ),
+        number(row.seconds, 1),
+    ]

@@ -1,0 +1,60 @@
+"""The table of combinations: members, weights, and the difference to the best member."""
+
+import csv
+import io
+
+import pytest
+
+from glocalk.records.run import Member, Record
+from glocalk.report.combined import combined_files
+from glocalk.report.parts import Sources
+from report.factory import baseline, record
+
+
+def made(model, rmse, **changes):
+    return baseline(model, rmse, experiment="combined", **changes)
+
+
+WEIGHTS = {"bias": 0.25, "item_knn": 0.75}
+MEMBERS = [
+    Member(model=name, seed=0, weights={"validated": weight, "last": weight}, seconds=5.0)
+    for name, weight in WEIGHTS.items()
+]
+STACK = made("stack", 0.9, members=MEMBERS)
+RUNS = [
+    STACK,
+    made("bias", 0.94),
+    made("item_knn", 0.92),
+    made("svd_pp", 0.89),  # no member
+    record(experiment="table1", model="item_knn", best=0.5, last=0.5, validated=0.5),
+]
+
+
+def rows(records):
+    return list(csv.DictReader(io.StringIO(combined_files(Sources(records))["combined.csv"])))
+
+
+def test_a_combination_stands_beside_the_best_of_its_members():
+    validated, last = rows(RUNS)
+    assert (validated["protocol"], last["protocol"]) == ("validated", "last")
+    assert last["best_member"] == "item_knn"
+    assert float(last["minus_best"]) == pytest.approx(-0.02)
+    assert last["members"] == "bias/0=0.250000 item_knn/0=0.750000"
+
+
+def test_the_table_names_members_by_weight():
+    table = combined_files(Sources(RUNS))["combined.md"]
+    assert "Item-kNN 0.750, User + item bias 0.250" in table
+    assert "−.0200" in table
+
+
+def test_a_member_without_the_seed_of_the_combination_is_not_compared():
+    (row, _) = rows([made("stack", 0.9, members=MEMBERS), made("bias", 0.94, seed=1)])
+    assert row["best_member"] == row["minus_best"] == ""
+
+
+def test_members_are_written_where_there_are_any_alone(tmp_path):
+    STACK.write(tmp_path / "stack.json")
+    assert Record.read(tmp_path / "stack.json").members == MEMBERS
+    made("bias", 0.94).write(tmp_path / "bias.json")
+    assert "members" not in (tmp_path / "bias.json").read_text()

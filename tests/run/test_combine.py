@@ -1,0 +1,143 @@
+"""Runs of combinations: members' runs that are shared, and results from their predictions."""
+
+import numpy as np
+import pytest
+
+import glocalk
+from glocalk.completers.registry import build_completer
+from glocalk.errors import GlocalkError
+from glocalk.records.run import Record
+from glocalk.run.combine import member_run, members_of
+from glocalk.run.execute import execute
+from run.small_run import BIAS, config
+
+FACTORS = {"_target_": "glocalk.BiasMF", "rank": 2, "epochs": 4}
+MEMBERS = {"bias": BIAS, "bias_mf": FACTORS}
+
+
+def combination(runs_dir, target="Stack", options=None, **changes):
+    model = {"_target_": f"glocalk.{target}", "members": MEMBERS, **(options or {})}
+    name = {"Stack": "stack", "Ensemble": "ensemble"}[target]
+    return config(runs_dir, model=model, model_name=name, **changes)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(runs folder, config of a stack, its record)."""
+    runs = tmp_path_factory.mktemp("runs")
+    stack = combination(runs)
+    return runs, stack, execute(stack)
+
+
+def test_the_last_epoch_s_result_is_that_of_the_completer(made):
+    _, stack, record = made
+    split = stack.split()
+    model = build_completer(stack.model).fit(split.train, seed=0)
+    assert record.protocols["last"].rmse == pytest.approx(glocalk.evaluate(model, split)["rmse"])
+    weights = [member.weights["last"] for member in record.members]
+    np.testing.assert_allclose(weights, model.state()["weights"], atol=1e-9)
+
+
+def test_the_model_of_the_run_predicts_what_the_run_evaluated(made):
+    runs, stack, record = made
+    errors = glocalk.evaluate(glocalk.load(runs / record.folder), stack.split())
+    assert errors["rmse"] == pytest.approx(record.protocols["last"].rmse)
+
+
+def test_the_record_names_its_members_and_reads_again(made):
+    runs, _, record = made
+    assert Record.read(runs / record.folder / "record.json") == record
+    assert [(member.model, member.seed) for member in record.members] == [
+        ("bias", 0),
+        ("bias_mf", 0),
+    ]
+    assert record.seconds["members"] == pytest.approx(
+        sum(member.seconds for member in record.members), abs=0.002
+    )
+    assert record.seconds["total"] >= record.seconds["members"]
+    assert set(record.protocols) == {"best_test", "validated", "held_out", "last", "official"}
+    assert record.protocols["best_test"] == record.protocols["last"]
+    assert len(record.user_errors[record.protocols["validated"].user_errors]) == 40
+
+
+def test_a_member_of_two_combinations_is_trained_once(made):
+    runs, _, _ = made
+    records = sorted(runs.glob("*-bias*/record.json"))
+    before = [path.stat().st_mtime_ns for path in records]
+    ensemble = execute(combination(runs, "Ensemble", force=True, save_predictions=True))
+    assert [path.stat().st_mtime_ns for path in records] == before
+    assert [member.weights["last"] for member in ensemble.members] == [0.5, 0.5]
+    folder = runs / ensemble.folder
+    kept = glocalk.score(folder / "predictions.csv", combination(runs).split())
+    assert kept.rmse == pytest.approx(ensemble.protocols["last"].rmse)
+
+
+def test_a_member_without_what_combinations_take_is_made_again(made):
+    runs, stack, record = made
+    (member,) = runs.glob("*-bias-*/member.pt")
+    member.write_bytes(b"damaged")
+    again = execute(stack.model_copy(update={"force": True}))
+    assert again.protocols["last"].rmse == record.protocols["last"].rmse
+    assert member.with_name("member.pt.damaged").exists()
+
+
+def test_the_validated_result_takes_each_member_at_the_epoch_that_it_chose(tmp_path):
+    lone = combination(tmp_path, "Ensemble", {"members": {"bias_mf": FACTORS}})
+    record = execute(lone)
+    (run,) = members_of(lone)
+    member = execute(run)
+    for protocol in ("validated", "held_out", "last"):
+        assert record.protocols[protocol].rmse == member.protocols[protocol].rmse
+        errors = (one.user_errors[one.protocols[protocol].user_errors] for one in (record, member))
+        np.testing.assert_allclose(*errors)
+
+
+def test_another_seed_takes_the_weights_of_the_lowest_where_that_is_the_rule(tmp_path):
+    rule = {"selection": "lowest_seed"}
+    second = combination(tmp_path, seed=1, protocol=rule)
+    with pytest.raises(GlocalkError, match="seed 0, which has no record"):
+        execute(second)
+    first = execute(combination(tmp_path, protocol=rule))
+    record = execute(second)
+    assert [one.weights for one in record.members] == [one.weights for one in first.members]
+    assert record.validated_epoch_from_seed == 0
+    assert "held_out" not in record.protocols
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"protocol": {"selection": "never"}}, "protocol.selection cannot be 'never'"),
+        ({"options": {"held_out": 0.1}}, "model.held_out=0.1 would have no effect"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_a_member_is_trained(tmp_path, changes, message):
+    with pytest.raises(GlocalkError, match=message):
+        execute(combination(tmp_path, **changes))
+    assert not list(tmp_path.glob("*-bias*"))
+
+
+def test_a_member_whose_model_was_not_saved_is_named(made):
+    runs, stack, _ = made
+    (model,) = runs.glob("*-bias-*/model.pt")
+    model.unlink()
+    with pytest.raises(GlocalkError, match="member=bias seed=0 force=true"):
+        execute(stack.model_copy(update={"force": True}))
+
+
+def test_a_member_s_run_is_named_after_what_was_changed_of_it(tmp_path):
+    changed = "data.fold=2,model.members.bias.user_damping=3,model.method=ridge"
+    stack = combination(tmp_path, variant=changed)
+    assert member_run(stack, "bias", 0).variant == "data.fold=2,model.user_damping=3"
+    assert member_run(stack, "bias_mf", 0).variant == "data.fold=2"
+    plain = combination(tmp_path, variant="model.members=[bias,item_knn]")
+    assert member_run(plain, "bias", 0).variant == "default"
+    with pytest.raises(GlocalkError, match="Unknown member 'bais': did you mean 'bias'"):
+        member_run(stack, "bais", 0)
+
+
+def test_the_identity_has_names_and_options_and_no_class_path(tmp_path):
+    model = combination(tmp_path).identity["model"]
+    assert set(model["members"]) == {"bias", "bias_mf"}
+    assert "_target_" not in str(model)
+    assert model["members"]["bias"] == {"item_damping": 25.0, "user_damping": 10.0}
