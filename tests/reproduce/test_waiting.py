@@ -170,7 +170,8 @@ def test_an_own_experiment_is_continued_and_shown(executor, tmp_path):
 
 
 def test_a_failed_run_is_named_at_the_end_and_the_others_are_made(executor, monkeypatch):
-    def make(_, arguments):
+    def make(_, arguments, command):
+        assert command == "train"
         failed = {"seed=0", "model.pretrain.epochs=2"} <= set(arguments)
         return Outcome(1, "it diverged") if failed else Outcome(0)
 

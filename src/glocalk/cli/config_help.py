@@ -17,7 +17,7 @@ from glocalk.data.sources import Source
 from glocalk.run.compose import without
 
 _GROUPS = ("model", "data", "experiment", "trainer", "logger", "protocol")
-_OF_AN_EXPERIMENT = ("base", "plan")
+_OF_AN_EXPERIMENT = ("base", "plan", "searches")
 
 Section = tuple[str, Iterable[tuple[str, str]]]
 

@@ -9,12 +9,15 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from pydantic import Field
 
 from glocalk.cli.app import exit_with_sentence, run_app
 from glocalk.cli.config_help import run_sections
 from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.cli.sweep import further_failures, in_this_process
+from glocalk.config import BaseConfig
 from glocalk.errors import GlocalkError
+from glocalk.names import Name
 from glocalk.records.run import PROTOCOLS, Record
 from glocalk.run.compose import CONFIGS, VERSION_BASE
 from glocalk.run.composed import run_config
@@ -39,6 +42,15 @@ _HELP = Help(
     },
     flags=HYDRA_FLAGS,
 )
+
+
+class _TrainConfig(BaseConfig):
+    """What `train` has beyond the options of its run, as its help describes it."""
+
+    member: Name | None = Field(
+        default=None,
+        description="of a combination: make the run of this member alone, with the seed",
+    )
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="train")
@@ -84,7 +96,7 @@ def _summary(record: Record) -> str:
 def main() -> None:
     """Entry point; the arguments are in `sys.argv`."""
     try:
-        run_app(_app, "train", lambda config: _HELP.text(*run_sections(config)))
+        run_app(_app, "train", lambda config: _HELP.text(*run_sections(config, _TrainConfig)))
     except (Exception, SystemExit):
         for failure in further_failures():
             print(failure, file=sys.stderr)

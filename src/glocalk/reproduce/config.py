@@ -28,9 +28,10 @@ class ReproduceConfig(BaseConfig):
         description="budget of the searches for hyperparameters before the runs; null: no searches",
     )
     trials: int | None = Field(
-        ge=1, description="number of trials of each search; null: that of the plan"
+        default=None, ge=1, description="number of trials of each search; null: that of the plan"
     )
     hours: float | None = Field(
+        default=None,
         gt=0,
         allow_inf_nan=False,
         description="time that the trials of each search may take; null: that of the plan",

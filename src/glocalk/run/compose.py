@@ -145,7 +145,7 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
                 if group == "model" and has_members(options):
                     files = _files(defaults, ["data"]) if self._settings else []
                     self._data = str(files[-1].config_path).partition("/")[2] if files else None
-                    members = self._members or node.pop("members", None) or options.pop("members")
+                    members = self._members or node.pop("members", None) or options["members"]
                     options["members"], node["members"] = {}, self._filled(members, repo)
                 config[group] = OmegaConf.merge(options, node)
         return config

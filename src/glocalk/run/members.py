@@ -8,7 +8,6 @@ from typing import Any
 from hydra.core.object_type import ObjectType
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from glocalk.completers.combined.config import SETTINGS_FROM
 from glocalk.config import did_you_mean
 from glocalk.errors import GlocalkError
 
@@ -73,6 +72,8 @@ def _filled(
         raise GlocalkError(f"Unknown model '{name}' in '{_WHERE}': {did_you_mean(name, known)}")
     if file is None or target not in (None, file.config.get("_target_")):
         return OmegaConf.merge(dict(shown(str(target))), options)
+    from glocalk.completers.combined.config import SETTINGS_FROM  # imports torch
+
     target = file.config.get("_target_")
     found = repo.load_config(f"settings/{name}/{data}") if data else None
     settings = OmegaConf.create({}) if found is None else found.config

@@ -53,8 +53,9 @@ def search(
             the disk is full.
     """
     _require_optuna()
+    choices = _space(config, space)  # a wrong one is refused before the data is read
     set_threads(config.trainer.threads, _folder(config) / "threads")
-    task = _Task.of(config, space, budget, valid_seed, config.split())
+    task = _Task.of(config, choices, budget, valid_seed, config.split())
     try:
         return _search(task)
     except OSError as error:
@@ -159,14 +160,13 @@ class _Task:
     def of(
         cls,
         config: RunConfig,
-        nested_space: Mapping[str, Any],
+        space: Space,
         budget: Budget,
         valid_seed: int | None,
         split: Split,
     ) -> _Task:
-        """Check the space against the options of the model, and the data against its needs."""
+        """Check the data against the needs of the model."""
         completer = build_completer(config.model)
-        space = _space(config, nested_space)
         split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")
         checksum = split.checksum_with(completer.needs)
         commit, dirty = provenance.commit()

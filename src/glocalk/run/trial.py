@@ -66,7 +66,7 @@ def make_trial(
         state=state,
         valid_rmse=watch.rmse if state != "failed" else None,
         epoch=watch.epoch,
-        seconds=round(time.perf_counter() - started, 1),
+        seconds=round(time.perf_counter() - started, 3),
     )
 
 
