@@ -21,7 +21,7 @@ from glocalk.reproduce.runs import Found, compose_runs, places, search_path
 from glocalk.run.compose import as_dict, compose
 from glocalk.run.composed import run_config
 from glocalk.run.config import RunConfig
-from glocalk.run.overrides import override
+from glocalk.run.overrides import assignment, override
 from glocalk.run.search import held_search
 
 Place: TypeAlias = tuple[str, str, tuple[str, ...]]
@@ -137,7 +137,9 @@ def with_best(
         if search is None or search.best is None or search.best is search.trials[0]:
             chosen += unchanged([point])
         else:
-            options = [_assignment(name, value) for name, value in search.best.options.items()]
+            options = [
+                assignment(f"model.{name}", value) for name, value in search.best.options.items()
+            ]
             fixed = (*point.fixed, *options, "settings_from=validation")
             chosen.append(replace(point, fixed=fixed))
     return chosen
@@ -164,10 +166,3 @@ def find_again(
 
 def _place(point: Point) -> Place:
     return point.data, point.model, point.options
-
-
-def _assignment(name: str, value: Any) -> str:
-    """The override that gives an option of the model the value of a trial."""
-    if isinstance(value, str):
-        return override(f"model.{name}", value)
-    return f"model.{name}={str(value).lower() if isinstance(value, bool) else value}"
