@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from glocalk.errors import GlocalkError
 from glocalk.executors.jobs import Job
 from glocalk.names import inside
 from glocalk.records.search import Budget, Search
@@ -68,12 +69,20 @@ def plan_searches(
         runs: those of `unchanged` points whose data is there.
 
     Raises:
-        GlocalkError: an unknown option or an invalid value.
+        GlocalkError: an unknown option or an invalid value, or two searches over a model on a data
+            set.
     """
     checksums = {(run.config.data_name, run.config.model_name): run.checksum for run in runs}
     planned = []
+    places_of: dict[tuple[str, str], Place] = {}
     for place in dict.fromkeys(map(_place, points)):
         data, model, options = place
+        if places_of.setdefault((data, model), place) != place:
+            raise GlocalkError(
+                f"The plan of experiment '{config.experiment}' has several searches over {model} "
+                f"on {data}, and there is one record for them: sweep no options in a plan with "
+                "searches."
+            )
         if (data, model) not in checksums:
             continue
         assert config.searches is not None
