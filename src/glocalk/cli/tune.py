@@ -78,8 +78,8 @@ def _app(config: DictConfig) -> None:
         if record.best is not None:
             _log.info("Best: %s", describe(record.best))
             given = [as_typed(line) for line in HydraConfig.get().overrides.task]
-            options = record.best.options.items()
-            best = [assignment(f"model.{name}", value) for name, value in options]
+            tried = record.best.options.items()
+            best = [assignment(f"model.{name}", value) for name, value in tried]
             kept = [line for line in given if not _OWN.match(line)]
             folders = [f"--config-dir={path}" for path in config_dirs_of(HydraConfig.get())]
             _log.info("To train with it: glocalk train %s", shlex.join([*folders, *kept, *best]))
