@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AfterValidator, Field, create_model
 
-from glocalk.config import ADDED, BaseConfig, did_you_mean, unknown_option
+from glocalk.config import ADDED, BaseConfig, did_you_mean, find_class, unknown_option
 from glocalk.errors import GlocalkError
 
 
@@ -129,3 +129,16 @@ def test_an_unknown_option_of_a_config_in_a_list_names_the_nearest_one(kind):
 
 def test_where_nothing_is_known_nothing_is_suggested():
     assert did_you_mean("name", []) == "there are none."
+
+
+class Named:
+    class Config(BaseConfig):
+        name: str = "x"
+
+
+@pytest.mark.parametrize("group", ["model", "data"])
+def test_the_name_of_a_config_is_no_option(group):
+    """It would take the place of the config's name in records, which then contradict themselves."""
+    with pytest.raises(GlocalkError, match="has an option 'name': call it otherwise"):
+        find_class(f"{__name__}.Named", group, Named)
+    assert find_class(f"{__name__}.Named", "executor", Named) is Named

@@ -156,7 +156,14 @@ def test_there_is_one_rating_for_each_distribution(distribution):
     assert distribution.crps(RATINGS.tolist()).tolist() == distribution.crps(RATINGS).tolist()
 
 
-@pytest.mark.parametrize("levels", [[2, 1], [1, 1], [], [[1, 2]]])
+def test_a_single_level_is_certain_whatever_rounding_made_of_the_mean():
+    certain = with_means(np.array([3.0]), np.ones((2, 1)), np.array([3.0, np.float32(2.9999998)]))
+    np.testing.assert_array_equal(certain.probabilities, [[1], [1]])
+
+
+@pytest.mark.parametrize(
+    "levels", [[2, 1], [1, 1], [], [[1, 2]], [1, np.nan], [np.nan], [1, np.inf]]
+)
 @pytest.mark.parametrize("distribution", [LEVELS, NORMAL])
 def test_levels_ascend(distribution, levels):
     with pytest.raises(GlocalkError, match="Levels must be a list of ascending ratings"):

@@ -105,6 +105,9 @@ def build(options: Mapping[str, Any], where: str, kind: type[Any]) -> Any:
     return cls(cls.Config.check(rest, where))
 
 
+_NAMED = ("model", "data")  # groups whose `name` in a record is that of the config file
+
+
 def find_class(target: Any, where: str, kind: type[Any]) -> Any:
     """The class that `target` names.
 
@@ -114,7 +117,7 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
         kind: what the class must be a subclass of.
 
     Raises:
-        GlocalkError: there is no such class.
+        GlocalkError: there is no such class, or it has an option that records need for its name.
     """
     if not isinstance(target, str) or not target:
         raise GlocalkError(f"The config group '{where}' names no class: give it a '_target_'.")
@@ -139,6 +142,11 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
         raise GlocalkError(f"{names} is not a {kind.__name__}.")
     if not has_config(cls):
         raise GlocalkError(f"{names} {NO_CONFIG}")
+    if where in _NAMED and "name" in cls.Config.model_fields:
+        raise GlocalkError(
+            f"{names} has an option 'name': call it otherwise, because records keep the name of "
+            f"the {where} config there."
+        )
     return cls
 
 

@@ -45,6 +45,10 @@ class Distribution(ABC):
         """[pairs] standard deviations."""
 
     @abstractmethod
+    def part(self, rows: slice) -> Distribution:
+        """The distributions of some of the pairs."""
+
+    @abstractmethod
     def on_levels(self, levels: ArrayLike) -> LevelDistribution:
         """The distribution of the level that is nearest to the rating.
 
@@ -118,6 +122,9 @@ class LevelDistribution(Distribution):
         variance: Values = np.einsum("nk,nk->n", self.probabilities, away**2)
         return np.sqrt(variance)
 
+    def part(self, rows: slice) -> LevelDistribution:
+        return LevelDistribution(self.levels, self.probabilities[rows])
+
     def on_levels(self, levels: ArrayLike) -> LevelDistribution:
         wanted = _ascending(levels)
         if np.array_equal(wanted, self.levels):
@@ -173,6 +180,9 @@ class NormalDistribution(Distribution):
     def std(self) -> Values:
         return self._std
 
+    def part(self, rows: slice) -> NormalDistribution:
+        return NormalDistribution(self._mean[rows], self._std[rows])
+
     def log_density(self, ratings: ArrayLike) -> Values:
         """[pairs] log density at a rating each; it depends on the unit of the ratings."""
         densities: Values = np.asarray(norm.logpdf(self._one_each(ratings), self._mean, self._std))
@@ -212,7 +222,8 @@ def with_means(levels: Values, probabilities: Values, means: Values) -> LevelDis
 
     Of all distributions with that mean, it is the one of least Kullback–Leibler divergence from p.
     It is for pairs where a model does not predict the mean of its probabilities. Those whose means
-    differ by no more than single precision makes them differ stay as they are.
+    differ by no more than single precision makes them differ stay as they are, and so does a single
+    level.
 
     Args:
         levels: [levels] ascending ratings.
@@ -222,7 +233,7 @@ def with_means(levels: Values, probabilities: Values, means: Values) -> LevelDis
     given = LevelDistribution(levels, probabilities)
     lowest, highest = given.levels[0], given.levels[-1]
     moved = np.abs(given.mean - means) > _SINGLE * (highest - lowest)
-    if not moved.any():
+    if not moved.any() or highest == lowest:
         return given
     places = (given.levels - lowest) / (highest - lowest)
     wanted = (means[moved] - lowest) / (highest - lowest)
@@ -245,7 +256,8 @@ def with_means(levels: Values, probabilities: Values, means: Values) -> LevelDis
 
 def _ascending(levels: ArrayLike) -> Values:
     array = np.asarray(levels, np.float64)
-    if array.ndim != 1 or not len(array) or not (np.diff(array) > 0).all():
+    ascends = array.ndim == 1 and len(array) and (np.diff(array) > 0).all()
+    if not ascends or not np.isfinite(array).all():
         raise GlocalkError(f"Levels must be a list of ascending ratings, not {levels!r}.")
     return array
 

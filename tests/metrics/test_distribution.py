@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,32 @@ def test_what_cannot_be_scored_is_refused():
     infinite = NormalDistribution(np.array([3.0]), np.array([np.inf]))
     with pytest.raises(GlocalkError, match="no finite mean or standard deviation"):
         evaluate_distribution(infinite, np.array([3.0]), LEVELS)
+
+
+@pytest.mark.parametrize("is_normal", [True, False])
+def test_blocks_change_no_score(is_normal, monkeypatch):
+    """Against the means over all pairs at once."""
+    rng = np.random.default_rng(0)
+    levels = np.sort(rng.uniform(0, 10, 50))
+    ratings = rng.choice(levels, 31)
+    if is_normal:
+        made = NormalDistribution(rng.uniform(0, 10, 31), rng.uniform(0.5, 2, 31))
+    else:
+        made = LevelDistribution(levels, rng.dirichlet(np.ones(50), 31))
+    whole = made.on_levels(levels)
+    monkeypatch.setattr("glocalk.metrics.distribution._CELLS", 200)  # four pairs
+    scores = evaluate_distribution(made, ratings, levels)
+    assert scores.nll == pytest.approx(-whole.log_probability(ratings).mean(), rel=1e-12)
+    assert scores.crps == pytest.approx(whole.crps(ratings).mean(), rel=1e-12)
+
+
+def test_ratings_without_steps_need_no_matrix_of_ratings_and_levels():
+    """4000 pairs on 20,000 levels would take 640 MB for each array."""
+    rng = np.random.default_rng(0)
+    levels = np.sort(rng.normal(size=20_000))
+    mean = rng.normal(size=4000)
+    tracemalloc.start()
+    evaluate_distribution(NormalDistribution(mean, np.ones(4000)), mean, levels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6

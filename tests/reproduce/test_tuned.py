@@ -127,3 +127,21 @@ def test_the_plan_has_every_model_with_hyperparameters():
     assert once == {("ml_1m", model) for model in ("graphrec", "graphrec_extra", "igmc")}
     assert {seeds for place, seeds in points.items() if place not in once} == {3}
     assert config.searches.model_dump() == {"trials": 12, "hours": 0.2, "valid_seed": 1000}
+
+
+def test_one_model_on_one_data_set_has_one_search(tmp_path):
+    path = tmp_path / "conf/experiment/shares.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "# @package _global_\n"
+        "searches: { trials: 2, hours: 0.1 }\n"
+        "plan: [{ models: [bias], data: [synthetic], sweeps: ['train_share=0.5,0.8'] }]\n"
+    )
+    options = ["experiment=shares", "--config-dir", str(tmp_path / "conf")]
+    process = call("reproduce", *options, cwd=tmp_path)
+    assert process.returncode == 1
+    assert process.stderr.strip() == (
+        "The plan of experiment 'shares' has several searches over bias on synthetic, and there is "
+        "one record for them: sweep no options in a plan with searches."
+    )
+    assert not list(tmp_path.glob("runs/searches/**/*.json"))

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from glocalk.run.compose import compose
 from glocalk.run.composed import compose_run
-from glocalk.run.overrides import as_typed, override, readable
+from glocalk.run.overrides import as_typed, assignment, override, readable
 
 # As in a shell, where the user quotes what the shell itself would read.
 NAMES = [
@@ -131,3 +131,19 @@ def test_quotes_around_a_whole_value_are_no_part_of_it():
     assert as_typed("seed") == "seed"
     assert as_typed("model.redraw_kernels=False") == "model.redraw_kernels=false"  # of a sweep
     assert as_typed("data.path='True'") == "data.path=True"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(None, True, False, 7, 1e-05, 83.10918273645, "pearson", "a,b", "e=f", "c d", "", "null"),
+        *("true", "7", "${x}", "it's", '"', "ünï", [1, 2], [0.5, 1]),
+    ],
+)
+def test_an_assignment_gives_an_option_the_value_itself(given):
+    read = OverridesParser.create().parse_override(assignment("model.x", given)).value()
+    held = OmegaConf.create({"x": read}).x
+    assert held == given
+    assert type(held) is type(given) or isinstance(given, list)
+    if isinstance(given, str) and given in ("pearson", "c d"):
+        assert assignment("model.x", given) == f"model.x={given}"

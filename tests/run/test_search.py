@@ -100,8 +100,27 @@ def test_a_search_ends_when_its_hours_are_spent_and_more_hours_continue_it(tmp_p
     assert "(out of time, " in describe(trial)
     assert search(made, EPOCHS_SPACE, nothing) == cut
     more = search(made, EPOCHS_SPACE, Budget(trials=3, hours=1))
-    assert more.trials[0] == trial
-    assert [later.state for later in more.trials[1:]] == ["done"] * 2
+    # The present hyperparameters are tried again: without their error, no other is better.
+    whole = search(config(tmp_path / "whole", **EPOCHS_RUN), EPOCHS_SPACE, Budget(trials=3))
+    assert [each.state for each in more.trials] == ["done"] * 3
+    assert outcomes(more) == outcomes(whole)
+
+
+def test_the_last_of_all_trials_is_made_again_with_more_hours(tmp_path):
+    made = config(tmp_path, **EPOCHS_RUN)
+    cut = search(made, EPOCHS_SPACE, Budget(trials=1, hours=1e-9))
+    assert [trial.state for trial in cut.trials] == ["out_of_time"]
+    more = search(made, EPOCHS_SPACE, Budget(trials=1))
+    assert [trial.state for trial in more.trials] == ["done"]
+    path_of(tmp_path).unlink()
+    assert search(made, EPOCHS_SPACE, Budget(trials=1)) == more  # from the journal
+
+
+def test_trainings_of_milliseconds_spend_the_hours_too(tmp_path):
+    """A limit of a microsecond is reached by one trial, however quick."""
+    budget = Budget(trials=5, hours=1e-6 / 3600)
+    record = search(config(tmp_path, **BIAS_RUN), BIAS_SPACE, budget)
+    assert [trial.state for trial in record.trials] == ["done"]
 
 
 def test_a_training_in_its_last_epoch_is_not_ended(tmp_path):

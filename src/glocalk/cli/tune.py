@@ -18,9 +18,9 @@ from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.config import BaseConfig
 from glocalk.names import Seed
 from glocalk.records.search import Budget
-from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
+from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict, config_dirs_of
 from glocalk.run.composed import run_config
-from glocalk.run.overrides import as_typed
+from glocalk.run.overrides import as_typed, assignment
 from glocalk.run.search import describe, search
 
 _OWN = re.compile(
@@ -78,9 +78,13 @@ def _app(config: DictConfig) -> None:
         if record.best is not None:
             _log.info("Best: %s", describe(record.best))
             given = [as_typed(line) for line in HydraConfig.get().overrides.task]
-            best = [f"model.{assignment}" for assignment in record.best.assignments]
+            tried = record.best.options.items()
+            best = [assignment(f"model.{name}", value) for name, value in tried]
             kept = [line for line in given if not _OWN.match(line)]
-            _log.info("To train with it: glocalk train %s", shlex.join([*kept, *best]))
+            folders = [f"--config-dir={path}" for path in config_dirs_of(HydraConfig.get())]
+            _log.info("To train with it: glocalk train %s", shlex.join([*folders, *kept, *best]))
+        else:
+            _log.info("No trial was completed, so that there is none to train with.")
 
 
 def main() -> None:

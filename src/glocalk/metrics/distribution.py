@@ -14,6 +14,7 @@ from glocalk.data.rating_matrix import Values
 from glocalk.distributions import Distribution, NormalDistribution
 from glocalk.errors import GlocalkError
 
+_CELLS = 1 << 20  # pairs × levels at a time, which bounds the memory
 SHARES = (0.5, 0.8, 0.95)
 """Shares of the central intervals whose coverage is measured."""
 
@@ -88,7 +89,7 @@ def evaluate_distribution(
     if isinstance(distribution, NormalDistribution):
         density_nll = -float(distribution.log_density(ratings).mean())
         density_crps = float(distribution.crps(ratings).mean())
-    on_levels = distribution.on_levels(levels)
+    nll, crps = _on_levels(distribution, ratings, levels)
     coverage, width = {}, {}
     for share in SHARES:
         low, high = distribution.interval(share)
@@ -96,11 +97,23 @@ def evaluate_distribution(
         coverage[percent] = float(np.mean((low <= ratings) & (ratings <= high)))
         width[percent] = float(np.mean(high - low))
     return DistributionScores(
-        nll=-float(on_levels.log_probability(ratings).mean()),
-        crps=float(on_levels.crps(ratings).mean()),
+        nll=nll,
+        crps=crps,
         density_nll=density_nll,
         density_crps=density_crps,
         mean_std=float(std.mean()),
         coverage=coverage,
         width=width,
     )
+
+
+def _on_levels(distribution: Distribution, ratings: Values, levels: Values) -> tuple[float, float]:
+    """NLL and CRPS, a block of pairs at a time: there may be as many levels as ratings."""
+    size = max(1, _CELLS // len(levels))
+    logs, scores = [], []
+    for start in range(0, len(ratings), size):
+        rows = slice(start, start + size)
+        on_levels = distribution.part(rows).on_levels(levels)
+        logs.append(on_levels.log_probability(ratings[rows]))
+        scores.append(on_levels.crps(ratings[rows]))
+    return -float(np.concatenate(logs).mean()), float(np.concatenate(scores).mean())

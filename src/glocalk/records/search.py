@@ -27,16 +27,11 @@ class Trial(Part):
 
     @property
     def tried(self) -> str:
-        """The options in words: `rank=10 regularization=0.05`."""
-        return " ".join(self.assignments)
-
-    @property
-    def assignments(self) -> list[str]:
-        """`name=value` of each option, numbers to four digits."""
-        return [
+        """The options in words, numbers to four digits: `rank=10 regularization=0.05`."""
+        return " ".join(
             f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
             for name, value in self.options.items()
-        ]
+        )
 
 
 class Budget(Part):
@@ -55,8 +50,13 @@ class Budget(Part):
         return limit - sum(trial.seconds for trial in trials)
 
     def is_spent(self, trials: Sequence[Trial]) -> bool:
-        """Whether these trials are all that it allows."""
-        return len(trials) >= self.trials or self.seconds_left(trials) <= 0
+        """Whether these trials are all that it allows; one that ran out of time counts as time."""
+        return len(ended(trials)) >= self.trials or self.seconds_left(trials) <= 0
+
+
+def ended(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials that did not run out of time."""
+    return [trial for trial in trials if trial.state != "out_of_time"]
 
 
 class Search(RecordFile):

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from glocalk.errors import GlocalkError
 from glocalk.executors.jobs import Job
 from glocalk.names import inside
 from glocalk.records.search import Budget, Search
@@ -21,7 +22,7 @@ from glocalk.reproduce.runs import Found, compose_runs, places, search_path
 from glocalk.run.compose import as_dict, compose
 from glocalk.run.composed import run_config
 from glocalk.run.config import RunConfig
-from glocalk.run.overrides import override
+from glocalk.run.overrides import assignment, override
 from glocalk.run.search import held_search
 
 Place: TypeAlias = tuple[str, str, tuple[str, ...]]
@@ -68,12 +69,20 @@ def plan_searches(
         runs: those of `unchanged` points whose data is there.
 
     Raises:
-        GlocalkError: an unknown option or an invalid value.
+        GlocalkError: an unknown option or an invalid value, or two searches over a model on a data
+            set.
     """
     checksums = {(run.config.data_name, run.config.model_name): run.checksum for run in runs}
     planned = []
+    places_of: dict[tuple[str, str], Place] = {}
     for place in dict.fromkeys(map(_place, points)):
         data, model, options = place
+        if places_of.setdefault((data, model), place) != place:
+            raise GlocalkError(
+                f"The plan of experiment '{config.experiment}' has several searches over {model} "
+                f"on {data}, and there is one record for them: sweep no options in a plan with "
+                "searches."
+            )
         if (data, model) not in checksums:
             continue
         assert config.searches is not None
@@ -137,7 +146,9 @@ def with_best(
         if search is None or search.best is None or search.best is search.trials[0]:
             chosen += unchanged([point])
         else:
-            options = [_assignment(name, value) for name, value in search.best.options.items()]
+            options = [
+                assignment(f"model.{name}", value) for name, value in search.best.options.items()
+            ]
             fixed = (*point.fixed, *options, "settings_from=validation")
             chosen.append(replace(point, fixed=fixed))
     return chosen
@@ -164,10 +175,3 @@ def find_again(
 
 def _place(point: Point) -> Place:
     return point.data, point.model, point.options
-
-
-def _assignment(name: str, value: Any) -> str:
-    """The override that gives an option of the model the value of a trial."""
-    if isinstance(value, str):
-        return override(f"model.{name}", value)
-    return f"model.{name}={str(value).lower() if isinstance(value, bool) else value}"

@@ -65,6 +65,18 @@ def override(name: str, value: object) -> str:
     return f"{name}={quoted(escaped(str(value)))}"
 
 
+def assignment(name: str, value: object) -> str:
+    """The override that gives an option this value, in quotes only where they are needed."""
+    if value is None or isinstance(value, bool):
+        return f"{name}={'null' if value is None else str(value).lower()}"
+    plain = f"{name}={value}"
+    if not isinstance(value, str):
+        return plain
+    read = _read(plain)
+    is_same = read is not None and "${" not in value and read.value() == value
+    return plain if is_same else override(name, value)
+
+
 def escaped(value: str) -> str:
     r"""Text that holds `${…}`, written so that it is not an interpolation: `\${…}`."""
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)

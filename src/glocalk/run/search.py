@@ -19,7 +19,7 @@ from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.names import inside, refuse_links
 from glocalk.records.identity import search_identity
-from glocalk.records.search import PLAIN_SEARCH, Budget, Search, Trial
+from glocalk.records.search import PLAIN_SEARCH, Budget, Search, Trial, ended
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
 from glocalk.run.space import Space, flat_space, value_of
@@ -40,7 +40,8 @@ def search(
 ) -> Search:
     """Make the trials that are missing, and write the record after each.
 
-    A search that was killed continues: it proposes and prunes as it would have uninterrupted.
+    A search that was killed continues: it proposes and prunes as it would have uninterrupted. With
+    more hours, a trial that ran out of time is made again.
 
     Args:
         config: config of the run that the trials vary.
@@ -107,7 +108,7 @@ def _search(task: _Task) -> Search:
         study = task.study()
         while not budget.is_spent(study.trials):
             asked, options = study.ask()
-            left = budget.seconds_left(study.trials)
+            left = budget.seconds_left(ended(study.trials))
             made = make_trial(
                 task.config, task.split, options, task.folder / "training", asked, left
             )

@@ -4,8 +4,8 @@ optuna's tree-structured Parzen estimator proposes, and its median pruner ends a
 worse than the median of the earlier ones at the same epoch. The journal holds every proposal,
 every error reported and every result. A trial's sampler is seeded by its position in the search,
 so that proposals do not depend on how often the process was started. A trial that was running
-when the process was killed is marked as failed, and its position is tried again. Neither sampler
-nor pruner uses failed trials.
+when the process was killed is marked as failed, and its position is tried again. So is that of a
+trial that ran out of time, once there is more time. Neither sampler nor pruner uses failed trials.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from glocalk.errors import GlocalkError
-from glocalk.records.search import Trial
+from glocalk.records.search import Trial, ended
 from glocalk.run.space import Space
 
 # The first trial is the present config; this many after it are drawn at random.
@@ -97,16 +97,17 @@ class Study:
 
     @property
     def trials(self) -> list[Trial]:
-        """The finished trials, in order of time."""
-        return [
+        """The finished trials, in order of time; the last one may have run out of it."""
+        made = [
             Trial.model_validate(trial.user_attrs[_MADE])
             for trial in self._study.get_trials(deepcopy=False)
             if _MADE in trial.user_attrs
         ]
+        return [*ended(made[:-1]), *made[-1:]]
 
     def ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
         """The next trial, and the options to try."""
-        position = len(self.trials)
+        position = len(ended(self.trials))
         if not position and not self._study.get_trials(states=(TrialState.WAITING,)):
             self._study.enqueue_trial(self.start)
         sequence = np.random.SeedSequence([self.seed, position])

@@ -47,9 +47,9 @@ def make_trial(
     """
     model = {"_target_": config.model["_target_"], **with_values(config.model_options, options)}
     varied = config.model_copy(update={"model": model})
-    watch = _Watch(build_completer(model).schedule, asked, seconds)
     shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
+    watch = _Watch(build_completer(model).schedule, asked, seconds)
     state: Literal["done", "pruned", "failed", "out_of_time"] = "done"
     try:
         train_once(varied, split, folder, [watch])
@@ -66,7 +66,8 @@ def make_trial(
         state=state,
         valid_rmse=watch.rmse if state != "failed" else None,
         epoch=watch.epoch,
-        seconds=round(time.perf_counter() - started, 3),
+        # Rounded up: a training that was ended has spent what was left, and no trial takes nothing.
+        seconds=math.ceil(1000 * (time.perf_counter() - started)) / 1000,
     )
 
 
