@@ -140,9 +140,10 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
         ) from error
     if not (isinstance(cls, type) and issubclass(cls, kind)):
         raise GlocalkError(f"{names} is not a {kind.__name__}.")
+    options: Any = getattr(cls, "Config", None)
     if not has_config(cls):
         raise GlocalkError(f"{names} {NO_CONFIG}")
-    if where in _NAMED and "name" in cls.Config.model_fields:
+    if where in _NAMED and "name" in options.model_fields:
         raise GlocalkError(
             f"{names} has an option 'name': call it otherwise, because records keep the name of "
             f"the {where} config there."
