@@ -168,3 +168,19 @@ def test_a_single_level_is_certain_whatever_rounding_made_of_the_mean():
 def test_levels_ascend(distribution, levels):
     with pytest.raises(GlocalkError, match="Levels must be a list of ascending ratings"):
         distribution.on_levels(levels)
+
+
+@pytest.mark.parametrize("ratings", [["a"], [np.nan], [np.inf], [None]])
+def test_ratings_that_are_no_finite_numbers_are_refused(ratings):
+    for distribution in (
+        LevelDistribution(np.array([1.0, 2.0]), np.array([[0.5, 0.5]])),
+        NormalDistribution(np.array([1.5]), np.array([1.0])),
+    ):
+        with pytest.raises(GlocalkError):
+            distribution.crps(ratings)
+
+
+@pytest.mark.parametrize("share", ["a", None, 0, 1, np.nan])
+def test_the_share_of_an_interval_is_between_0_and_1(share):
+    with pytest.raises(GlocalkError, match="must be between 0 and 1"):
+        NormalDistribution(np.array([1.5]), np.array([1.0])).interval(share)

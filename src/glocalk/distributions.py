@@ -86,7 +86,7 @@ class Distribution(ABC):
 
     def _one_each(self, ratings: ArrayLike) -> Values:
         """[pairs] The ratings."""
-        array = np.asarray(ratings, np.float64)
+        array = _numbers(ratings)
         if array.shape != self.mean.shape:
             raise GlocalkError(
                 f"{len(self.mean)} distributions need as many ratings, not {array.shape}."
@@ -266,8 +266,23 @@ def _midpoints(levels: Values) -> Values:
     return (levels[1:] + levels[:-1]) / 2
 
 
+def _numbers(ratings: ArrayLike) -> Values:
+    """The ratings as finite numbers.
+
+    Raises:
+        GlocalkError: they are not.
+    """
+    try:
+        array = np.asarray(ratings, np.float64)
+    except (TypeError, ValueError) as error:
+        raise GlocalkError(f"Ratings must be numbers ({error}).") from error
+    if not np.isfinite(array).all():
+        raise GlocalkError("A rating is not a finite number.")
+    return array
+
+
 def _tail(share: float) -> float:
     """The probability on each side of a central interval."""
-    if not 0 < share < 1:  # true for NaN
+    if not isinstance(share, int | float) or not 0 < share < 1:  # true for NaN
         raise GlocalkError(f"The share of an interval must be between 0 and 1, not {share!r}.")
     return (1 - share) / 2
