@@ -74,7 +74,7 @@ def test_a_thousand_requests_of_eight_clients_are_answered_right_in_flat_memory(
     answered, resident = [], []
     for number in (25, 100):  # 200 requests to warm up, 800 more
         clients = [
-            threading.Thread(target=ask, args=(port, (number, seed), number, answered))
+            threading.Thread(target=ask, args=(port, f"{number} {seed}", number, answered))
             for seed in range(8)
         ]
         for client in clients:
