@@ -1,9 +1,11 @@
 """A service process under load and under attack: no answer is wrong or lost, and it stays up."""
 
+import contextlib
 import random
 import signal
 import socket
 import threading
+import time
 
 import psutil
 import pytest
@@ -203,6 +205,24 @@ def test_what_is_not_http_and_clients_that_leave_do_no_harm(service):
     answer = Client(port).post("/predict", {"users": USERS[:1], "items": ITEMS[:1]})
     assert answer[0] == 200
     assert started.poll() is None
+
+
+def status_of_health(address):
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return connection.recv(12)
+
+
+def test_more_connections_than_the_service_takes_are_turned_away(service):
+    address = ("127.0.0.1", service[1])
+    with contextlib.ExitStack() as idle:
+        for _ in range(130):
+            idle.enter_context(socket.create_connection(address))
+        assert status_of_health(address) == b"HTTP/1.1 503"
+    deadline = time.monotonic() + 60
+    while (status := status_of_health(address)) != b"HTTP/1.1 200":
+        assert status == b"HTTP/1.1 503"
+        assert time.monotonic() < deadline
 
 
 def test_the_health_is_that_of_the_model(service, model):

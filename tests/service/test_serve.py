@@ -14,11 +14,13 @@ import torch
 from command import call
 from glocalk.completers.baselines import GlobalMean
 from glocalk.inference.model_file import MODEL_FILE
-from glocalk.service import server
+from glocalk.service import body, server
 from inference.fitted import MEAN, TEXT_IDS, fitted
 from service.client import Client, while_serving
 
 PAIRS = {"users": TEXT_IDS.users[:3].tolist(), "items": TEXT_IDS.items[:3].tolist()}
+
+HEAD = b"POST /top HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -125,17 +127,28 @@ def test_a_stop_waits_for_the_answers_under_way_and_health_needs_no_prediction(f
 
 def test_a_client_that_sends_nothing_more_does_not_hold_up_the_stop(folder, monkeypatch):
     monkeypatch.setattr(server, "_SECONDS_TO_END", 1)
-    head = b"POST /top HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     connections = []
 
     def ask(port):
         connections.append(socket.create_connection(("127.0.0.1", port)))
-        connections[0].sendall(head + b'Content-Length: 100\r\n\r\n{"users": [')
+        connections[0].sendall(HEAD + b'Content-Length: 100\r\n\r\n{"users": [')
         return Client(port).get("/health")[0]
 
     ended, status = while_serving(ask, f"run={folder}", cwd=folder)
     connections[0].close()
     assert (status, ended.returncode) == (200, 143)
+
+
+def test_a_body_that_does_not_arrive_is_answered(folder, monkeypatch):
+    monkeypatch.setattr(body, "_SECONDS", 0.3)
+
+    def ask(port):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(HEAD + b'Content-Length: 100\r\n\r\n{"users": [')
+            return connection.recv(12)
+
+    _, status = while_serving(ask, f"run={folder}", cwd=folder)
+    assert status == b"HTTP/1.1 408"
 
 
 def test_another_host_is_warned_of(folder):

@@ -45,6 +45,7 @@ def serve(app: FastAPI, listening: socket.socket) -> None:
         lifespan="off",
         access_log=False,
         log_config=None,
+        log_level="error",  # what clients do wrong is answered, and not printed
         proxy_headers=False,
         server_header=False,
         limit_concurrency=_CONNECTIONS,
