@@ -74,7 +74,8 @@ def test_the_wheel_holds_every_config_and_table(site):
             copy = site / "glocalk" / "conf" / path.relative_to(ROOT / "conf")
             assert copy.read_bytes() == path.read_bytes()
     report = ROOT / "src" / "glocalk" / "report"
-    tables = [*report.rglob("*.csv"), *(report / "page" / "templates").iterdir()]
+    templates = [report / "page" / "templates", report.parent / "service" / "templates"]
+    tables = [*report.rglob("*.csv"), *(path for folder in templates for path in folder.iterdir())]
     assert "published.csv" in {path.name for path in tables}
     for path in tables:
         assert (site / path.relative_to(ROOT / "src")).read_bytes() == path.read_bytes()

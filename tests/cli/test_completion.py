@@ -30,6 +30,7 @@ def completed(line, cwd):
         ("glocalk report promote sea", ["searches="]),
         ("glocalk data fetch ml", ["ml_100k", "ml_1m"]),
         ("glocalk predict to", ["top="]),
+        ("glocalk serve max", ["max_pairs=", "max_top=", "max_bytes="]),
         ("glocalk bench re", ["repeats="]),
         ("glocalk nothing x", []),
     ],

@@ -19,6 +19,7 @@ LIGHT = (
     "report --help",
     "report migrate none",
     "predict --help",
+    "serve --help",
     "bench --help",
 )
 

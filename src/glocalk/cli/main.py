@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "Train a completer on a data set and write the record of its test errors.",
     "tune": "Search a completer's hyperparameters on held-out training ratings.",
     "predict": "Predict ratings, or the best unrated items, with the model of a run.",
+    "serve": "Predict over HTTP with the model of a run.",
     "split": "Write the split of a data set as files for other libraries.",
     "evaluate": "Score predictions made elsewhere, and compare them with the committed rows.",
     "stats": "Describe a data set.",

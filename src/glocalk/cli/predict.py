@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,8 @@ from pydantic import Field, field_validator
 from glocalk.cli.arguments import read_arguments, refuse_words, wants_help
 from glocalk.cli.help import Help, fields
 from glocalk.cli.lean import import_torchmetrics
-from glocalk.config import BaseConfig, import_problem
+from glocalk.cli.loading import load_model
+from glocalk.config import BaseConfig
 from glocalk.errors import GlocalkError
 
 _HELP = Help(
@@ -148,7 +148,6 @@ def predict(config: PredictConfig) -> tuple[int, list[str]]:
     """
     # They import torch, which the help text does without.
     import_torchmetrics()
-    from glocalk.completers.registry import load
     from glocalk.data.formats.options import ReadOptions
     from glocalk.inference.tables import (
         check_suffix,
@@ -160,8 +159,7 @@ def predict(config: PredictConfig) -> tuple[int, list[str]]:
 
     config.check_choice()
     check_suffix(config.out)
-    _import(config.module)
-    model = load(config.run)
+    model = load_model(config.run, config.module)
     options = ReadOptions(header=config.header, encoding=config.encoding)
     if config.max_bytes is not None:
         options = replace(options, max_bytes=config.max_bytes)
@@ -221,14 +219,3 @@ def _is_same(one: Path, other: Path) -> bool:
 def _column(choice: str | None) -> int | str | None:
     """A column by its name or, if it is a whole number, by its position, as in `data.user=`."""
     return int(choice) if choice is not None and choice.isdecimal() else choice
-
-
-def _import(module: str | None) -> None:
-    if module is None:
-        return
-    try:
-        importlib.import_module(module)
-    except (Exception, SystemExit) as error:
-        raise GlocalkError(
-            f"Option 'module' names '{module}', which cannot be imported ({import_problem(error)})."
-        ) from error

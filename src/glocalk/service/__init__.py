@@ -1,0 +1,1 @@
+"""Predictions over HTTP: what `glocalk serve` starts. It needs the extra `serve`."""
