@@ -60,7 +60,7 @@ INPUTS = {
     "user-supplied ratings without a path": (["data=csv"], ["'data.path'", "give"]),
     "user-supplied ratings that are not there": (
         ["data=csv", "data.path=nowhere.csv"],
-        ["'nowhere.csv' does not exist", "data.path"],
+        ["'nowhere.csv' does not exist", "fix its path"],
     ),
     "misspelled option of user-supplied ratings": (
         ["data=csv", "data.rating_column=2"],

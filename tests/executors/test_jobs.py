@@ -24,7 +24,8 @@ class Scripted(RunExecutor):
         self.started, self.most, self.stopped_by = [], 0, None
         self._open = []
 
-    def submit_run(self, arguments):
+    def submit_run(self, arguments, command="train"):
+        assert command == "train"
         future, (name,) = Future(), arguments
         self.started.append(name)
         self._open = [it for it in self._open if not it.done()]
@@ -117,7 +118,8 @@ class Endless(Scripted):
         self.number = number
         self.told = threading.Event()
 
-    def submit_run(self, arguments):
+    def submit_run(self, arguments, command="train"):
+        assert command == "train"
         self.started += arguments
         with stopping.only_at_safe_points():
             stopping.request(self.number)

@@ -20,7 +20,7 @@ def program(monkeypatch):
     """Sets the program that stands for `glocalk train`."""
 
     def use(text):
-        monkeypatch.setattr(process, "_command", lambda: [sys.executable, "-c", text])
+        monkeypatch.setattr(process, "_command", lambda _: [sys.executable, "-c", text])
 
     return use
 

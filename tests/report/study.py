@@ -6,7 +6,7 @@ import io
 from factory import record
 
 from glocalk.records.identity import config_hash
-from glocalk.records.run import Uncertainty
+from glocalk.records.run import Member, Uncertainty
 from report.kernels.study_of_kernels import run as traced_run
 
 PRETRAIN = "model.pretrain.epochs"
@@ -72,6 +72,15 @@ def uncertain_run(model="bayesian_mf", error=0.9, nll=1.2, density_nll=None, **c
     return other("uncertainty", model=model, last=error, best=error, uncertainty=scores, **changes)
 
 
+def combined_run():
+    """A combination of two members."""
+    members = [
+        Member(model=model, seed=0, weights={"validated": 0.5, "last": 0.5}, seconds=5.0)
+        for model in ("bias", "item_knn")
+    ]
+    return other("combined", model="stack", members=members)
+
+
 def every_experiment():
     """At least one run of each experiment, and the runs of Table 1 behind them."""
     return [
@@ -89,6 +98,7 @@ def every_experiment():
         fold_in_run(),
         fold_run(1, 0.9),
         uncertain_run(),
+        combined_run(),
         other("gaps", "model.lambda_2=40"),
     ]
 

@@ -281,7 +281,7 @@ def test_every_part_names_the_files_that_it_makes():
     both = {"final": curves(TEST), "selection": curves(TEST, TEST)}
     drawn = [record(seed=seed, curves=both) for seed in (8, 9)]
     records = [*every_experiment(), *drawn]
-    sources = Sources(records, [search()], Bench.read(BENCH))
+    sources = Sources(records, [search(), search(experiment="tuned")], Bench.read(BENCH))
     for part in PARTS:
         names = part.files(sources)
         assert names

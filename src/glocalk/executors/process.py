@@ -106,7 +106,7 @@ def make_run(
     output = None if shown else subprocess.PIPE
     try:
         process = subprocess.Popen(
-            [*_child(), command, *arguments],
+            [*_command(command), *arguments],
             cwd=folder,
             env=environment,
             stdin=None if shown else subprocess.DEVNULL,
@@ -132,8 +132,8 @@ def make_run(
     return Outcome(code, _last_line(out) if code == 0 else _last_line(err) or _last_line(out))
 
 
-def _child() -> list[str]:
-    return [sys.executable, "-m", "glocalk.executors.child", str(os.getpid())]
+def _command(name: str) -> list[str]:
+    return [sys.executable, "-m", "glocalk.executors.child", str(os.getpid()), name]
 
 
 def _wait(process: subprocess.Popen[str]) -> tuple[str, str]:

@@ -50,10 +50,10 @@ def experiment_files(experiment: str, sources: Sources) -> Files:
         sources: records of any experiments; those of Table 1 are the points that no option changes.
 
     Returns:
-        The files; none without a record of the experiment.
+        The files; none without a record or a search of the experiment.
     """
-    records = sources.records
-    if experiment not in EXPERIMENTS or all(run.experiment != experiment for run in records):
+    made = {run.experiment for run in (*sources.records, *sources.searches)}
+    if experiment not in EXPERIMENTS or experiment not in made:
         return {}
     return EXPERIMENTS[experiment](sources)
 
