@@ -10,6 +10,7 @@ from study import every_experiment
 from glocalk.cli.report import main
 from glocalk.errors import GlocalkError
 from glocalk.records.benchmark import Bench
+from glocalk.records.search import Budget
 from glocalk.report.embed import Embedded, with_embedded
 from glocalk.report.parts import Sources
 from glocalk.report.render import PARTS, render
@@ -281,7 +282,8 @@ def test_every_part_names_the_files_that_it_makes():
     both = {"final": curves(TEST), "selection": curves(TEST, TEST)}
     drawn = [record(seed=seed, curves=both) for seed in (8, 9)]
     records = [*every_experiment(), *drawn]
-    sources = Sources(records, [search(), search(experiment="tuned")], Bench.read(BENCH))
+    tuned = search(experiment="tuned", budget=Budget(trials=12))
+    sources = Sources(records, [search(), tuned], Bench.read(BENCH))
     for part in PARTS:
         names = part.files(sources)
         assert names

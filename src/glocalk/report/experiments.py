@@ -52,7 +52,8 @@ def experiment_files(experiment: str, sources: Sources) -> Files:
     Returns:
         The files; none without a record or a search of the experiment.
     """
-    made = {run.experiment for run in (*sources.records, *sources.searches)}
+    made = {run.experiment for run in sources.records}
+    made |= {search.experiment for search in sources.searches}
     if experiment not in EXPERIMENTS or experiment not in made:
         return {}
     return EXPERIMENTS[experiment](sources)

@@ -179,7 +179,8 @@ def _notes(rows: Sequence[_Row]) -> list[str]:
         for it in (row.search.budget for row in rows)
         if it is not None
     }
-    seeds = {str(row.search.valid_seed) for row in rows if row.search.valid_seed is not None}
+    searches = [row.search for row in rows]
+    seeds = {str(it.seed if it.valid_seed is None else it.valid_seed) for it in searches}
     return [
         f"Budget of every search: {enumeration(sorted(budgets))}, on one core. A training that "
         "reaches the limit is ended at its next epoch, and counts as out of time.",
