@@ -2,7 +2,7 @@
 #
 #   docker build --tag glocalk .
 #   docker run --rm glocalk train model=bias data=synthetic
-#   docker run --rm --volume "$PWD/data:/data" --volume "$PWD/runs:/work/runs" glocalk train model=glocal_k data=ml_100k
+#   docker run --rm --volume "$PWD/data:/data" --volume "$PWD/runs:/home/glocalk/runs" glocalk train model=glocal_k data=ml_100k
 #
 # Mounted folders must be writable by user 1000, or by the one of `docker run --user`. The image holds no ratings:
 # what is missing in /data is downloaded and verified. Records made in it name no commit, because it has no checkout.
@@ -23,11 +23,11 @@ RUN make setup TORCH_INDEX="$TORCH_INDEX"
 
 FROM python:3.11-slim-bookworm
 RUN useradd --create-home --uid 1000 glocalk \
-    && install --directory --owner=glocalk --group=glocalk /data /work /work/runs
+    && install --directory --owner=glocalk --group=glocalk /data /home/glocalk/runs
 # The same path as above: the virtual environment names it.
 COPY --from=setup /opt/glocalk /opt/glocalk
 ENV PATH=/opt/glocalk/.venv/bin:$PATH GLOCALK_DATA_DIR=/data
 USER 1000
-WORKDIR /work
+WORKDIR /home/glocalk
 ENTRYPOINT ["glocalk"]
 CMD ["--help"]

@@ -46,6 +46,11 @@ Hexadecimal: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{0,64}$")]
 """A checksum or a commit; empty where there is none."""
 
 
+def snake_case(cls: str) -> str:
+    """The config name that follows from the name of a class: `MyModel` is `my_model`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls).lower()
+
+
 def inside(root: Path, *parts: str) -> Path:
     """The path of `parts` below `root`.
 

@@ -1,5 +1,6 @@
 """A plan whose runs have the hyperparameters of searches that come before them."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -86,7 +87,9 @@ def test_runs_have_the_best_of_their_search_and_others_stand_where_none_is_bette
     assert {"joint": False, **bias.config["model"]} == {"name": "bias", **best}
     assert bias.settings_from == "validation"
     table = (tmp_path / "runs" / "report" / "tuned.md").read_text()
-    assert "| User + item bias |" in table
+    figure = f"{bias.protocols['validated'].rmse:.4f}".removeprefix("0")
+    assert f"\n| User + item bias | {figure} |" in table
+    assert re.search(r"\n\| Biased MF by ALS \| \.\d{4} ± \.\d{4} = \|", table)
     assert "Budget of every search: 6 trials that take 0.2 h together" in table
 
     before = len(executor.calls)

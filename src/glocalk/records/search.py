@@ -94,7 +94,7 @@ class Search(RecordFile):
     @property
     def experiment(self) -> str:
         """The experiment that it belongs to, or `PLAIN_SEARCH`."""
-        return str(self.config.get("experiment"))
+        return str(self.config.get("experiment", PLAIN_SEARCH))
 
     @property
     def seconds(self) -> float:

@@ -124,7 +124,7 @@ def table1_cells(
     listed = figures.keys() | runs.keys() | set(also)
     ours = {model for model, _ in listed} - of_paper.keys()
     models = _ordered(ours, _TITLES) + list(of_paper)
-    data_sets = _ordered({data for _, data in listed}, DATA_SETS)
+    data_sets = data_sets_in_order(data for _, data in listed)
     cells = []
     for model, data in itertools.product(models, data_sets):
         if (model, data) not in listed:
@@ -152,6 +152,11 @@ def in_order(models: Collection[str]) -> list[str]:
     of_paper = dict.fromkeys(figure.model for figure in read_published())
     others = _ordered(set(models) - of_paper.keys(), _TITLES)
     return others + [model for model in of_paper if model in models]
+
+
+def data_sets_in_order(names: Iterable[str]) -> list[str]:
+    """Names of data sets, each once: the paper's, those of Monti et al., then others by name."""
+    return _ordered(set(names), [*DATA_SETS, *MONTI_SETS])
 
 
 def _ordered(names: Iterable[str], known: Iterable[str]) -> list[str]:

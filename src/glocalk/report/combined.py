@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from glocalk.records.run import Record
-from glocalk.report.cells import DATA_SETS, MONTI_SETS, data_title, model_title
+from glocalk.report.cells import data_sets_in_order, data_title, model_title
 from glocalk.report.layout import (
     NOTHING,
     csv_text,
@@ -98,13 +98,12 @@ def _rows(runs: Sequence[Record]) -> list[_Row]:
 
 def _each_row(runs: Sequence[Record], measured: Measured) -> Iterator[_Row]:
     combinations = {(run.data, run.model, run.variant) for run in runs if run.members}
-    places = [*DATA_SETS, *MONTI_SETS]
+    places = data_sets_in_order(data for data, _, _ in combinations)
 
-    def order(combination: tuple[str, str, str]) -> tuple[int, str, int, str, str]:
+    def order(combination: tuple[str, str, str]) -> tuple[int, int, str, str]:
         data, model, variant = combination
-        place = places.index(data) if data in places else len(places)
         known = _COMBINATIONS.index(model) if model in _COMBINATIONS else len(_COMBINATIONS)
-        return place, data, known, model, variant
+        return places.index(data), known, model, variant
 
     for data, model, variant in sorted(combinations, key=order):
         point = find_point(runs, EXPERIMENT, data, model, variant)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glocalk.records.run import Record
 from glocalk.records.search import Search
-from glocalk.report.cells import DATA_SETS, MONTI_SETS, data_title, in_order, model_title
+from glocalk.report.cells import data_sets_in_order, data_title, in_order, model_title
 from glocalk.report.layout import (
     NOTHING,
     csv_text,
@@ -94,19 +94,13 @@ def _rows(sources: Sources) -> list[_Row]:
         if search.experiment == EXPERIMENT
     }
     rows = []
-    for data in _data_sets(data for data, _ in searches):
+    for data in data_sets_in_order(data for data, _ in searches):
         for model in in_order({model for where, model in searches if where == data}):
             search = searches[data, model]
             present = _present(sources.records, data, model)
             made = find_point(sources.records, EXPERIMENT, data, model)
             rows.append(_Row(search, present, made if _better(search) else present))
     return rows
-
-
-def _data_sets(named: Iterable[str]) -> list[str]:
-    known = [*DATA_SETS, *MONTI_SETS]
-    there = set(named)
-    return [data for data in known if data in there] + sorted(there - set(known))
 
 
 def _present(records: Sequence[Record], data: str, model: str) -> Point:
@@ -121,7 +115,7 @@ def _better(search: Search) -> bool:
 def _overview(rows: Sequence[_Row]) -> tuple[list[str], list[list[str]]]:
     """A row for each model, a column for each data set."""
     cells = {(row.search.model, row.search.data): row for row in rows}
-    data_sets = _data_sets(data for _, data in cells)
+    data_sets = data_sets_in_order(data for _, data in cells)
     lines = [
         [
             model_title(model),

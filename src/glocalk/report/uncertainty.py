@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from glocalk.records.run import Record, Uncertainty
-from glocalk.report.cells import DATA_SETS, MONTI_SETS, data_title, in_order, model_title
+from glocalk.report.cells import data_sets_in_order, data_title, in_order, model_title
 from glocalk.report.layout import csv_text, number, rmse
 from glocalk.report.parts import Files, Sources
 from glocalk.report.tables import Table
@@ -79,11 +79,9 @@ def _rows(records: Sequence[Record]) -> list[_Row]:
         if is_row and run.uncertainty is not None and _PROTOCOL in run.protocols:
             found.setdefault((run.data, run.model), []).append(run)
     models = in_order({model for _, model in found})
-    known = [*DATA_SETS, *MONTI_SETS]
-    others = sorted({data for data, _ in found} - set(known))
     return [
         _Row(data, model, sorted(found[data, model], key=lambda run: run.seed))
-        for data in [*known, *others]
+        for data in data_sets_in_order(data for data, _ in found)
         for model in sorted(models, key=lambda name: name != _REFERENCE)
         if (data, model) in found
     ]

@@ -8,7 +8,6 @@ completed by the shell and overridden, and a misspelled one is refused.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +30,7 @@ from yaml import YAMLError
 
 from glocalk.config import BaseConfig, find_class
 from glocalk.errors import GlocalkError, one_line
+from glocalk.names import snake_case
 from glocalk.run.members import has_members, with_options
 from glocalk.run.overrides import escaped, readable
 
@@ -170,7 +170,7 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
     def _name(self, group: str, target: str, repo: Any) -> str:
         """The config name of a class that no file names, unlike those of files."""
         cls = _class_of(group, target)
-        name = _snake_case(cls.__name__)
+        name = snake_case(cls.__name__)
         if name in self.get_group_options(group):
             held = repo.load_config(f"{group}/{name}").config.get("_target_")
             if _class_of(group, held) is not cls:
@@ -306,10 +306,6 @@ def _first(override: Override) -> str:
     if override.is_sweep_override() and override.key_or_group in names:
         return f"{override.get_key_element()}={next(override.sweep_string_iterator())}"
     return str(override.input_line)
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def _without_missing(options: Mapping[Any, Any]) -> dict[Any, Any]:

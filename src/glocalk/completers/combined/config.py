@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -13,7 +12,7 @@ from glocalk.completers.base import Completer, class_name
 from glocalk.completers.registry import build_completer
 from glocalk.config import BaseConfig, did_you_mean
 from glocalk.errors import GlocalkError
-from glocalk.names import Name
+from glocalk.names import Name, snake_case
 
 SETTINGS_FROM = "_settings_from_"
 """Where a member's hyperparameters come from: a label of its run, and no option."""
@@ -105,7 +104,7 @@ def _name_of(member: Any, where: str) -> str:
             f"Option '{where}' is a list of completers, and {member!r} is none: make one, as in "
             "glocalk.Bias() or glocalk.make_completer('bias', data='ml_100k')."
         )
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls).lower()
+    return snake_case(cls)
 
 
 def _built(name: str, member: Any, where: str) -> Completer:
