@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glocalk.records.run import Record
-from glocalk.records.search import PLAIN_SEARCH, Search
+from glocalk.records.search import PLAIN_SEARCH, Search, Trial
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import NOTHING, enumeration
 
@@ -83,13 +83,24 @@ def origin(cell: Cell, searches: Sequence[Search]) -> Origin | None:
     if not made or made[0].best is None:
         return Origin("by hand")
     search, best = made[0], made[0].best
-    if not _are_used(best.options, run):
+    if not are_used(search, best, run):
         return Origin("search, then by hand", len(search.trials))
     return Origin("search", len(search.trials), first=best is search.trials[0])
 
 
-def _are_used(options: Mapping[str, Any], run: Record) -> bool:
-    return all(_equal(_value(run.config["model"], name), value) for name, value in options.items())
+def are_used(search: Search, trial: Trial, run: Record) -> bool:
+    """Whether a run has the options that a trial of a search tried.
+
+    A config leaves out an option that was added later and has its default. If that of the search
+    does so too, the default is what the first trial began with.
+    """
+
+    def used(name: str) -> Any:
+        value = _value(run.config["model"], name)
+        left_out = value is None and _value(search.config["model"], name) is None
+        return search.trials[0].options[name] if left_out else value
+
+    return all(_equal(used(name), value) for name, value in trial.options.items())
 
 
 def _value(options: Mapping[str, Any], name: str) -> Any:

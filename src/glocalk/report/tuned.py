@@ -21,8 +21,9 @@ from glocalk.report.layout import (
     whole,
     yes,
 )
+from glocalk.report.origins import are_used
 from glocalk.report.parts import Files, Sources
-from glocalk.report.points import Point, find_point
+from glocalk.report.points import Point
 from glocalk.report.table1 import PROTOCOL_NOTES
 from glocalk.report.tables import mean_and_sd, seed_count, tex_table
 
@@ -97,15 +98,39 @@ def _rows(sources: Sources) -> list[_Row]:
     for data in data_sets_in_order(data for data, _ in searches):
         for model in in_order({model for where, model in searches if where == data}):
             search = searches[data, model]
-            present = _present(sources.records, data, model)
-            made = find_point(sources.records, EXPERIMENT, data, model)
-            rows.append(_Row(search, present, made if _better(search) else present))
+            present, tuned = _present(sources.records, search), _tuned(sources.records, search)
+            rows.append(_Row(search, present, tuned if _better(search) else present))
     return rows
 
 
-def _present(records: Sequence[Record], data: str, model: str) -> Point:
-    points = (find_point(records, experiment, data, model) for experiment in _PRESENT)
+def _present(records: Sequence[Record], search: Search) -> Point:
+    """The runs with the hyperparameters that the search began with."""
+    like = [run for run in records if run.config["model"] == search.config["model"]]
+    points = (_of_search(like, search, experiment) for experiment in _PRESENT)
     return next((point for point in points if point.runs), Point(()))
+
+
+def _tuned(records: Sequence[Record], search: Search) -> Point:
+    """The runs with the hyperparameters of its best trial."""
+    best = search.best
+    like = [run for run in records if run.model == search.model]
+    made = _of_search(like, search, EXPERIMENT).runs
+    return Point(tuple(run for run in made if best is not None and are_used(search, best, run)))
+
+
+def _of_search(records: Sequence[Record], search: Search, experiment: str) -> Point:
+    """The runs of an experiment on the data of a search, under its protocol.
+
+    They are not found by name: the options of user-supplied data make a variant of each run.
+    """
+    alike = ("data", "protocol")
+    found = [
+        run
+        for run in records
+        if (run.experiment, run.train_share) == (experiment, 1)
+        and all(run.config.get(name) == search.config.get(name) for name in alike)
+    ]
+    return Point(tuple(sorted(found, key=lambda run: run.seed)))
 
 
 def _better(search: Search) -> bool:
