@@ -22,7 +22,8 @@ STRICT ?=
 
 # The index that torch comes from, instead of pip's own: for the CPU build, where that has a larger one.
 TORCH_INDEX ?=
-TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
+# The release that make setup installs. The package allows others, see pyproject.toml.
+TORCH := torch==2.13.0
 # These differ between builds of torch, and are installed with it.
 OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cupti \
 	cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 \
@@ -90,7 +91,7 @@ bench: $(READY) ## measure speed and memory on a quiet machine, and write report
 	$(BIN)/glocalk report
 
 lock: ## resolve constraints.txt anew; needs uv
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	echo '$(TORCH)' | UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile pyproject.toml --constraint /dev/stdin --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate $(addprefix --no-emit-package ,$(OF_TORCH)) --output-file constraints.txt
 
 audit: ## look for known vulnerabilities in constraints.txt; needs pipx
