@@ -46,7 +46,9 @@ def needed(requirements, extras=("",)):
     return names
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "build-constraints.txt"])
+@pytest.mark.parametrize(
+    "name", ["constraints.txt", "build-constraints.txt", "release-constraints.txt"]
+)
 def test_every_locked_package_has_hashes(name):
     packages = locked(name)
     assert packages

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from glocalk.cli.arguments import read_arguments, wants_help
 from glocalk.cli.help import Help, fields
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
             )
         from glocalk.verification.job import verify
 
-        verify(config, every=bool(words))
+        verify(config, bool(words), partial(print, flush=True))
     return 0
 
 

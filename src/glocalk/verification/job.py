@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from glocalk.executors.jobs import Job, run_jobs
 from glocalk.executors.process import Outcome
 from glocalk.files import write_atomically
 from glocalk.names import inside
-from glocalk.records.identity import config_hash
+from glocalk.records.identity import config_hash, data_key
 from glocalk.records.run import Record
 from glocalk.report.load import load_committed
 from glocalk.reproduce.blocks import Block, Point
@@ -31,8 +30,6 @@ from glocalk.verification.compared import Result, compare, results_csv
 from glocalk.verification.config import VerifyConfig
 from glocalk.verification.sample import draw_sample, expected_seconds
 
-_log = logging.getLogger(__name__)
-
 _PACKAGE = Path(__file__).resolve().parents[1]
 _LOCAL = {"_target_": "glocalk.executors.local.LocalExecutor"}
 
@@ -40,8 +37,8 @@ _Key: TypeAlias = tuple[str, int]
 """A run: the hash of its config, and its seed."""
 
 
-def verify(config: VerifyConfig, every: bool = False) -> None:
-    """Train a sample of the records again, and print a sentence for each.
+def verify(config: VerifyConfig, every: bool, say: Callable[[str], None]) -> None:
+    """Train a sample of the records again, and say a sentence for each.
 
     The trainings are kept in a folder for this code on this machine and are not repeated there, so
     that a verification that was stopped continues. The records are only read.
@@ -49,6 +46,7 @@ def verify(config: VerifyConfig, every: bool = False) -> None:
     Args:
         config: which records, and where files are.
         every: whether to take all of them in place of a sample.
+        say: takes each sentence as soon as there is a result.
 
     Raises:
         GlocalkError: there is no record, or one was not reproduced or could not be trained again
@@ -66,7 +64,7 @@ def verify(config: VerifyConfig, every: bool = False) -> None:
         if (key := _key(record)) not in results and key not in found:
             results[key] = Result(record, why=gaps.get(record.data, missing).rstrip("."))
     plan = make_plan(runs, records)
-    _log.info("Records to verify: %d. Time of the trainings: %s.", len(sample), expected_time(plan))
+    say(f"Records to verify: {len(sample)}. Time of their trainings: {expected_time(plan)}.")
     bands = Bands(records, provenance.cpu(), provenance.versions())
     path = folder / f"verified-{_name_of(sample)}.csv"
 
@@ -74,18 +72,18 @@ def verify(config: VerifyConfig, every: bool = False) -> None:
         for record in sample:
             if _key(record) == key and key not in results:
                 results[key] = _result(record, found[key], bands, failure)
-                _log.info("%s", results[key].sentence)
+                say(results[key].sentence)
         write_atomically(path, results_csv(list(results.values())))
 
     for result in results.values():
-        _log.info("%s", result.sentence)
+        say(result.sentence)
     for planned in plan:
         if planned.held:
             tell(_key_of(planned.config))
     todo = [_key_of(planned.config) for planned in plan if not planned.held]
     _train(dict(zip(jobs_of(plan), todo, strict=True)), config.jobs, tell)
     _refuse_differences([results[_key(record)] for record in sample], path)
-    _log.info("Reproduced: %d of %d records, see '%s'.", len(sample), len(sample), path)
+    say(f"All {len(sample)} records are reproduced: see '{path}'.")
 
 
 def choose_records(records: Sequence[Record], config: VerifyConfig, every: bool) -> list[Record]:
@@ -182,7 +180,7 @@ def _train(
 def _result(record: Record, run: Found, bands: Bands, failure: str) -> Result:
     if failure:
         return Result(record, why=failure)
-    if run.checksum != (record.data_checksum if not record.side_checksum else run.checksum):
+    if run.checksum != data_key(record.data_checksum, record.side_checksum):
         return Result(record, why="its data has another checksum")
     here = held_record(run.config, run.checksum)
     if here is None:
