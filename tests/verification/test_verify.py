@@ -52,7 +52,8 @@ def change(path, factor):
 def rewrite(path, place, **groups):
     """Write a record with another config, so that it still fits together."""
     content = json.loads(path.read_text())
-    content["config"] |= groups
+    content["config"] |= {**groups, "variant": place.stem}
+    content["variant"] = place.stem
     content["data"] = content["config"]["data"]["name"]
     content["config_hash"] = config_hash(content["config"])
     place.write_text(json.dumps(content))
@@ -124,7 +125,7 @@ def test_what_cannot_be_made_again_is_named(tmp_path):
     (gone,) = (line for line in process.stdout.splitlines() if "cannot be composed" in line)
     assert "not verified, because its run cannot be composed" in gone
     assert "'model.shrinkage'" in gone
-    (absent,) = (line for line in process.stdout.splitlines() if line.startswith("douban bias"))
+    (absent,) = (line for line in process.stdout.splitlines() if line.startswith("douban bias "))
     assert "not verified, because Douban is missing" in absent
     (line,) = process.stderr.strip().splitlines()
     assert line.startswith("Of 3 records, 0 not reproduced and 2 not verified: see '")
