@@ -53,6 +53,7 @@ def built(tmp_path_factory):
     return builds
 
 
+@pytest.mark.slow
 def test_a_commit_gives_the_same_bytes_each_time(built):
     first, second = built
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -62,6 +63,7 @@ def test_a_commit_gives_the_same_bytes_each_time(built):
         assert first[name].read_bytes() == second[name].read_bytes(), name
 
 
+@pytest.mark.slow
 def test_the_sdist_builds_and_tests_the_package_and_holds_no_records_and_no_ratings(built):
     (path,) = (path for name, path in built[0].items() if name.endswith(".tar.gz"))
     with tarfile.open(path) as sdist:
