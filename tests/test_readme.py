@@ -1,4 +1,4 @@
-"""The README's own lines, run as a reader would run them."""
+"""The lines of the README and of the documentation, run as a reader would run them."""
 
 import re
 import sys
@@ -16,15 +16,16 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.fixture
 def my_models(tmp_path, monkeypatch):
-    """The module that the README shows, importable."""
-    (code,) = re.findall(r"```python\n(# my_models\.py\n.*?)```", README, flags=re.DOTALL)
+    """The module that docs/completers.md shows, importable."""
+    page = (ROOT / "docs" / "completers.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(# my_models\.py\n.*?)```", page, flags=re.DOTALL)
     (tmp_path / "my_models.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     yield __import__("my_models")
     sys.modules.pop("my_models", None)
 
 
-def test_the_completer_of_the_readme_predicts_shrunken_means(my_models, tmp_path):
+def test_the_completer_of_the_documentation_predicts_shrunken_means(my_models, tmp_path):
     ratings = glocalk.Ratings.from_arrays([1, 2, 1], [10, 10, 20], [5, 4, 1])
     model = my_models.ItemMean(damping=2).fit(ratings)
     mean = 10 / 3
@@ -37,7 +38,7 @@ def test_the_completer_of_the_readme_predicts_shrunken_means(my_models, tmp_path
     )
 
 
-def test_the_completer_of_the_readme_is_found_by_its_path(my_models):
+def test_the_completer_of_the_documentation_is_found_by_its_path(my_models):
     completer = build_completer({"_target_": "my_models.ItemMean", "damping": 10})
     assert isinstance(completer, my_models.ItemMean)
     assert completer.config.damping == 10
