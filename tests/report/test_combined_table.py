@@ -58,3 +58,10 @@ def test_members_are_written_where_there_are_any_alone(tmp_path):
     assert Record.read(tmp_path / "stack.json").members == MEMBERS
     made("bias", 0.94).write(tmp_path / "bias.json")
     assert "members" not in (tmp_path / "bias.json").read_text()
+
+
+def test_members_without_weight_are_counted():
+    nothing = {"model": "svd_pp", "weights": {"validated": 0.0, "last": 4e-4}}
+    members = [MEMBERS[0], MEMBERS[0].model_copy(update=nothing)]
+    table = combined_files(Sources([made("stack", 0.9, members=members)]))["combined.md"]
+    assert "User + item bias 0.250, 1 without weight" in table

@@ -59,16 +59,19 @@ class _Row:
 
     @property
     def weights(self) -> str:
-        """The members with their weights, the largest first; equal ones are counted."""
+        """The members with their weights, the largest first; those without one are counted."""
         shares: dict[str, list[float]] = {}
         for member in self.run.members:
             shares.setdefault(member.model, []).append(member.weights[self.protocol])
-        ordered = sorted(shares.items(), key=lambda share: -sum(share[1]))
-        return ", ".join(
-            f"{model_title(model)} {number(sum(weights), 3)}"
+        ordered = sorted(shares.items(), key=lambda share: -abs(sum(share[1])))
+        shown = [
+            f"{model_title(model)} {weight}"
             + (f" ({len(weights)} trainings)" if len(weights) > 1 else "")
             for model, weights in ordered
-        )
+            if (weight := number(sum(weights), 3)).strip("-") != "0.000"
+        ]
+        others = len(ordered) - len(shown)
+        return ", ".join([*shown, f"{others} without weight"] if others else shown)
 
     @property
     def seconds(self) -> float:

@@ -63,5 +63,9 @@ def _members(text: str) -> str:
         training, weight = part.split("=")
         model = training.split("/")[0]
         weights[model] = weights.get(model, 0.0) + float(weight)
-    ordered = sorted(weights.items(), key=lambda share: -share[1])
-    return ", ".join(f"{model_title(model)} {weight:.2f}" for model, weight in ordered)
+    ordered = sorted(weights.items(), key=lambda share: -abs(share[1]))
+    shown = [
+        f"{model_title(model)} {weight:.2f}" for model, weight in ordered if abs(weight) >= 5e-3
+    ]
+    others = len(ordered) - len(shown)
+    return ", ".join([*shown, f"{others} below 0.005"] if others else shown)
