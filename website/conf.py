@@ -21,7 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "html_image"]
 myst_heading_anchors = 4
 myst_url_schemes = ["http", "https", "mailto", "site"]
 nb_execution_mode = "off"  # the notebook is executed before
@@ -32,6 +32,7 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = True
 python_use_unqualified_type_names = True
+add_module_names = False
 python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 

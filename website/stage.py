@@ -5,6 +5,7 @@ They lie as in the repository, so that links from page to page stay as they are.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,29 @@ _NOTEBOOK_PAGE = PurePosixPath("docs/quick_start_notebook.ipynb")
 WHOLE_REPORT = PurePosixPath("reports/index.html")
 _SINGLE = ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CHANGELOG.md")
 _SECONDS = 300
+# The files of `reports/` are tables, which have no titles of their own.
+_TITLES = {
+    "around": "Models that the paper leaves out",
+    "bench": "Speed and memory",
+    "claims": "Claims of the paper",
+    "cold_start": "New users and items",
+    "costs": "Time and memory of trainings",
+    "cross_validation": "Five folds of MovieLens-100K",
+    "epochs": "Epochs under each protocol",
+    "fig2": "Fig. 2: fewer training ratings",
+    "fig3": "Fig. 3: epochs of pre-training",
+    "folds": "Other splits",
+    "gap": "What selecting on the test set is worth",
+    "intervals": "Intervals and paired tests",
+    "kernels": "The global kernel",
+    "monti": "Flixster and YahooMusic",
+    "seeds": "GLocal-K over many seeds",
+    "side": "What side information is worth",
+    "smoothing": "Smoothing by the convolution",
+    "table1": "Table 1: test RMSE of every model",
+    "table2": "Table 2: kernels and convolutions",
+    "variants": "Variants of models",
+}
 
 
 def stage(folder: Path) -> None:
@@ -40,6 +64,8 @@ def stage(folder: Path) -> None:
         text = (ROOT / page).read_text(encoding="utf-8")
         if page == PurePosixPath("docs/models.md"):
             text = _linked_models(text)
+        if page.parts[0] == "reports" and not text.startswith("# "):
+            text = f"# {_TITLES.get(page.stem, page.stem)}\n\n{text}"
         _write(folder / page, _with_links(text, page, pages))
     for name, text in model_pages().items():
         page = PurePosixPath("models", name)
@@ -93,7 +119,7 @@ def _with_links(text: str, page: PurePosixPath, pages: list[PurePosixPath]) -> s
         if path in pages or path.parts[0] == "models":
             return None
         if path == NOTEBOOK:
-            return _NOTEBOOK_PAGE.name
+            return os.path.relpath(_NOTEBOOK_PAGE, page.parent)
         if path == WHOLE_REPORT:
             return f"site:{path}"
         if path.parts[0] == "reports" and path.suffix in (".svg", ".png"):

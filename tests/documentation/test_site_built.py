@@ -74,6 +74,7 @@ def test_pages_load_nothing_from_elsewhere(pages, site):
         for loaded in page.loads:
             assert not urlsplit(loaded).scheme, (path.name, loaded)
             assert not loaded.startswith("//"), (path.name, loaded)
+            assert (path.parent / unquote(urlsplit(loaded).path)).is_file(), (path.name, loaded)
     for sheet in site.rglob("*.css"):
         assert not re.search(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", sheet.read_text()), sheet
 
@@ -101,7 +102,7 @@ def test_the_notebook_is_shown_with_its_outputs(site):
     assert "50% of the pairs are rated" in text  # 1,200 of 80 × 30
     errors = re.search(r"'rmse'</span>: ([\d.]+)|rmse(?:&#39;|'): ([\d.]+)", text)
     assert errors
-    assert 0.4 < float(errors[1] or errors[2]) < 1.1  # the noise is 0.7; the mean's error 1.4
+    assert 0.6 < float(errors[1] or errors[2]) < 0.9  # the noise is 0.7, the means' error 1.4
     assert "True" in text  # the model file gives the same predictions
 
 

@@ -58,7 +58,7 @@ def test_every_figure_of_a_table_is_on_the_page_of_its_model(table, column, page
         figure = f"{float(row[f'{column}_mean']):.4f}".removeprefix("0")
         assert shown[{"validated": 1, "last": 3}[column]].split(" ")[0] == figure, row
         checked += 1
-    assert checked > 15
+    assert checked > 10
 
 
 def test_an_ablation_has_the_mean_of_its_runs(pages):
