@@ -92,9 +92,14 @@ def _page(title: str, parts: list[str]) -> str:
 
 
 def _function(name: str) -> str:
-    return f"```{{autofunction}} glocalk.{name}\n```"
+    return _rst(f".. autofunction:: glocalk.{name}")
 
 
 def _class(path: str, *, members: bool) -> str:
-    options = ":members:\n:inherited-members: Exception\n" if members else ""
-    return f"```{{autoclass}} {path}\n{options}```"
+    options = "\n   :members:\n   :inherited-members: Exception" if members else ""
+    return _rst(f".. autoclass:: {path}{options}")
+
+
+def _rst(text: str) -> str:
+    """A block of reStructuredText, which autodoc writes and so must be called from."""
+    return f"```{{eval-rst}}\n{text}\n```"

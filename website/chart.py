@@ -34,7 +34,7 @@ def shown(data: str) -> list[Figures]:
     made = [
         each
         for (_, where), each in all_figures().items()
-        if where == data and each.published and each.table == "table1.csv"
+        if where == data and each.published and each.table == "table1.md"
     ]
     return sorted(
         (each for each in made if _PROTOCOL in each.means), key=lambda each: -each.means[_PROTOCOL]

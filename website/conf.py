@@ -35,6 +35,7 @@ python_use_unqualified_type_names = True
 add_module_names = False
 python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = f"glocalk {release}"

@@ -23,7 +23,7 @@ class Figures:
     Attributes:
         model: its config name.
         data: config name of the data set.
-        table: the file in `reports/` that has the figures.
+        table: the page or file of `reports/` that has the figures.
         published: the published figure, as it was printed; empty without one.
         source: where it was published.
         means: mean over seeds under each protocol.
@@ -68,7 +68,7 @@ def _of_tables() -> Iterator[Figures]:
                 yield Figures(
                     model=row["model"],
                     data=row["data"],
-                    table=f"{table}.csv",
+                    table=f"{table}.md",
                     published=row["published"].removeprefix("0"),
                     source=source * bool(row["published"]),
                     means=made,

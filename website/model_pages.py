@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from glocalk.report.layout import NOTHING, duration, markdown, markdown_table, rmse
+from glocalk.report.layout import NOTHING, duration, enumeration, markdown, markdown_table, rmse
 from website.catalog import DATA_TITLES, ROOT, Model, models
 from website.docstrings import as_markdown, example
 from website.figures import Figures, all_figures, figures_of
@@ -14,6 +15,9 @@ from website.options import options_table
 
 SHOWN = ("ml_100k", "ml_1m", "douban")
 PROTOCOL = "validated"
+_ELSEWHERE = re.compile(
+    r"The module(?:'s docstring)? has the equations(?:; `\w+` has the options)?\.\n"
+)
 
 
 def model_pages() -> dict[str, str]:
@@ -67,7 +71,8 @@ def model_page(model: Model) -> str:
 
 def _sections(model: Model) -> Iterator[str]:
     yield f"# {markdown(model.title)}\n"
-    yield as_markdown(model.completer.__doc__ or "", without="Example")
+    text = as_markdown(model.completer.__doc__ or "", without="Example")
+    yield _ELSEWHERE.sub("", text)  # both are sections of the page
     yield _figures(model)
     yield _use(model)
     yield _module(model)
@@ -92,10 +97,12 @@ def _figures(model: Model) -> str:
     ]
     header = ("Data set", "Published", "`validated`", "`best_test`", "`last`", "Seeds", "Training")
     tables = sorted({each.table for each in made})
-    links = " and ".join(f"[{name}](../reports/{name})" for name in tables)
-    sources = sorted({(each.published, DATA_TITLES[each.data], each.source) for each in made})
+    links = " and ".join(f"[{Path(name).stem}](../reports/{name})" for name in tables)
+    sources: dict[str, list[str]] = {}
+    for each in made:
+        sources.setdefault(each.source, []).append(DATA_TITLES[each.data])
     notes = [
-        f"{figure} on {data}: {markdown(source)}" for figure, data, source in sources if source
+        f"{enumeration(where)}: {markdown(source)}" for source, where in sources.items() if source
     ]
     short = sorted({model.budget(each.data) for each in made} - {1.0})
     budgets = " and ".join(f"{100 * share:g} %" for share in short)

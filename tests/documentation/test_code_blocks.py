@@ -150,7 +150,7 @@ def config_dir(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("page", "words"), lines())
+@pytest.mark.parametrize(("page", "words"), list(lines()))
 def test_command_lines_are_accepted(page, words, config_dir, monkeypatch):
     if words[0] == "time":
         words = words[1:]

@@ -106,7 +106,7 @@ def test_a_default_is_that_of_the_config_file_and_not_that_of_the_class():
 
 def test_the_reference_has_every_public_name_once():
     text = "\n".join(api_pages.api_pages().values())
-    named = re.findall(r"```\{auto(?:class|function)\} glocalk\.(\w+)$", text, re.MULTILINE)
+    named = re.findall(r"^\.\. auto(?:class|function):: glocalk\.(\w+)$", text, re.MULTILINE)
     assert sorted(named) == sorted(glocalk.__all__)
 
 
