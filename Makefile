@@ -34,7 +34,7 @@ OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix 
 	cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 \
 	nvjitlink nvshmem-cu13 nvtx)
 
-.PHONY: help setup data reproduce table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned combined uncertainty verify test test-slow lint report screenshot check promote bench lock audit dist dist-check clean
+.PHONY: help setup data reproduce table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned combined uncertainty verify test test-slow lint report screenshot docs docs-serve docs-screenshots check promote bench lock audit dist dist-check clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -88,6 +88,15 @@ report: $(READY) ## make reports/, the README's table and docs/costs.md from rep
 
 screenshot: $(READY) ## draw the first screen of reports/index.html for the README; needs a Chromium
 	$(BIN)/glocalk report screenshot
+
+docs: $(READY) ## build the documentation as a site in build/site; a warning is an error
+	$(BIN)/python -m website build/site
+
+docs-serve: docs ## (the same, and show it at http://127.0.0.1:8001)
+	$(BIN)/python -m http.server 8001 --bind 127.0.0.1 --directory build/site
+
+docs-screenshots: docs ## draw the site's first page and a model's page, wide and narrow; needs a Chromium
+	$(BIN)/python -m website.screenshots build/site build/screenshots
 
 check: $(READY) ## check that reports/ match the committed records
 	$(BIN)/glocalk report check

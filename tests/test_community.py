@@ -86,6 +86,7 @@ def test_the_comparison_links_to_the_commits_that_were_read():
         ("Combines models", "models.md", "ensemble"),
         ("MLflow, W&B", "command_line.md", "mlflow"),
         ("HTTP service", "command_line.md", "glocalk serve"),
+        ("Documentation as a site, with the API", "development.md", "make docs"),
         ("Installed from a package index", "../README.md", "pip install glocalk\n"),
     ],
 )

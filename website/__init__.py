@@ -1,0 +1,1 @@
+"""Builds the documentation as a site: `docs/`, `reports/`, a page for each model, and the API."""
