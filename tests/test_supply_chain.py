@@ -102,6 +102,7 @@ def test_torch_comes_from_one_index():
 
 # What a job may do beyond reading the repository; all others may do nothing else.
 PERMISSIONS = {
+    ("docs.yml", "deploy"): {"pages": "write", "id-token": "write"},
     ("release.yml", "attest"): {"id-token": "write", "attestations": "write"},
     ("release.yml", "publish"): {"id-token": "write"},
     ("release.yml", "release"): {"contents": "write"},

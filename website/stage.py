@@ -32,16 +32,19 @@ _SECONDS = 300
 _TITLES = {
     "around": "Models that the paper leaves out",
     "cold_start": "New users and items",
+    "combined": "Combinations of models",
     "costs": "Time and memory of trainings",
     "cross_validation": "Cross-validation",
     "fig2": "Fig. 2: fewer training ratings",
     "fig3": "Fig. 3: epochs of pre-training",
+    "fold_in": "New users and items without training",
     "folds": "Other splits",
     "gap": "What selecting on the test set is worth",
     "monti": "Flixster and YahooMusic",
     "seeds": "GLocal-K over many seeds",
     "table1": "Table 1: test RMSE of every model",
     "table2": "Table 2: kernels and convolutions",
+    "uncertainty": "Predictive distributions",
 }
 
 
