@@ -23,6 +23,7 @@ from glocalk.run.predictions import KeptPredictions, write_predictions
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
 from glocalk.run.revealing import RevealedSplit
 from glocalk.run.threads import set_threads
+from glocalk.run.trackers.tracking import Tracking
 from glocalk.run.trainings import Trainings, takes_from_lowest_seed
 from glocalk.stopping import StoppedError
 from glocalk.training.checkpoints import usable
@@ -52,6 +53,7 @@ def execute(config: RunConfig) -> Record:
         run.folder.remove_leftovers()
         if held is not None and not config.force:
             run.folder.remove_checkpoints()
+            run.tracking.complete(held)
             _log.info("%s is already in '%s'.", run.folder.title, run.folder.path)
             if config.trace and not held.traces:
                 _log.info("Its record has no traces: add force=true to train it again.")
@@ -79,6 +81,7 @@ def execute(config: RunConfig) -> Record:
         except Exception as error:
             run.write_failure(error)
             raise
+        run.tracking.report(record)
         return record
 
 
@@ -120,6 +123,8 @@ class _Run:
         self.config, self.completer, self.split = config, completer, split
         self.commit = provenance.commit()
         self.folder = self._folder(config.seed)
+        checksum = split.checksum if split else ""
+        self.tracking = Tracking(config, self.folder, checksum, completer.model_version)
 
     def _folder(self, seed: int) -> RunFolder:
         checksum = self.split.checksum_with(self.completer.needs) if self.split else None
@@ -134,6 +139,7 @@ class _Run:
     def train(self) -> Record:
         """Make the trainings and compute the results."""
         assert self.split is not None
+        self.tracking.check()
         if why := why_no_ndcg(self.split.test):
             _log.info("%s", why)
         provenance.reset_peak_memory()
@@ -148,6 +154,7 @@ class _Run:
                 self.folder,
                 self._folder,
                 self._keep_model,
+                self.tracking,
             ).make()
         return done_record(self.config, self.completer, self.split, self.commit, outcome)
 
@@ -189,6 +196,7 @@ class _Run:
 
     def write_failure(self, error: Exception) -> None:
         """Write the failed record. Checkpoints stay, so that the next start continues from them."""
+        self.tracking.fail()
         record = failed_record(self.config, self.completer, self.split, self.commit, error)
         try:
             record.write(self.folder.record)

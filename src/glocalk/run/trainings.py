@@ -15,14 +15,16 @@ from glocalk.records.run import RunName
 from glocalk.run.combine import write_member_file
 from glocalk.run.config import RunConfig
 from glocalk.run.folder import RunFolder
+from glocalk.run.listeners import Follower, Listener
 from glocalk.run.loggers import make_loggers
-from glocalk.run.monitor import Listener, Monitor
+from glocalk.run.monitor import Monitor
 from glocalk.run.predictions import KeptPredictions, KeptSelection, write_predictions
 from glocalk.run.progress import EpochProgress
 from glocalk.run.protocols import FinishedTraining, settled_epoch, take_results, validated_epoch
 from glocalk.run.record import Outcome
 from glocalk.run.revealing import RevealedSplit
 from glocalk.run.shared import shared_stages
+from glocalk.run.trackers.tracking import Tracking
 from glocalk.run.uncertainty import observe_distribution
 from glocalk.training.checkpoints import (
     AtomicCheckpoints,
@@ -42,6 +44,7 @@ def train_once(
     name: str = "",
     trace: bool = False,
     kept: KeptPredictions | None = None,
+    follower: Follower | None = None,
 ) -> tuple[Completer, Monitor]:
     """One training on `split`, with checkpoints and logs in `folder`.
 
@@ -51,7 +54,7 @@ def train_once(
     loggers = {stage: make_loggers(config, folder, stage) for stage in completer.schedule}
     test = None if isinstance(split, RevealedSplit) else split.test
     clip = config.protocol.clip
-    monitor = Monitor(test, split.valid, clip, listeners, loggers, name, kept)
+    monitor = Monitor(test, split.valid, clip, listeners, loggers, name, kept, follower)
     context = FitContext(
         seed=config.seed,
         observer=monitor.observer(),
@@ -89,6 +92,7 @@ class Trainings:
         folder: folder of the run.
         folder_of: returns that of the same run with another seed.
         keep_model: keeps the completer of the final run, if the config asks for it.
+        tracking: tells trackers of the trainings.
     """
 
     config: RunConfig
@@ -97,6 +101,7 @@ class Trainings:
     folder: RunFolder
     folder_of: Callable[[int], RunFolder]
     keep_model: Callable[[Callable[[], Completer]], None]
+    tracking: Tracking
 
     def make(self) -> Outcome:
         """Make them, and take the results under the protocols."""
@@ -176,15 +181,17 @@ class Trainings:
         if name == "selection":
             split = split.hold_out(config.protocol.valid_share, config.seed)
         try:
-            completer, monitor = train_once(
-                config,
-                split,
-                self.folder.path / name,
-                [progress],
-                self._name_of(name),
-                trace=config.trace and name == "final",
-                kept=kept,
-            )
+            with self.tracking.training(name):
+                completer, monitor = train_once(
+                    config,
+                    split,
+                    self.folder.path / name,
+                    [progress],
+                    self._name_of(name),
+                    trace=config.trace and name == "final",
+                    kept=kept,
+                    follower=self.tracking,
+                )
         except UnloadableCheckpointError:  # it is renamed now, so that this ends
             return self._train_once(name, progress, kept)
         if name == "final":
@@ -204,7 +211,12 @@ class Trainings:
             return None
         try:
             saved = AtomicCheckpoints().load_checkpoint(path)
-            monitor = Monitor(self.split.test, training=self._name_of(name), kept=kept)
+            monitor = Monitor(
+                self.split.test,
+                training=self._name_of(name),
+                kept=kept,
+                follower=self.tracking if name == "final" else None,
+            )
             monitor.load_state_dict(saved["monitor"])
             return FinishedTraining(name, monitor), int(saved["parameters"])
         except OtherTrainingError:
