@@ -50,21 +50,29 @@ def shared_study(url: str, name: str, blank: Search) -> Iterator[SharedStudy]:
         GlocalkError: the database cannot be used, now or later, or has a study of this name that
             belongs to another search.
     """
-    address = without_secrets(url)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield SharedStudy(_storage(url), address, name, blank)
-    except GlocalkError:
-        raise
-    except (ImportError, ValueError, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        cause = getattr(error, "orig", None) or error.__cause__ or error
-        reason = (without_secrets(str(cause).splitlines()[0]) or type(cause).__name__).rstrip(".")
-        raise GlocalkError(
-            f"The storage '{address}' cannot be used ({reason}): check its URL and that the "
-            "database is running, then start the search again; it continues after its last trial."
-        ) from None  # a chained error may show a password
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        try:
+            study = SharedStudy(_storage(url), without_secrets(url), name, blank)
+        except GlocalkError:
+            raise
+        except Exception as error:  # what an address may lack raises errors of many kinds
+            raise _unusable(url, error) from None  # a chained error may show a password
+        try:
+            yield study
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            raise _unusable(url, error) from None
+
+
+def _unusable(url: str, error: Exception) -> GlocalkError:
+    cause = getattr(error, "orig", None) or error.__cause__ or error
+    first = (str(cause).splitlines() or [""])[0]
+    reason = without_secrets(first).rstrip(".") or type(cause).__name__
+    return GlocalkError(
+        f"The storage '{without_secrets(url)}' cannot be used ({reason}): check its URL and that "
+        "the database is running, then start the search again; it continues after its last trial."
+    )
 
 
 def _storage(url: str) -> RDBStorage:

@@ -74,7 +74,8 @@ class Tracking:
                     ) from error
         self._lost: set[str] = set()  # trackers that failed
         self._began = False
-        self._open: str | None = None  # the training whose tracked run is under way
+        self._open: str | None = None  # the training whose tracked run is under way,
+        self._active: list[Tracker] = []  # and the trackers that show it
 
     def check(self) -> None:
         """Refuse trackers that cannot be used.
@@ -146,10 +147,11 @@ class Tracking:
             tags={**self._tags, "training": name},
             parameters={**flat(self._config.identity), "seed": self._config.seed},
         )
+        self._active = []
         for tracker in self._trackers:
-            if tracker.key in self._lost:
-                continue
             entry = self._kept().get(tracker.key, {}).get(name, {})
+            if tracker.key in self._lost or entry.get("ended"):
+                continue
             held = entry.get("id") if entry.get("address") == tracker.address else None
             try:
                 begun = tracker.begin(tracked, held)
@@ -158,6 +160,7 @@ class Tracking:
                     raise tracker.unavailable(error) from None
                 self._lose(tracker, error)
             else:
+                self._active.append(tracker)
                 self._keep(tracker, name, {"id": begun, "address": tracker.address})
         self._began, self._open = True, name
 
@@ -165,13 +168,13 @@ class Tracking:
         results = {} if record is None else results_of(record)
         file = None if record is None else self._folder.record
         self._open = None
-        for tracker in self._trackers:
+        for tracker in self._active:
             if self._try(tracker, lambda each: each.end(how, results, file)) and how == "finished":
                 entry = self._kept()[tracker.key][name]
                 self._keep(tracker, name, {**entry, "ended": True})
 
     def _each(self, call: Callable[[Tracker], None]) -> None:
-        for tracker in self._trackers:
+        for tracker in self._active:
             self._try(tracker, call)
 
     def _try(self, tracker: Tracker, call: Callable[[Tracker], None]) -> bool:

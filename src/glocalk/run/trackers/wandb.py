@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glocalk.errors import GlocalkError
 from glocalk.run.trackers.base import Columns, End, Tracked, Tracker, rows_of
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ class WandbTracker(Tracker):
     def check(self) -> None:
         import wandb
 
-        if self._mode == "online" and not wandb.api.api_key:
-            raise GlocalkError("there is no API key; wandb login asks for it")
+        if self._mode == "online" and wandb.run is None:
+            wandb.login()  # an error without an API key, or if the server refuses it
 
     def begin(self, tracked: Tracked, held: str | None) -> str:
         import wandb
