@@ -114,9 +114,9 @@ class Tracking:
             if not self._trackers or self._has_ended(name):
                 continue
             self._began = True  # what is trained is not lost to a tracker
-            self._begin(name)  # type: ignore[arg-type]
-            columns = curves.model_dump()
-            self._each(lambda tracker, shown=columns: tracker.follow(shown))
+            if self._open != name:
+                self._begin(name)
+            self.follow(curves.model_dump())
             self._end(name, "finished", record if name == "final" else None)
 
     def fail(self) -> None:
