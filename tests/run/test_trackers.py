@@ -173,6 +173,7 @@ def test_a_folder_of_mlflow(tmp_path):
     expect_curves(uri, execute(config(tmp_path / "runs", logger=mlflow(uri))))
 
 
+@pytest.mark.slow
 def test_a_server_of_mlflow_has_the_run_and_loses_no_training_when_it_ends_midway(
     tmp_path, caplog, monkeypatch
 ):
