@@ -19,16 +19,22 @@ SEEDS ?=
 JOBS ?=
 FORCE ?=
 STRICT ?=
+# make verify: expected time of the sample, and its seed
+MINUTES ?=
+SAMPLE ?=
+# make dist: the tag that the version must be that of
+TAG ?=
 
 # The index that torch comes from, instead of pip's own: for the CPU build, where that has a larger one.
 TORCH_INDEX ?=
-TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
+# The release that make setup installs. The package allows others, see pyproject.toml.
+TORCH := torch==2.13.0
 # These differ between builds of torch, and are installed with it.
 OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cupti \
 	cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 \
 	nvjitlink nvshmem-cu13 nvtx)
 
-.PHONY: help setup data reproduce table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned combined uncertainty test test-slow lint report screenshot check promote bench lock audit clean
+.PHONY: help setup data reproduce table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned combined uncertainty verify test test-slow lint report screenshot check promote bench lock audit dist dist-check clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -57,6 +63,10 @@ reproduce: $(READY) ## train the plan of Table 1 and write runs/report/table1.md
 
 table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned combined uncertainty: $(READY) ## (the same for that table or figure: DATA= SEEDS= JOBS=)
 	$(REPRODUCE) experiment=$@
+
+verify: $(READY) ## train a sample of the committed records again and compare (MINUTES= SAMPLE= DATA= MODELS= JOBS=)
+	$(BIN)/glocalk verify $(if $(MINUTES),minutes=$(MINUTES)) $(if $(SAMPLE),seed=$(SAMPLE)) \
+		$(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(JOBS),jobs=$(JOBS))
 
 data: $(READY) ## download the data sets that are missing (DATA=)
 	$(BIN)/glocalk data fetch $(subst $(comma), ,$(DATA))
@@ -90,8 +100,21 @@ bench: $(READY) ## measure speed and memory on a quiet machine, and write report
 	$(BIN)/glocalk report
 
 lock: ## resolve constraints.txt anew; needs uv
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	echo '$(TORCH)' | UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile pyproject.toml --constraint /dev/stdin --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate $(addprefix --no-emit-package ,$(OF_TORCH)) --output-file constraints.txt
+
+	echo 'twine>=7' | UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile - --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --output-file release-constraints.txt
+
+dist: ## build the wheel and the sdist of the last commit into dist/, and check them (TAG=)
+	$(PYTHON) -m venv --clear build/release
+	build/release/bin/pip install --quiet --require-hashes --no-deps --requirement build-constraints.txt
+	build/release/bin/pip install --quiet --require-hashes --no-deps --requirement release-constraints.txt
+	build/release/bin/python .ci/dist.py dist $(TAG)
+	build/release/bin/twine check --strict dist/*
+
+dist-check: ## install what dist/ holds into a clean environment and use it (PYTHON= TORCH_INDEX=)
+	TORCH_INDEX=$(TORCH_INDEX) .ci/dist-check $(PYTHON)
 
 audit: ## look for known vulnerabilities in constraints.txt; needs pipx
 	pipx run --spec pip-audit==2.10.1 pip-audit --require-hashes --disable-pip --requirement constraints.txt

@@ -46,7 +46,9 @@ def needed(requirements, extras=("",)):
     return names
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "build-constraints.txt"])
+@pytest.mark.parametrize(
+    "name", ["constraints.txt", "build-constraints.txt", "release-constraints.txt"]
+)
 def test_every_locked_package_has_hashes(name):
     packages = locked(name)
     assert packages
@@ -81,18 +83,60 @@ def test_build_requirements_are_those_of_the_project():
     assert (version, hashes) == locked("constraints.txt")[name]
 
 
+def test_torch_is_one_release_in_set_up_and_a_range_in_the_package():
+    (pin,) = re.findall(r"^TORCH := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    (exact,) = Requirement(pin).specifier
+    assert exact.operator == "=="
+    (allowed,) = (each for each in PROJECT["project"]["dependencies"] if each.startswith("torch>"))
+    versions = Requirement(allowed).specifier
+    assert versions.contains(exact.version)
+    assert distribution("torch").version.split("+")[0] == exact.version
+    # Before 2.10, torch.load(weights_only=True) was unsafe on files of others: CVE-2026-24747.
+    assert not versions.contains("2.9.1")
+    assert not versions.contains("3.0.0")
+
+
 def test_torch_comes_from_one_index():
     assert "extra-index-url" not in (ROOT / "Makefile").read_text()
 
 
+# What a job may do beyond reading the repository; all others may do nothing else.
+PERMISSIONS = {
+    ("release.yml", "attest"): {"id-token": "write", "attestations": "write"},
+    ("release.yml", "publish"): {"id-token": "write"},
+    ("release.yml", "release"): {"contents": "write"},
+}
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflows_pin_actions_and_have_the_least_permissions(path):
-    workflow = yaml.safe_load(path.read_text())
-    assert workflow["permissions"] == {"contents": "read"}
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    used = [step["uses"] for step in steps if "uses" in step]
+def test_workflows_pin_actions_by_commit_and_name_their_version(path):
+    text = path.read_text()
+    used = re.findall(r"uses:.*", text)
     assert used
-    assert [each for each in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each)] == []
+    for line in used:
+        assert re.fullmatch(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+    workflow = yaml.safe_load(text)
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    assert sum("uses" in step for step in steps) == len(used)
     for step in steps:
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False
+
+
+def test_workflows_take_each_action_at_one_commit():
+    used = {line for path in WORKFLOWS for line in re.findall(r"uses: (\S+)@", path.read_text())}
+    pins = {pin for path in WORKFLOWS for pin in re.findall(r"uses: (.*)", path.read_text())}
+    assert len(pins) == len(used)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_and_their_jobs_have_the_least_permissions(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] in ({}, {"contents": "read"})
+    for name, job in workflow["jobs"].items():
+        expected = PERMISSIONS.get((path.name, name), {"contents": "read"})
+        assert job["permissions"] == expected, name
+        assert 0 < job["timeout-minutes"] <= 60
+    # What a person outside the project can start sees no token that may write.
+    triggers = workflow[True]  # YAML reads the key `on` as true
+    assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(triggers)

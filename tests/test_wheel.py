@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -38,6 +39,61 @@ def site(tmp_path_factory):
     site = folder / "site"
     subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
     return site
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The sdist and the wheel of the last commit, from two builds."""
+    builds = []
+    for name in ("first", "second"):
+        out = tmp_path_factory.mktemp(name)
+        command = [sys.executable, ROOT / ".ci" / "dist.py", out]
+        subprocess.run(command, check=True, env={**os.environ, "SOURCE_DATE_EPOCH": "1"})
+        builds.append({path.name: path for path in out.iterdir()})
+    return builds
+
+
+@pytest.mark.slow
+def test_a_commit_gives_the_same_bytes_each_time(built):
+    first, second = built
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    names = {f"glocalk-{version}.tar.gz", f"glocalk-{version}-py3-none-any.whl"}
+    assert first.keys() == second.keys() == names
+    for name in names:
+        assert first[name].read_bytes() == second[name].read_bytes(), name
+
+
+@pytest.mark.slow
+def test_the_sdist_builds_and_tests_the_package_and_holds_no_records_and_no_ratings(built):
+    (path,) = (path for name, path in built[0].items() if name.endswith(".tar.gz"))
+    with tarfile.open(path) as sdist:
+        members = {member.name.partition("/")[2]: member for member in sdist.getmembers()}
+    tracked = subprocess.run(
+        ["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    folders = ("src/", "conf/", "docs/", "tests/")
+    wanted = {name for name in tracked if name.startswith(folders)}
+    assert wanted <= members.keys()
+    assert {"Makefile", "constraints.txt", "build-constraints.txt", "LICENSE"} <= members.keys()
+    others = {name for name in members if name not in tracked and "egg-info" not in name}
+    assert others == {"PKG-INFO", "setup.cfg"}
+    assert not any(name.startswith(("reports/", "data/", "runs/")) for name in members)
+    assert {member.mtime for member in members.values()} == {commit_time()}
+    assert path.stat().st_size < 5e6
+
+
+def commit_time():
+    command = ["git", "-C", ROOT, "log", "-1", "--format=%ct"]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_a_tag_that_is_not_the_version_is_refused(tmp_path):
+    command = [sys.executable, ROOT / ".ci" / "dist.py", tmp_path / "dist", "v99.0.0"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    (line,) = process.stderr.strip().splitlines()
+    assert line.startswith("The tag is 'v99.0.0', and the version in pyproject.toml is ")
+    assert not (tmp_path / "dist").exists()
 
 
 def installed(site, *command, cwd):

@@ -28,6 +28,7 @@ from glocalk.caches import use_writable_caches as _use_writable_caches
 from glocalk.completers import PUBLIC as _COMPLETERS
 
 if TYPE_CHECKING:
+    __version__: str
     from glocalk.api import compare, evaluate, load_split, make_completer, score
     from glocalk.completers.autoencoders.autorec import AutoRec
     from glocalk.completers.autoencoders.glocal_k import GLocalK
@@ -125,6 +126,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("glocalk")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'glocalk' has no attribute '{name}'")
     return getattr(importlib.import_module(_PUBLIC[name]), name)

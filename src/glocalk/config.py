@@ -6,9 +6,9 @@ import difflib
 import importlib
 import traceback
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Self, get_args
+from typing import Annotated, Any, Final, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from glocalk.errors import GlocalkError, one_line
@@ -279,3 +279,18 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)
+
+
+def _split(value: Any) -> Any:
+    """`[a,b]` or `a,b` as a list."""
+    if not isinstance(value, str):
+        return value
+    inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    return [part.strip() for part in inner.split(",")]
+
+
+Listed = BeforeValidator(_split)
+"""Reads a list option as `[a,b]` or `a,b`: `Annotated[list[str], Listed]`."""
+
+Names = Annotated[list[str], Listed]
+"""A list of names."""

@@ -1,7 +1,7 @@
 import pytest
 
-from glocalk.cli.arguments import Names, read_arguments, refuse_words
-from glocalk.config import BaseConfig
+from glocalk.cli.arguments import read_arguments, refuse_words
+from glocalk.config import BaseConfig, Names
 from glocalk.errors import GlocalkError
 
 

@@ -1,5 +1,6 @@
 """The command `glocalk`: its help texts, its subcommands, and what a terminal shows."""
 
+import platform
 import re
 import subprocess
 import sys
@@ -96,7 +97,9 @@ def test_help_imports_nothing_heavy():
 
 
 def test_the_version(tmp_path):
-    assert helped("--version", cwd=tmp_path) == f"glocalk {version('glocalk')}\n"
+    found = f"glocalk {version('glocalk')}, Python {platform.python_version()}"
+    assert helped("--version", cwd=tmp_path) == f"{found}, torch {version('torch')}\n"
+    assert glocalk.__version__ == version("glocalk")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,10 @@ OFFICIAL_CONSTANT = {
 
 TOLERANCE = 1e-6  # float32
 # Error of the mean of 512 samples.
-SAMPLING = {"bayesian_fm": 0.01, "bayesian_fm_probit": 0.01, "bayesian_mf": 0.01}
+SAMPLING = {
+    **{"bayesian_fm": 0.01, "bayesian_fm_probit": 0.01, "bayesian_mf": 0.01},
+    **{"bayesian_svd_pp": 0.01, "bayesian_svd_pp_probit": 0.01},
+}
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -138,6 +138,7 @@ def test_a_restored_completer_predicts_the_same(fitted):
 OPTIONAL = {
     ("svd_pp", "implicit_factors"),
     *(("global_mean", "levels"), ("bayesian_mf", "noise"), ("bayesian_fm", "noise")),
+    ("bayesian_svd_pp", "noise"),
 }
 
 

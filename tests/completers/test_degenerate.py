@@ -40,6 +40,8 @@ SHAPES = {
 WIDER_THAN_THE_MATRIX = {
     "bayesian_fm": {"rank": 20, "kept_rank": 30},
     "bayesian_fm_probit": {"rank": 20},
+    "bayesian_svd_pp": {"rank": 20, "kept_rank": 30},
+    "bayesian_svd_pp_probit": {"rank": 20},
     "bayesian_mf": {"rank": 20, "kept_rank": 30},
     "bias_mf": {"rank": 30},
     "bias_mf_als": {"rank": 30},

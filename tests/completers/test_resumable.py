@@ -37,6 +37,8 @@ CASES = {
     "graem": ("graem", {}, "sgd"),
     "bayesian_fm": ("bayesian_fm", {"burn_in": 3, "samples": 5, "thinning": 2}, "fit"),
     "bayesian_fm_probit": ("bayesian_fm_probit", {"burn_in": 2, "samples": 6}, "fit"),
+    "bayesian_svd_pp": ("bayesian_svd_pp", {"samples": 8}, "fit"),
+    "bayesian_svd_pp_probit": ("bayesian_svd_pp_probit", {"samples": 8}, "fit"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from pathlib import Path
 
 import psutil
 
@@ -37,10 +38,12 @@ def run_process(runs):
         time.sleep(0.005)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            line = process.cmdline()
-            of_folder = "glocalk.executors.child" in line and f"runs_dir={runs}" in line
-            if of_folder and "model=bias_mf" not in line:
-                return process
+            lines = " ".join(process.cmdline())
+            if "glocalk.executors.child" in lines or "multiprocessing.forkserver" in lines:
+                held = [Path(file.path) for file in process.open_files()]
+                locks = [path for path in held if path.parent == runs / ".locks"]
+                if any("-glocal_k-" in path.name for path in locks):
+                    return process
     raise AssertionError("the run has ended")
 
 

@@ -1,15 +1,18 @@
 """Runs of combinations: members' runs that are shared, and results from their predictions."""
 
+import signal
+
 import numpy as np
 import pytest
 
 import glocalk
+from command import comparable
 from glocalk.completers.registry import build_completer
 from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
 from glocalk.run.combine import member_run, members_of
 from glocalk.run.execute import execute
-from run.small_run import BIAS, config
+from run.small_run import BIAS, config, forked, wait_for
 
 FACTORS = {"_target_": "glocalk.BiasMF", "rank": 2, "epochs": 4}
 MEMBERS = {"bias": BIAS, "bias_mf": FACTORS}
@@ -141,3 +144,39 @@ def test_the_identity_has_names_and_options_and_no_class_path(tmp_path):
     assert set(model["members"]) == {"bias", "bias_mf"}
     assert "_target_" not in str(model)
     assert model["members"]["bias"] == {"item_damping": 25.0, "user_damping": 10.0}
+
+
+def of_parts(record):
+    """The record without what depends on time and memory, of members, too."""
+    kept = comparable(record)
+    for member in kept["members"]:
+        del member["seconds"]
+    return kept
+
+
+def test_a_killed_combination_continues_with_the_members_that_it_has(made, tmp_path):
+    runs = tmp_path / "runs"
+    process = forked(execute, combination(runs), log=tmp_path / "log")
+    wait_for(process, runs, "*-bias-*/record.json")
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, "it ended before it could be killed"
+    assert not list(runs.glob("*-stack-*/record.json"))
+    (kept,) = runs.glob("*-bias-*/record.json")
+    written = kept.stat().st_mtime_ns
+    assert of_parts(execute(combination(runs))) == of_parts(made[2])
+    assert kept.stat().st_mtime_ns == written
+
+
+def test_two_combinations_at_once_make_each_member_once(made, tmp_path):
+    runs = tmp_path / "runs"
+    both = [combination(runs), combination(runs, "Ensemble")]
+    processes = [forked(execute, one, log=tmp_path / "log") for one in both]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    stack, ensemble = (execute(one) for one in both)  # nothing is left to do: they are read
+    assert of_parts(stack) == of_parts(made[2])
+    times = [member.seconds for member in stack.members]
+    assert times == [member.seconds for member in ensemble.members]
+    assert len(list(runs.glob("*/record.json"))) == 4

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
 
 from glocalk.errors import GlocalkError
 from glocalk.files import at_home
@@ -54,18 +51,3 @@ def refuse_words(words: Sequence[str]) -> None:
 def wants_help(given: Sequence[str]) -> bool:
     """Whether the arguments ask for the help text."""
     return not {"-h", "--help"}.isdisjoint(given)
-
-
-def _split(value: Any) -> Any:
-    """`[a,b]` or `a,b` as a list."""
-    if not isinstance(value, str):
-        return value
-    inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    return [part.strip() for part in inner.split(",")]
-
-
-Listed = BeforeValidator(_split)
-"""Reads a list option as `[a,b]` or `a,b`: `Annotated[list[str], Listed]`."""
-
-Names = Annotated[list[str], Listed]
-"""A list of names."""

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from glocalk.cli.arguments import Listed, Names, read_arguments, refuse_words, wants_help
+from glocalk.cli.arguments import read_arguments, refuse_words, wants_help
 from glocalk.cli.help import Help, fields
-from glocalk.config import BaseConfig, did_you_mean
+from glocalk.config import BaseConfig, Listed, Names, did_you_mean
 from glocalk.errors import GlocalkError
 
 _Part = Literal["evaluations", "trainings", "scaling", "products", "alternatives", "busy", "stall"]

@@ -24,6 +24,7 @@ COMMANDS = {
     "stats": "Describe a data set.",
     "data": "Show, fetch or verify the files of data sets.",
     "reproduce": "Train the rows of the paper's table and compare them with its figures.",
+    "verify": "Train committed records again and compare their errors.",
     "report": "Make tables and figures from records; promote or migrate records.",
     "bench": "Measure the speed and memory of evaluations and trainings.",
 }
@@ -78,9 +79,7 @@ def _run(given: Sequence[str]) -> int:
         print(_help())
         return 0
     if given[0] == "--version":
-        from importlib.metadata import version
-
-        print(f"glocalk {version('glocalk')}")
+        print(_versions())
         return 0
     if given[0] in _SHELL_COMPLETION:
         from glocalk.cli.completion import complete
@@ -91,6 +90,17 @@ def _run(given: Sequence[str]) -> int:
         print(_unknown(command), file=sys.stderr)
         return 2
     return run_command(command, arguments)
+
+
+def _versions() -> str:
+    """Versions of glocalk, Python and torch, on one line."""
+    import platform
+    from importlib.metadata import version
+
+    # From the metadata, because importing torch takes seconds.
+    found = {name: version(name) for name in ("glocalk", "torch")}
+    python = platform.python_version()
+    return f"glocalk {found['glocalk']}, Python {python}, torch {found['torch']}"
 
 
 def _unknown(command: str) -> str:
@@ -118,7 +128,7 @@ Commands
 
 Flags
   -h, --help  This text, or that of a command.
-  --version   The version of glocalk.
+  --version   The versions of glocalk, Python and torch.
 
 Examples
   glocalk train model=bias_mf data=ml_100k seed=0

@@ -42,6 +42,7 @@ class RunExecutor(ThreadPoolExecutor, ABC):
         retries: how often a run is repeated whose worker was lost.
         grace: seconds that stopping may take beyond what a run needs to stop.
         shows: whether the output of a run is shown while it runs.
+        forks: whether runs are forked from a process that has imported the libraries.
     """
 
     Config: type[ExecutorConfig] = ExecutorConfig
@@ -49,6 +50,7 @@ class RunExecutor(ThreadPoolExecutor, ABC):
     """The package that it needs, and the extra of glocalk that installs it."""
     grace: ClassVar[float] = 4.0
     shows = False
+    forks: ClassVar[bool] = False
 
     def __init__(self, at_once: int, threads: int | None, retries: int) -> None:
         super().__init__(max_workers=at_once)
@@ -82,7 +84,9 @@ class RunExecutor(ThreadPoolExecutor, ABC):
             threads = int(given[-1]) if given[-1].isdigit() else None
         elif threads is not None:
             arguments = [*arguments, f"{_THREADS}{threads}"]
-        run = partial(make_run, list(arguments), Path.cwd(), threads, self.shows, command)
+        run = partial(
+            make_run, list(arguments), Path.cwd(), threads, self.shows, command, self.forks
+        )
         return self.submit(self.call, run)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:

@@ -37,6 +37,7 @@ class LocalExecutor(RunExecutor):
     """
 
     Config = LocalConfig
+    forks = True
 
     def __init__(self, config: LocalConfig) -> None:
         jobs = config.jobs or min(_AT_ONCE, ALL_THREADS)

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from glocalk.executors.forked import ForkedRun, can_fork
 
 _EVERY = 0.2  # seconds between two looks at the process
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -56,7 +58,9 @@ def _number_in(code: int) -> signal.Signals | None:
     return known.get(code)
 
 
-_running: set[subprocess.Popen[str]] = set()
+_Started = subprocess.Popen[str] | ForkedRun
+
+_running: set[_Started] = set()
 """The processes of this one's runs that have not been told to stop."""
 
 
@@ -87,6 +91,7 @@ def make_run(
     threads: int | None = None,
     shown: bool = False,
     command: str = "train",
+    forked: bool = False,
 ) -> Outcome:
     """Make a run in a process of its own and wait for it.
 
@@ -98,23 +103,15 @@ def make_run(
         threads: the number of threads that its libraries begin with.
         shown: whether the run prints to this process's output, with its progress bar.
         command: the command of glocalk: `train`, or `tune` for a search.
+        forked: whether the process is forked, where it can be, from one that has imported the
+            libraries.
     """
     environment = dict(os.environ)
     if threads is not None:
         # Not only torch's threads: BLAS starts one for each core otherwise.
         environment["OMP_NUM_THREADS"] = str(threads)
-    output = None if shown else subprocess.PIPE
     try:
-        process = subprocess.Popen(
-            [*_command(command), *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=None if shown else subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            text=True,
-            errors="replace",
-        )
+        process = _start(command, arguments, folder, environment, shown, forked)
     except OSError as error:
         where = f" '{error.filename}'" if error.filename else ""
         return Outcome(1, f"It cannot be started ({error.strerror}{where}).")
@@ -125,6 +122,7 @@ def make_run(
     finally:
         _running.discard(process)
     code = process.returncode
+    assert code is not None
     if code < 0:
         return lost(f"its process was ended by {signal.Signals(-code).name}")
     if number := _number_in(code):
@@ -132,11 +130,34 @@ def make_run(
     return Outcome(code, _last_line(out) if code == 0 else _last_line(err) or _last_line(out))
 
 
+def _start(
+    command: str,
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    shown: bool,
+    forked: bool,
+) -> _Started:
+    if forked and can_fork(environment):
+        return ForkedRun([command, *arguments], folder, environment, shown)
+    output = None if shown else subprocess.PIPE
+    return subprocess.Popen(
+        [*_command(command), *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=None if shown else subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        text=True,
+        errors="replace",
+    )
+
+
 def _command(name: str) -> list[str]:
     return [sys.executable, "-m", "glocalk.executors.child", str(os.getpid()), name]
 
 
-def _wait(process: subprocess.Popen[str]) -> tuple[str, str]:
+def _wait(process: _Started) -> tuple[str, str]:
     """What the process prints until it ends; looks up now and then, so that signals are handled."""
     while True:
         try:

@@ -165,6 +165,7 @@ class Record(RecordFile):
     versions: dict[Label, Label]
     threads: Count
     device: Label
+    cpu: Label | Literal[""] = ""  # the processor's name; empty in older records
     parameters: Count | None  # number of trained parameters; None in a failed record
     # `total`, `selection`, `final`, and parts: `final/evaluation`; `members` of a combination
     seconds: dict[str, Seconds]
@@ -185,7 +186,7 @@ class Record(RecordFile):
     def _without_empty_parts(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A record that lacks a part is written as before there was such a part."""
         content: dict[str, Any] = serialize(self)
-        for name in ("traces", "side_checksum", "uncertainty", "members", "intercepts"):
+        for name in ("traces", "side_checksum", "uncertainty", "members", "intercepts", "cpu"):
             if not getattr(self, name):
                 content.pop(name, None)
         return content

@@ -31,6 +31,8 @@ _TITLES = {
     "svd_pp": "SVD++",
     "soft_impute": "Soft-Impute",
     "bayesian_mf": "Bayesian MF",
+    "bayesian_svd_pp": "Bayesian SVD++",
+    "bayesian_svd_pp_probit": "Bayesian SVD++, ordered probit",
     "u_autorec": "U-AutoRec",
     "grals": "GRALS",
     "srgcnn": "sRGCNN",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from glocalk.files import write_atomically
 from glocalk.names import inside
@@ -15,6 +16,51 @@ from glocalk.report.parts import Sources
 from glocalk.report.published import read_published
 from glocalk.report.variants import variants_markdown
 from glocalk.reproduce.config import ReproduceConfig
+
+_SHARE = 0.05  # of the time of a plan, which writing files after its runs may take at most
+
+
+class FilesAfterRuns:
+    """Writes the files after a run, unless writing would take more than 5 % of the time.
+
+    Drawing a figure takes seconds, which a plan of short runs would mostly consist of. As a context
+    manager, it writes at the end what is left to write, however the body ends.
+
+    Args:
+        write: writes the files and returns the table as text.
+        clock: seconds that never go back.
+
+    Attributes:
+        table: the table as text; up to date after the body.
+    """
+
+    def __init__(
+        self, write: Callable[[], str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.table = ""
+        self._write, self._clock = write, clock
+        self._not_before = clock()
+        self._is_due = True
+
+    def after_run(self, *_: object) -> None:
+        """Write now or later."""
+        self._is_due = True
+        if self._clock() >= self._not_before:
+            self._now()
+
+    def _now(self) -> None:
+        begin = self._clock()
+        self.table = self._write()
+        self._is_due = False
+        end = self._clock()
+        self._not_before = end + (end - begin) / _SHARE
+
+    def __enter__(self) -> FilesAfterRuns:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_due:
+            self._now()
 
 
 def write_files(

@@ -11,7 +11,7 @@ from glocalk.executors.jobs import Done, Job, run_jobs
 from glocalk.records.run import read_records
 from glocalk.records.search import Search
 from glocalk.reproduce.config import ReproduceConfig
-from glocalk.reproduce.files import write_files
+from glocalk.reproduce.files import FilesAfterRuns, write_files
 from glocalk.reproduce.plan import Planned, expected_time, jobs_of, make_plan
 from glocalk.reproduce.runs import find_runs
 from glocalk.reproduce.searches import (
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def reproduce(config: ReproduceConfig) -> None:
-    """Print the plan, make its runs, and write the files of the experiment after each.
+    """Print the plan, make its runs, and write the files of the experiment after them.
 
     Raises:
         GlocalkError: an unknown name, damaged data, data missing with `strict`, or a failed run
@@ -50,11 +50,9 @@ def reproduce(config: ReproduceConfig) -> None:
     plan = make_plan(runs, committed)
     _show(plan)
 
-    def write(*_: object) -> None:
-        write_files(config, gaps, made)
-
-    failed += _make(config, jobs_of(plan), write)
-    _log.info("\n%s", write_files(config, gaps, made))
+    with FilesAfterRuns(lambda: write_files(config, gaps, made)) as files:
+        failed += _make(config, jobs_of(plan), files.after_run)
+    _log.info("\n%s", files.table)
     if failed:
         titles = "; ".join(job.title for job in failed)
         raise GlocalkError(f"Failed: {titles}: see above, then start again.")

@@ -130,6 +130,7 @@ def _record(
         versions=provenance.versions(),
         threads=torch.get_num_threads(),
         device=provenance.device(_accelerator(config, completer)),
+        cpu=provenance.cpu(),
         parameters=outcome.parameters,
         seconds=_seconds(outcome),
         peak_rss_mb=provenance.peak_memory_mb(),

@@ -9,18 +9,20 @@ from markupsafe import Markup
 
 from glocalk.report.page.beyond import (
     around_section,
-    cold_start_section,
     cross_validation_section,
-    fold_in_section,
     side_section,
 )
 from glocalk.report.page.chart import Chart, Line, chart_markup, decimals, padded, short, y_ticks
+from glocalk.report.page.combined import combined_section
 from glocalk.report.page.folds import folds_section
 from glocalk.report.page.grid import Column, Entry, grid
 from glocalk.report.page.kernels import kernels_section, markdown_html
+from glocalk.report.page.newcomers import cold_start_section, fold_in_section
 from glocalk.report.page.section import File, Material
 from glocalk.report.page.sources import records_section
 from glocalk.report.page.strip import Axis, Mark, ruler, strip
+from glocalk.report.page.tuned import tuned_section
+from glocalk.report.page.uncertainty import uncertainty_section
 
 
 @pytest.mark.parametrize(
@@ -232,11 +234,58 @@ csv,item_knn,data.path=<a>.csv,last,1,2,0.800000,,0.8
 """
 
 
-def test_fold_in_and_cross_validation_have_tables_where_they_have_records():
-    def made(section, name, text):
-        texts = {f"{name}.csv": text.replace("\\\n", ""), f"{name}.md": "- A note.\n"}
-        return section(Material([], [], [], [], texts))
+COMBINED = """data,model,variant,protocol,seeds,mean,sd,best_member,best_mean,minus_best,low,high,\
+p_adjusted,members,seconds
+ml_100k,stack,default,validated,0,0.88,,glocal_k,0.891,-0.011,-0.0131,-0.0089,0.00001,\
+bias/0=0.1 glocal_k/0=0.25 glocal_k/1=0.65,60.0
+ml_100k,stack,default,last,0,0.8815,,glocal_k,0.892,-0.0105,-0.013,-0.008,0.00001,bias/0=1,60.0
+csv,ensemble,data.path=<a>.csv,validated,0 1,0.5,0.01,,,,,,,bias/0=1,1.0
+"""
+UNCERTAINTY = """data,model,protocol,seeds,rmse,nll,crps,density_nll,density_crps,mean_std,\
+coverage_50,coverage_80,coverage_95,width_50,width_80,width_95
+douban,cf_nade,last,0,0.74,1.05,0.41,,,0.6512,0.6,0.8123,0.96,1,2,3
+"""
+TUNED = """data,model,changed,validated_mean,validated_sd,present_validated_mean
+ml_100k,bias,yes,0.94,,0.9709
+douban,bias,no,0.7493,,0.7493
+ml_100k,glocal_k,yes,,,0.8908
+"""
 
+
+def made(section, name, text):
+    texts = {f"{name}.csv": text.replace("\\\n", ""), f"{name}.md": "- A note.\n"}
+    return section(Material([], [], [], [], texts))
+
+
+def test_combinations_stand_beside_their_best_member():
+    weights = "GLocal-K 0.90, User + item bias 0.10"
+    assert cells_of(made(combined_section, "combined", COMBINED)) == [
+        [
+            *("ML-100K", "Stacking", "", ".8800", ".8815", "GLocal-K", ".8910"),
+            *("−.0110", "[−.0131, −.0089]", "&lt; .001", weights),
+        ],
+        [
+            *("csv", "Mean of models", "data.path=&lt;a&gt;.csv", ".5000 ± .0100", "–", "–", "–"),
+            *("–", "–", "–", "User + item bias 1.00"),
+        ],
+    ]
+    assert made(combined_section, "combined", "") is None
+
+
+def test_scores_of_distributions_have_a_row_for_each_model():
+    assert cells_of(made(uncertainty_section, "uncertainty", UNCERTAINTY)) == [
+        ["Douban", "CF-NADE", ".7400", "1.0500", ".4100", ".6512", ".812", ".960"],
+    ]
+
+
+def test_the_change_by_a_search_is_shown_where_a_trial_was_better():
+    assert cells_of(made(tuned_section, "tuned", TUNED)) == [
+        ["User + item bias", ".9400", "−.0309", ".7493", "–"],
+        ["GLocal-K", "–", "–", "–", "–"],
+    ]
+
+
+def test_fold_in_and_cross_validation_have_tables_where_they_have_records():
     shown = made(fold_in_section, "fold_in", FOLD_IN)
     assert cells_of(shown) == [
         [

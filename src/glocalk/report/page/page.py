@@ -10,20 +10,20 @@ from markupsafe import Markup
 
 from glocalk.report.page.beyond import (
     around_section,
-    cold_start_section,
     cross_validation_section,
-    fold_in_section,
     monti_section,
     side_section,
 )
 from glocalk.report.page.chart import reader_data
 from glocalk.report.page.claims import claims_section
+from glocalk.report.page.combined import combined_section
 from glocalk.report.page.costs import costs_section
 from glocalk.report.page.curves import curve_charts, curves_section
 from glocalk.report.page.folds import folds_section
 from glocalk.report.page.gap import gap_section
 from glocalk.report.page.kernels import kernels_section
 from glocalk.report.page.markup import asset, fill
+from glocalk.report.page.newcomers import cold_start_section, fold_in_section
 from glocalk.report.page.section import Material, Section
 from glocalk.report.page.sources import notes_section, records_section
 from glocalk.report.page.studies import (
@@ -35,6 +35,8 @@ from glocalk.report.page.studies import (
 )
 from glocalk.report.page.summary import summary_section
 from glocalk.report.page.table1 import table1_section
+from glocalk.report.page.tuned import tuned_section
+from glocalk.report.page.uncertainty import uncertainty_section
 
 
 def page_html(material: Material) -> str:
@@ -57,10 +59,13 @@ def page_html(material: Material) -> str:
         cross_validation_section(material),
         gap_section(material),
         kernels_section(material),
+        tuned_section(material),
+        combined_section(material),
         around_section(material),
         side_section(material),
         cold_start_section(material),
         fold_in_section(material),
+        uncertainty_section(material),
         monti_section(material),
         costs_section(material),
         notes_section(material),

@@ -1,0 +1,50 @@
+"""Every model with hyperparameters from a search of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from glocalk.report.cells import data_sets_in_order, data_title, in_order, model_title
+from glocalk.report.page.grid import Column, Entry, change, figure, words
+from glocalk.report.page.section import Material, Section
+from glocalk.report.page.study import study_section
+
+_SHOWN = "validated"
+
+
+def tuned_section(material: Material) -> Section | None:
+    """A row for each model, two columns for each data set."""
+    cells = {(row["model"], row["data"]): row for row in material.rows("tuned.csv")}
+    data_sets = data_sets_in_order(data for _, data in cells)
+    columns = [
+        Column("Model", kind="text"),
+        *(
+            Column(name, data_title(data))
+            for data in data_sets
+            for name in (f"`{_SHOWN}`", "change")
+        ),
+    ]
+    lead = (
+        "Test RMSE where every model has hyperparameters from a search of its own, all with one "
+        "budget. Change: tuned minus present hyperparameters; none where no trial was better."
+    )
+    lines = [
+        [
+            words(model_title(model)),
+            *(entry for data in data_sets for entry in _cell(cells.get((model, data)))),
+        ]
+        for model in in_order({model for model, _ in cells})
+    ]
+    titles = "Searched hyperparameters", "Tuned"
+    return study_section(material, "tuned", titles, lead, columns, lines)
+
+
+def _cell(row: Mapping[str, str] | None) -> tuple[Entry, Entry]:
+    if row is None:
+        return figure(""), change("")
+    tuned, present = row["validated_mean"], row["present_validated_mean"]
+    compared = row["changed"] == "yes" and tuned and present
+    return (
+        figure(tuned, row["validated_sd"]),
+        change(str(float(tuned) - float(present)) if compared else ""),
+    )
