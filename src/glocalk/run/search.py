@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock
 
@@ -23,10 +23,6 @@ from glocalk.run.config import RunConfig
 from glocalk.run.search_task import RECORD, Task, folder_of, identity_of, space_of
 from glocalk.run.threads import set_threads
 from glocalk.run.trial import make_trial
-
-if TYPE_CHECKING:
-    pass
-
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +163,7 @@ def _search_together(task: Task, storage: Storage) -> Search:
                 left = budget.seconds_left(study.trials)
                 made = make_trial(config, task.split, options, Path(own) / "training", asked, left)
                 study.tell(asked, made)
-            _log.info("Trial %d of %d: %s", len(study.trials), budget.trials, describe(made))
+                _log.info("Trial %d of %d: %s", len(study.trials), budget.trials, describe(made))
         record = task.blank.model_copy(update={"trials": study.trials})
     with FileLock(task.folder / ".lock"):
         held = task.held_record()

@@ -23,7 +23,7 @@ import optuna
 import psutil
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from glocalk.errors import GlocalkError, without_secrets
 from glocalk.records.search import Search, Trial, ended
@@ -53,6 +53,8 @@ def shared_study(url: str, name: str, blank: Search) -> Iterator[SharedStudy]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # The signs of life are those of `SharedStudy.making`.
+        warnings.filterwarnings("ignore", message="Heartbeat of storage")
         try:
             study = SharedStudy(_storage(url), without_secrets(url), name, blank)
         except GlocalkError:
@@ -85,9 +87,10 @@ def _storage(url: str) -> RDBStorage:
                 heartbeat_interval=_BEAT,
                 grace_period=_SILENT,
             )
-        except (OperationalError, ProgrammingError) as error:
-            # Two processes made the tables at the same time.
-            if "already exists" not in str(error) or attempt == 4:
+        except (IntegrityError, OperationalError, ProgrammingError) as error:
+            # Two processes made the tables, or wrote their version, at the same time.
+            both = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not both or attempt == 4:
                 raise
             time.sleep(0.5)
     raise AssertionError
@@ -171,12 +174,18 @@ class SharedStudy:
 
     @contextmanager
     def making(self, asked: optuna.Trial) -> Iterator[None]:
-        """Keep the claim while its training is made, and give it up if that ends early."""
+        """Keep the claim while its training is made, and give it up if that ends early.
+
+        The training ends if others have given up the claim, because this process was silent for
+        too long: its machine slept, for example.
+        """
         ended_ = threading.Event()
         beats = threading.Thread(target=self._beat, args=(asked._trial_id, ended_), daemon=True)
         beats.start()
         try:
             yield
+        except optuna.exceptions.UpdateFinishedTrialError:
+            _log.warning("A trial is given up, because no sign of life of it reached the storage.")
         except BaseException:
             self._fail(asked.number)
             raise

@@ -154,9 +154,9 @@ def make_sampler(seed: int, position: int, **options: Any) -> optuna.samplers.Ba
 
 
 def tell(study: optuna.Study, number: int, made: Trial) -> None:
-    """End a trial of optuna's with the result of ours."""
+    """End a trial of optuna's with the result of ours, unless another process has done so."""
     value = made.valid_rmse if made.state == "done" else None
-    study.tell(number, value, state=_STATES[made.state])
+    study.tell(number, value, state=_STATES[made.state], skip_if_finished=True)
 
 
 class _NoLock:
