@@ -2,15 +2,20 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 from small_run import BIAS, MODEL, STAGE, forked
 from small_run import config as run_config
 
 from glocalk.errors import GlocalkError
 from glocalk.records.search import Budget, Search
 from glocalk.run.search import Storage, search
+from glocalk.run.shared_study import _storage
+from glocalk.run.trial import make_trial
 
 SPACE = {
     "item_damping": {"low": 1.0, "high": 100.0, "log": True},
@@ -52,26 +57,75 @@ def test_one_process_makes_the_whole_search_and_finds_it_again(tmp_path, url):
 
 
 def _search(runs_dir, url, trials):
+    """A search, whose first trial waits until another process has begun one."""
+    from glocalk.run import search as module
+
+    make = module.make_trial
+
+    def met(*arguments):
+        (runs_dir / "begun").touch()
+        deadline = time.monotonic() + 120
+        while len(list(runs_dir.parent.glob("*/begun"))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return make(*arguments)
+
+    module.make_trial = met
     search(config(runs_dir), SPACE, Budget(trials=trials), storage=Storage(url))
 
 
 def test_two_processes_make_the_trials_of_one_budget(tmp_path, url):
     processes = [
-        forked(_search, tmp_path / name, url, 12, log=tmp_path / f"log_{name}") for name in "ab"
+        forked(_search, tmp_path / name, url, 8, log=tmp_path / f"log_{name}") for name in "ab"
     ]
     for process in processes:
         process.join()
     logs = [(tmp_path / f"log_{name}").read_text() for name in "ab"]
     assert [process.exitcode for process in processes] == [0, 0], logs
+    assert not any("Warning" in log for log in logs), logs
     first, second = (record_in(tmp_path / name) for name in "ab")
     assert first.trials == second.trials
-    assert len(first.trials) == 12
+    assert len(first.trials) == 8
     assert first.trials[0].options == START
-    assert len({tuple(trial.options.values()) for trial in first.trials}) == 12
+    assert len({tuple(trial.options.values()) for trial in first.trials}) == 8
     (study,) = optuna.get_all_study_summaries(url)
     trials = optuna.load_study(study_name=study.study_name, storage=url).trials
     owners = {t.user_attrs["owner"]["pid"] for t in trials if "made" in t.user_attrs}
     assert owners == {process.pid for process in processes}
+
+
+@pytest.mark.filterwarnings("ignore:.*heartbeat_interval")
+def test_a_database_that_several_make_at_once_is_one(url):
+    """Without another attempt, two or three of four fail."""
+    together = Barrier(4)
+
+    def made(_):
+        together.wait()
+        return _storage(url)
+
+    with ThreadPoolExecutor(4) as pool:
+        storages = list(pool.map(made, range(4)))
+    optuna.create_study(storage=storages[0], study_name="it")
+    assert [[study.study_name for study in s.get_all_studies()] for s in storages] == [["it"]] * 4
+
+
+def test_a_trial_that_others_gave_up_is_made_again(tmp_path, url, caplog, monkeypatch):
+    """As after a machine has slept: the storage got no sign of life of the process."""
+
+    def given_up(config, split, options, folder, asked, seconds):
+        if asked.number == 1:
+            asked.study._storage.set_trial_state_values(asked._trial_id, TrialState.FAIL)
+        return make_trial(config, split, options, folder, asked, seconds)
+
+    monkeypatch.setattr("glocalk.run.search.make_trial", given_up)
+    with caplog.at_level("WARNING"):
+        made = _epochs(tmp_path, url, 3)
+    assert [trial.state for trial in made.trials] == ["done"] * 3
+    assert [line for line in caplog.messages if "given up" in line] == [
+        "A trial is given up, because no sign of life of it reached the storage."
+    ]
+    (study,) = optuna.get_all_study_summaries(url)
+    assert study.n_trials == 4
 
 
 def _epochs(runs_dir, url, trials):

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import socket
 from contextlib import ExitStack
 
@@ -33,10 +34,20 @@ def quiet(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def database(tmp_path):
+@pytest.fixture(scope="module")
+def _empty(tmp_path_factory):
+    """An empty database of MLflow, which takes seconds to make."""
     pytest.importorskip("mlflow", reason="pip install 'glocalk[mlflow]'")
-    return f"sqlite:///{tmp_path}/mlflow.db"
+    from mlflow.tracking import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def database(tmp_path, _empty):
+    return f"sqlite:///{shutil.copy(_empty, tmp_path)}"
 
 
 @pytest.fixture
@@ -148,7 +159,7 @@ def _killed(made, epochs):
     execute(made)
 
 
-@pytest.mark.parametrize("epochs", [2, 10])
+@pytest.mark.parametrize("epochs", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_run_that_was_killed_is_the_same_tracked_run_and_has_no_epoch_twice(
     database, tmp_path, epochs
 ):
