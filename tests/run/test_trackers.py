@@ -1,30 +1,18 @@
-"""Trainings in MLflow and W&B, read back."""
+"""Trainings in MLflow, read back."""
 
 import logging
 import os
 import shutil
-import socket
 from contextlib import ExitStack
 
 import pytest
 from small_run import BIAS, config, forked
-from tracked import (
-    MLFLOW,
-    QUIET,
-    WANDB,
-    mlflow_curve,
-    mlflow_runs,
-    mlflow_server,
-    wandb_segments,
-)
+from tracked import NAMES, QUIET, mlflow, mlflow_curve, mlflow_runs, mlflow_server, rows
 
-from glocalk.errors import GlocalkError, without_secrets
 from glocalk.records.run import Record
 from glocalk.run.composed import compose_run
 from glocalk.run.execute import execute
 from glocalk.run.trackers.mlflow import MlflowTracker
-
-NAMES = ("loss", "valid_rmse", "test_rmse", "test_mae", "test_ndcg")
 
 
 @pytest.fixture(autouse=True)
@@ -50,23 +38,8 @@ def database(tmp_path, _empty):
     return f"sqlite:///{shutil.copy(_empty, tmp_path)}"
 
 
-@pytest.fixture
-def _wandb():
-    pytest.importorskip("wandb", reason="pip install 'glocalk[wandb]'")
-
-
-def mlflow(uri):
-    return {"mlflow": {**MLFLOW, "tracking_uri": uri}}
-
-
 def comparable(record):
     return record.model_dump(exclude={"seconds", "peak_rss_mb", "commit", "dirty"})
-
-
-def rows(curves, name):
-    """(stage, epoch, value) of a curve of a record, where there is a value."""
-    listed = zip(curves.stage, curves.epoch, getattr(curves, name), strict=True)
-    return [(stage, epoch, value) for stage, epoch, value in listed if value is not None]
 
 
 def expect_curves(uri, record):
@@ -216,112 +189,22 @@ def test_a_server_of_mlflow_has_the_run_and_loses_no_training_when_it_ends_midwa
     assert warnings[0].startswith(f"MLflow at '{uri}' failed (")
 
 
-def _free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def test_a_server_that_is_not_there_is_one_sentence_before_training_begins(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_runs_that_begin_at_once_make_one_database(tmp_path):
     pytest.importorskip("mlflow", reason="pip install 'glocalk[mlflow]'")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    uri = f"http://me:secret@127.0.0.1:{_free_port()}"
-    with pytest.raises(GlocalkError, match=r"^MLflow at .* cannot be used \(.*logger=csv\.$") as it:
-        execute(config(tmp_path / "runs", logger=mlflow(uri)))
-    assert "\n" not in str(it.value)
-    assert not list(tmp_path.glob("runs/*/selection"))
-    (path,) = tmp_path.glob("runs/*/record.json")
-    assert Record.read(path).status == "failed"
-    for file in tmp_path.rglob("*"):
-        assert not file.is_file() or b"secret" not in file.read_bytes(), file
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    made = [config(tmp_path / "runs", logger=mlflow(uri), seed=seed) for seed in range(3)]
+    processes = [forked(execute, each, log=tmp_path / "log") for each in made]
+    for process in processes:
+        process.join()
+    log = (tmp_path / "log").read_text()
+    assert [process.exitcode for process in processes] == [0, 0, 0], log
+    assert "goes on without it" not in log
+    from mlflow.tracking import MlflowClient
 
-
-def test_a_tracker_that_is_not_installed_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "mlflow.tracking", None)
-    with pytest.raises(GlocalkError, match=r"pip install 'glocalk\[mlflow\]'"):
-        execute(config(tmp_path / "runs", logger=mlflow("sqlite:///x.db")))
-
-
-def test_an_unknown_option_of_a_tracker_is_one_sentence(tmp_path):
-    logger = {"mlflow": {**MLFLOW, "typo": 1}}
-    with pytest.raises(GlocalkError, match=r"logger\.mlflow has an unknown option"):
-        execute(config(tmp_path / "runs", logger=logger))
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("postgresql://me:pw@host:5432/db?sslmode=x", "postgresql://host:5432/db"),
-        ("at 'http://u:p%40@h/path?token=t' or so", "at 'http://h/path' or so"),
-        ("sqlite:///study.db", "sqlite:///study.db"),
-    ],
-)
-def test_what_is_secret_in_an_address_is_not_shown(text, shown):
-    assert without_secrets(text) == shown
-
-
-@pytest.mark.usefixtures("_wandb")
-def test_wandb_offline_has_parameters_curves_results_and_the_record(tmp_path):
-    logger = {"wandb": {**WANDB, "save_dir": str(tmp_path)}}
-    record = execute(config(tmp_path / "runs", logger=logger))
-    segments = {found["run"].job_type: found for found in wandb_segments(tmp_path)}
-    assert segments.keys() == {"selection", "final"}
-    for training, found in segments.items():
-        curves = record.curves[training]
-        assert found["run"].display_name == f"synthetic glocal_k seed 0 {training}"
-        assert found["exit"] == 0
-        assert [row["_step"] for row in found["history"]] == list(range(1, 7))
-        for name in NAMES:
-            for stage, epoch, value in rows(curves, name):
-                of_epoch = [r for r in found["history"] if r.get(f"{stage}/epoch") == epoch]
-                assert [row[f"{stage}/{name}"] for row in of_epoch] == [value]
-    final = segments["final"]
-    assert final["config"]["model.lambda_2"] == 20.0
-    assert final["config"]["data_checksum"] == record.data_checksum
-    assert final["summary"]["validated/rmse"] == record.protocols["validated"].rmse
-    assert final["files"] == ["record.json"]
-    assert list(final["run"].tags) == ["synthetic", "glocal_k", "table1", "final"]
-
-
-@pytest.mark.usefixtures("_wandb")
-def test_wandb_without_a_key_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.delenv("WANDB_MODE")
-    logger = {"wandb": {**WANDB, "mode": "online"}}
-    with pytest.raises(GlocalkError, match=r"W&B at 'glocalk' cannot be used .*(?i:api key)"):
-        execute(config(tmp_path / "runs", logger=logger))
-
-
-def _stopped(made):
-    """A run that is killed after the fourth epoch of its selection run is in a checkpoint."""
-    from glocalk.run.trackers.wandb import WandbTracker
-
-    os.environ.update(QUIET)
-    os.chdir(made.runs_dir.parent)
-    follow = WandbTracker.follow
-
-    def counting(self, columns):
-        follow(self, columns)
-        if len(columns["stage"]) == 5:
-            self._made.experiment.finish(exit_code=1)
-            os._exit(9)
-
-    WandbTracker.follow = counting
-    execute(made)
-
-
-@pytest.mark.usefixtures("_wandb")
-def test_wandb_continues_the_run_of_a_training_that_was_killed(tmp_path):
-    logger = {"wandb": {**WANDB, "save_dir": str(tmp_path)}}
-    made = config(tmp_path / "runs", logger=logger, protocol={"selection": "never"})
-    process = forked(_stopped, made, log=tmp_path / "log")
-    process.join()
-    assert process.exitcode == 9, (tmp_path / "log").read_text()
-    execute(made)
-    first, second = wandb_segments(tmp_path)
-    assert first["run"].run_id == second["run"].run_id
-    assert [row["_step"] for row in first["history"]] == [1, 2, 3, 4, 5]
-    # The fifth epoch is in no checkpoint, and has the same step in both files.
-    assert [row["_step"] for row in second["history"]] == [5, 6]
-    assert second["exit"] == 0
+    client = MlflowClient(uri)
+    found = client.search_runs([client.get_experiment_by_name("glocalk").experiment_id])
+    assert sorted((run.data.tags["seed"], run.data.tags["training"]) for run in found) == [
+        (seed, training) for seed in "012" for training in ("final", "selection")
+    ]
+    assert {run.info.status for run in found} == {"FINISHED"}

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 MLFLOW = {"_target_": "glocalk.run.trackers.mlflow.MlflowTracker"}
 WANDB = {"_target_": "glocalk.run.trackers.wandb.WandbTracker"}
 
+NAMES = ("loss", "valid_rmse", "test_rmse", "test_mae", "test_ndcg")
+
 # Neither program tells its makers that it is used, nor asks the network for anything.
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -21,6 +23,16 @@ QUIET = {
     "WANDB_ERROR_REPORTING": "false",
     "MLFLOW_ALLOW_FILE_STORE": "true",
 }
+
+
+def mlflow(uri):
+    return {"mlflow": {**MLFLOW, "tracking_uri": uri}}
+
+
+def rows(curves, name):
+    """(stage, epoch, value) of a curve of a record, where there is a value."""
+    listed = zip(curves.stage, curves.epoch, getattr(curves, name), strict=True)
+    return [(stage, epoch, value) for stage, epoch, value in listed if value is not None]
 
 
 def mlflow_runs(uri):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from urllib3.exceptions import HTTPError
+
 from glocalk.errors import GlocalkError, without_secrets
 from glocalk.records.run import RunName
 
@@ -42,6 +44,8 @@ class Tracker(ABC):
     key: ClassVar[str]
     """Its config name, which is also the name of the extra that it needs."""
     title: ClassVar[str]
+    others: ClassVar[str] = ""
+    """What else may have to be installed, as a clause."""
 
     @property
     @abstractmethod
@@ -50,7 +54,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Find out whether a training can be tracked.
+        """Find out whether a training can be tracked, and make what is missing.
 
         Raises:
             ImportError: a package is missing.
@@ -96,18 +100,26 @@ class Tracker(ABC):
         if isinstance(error, ImportError):
             return GlocalkError(
                 f"logger={self.key} cannot be imported ({without_secrets(error)}): "
-                f"pip install 'glocalk[{self.key}]', or choose logger=csv."
+                f"pip install 'glocalk[{self.key}]'{self.others}, or choose logger=csv."
             )
         return GlocalkError(
-            f"{self.title} at '{self.address}' cannot be used ({self.reason(error)}): check its "
+            f"{self.title} at '{self.address}' cannot be used ({reason_of(error)}): check its "
             f"address and that it is running, or choose logger=csv."
         )
 
-    @staticmethod
-    def reason(error: Exception) -> str:
-        """Why a call failed, in a clause."""
-        text = without_secrets(error).rstrip(".") or type(error).__name__
-        return text if len(text) <= 200 else f"{text[:199]}…"
+
+def reason_of(error: BaseException) -> str:
+    """Why a call failed, in a clause: what the network or the database says, if it does."""
+    causes = [error]
+    while following := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(following)
+    told = [
+        getattr(cause, "orig", cause)  # SQLAlchemy's error, which has that of the database
+        for cause in causes
+        if isinstance(cause, OSError | HTTPError) or getattr(cause, "orig", None)
+    ]
+    text = without_secrets([error, *told][-1]).rstrip(".") or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def rows_of(columns: Columns) -> list[tuple[str, int | None, dict[str, float]]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from glocalk.errors import without_secrets
 from glocalk.run.trackers.base import Columns, End, Tracked, Tracker, rows_of
@@ -14,8 +17,12 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import MLFlowLogger
 
 _STATUS = {"finished": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
-# MLflow itself would repeat a request for minutes, during which a training waits.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+_DEFAULTS = {
+    # MLflow itself would repeat a request for minutes, during which a training waits.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
 
 
 class MlflowTracker(Tracker):
@@ -31,6 +38,7 @@ class MlflowTracker(Tracker):
 
     key = "mlflow"
     title = "MLflow"
+    others = ", and the driver of a database other than SQLite"
 
     def __init__(self, tracking_uri: str | None = None, experiment_name: str = "glocalk") -> None:
         default = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
@@ -43,11 +51,19 @@ class MlflowTracker(Tracker):
         return without_secrets(self._uri)
 
     def check(self) -> None:
+        for name, value in _DEFAULTS.items():
+            os.environ.setdefault(name, value)
+        from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
-        for name, value in _PATIENCE.items():
-            os.environ.setdefault(name, value)
-        MlflowClient(self._uri).get_experiment_by_name(self._experiment)
+        with _database(self._uri):
+            client = MlflowClient(self._uri)
+            if client.get_experiment_by_name(self._experiment) is None:
+                try:
+                    client.create_experiment(self._experiment)
+                except MlflowException as error:  # by another process at the same time
+                    if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                        raise
 
     def begin(self, tracked: Tracked, held: str | None) -> str:
         from lightning.pytorch.loggers import MLFlowLogger
@@ -97,6 +113,33 @@ class MlflowTracker(Tracker):
         run = self._made.run_id
         assert run is not None
         return run
+
+
+@contextmanager
+def _database(uri: str) -> Iterator[None]:
+    """Hold the lock of an SQLite database: MLflow cannot make its tables in two processes at once.
+
+    Raises:
+        SQLAlchemyError: it cannot be connected to, which MLflow would try for two minutes.
+    """
+    import sqlalchemy
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+
+    if uri.partition(":")[0].partition("+")[0] not in DATABASE_ENGINES:
+        yield
+        return
+    path = sqlalchemy.make_url(uri).database
+    is_file = uri.startswith("sqlite") and path not in (None, "", ":memory:")
+    if is_file:
+        Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
+    engine = sqlalchemy.create_engine(uri)
+    sqlalchemy.inspect(engine).get_table_names()
+    engine.dispose()
+    if not is_file:
+        yield
+        return
+    with FileLock(f"{path}.lock"):
+        yield
 
 
 def _exists(client: Any, run: str) -> bool:

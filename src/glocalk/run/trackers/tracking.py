@@ -16,7 +16,7 @@ from glocalk.files import write_atomically
 from glocalk.records.run import Record, RunName
 from glocalk.run.config import RunConfig
 from glocalk.run.folder import RunFolder
-from glocalk.run.trackers.base import Columns, End, Tracked, Tracker
+from glocalk.run.trackers.base import Columns, End, Tracked, Tracker, reason_of
 
 _log = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ class Tracking:
         self._lost.add(tracker.key)
         _log.warning(
             "%s at '%s' failed (%s): %s goes on without it.",
-            *(tracker.title, tracker.address, tracker.reason(error), self._folder.title),
+            *(tracker.title, tracker.address, reason_of(error), self._folder.title),
         )
 
     def _has_ended(self, name: str) -> bool:
