@@ -31,7 +31,9 @@ def test_a_server_that_is_not_there_is_one_sentence_before_training_begins(tmp_p
     pytest.importorskip("mlflow", reason="pip install 'glocalk[mlflow]'")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     uri = f"http://me:secret@127.0.0.1:{_free_port()}"
-    with pytest.raises(GlocalkError, match=r"^MLflow at .* cannot be used \(.*logger=csv\.$") as it:
+    with pytest.raises(
+        GlocalkError, match=r"^MLflow at .* cannot be used \(Connection refused\)"
+    ) as it:
         execute(config(tmp_path / "runs", logger=mlflow(uri)))
     assert "\n" not in str(it.value)
     assert not list(tmp_path.glob("runs/*/selection"))

@@ -118,7 +118,9 @@ def reason_of(error: BaseException) -> str:
         for cause in causes
         if isinstance(cause, OSError | HTTPError) or getattr(cause, "orig", None)
     ]
-    text = without_secrets([error, *told][-1]).rstrip(".") or type(error).__name__
+    cause = [error, *told][-1]
+    said = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
+    text = without_secrets(said).rstrip(".") or type(error).__name__
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ class MlflowTracker(Tracker):
     def check(self) -> None:
         for name, value in _DEFAULTS.items():
             os.environ.setdefault(name, value)
+        # What urllib3 says of each attempt is in the sentence about the last one.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
