@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from contextlib import ExitStack
+from unittest.mock import Mock
 
 import pytest
 from small_run import BIAS, config, forked
@@ -149,6 +150,23 @@ def test_a_run_that_was_killed_is_the_same_tracked_run_and_has_no_epoch_twice(
     after, _ = expect_curves(database, record)
     assert after[under_way].info.run_id == before[under_way].info.run_id
     assert {run.info.status for run in after.values()} == {"FINISHED"}
+
+
+def test_what_a_tracker_lacks_that_failed_midway_is_added_later(
+    database, tmp_path, monkeypatch, caplog
+):
+    made = config(tmp_path / "runs", logger=mlflow(database))
+    with monkeypatch.context() as broken, caplog.at_level(logging.WARNING):
+        broken.setattr(MlflowTracker, "follow", Mock(side_effect=OSError("the disk is full")))
+        record = execute(made)
+    assert [line for line in caplog.messages if "goes on without it" in line] == [
+        f"MLflow at '{database}' failed (the disk is full): synthetic glocal_k seed 0 goes on "
+        "without it."
+    ]
+    assert execute(made) == record
+    runs, _ = expect_curves(database, record)
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert runs["final"].data.metrics["last/rmse"] == record.protocols["last"].rmse
 
 
 def test_a_folder_of_mlflow(tmp_path):

@@ -1,5 +1,6 @@
 """Trainings in W&B, offline, read back from its run files."""
 
+import json
 import os
 
 import pytest
@@ -36,21 +37,23 @@ def test_wandb_offline_has_parameters_curves_results_and_the_record(tmp_path):
     assert final["config"]["data_checksum"] == record.data_checksum
     assert final["summary"]["validated/rmse"] == record.protocols["validated"].rmse
     assert final["files"] == ["record.json"]
+    assert not list(tmp_path.rglob("wandb-metadata.json"))  # command line, environment
+    assert not list(tmp_path.rglob("output.log"))
     assert list(final["run"].tags) == ["synthetic", "glocal_k", "table1", "final"]
 
 
 def _stopped(made):
-    """A run that is killed after the fourth epoch of its selection run is in a checkpoint."""
+    """A run that is killed after the fourth epoch is in a checkpoint."""
     from glocalk.run.trackers.wandb import WandbTracker
 
     os.environ.update(QUIET)
+    os.environ.pop("WANDB_SERVICE", None)  # the process of W&B that the tests have started
     os.chdir(made.runs_dir.parent)
     follow = WandbTracker.follow
 
     def counting(self, columns):
         follow(self, columns)
         if len(columns["stage"]) == 5:
-            self._made.experiment.finish(exit_code=1)
             os._exit(9)
 
     WandbTracker.follow = counting
@@ -63,10 +66,13 @@ def test_wandb_continues_the_run_of_a_training_that_was_killed(tmp_path):
     process = forked(_stopped, made, log=tmp_path / "log")
     process.join()
     assert process.exitcode == 9, (tmp_path / "log").read_text()
-    execute(made)
-    first, second = wandb_segments(tmp_path)
-    assert first["run"].run_id == second["run"].run_id
-    assert [row["_step"] for row in first["history"]] == [1, 2, 3, 4, 5]
-    # The fifth epoch is in no checkpoint, and has the same step in both files.
-    assert [row["_step"] for row in second["history"]] == [5, 6]
-    assert second["exit"] == 0
+    kept = json.loads(next(tmp_path.glob("runs/*/trackers.json")).read_text())
+    record = execute(made)
+    *_, last = wandb_segments(tmp_path)
+    assert last["run"].run_id == kept["wandb"]["final"]["id"]
+    # What W&B had not written when it was killed is not missing in the new file.
+    assert [row["_step"] for row in last["history"]] == [1, 2, 3, 4, 5, 6]
+    expected = [rmse for _, _, rmse in rows(record.curves["final"], "test_rmse")]
+    logged = [{"pretrain/test_rmse": None, **row} for row in last["history"]]
+    assert [r["pretrain/test_rmse"] or r["finetune/test_rmse"] for r in logged] == expected
+    assert last["exit"] == 0

@@ -26,10 +26,6 @@ class StatefulLogger(Protocol):
 
 
 class Follower(Protocol):
-    """Is shown the whole curves after each epoch; its state goes into checkpoints."""
+    """Is shown the whole curves after each epoch."""
 
     def follow(self, columns: Mapping[str, Sequence[Any]]) -> None: ...
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...

@@ -191,7 +191,6 @@ class Monitor:
                 ]
                 for stage, loggers in self.loggers.items()
             },
-            **({} if self.follower is None else {"follower": self.follower.state_dict()}),
             **({} if self.kept is None else {"predictions": self.kept.state_dict()}),
             **({} if self.uncertainty is None else {"uncertainty": self.uncertainty}),
         }
@@ -223,8 +222,6 @@ class Monitor:
             stateful = [logger for logger in loggers if isinstance(logger, StatefulLogger)]
             for logger, saved in zip(stateful, state["logs"].get(stage, ()), strict=False):
                 logger.load_state_dict(saved)
-        if self.follower is not None:
-            self.follower.load_state_dict(state.get("follower", {}))
         self._mark = time.perf_counter()
 
     def adopted(self, state: dict[str, Any]) -> dict[str, Any]:
@@ -232,7 +229,7 @@ class Monitor:
 
         The loggers have no lines of its epochs.
         """
-        return {**state, "training": self.training, "logs": {}, "follower": {}}
+        return {**state, "training": self.training, "logs": {}}
 
     @staticmethod
     def _recordable(loss: float | None, stage: str, epoch: int | None) -> float | None:

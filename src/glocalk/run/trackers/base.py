@@ -87,14 +87,6 @@ class Tracker(ABC):
             record: file of the record, which becomes an artifact.
         """
 
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold to continue the tracked run."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned, before or after `begin`."""
-        del state
-
     def unavailable(self, error: Exception) -> GlocalkError:
         """One sentence for an error of `check` or `begin`."""
         if isinstance(error, ImportError):

@@ -129,15 +129,6 @@ class Tracking:
         if self._trackers and self._kept():
             self.report(record)
 
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold of the trackers."""
-        return {tracker.key: tracker.state_dict() for tracker in self._trackers}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned."""
-        for tracker in self._trackers:
-            tracker.load_state_dict(state.get(tracker.key, {}))
-
     def _begin(self, name: str) -> None:
         title = f"{self._folder.title} {name}"
         tracked = Tracked(

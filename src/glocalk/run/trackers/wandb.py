@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glocalk.run.trackers.base import Columns, End, Tracked, Tracker, rows_of
 
@@ -20,7 +20,9 @@ _LONGEST_TAG = 64
 class WandbTracker(Tracker):
     """Lightning's `WandbLogger`, which continues the tracked run of a training that was resumed.
 
-    Epochs are logged under the number of the row in the curves as the step. Neither code nor the
+    Epochs are logged under the number of the row in the curves as the step. Online, those that the
+    server has are not logged again. Offline, a training that is continued has a new file with all
+    epochs, because that of a process that was killed may lack some. Neither code nor the
     command line, the environment or what is printed goes to W&B.
 
     Args:
@@ -46,7 +48,6 @@ class WandbTracker(Tracker):
         self._made: WandbLogger | None = None
         self._id: str | None = None
         self._rows = 0
-        self._resumed: Mapping[str, Any] = {}
         self._stages: set[str] = set()
 
     @property
@@ -89,9 +90,8 @@ class WandbTracker(Tracker):
         )
         self._made = WandbLogger(experiment=run)
         self._made.log_hyperparams({**tracked.parameters, **tags})
-        if run.resumed:
+        if run.resumed:  # never offline
             self._rows = max(run.step - 1, 0)
-        self.load_state_dict(self._resumed)
         return self._id
 
     def follow(self, columns: Columns) -> None:
@@ -120,11 +120,3 @@ class WandbTracker(Tracker):
             run.log_artifact(artifact)
         run.finish(exit_code=0 if how == "finished" else 1)
         self._made = None
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"id": self._id, "rows": self._rows}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._resumed = dict(state)
-        if state and state["id"] == self._id:
-            self._rows = max(self._rows, state["rows"])
