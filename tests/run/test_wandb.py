@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import pytest
 from small_run import config, forked
@@ -12,10 +13,14 @@ from glocalk.run.execute import execute
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch, tmp_path):
-    pytest.importorskip("wandb", reason="pip install 'glocalk[wandb]'")
+    wandb = pytest.importorskip("wandb", reason="pip install 'glocalk[wandb]'")
     for name, value in QUIET.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
+    for name in ("exit", "excepthook"):  # W&B puts its own in their place, also for later tests
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    yield
+    wandb.teardown()
 
 
 def test_wandb_offline_has_parameters_curves_results_and_the_record(tmp_path):
