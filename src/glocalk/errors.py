@@ -12,6 +12,9 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s'\"]*@")
+_QUERY = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
+
 
 def printable(text: str) -> str:
     r"""The text with an escape (`\x1b`, `\u202e`) for each character that is not shown as itself.
@@ -50,3 +53,8 @@ def shown(value: object) -> str:
     """A value as error sentences quote it: on one line, and short."""
     line = one_line(value)
     return line if len(line) <= 40 else f"{line[:39]}…"
+
+
+def without_secrets(text: object) -> str:
+    """A text on one line, its URLs without names, passwords and queries."""
+    return _QUERY.sub(r"\1", _CREDENTIALS.sub("", one_line(text)))

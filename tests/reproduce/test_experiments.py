@@ -419,3 +419,16 @@ def test_the_local_report_of_kernels_is_that_of_committed_records(tmp_path):
     assert text.startswith("# The global kernel\n")
     made = {path.name for path in (tmp_path / "runs" / "report").iterdir()}
     assert made == {f"kernels.{suffix}" for suffix in ("csv", "md", "svg", "png")}
+
+
+def test_a_logger_is_that_of_every_run_and_of_its_command():
+    given = ["logger=mlflow", "logger.mlflow.experiment_name=mine"]
+    narrow = ("models=[bias,global_mean]", "data_sets=[ml_100k]", "seeds=[0]")
+    plain = compose_runs(config_of("table1", *narrow))
+    tracked = compose_runs(config_of("table1", *narrow, *given))
+    assert [run.config.identity for run in tracked] == [run.config.identity for run in plain]
+    assert [run.config.variant for run in tracked] == [run.config.variant for run in plain]
+    for run, without in zip(tracked, plain, strict=True):
+        assert run.config.logger["mlflow"]["experiment_name"] == "mine"
+        assert without.config.logger.keys() == {"csv"}
+        assert [word for word in run.arguments if word not in without.arguments] == given

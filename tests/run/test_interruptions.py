@@ -10,12 +10,13 @@ import pytest
 import torch
 from small_run import config, forked, run_in, train_command, wait_for
 
-import glocalk.run.execute
+import glocalk.run.trainings
 from command import SMALL, comparable, only_record
 from glocalk.cli.signals import until_stopped
 from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
-from glocalk.run.execute import execute, train_once
+from glocalk.run.execute import execute
+from glocalk.run.trainings import train_once
 from glocalk.training.checkpoints import AtomicCheckpoints
 
 
@@ -108,7 +109,7 @@ def test_a_finished_selection_run_is_not_repeated(whole, tmp_path, monkeypatch):
         made.append(folder.name)
         return train_once(config, split, folder, *others, **options)
 
-    monkeypatch.setattr(glocalk.run.execute, "train_once", once)
+    monkeypatch.setattr(glocalk.run.trainings, "train_once", once)
     assert resumed(tmp_path) == whole
     assert made == ["final"]
     assert not list(tmp_path.rglob("*.ckpt"))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import glocalk.run.execute
+import glocalk.run.trainings
 from glocalk.run.execute import execute
 from glocalk.run.progress import EpochProgress
 from run.small_run import BIAS, config
@@ -101,11 +101,11 @@ def test_a_run_that_is_killed_before_its_record_keeps_them(whole, tmp_path, monk
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(glocalk.run.execute, "write_predictions", fail)
+        patched.setattr(glocalk.run.trainings, "write_predictions", fail)
         with pytest.raises(RuntimeError, match="killed"):
             execute(keep(tmp_path))
     assert list(tmp_path.glob("*/final.ckpt"))
     with monkeypatch.context() as patched:
-        patched.setattr(glocalk.run.execute, "train_once", fail)  # nothing is trained again
+        patched.setattr(glocalk.run.trainings, "train_once", fail)  # nothing is trained again
         execute(keep(tmp_path))
     assert files(tmp_path) == files(whole[0])

@@ -7,6 +7,7 @@ import pytest
 
 import glocalk
 import glocalk.run.execute
+import glocalk.run.trainings
 from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
 from glocalk.run.execute import execute
@@ -59,7 +60,7 @@ def test_they_survive_a_kill_between_the_training_and_the_record(tmp_path, monke
         with pytest.raises(RuntimeError, match="killed"):
             run(tmp_path, "gc_mc")
     with monkeypatch.context() as patched:
-        patched.setattr(glocalk.run.execute, "train_once", fail)  # nothing is trained again
+        patched.setattr(glocalk.run.trainings, "train_once", fail)  # nothing is trained again
         assert run(tmp_path, "gc_mc").uncertainty == expected
 
 

@@ -27,7 +27,7 @@ from glocalk.data.sources import build_source
 from glocalk.records.benchmark import AlternativeTraining, ProductCost
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.run.execute import train_once
+from glocalk.run.trainings import train_once
 from glocalk.sparse import csr
 from glocalk.sparse.compiled import Array
 from glocalk.sparse.csr import CSR

@@ -21,7 +21,7 @@ from glocalk.bench.process import in_own_process
 from glocalk.data.sources import build_source
 from glocalk.records.benchmark import BusyTraining
 from glocalk.run.config import RunConfig
-from glocalk.run.execute import train_once
+from glocalk.run.trainings import train_once
 from glocalk.threads import ALL_THREADS, free_threads
 
 BUSY_CASES = (

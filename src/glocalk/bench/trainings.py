@@ -12,7 +12,7 @@ from glocalk.data.splits import Split
 from glocalk.records.benchmark import ScalingPoint, StageCost, WholeTraining
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.run.execute import train_once
+from glocalk.run.trainings import train_once
 
 
 def measure_training(config: RunConfig) -> WholeTraining:

@@ -36,7 +36,7 @@ _HELP = Help(
     },
     flags={name: says for name, says in HYDRA_FLAGS.items() if not name.startswith("-m")},
 )
-_GROUPS = ("experiment", "executor", "data")
+_GROUPS = ("experiment", "executor", "data", "logger")
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="reproduce")
@@ -49,7 +49,7 @@ def _help(config: DictConfig) -> str:
     executor = find_class(config.executor.get("_target_"), "executor", RunExecutor)
     name = config.hydra.runtime.choices["executor"]
     return _HELP.text(
-        ("Config groups", groups(config, ["experiment", "executor"])),
+        ("Config groups", groups(config, ["experiment", "executor", "logger"])),
         ("Names of models and data sets", groups(config, ["model", "data"])),
         ("Options", options(without(config, *_GROUPS, "hydra"), ReproduceConfig)),
         (

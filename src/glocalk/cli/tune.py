@@ -16,15 +16,17 @@ from glocalk.cli.app import exit_with_sentence, run_app
 from glocalk.cli.config_help import run_sections
 from glocalk.cli.help import HYDRA_FLAGS, Help
 from glocalk.config import BaseConfig
+from glocalk.errors import GlocalkError
 from glocalk.names import Seed
 from glocalk.records.search import Budget
 from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict, config_dirs_of
 from glocalk.run.composed import run_config
 from glocalk.run.overrides import as_typed, assignment
-from glocalk.run.search import describe, search
+from glocalk.run.search import Storage, describe, search
+from glocalk.run.trackers.tracking import trackers_in
 
 _OWN = re.compile(
-    r"\+*(trials|hours|valid_seed|experiment|search)[.=]"
+    r"\+*(trials|hours|valid_seed|experiment|search|storage|study_name|logger)[.=]"
 )  # options of this command alone
 
 _log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ _HELP = Help(
         "tune model=glocal_k data=ml_1m trials=20 hours=2": "as many of 20 trials as end in 2 h",
         "tune model=bias_mf data=ml_1m search.rank=[20,40,80]": "other ranks than those that "
         "conf/search/bias_mf.yaml names; +search.NAME=[…] adds an option",
+        "tune model=glocal_k data=ml_100k storage=sqlite:///study.db": "one search, "
+        "shared by all processes that start this command",
     },
     flags=HYDRA_FLAGS,
 )
@@ -59,12 +63,35 @@ class TuneConfig(BaseConfig):
     valid_seed: Seed | None = Field(
         description="seed of the choice of held-out ratings, which no run should share; null: seed"
     )
+    storage: str | None = Field(
+        default=None,
+        description="URL of a database that several processes share the search in, as in "
+        "sqlite:///study.db; null: a file in runs_dir, for one process",
+    )
+    study_name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=512,
+        description="name of the search in the storage; null: one made of data, model, space, "
+        "seed and budget",
+    )
     search: dict[str, Any] = Field(description="search space: lists, or ranges {low,high,log}")
 
     @property
     def budget(self) -> Budget:
         """The limits of the search."""
         return Budget(trials=self.trials, hours=self.hours)
+
+    @property
+    def shared_storage(self) -> Storage | None:
+        """The database that the search is shared in.
+
+        Raises:
+            GlocalkError: the study has a name, but no storage.
+        """
+        if self.storage is None and self.study_name is not None:
+            raise GlocalkError("study_name= goes with storage=…, as in storage=sqlite:///study.db.")
+        return None if self.storage is None else Storage(self.storage, self.study_name)
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="tune")
@@ -74,7 +101,11 @@ def _app(config: DictConfig) -> None:
         own = {name: options[name] for name in TuneConfig.model_fields}
         tuning = TuneConfig.check(own, "")
         run = run_config(config, HydraConfig.get(), without=TuneConfig.model_fields)
-        record = search(run, tuning.search, tuning.budget, tuning.valid_seed)
+        if tracked := trackers_in(run.logger):
+            raise GlocalkError(
+                f"The trainings of a search are not tracked: leave logger={tracked[0]} out."
+            )
+        record = search(run, tuning.search, tuning.budget, tuning.valid_seed, tuning.shared_storage)
         if record.best is not None:
             _log.info("Best: %s", describe(record.best))
             given = [as_typed(line) for line in HydraConfig.get().overrides.task]

@@ -50,6 +50,9 @@ class ReproduceConfig(BaseConfig):
         description="rows of experiment=table1: paper (those of the paper's table), all (the "
         "classics too), full (heavy ones too) or committed (every seed of the committed table too)"
     )
+    logger: tuple[str, ...] = Field(
+        default=(), description="overrides that choose the loggers of each run, and their options"
+    )
     strict: bool = Field(description="fail if a data set is missing, instead of leaving a gap")
     force: bool = Field(description="train again even if a record exists")
     executor: dict[str, Any] = Field(
@@ -160,6 +163,7 @@ def reproduce_config(config: DictConfig, hydra: Any) -> ReproduceConfig:
         )
     own = {"experiment": name, "plan": plan, "config_dirs": config_dirs_of(hydra)}
     own["data_options"] = _data_options(options, hydra)
+    own["logger"] = _logger(options, hydra)
     own["searches"] = _searches(content.get("searches"), options)
     if set_twice := own.keys() & options.keys():
         raise GlocalkError(
@@ -177,6 +181,16 @@ def _searches(of_plan: Any, options: Mapping[str, Any]) -> Any:
             f"Option '{min(given)}' is of an experiment with searches, as in experiment=tuned."
         )
     return {**of_plan, **given} if isinstance(of_plan, dict) else of_plan
+
+
+def _logger(options: dict[str, Any], hydra: Any) -> tuple[str, ...]:
+    """The overrides of the loggers, which are those of `train` without any."""
+    options.pop("logger", None)
+    if hydra.runtime.choices.get("logger") in (None, "null"):
+        return ()
+    return tuple(
+        str(line) for line in hydra.overrides.task if str(line).startswith(("logger=", "logger."))
+    )
 
 
 def _data_options(options: dict[str, Any], hydra: Any) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def plan_searches(
         composed = compose("tune", arguments, config.config_dirs)
         space = as_dict(composed)["search"]
         if space:
-            own = ("search", *type(config.searches).model_fields)
+            own = ("search", "storage", "study_name", *type(config.searches).model_fields)
             run = run_config(composed, composed.hydra, without=own)
             arguments = (*arguments, *search_path(config.config_dirs))
             planned.append(PlannedSearch(place, run, space, checksums[data, model], arguments))

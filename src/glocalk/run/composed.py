@@ -106,7 +106,7 @@ def run_config(
     for name in (*without, "plan", "searches"):
         options.pop(name, None)
     if not options["variant"]:
-        telling = [line for line in hydra.overrides.task if _key(line) not in _NOT_A_VARIANT]
+        telling = [line for line in hydra.overrides.task if _names_variant(line)]
         if base is not None:
             telling = _effective(telling, config, hydra, composing)
             if not telling and options["train_share"] == 1:
@@ -117,6 +117,11 @@ def run_config(
     names = {"data_name": choices["data"], "model_name": choices["model"]}
     run = RunConfig.check({**options, **names}, "")
     return run if member is None else member_run(run, str(member), run.seed)
+
+
+def _names_variant(line: str) -> bool:
+    """Whether an override belongs to the name of a variant; an address of a tracker does not."""
+    return _key(line) not in _NOT_A_VARIANT and not _key(line).startswith("logger.")
 
 
 def _key(line: str) -> str:
@@ -141,8 +146,12 @@ def _effective(
 
 def _run_of_base(base: str, hydra: Any, composing: Composing) -> RunConfig:
     """The run of the base experiment with the same data, model, seed and places."""
-    kept = _NOT_A_VARIANT - {"experiment", "base", "train_share"}
-    others = [line for line in hydra.overrides.task if _key(line) in kept]
+    left_out = {"experiment", "base", "train_share"}
+    others = [
+        line
+        for line in hydra.overrides.task
+        if not _names_variant(line) and _key(line) not in left_out
+    ]
     overrides = (*others, f"experiment={base}", "base=null")
     config = composing(hydra.job.config_name, overrides, tuple(config_dirs_of(hydra)))
     return run_config(config, config.hydra)

@@ -85,6 +85,11 @@ class RunFolder:
         return self.path / f"{training}.ckpt"
 
     @property
+    def trackers(self) -> Path:
+        """The ids under which trackers know the trainings, if there are trackers."""
+        return self.path / "trackers.json"
+
+    @property
     def threads(self) -> Path:
         """What keeps the number of threads, until the run is finished."""
         return self.path / "threads.ckpt"
@@ -179,7 +184,13 @@ class RunFolder:
     @property
     def _replaced(self) -> tuple[str, ...]:
         """Names of the files that a run replaces."""
-        return (self.record.name, self.model_file.name, MEMBER_FILE, *PREDICTION_FILES.values())
+        return (
+            self.record.name,
+            self.model_file.name,
+            self.trackers.name,
+            MEMBER_FILE,
+            *PREDICTION_FILES.values(),
+        )
 
     def remove_checkpoints(self, training: RunName | None = None) -> None:
         """Remove the checkpoints, of one training or, once the record exists, of all."""

@@ -15,12 +15,13 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from glocalk.errors import GlocalkError
 from glocalk.run.config import RunConfig
+from glocalk.run.trackers.tracking import is_tracker
 
 _log = logging.getLogger(__name__)
 
 
 def make_loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:
-    """The loggers that a run asks for, of one stage.
+    """Lightning's loggers that a run asks for, of one stage; trackers are not among them.
 
     Raises:
         GlocalkError: one of them cannot be made.
@@ -29,6 +30,7 @@ def make_loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:
         return [
             hydra.utils.instantiate(node, save_dir=folder, name=stage)
             for node in config.logger.values()
+            if not is_tracker(node)
         ]
     except Exception as error:
         raise GlocalkError(

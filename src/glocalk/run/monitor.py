@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,30 +14,14 @@ import torch
 from lightning.pytorch.loggers import Logger
 
 from glocalk.data.rating_matrix import RatingMatrix, Values
-from glocalk.metrics import Errors, evaluate
+from glocalk.metrics import evaluate
 from glocalk.records.run import Curves, Trace
+from glocalk.run.listeners import Follower, Listener, StatefulLogger
 from glocalk.run.predictions import KeptPredictions
 from glocalk.training.checkpoints import OtherTrainingError
 from glocalk.training.context import Observer, PredictPairs
 
 _log = logging.getLogger(__name__)
-
-
-class Listener(Protocol):
-    """Called at the end of each epoch, for example a progress display."""
-
-    def epoch_ended(
-        self, stage: str, epoch: int | None, test: Errors, valid: Errors | None
-    ) -> None: ...
-
-
-@runtime_checkable
-class StatefulLogger(Protocol):
-    """A logger with a state, which goes into checkpoints."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class Monitor:
@@ -55,6 +39,7 @@ class Monitor:
             logged to.
         training: identifies the training, which takes no state of another one.
         kept: where test predictions are kept, if they are.
+        follower: shown the curves after each epoch, if anyone is.
     """
 
     def __init__(
@@ -66,9 +51,11 @@ class Monitor:
         loggers: Mapping[str, Sequence[Logger]] | None = None,
         training: str = "",
         kept: KeptPredictions | None = None,
+        follower: Follower | None = None,
     ) -> None:
         self.test, self.valid, self.clip, self.listeners = test, valid, clip, listeners
         self.loggers, self.training, self.kept = loggers or {}, training, kept
+        self.follower = follower
         self._columns: dict[str, list[Any]] = {name: [] for name in Curves.model_fields}
         self._user_errors: list[Values] = []
         self._traces: list[dict[str, Any]] = []
@@ -147,6 +134,8 @@ class Monitor:
         self._charge("evaluation")
         for listener in self.listeners:
             listener.epoch_ended(stage, epoch, test, valid)
+        if self.follower is not None:
+            self.follower.follow(self._columns)
         if epoch is not None and step is not None:
             measured = ("loss", "valid_rmse", "test_rmse", "test_mae", "test_ndcg")
             metrics = {name: row[name] for name in measured if row[name] is not None}

@@ -26,7 +26,7 @@ from glocalk.run.space import Space
 
 # The first trial is the present config; this many after it are drawn at random.
 _RANDOM_TRIALS = 5
-_MADE = "made"  # user attribute of an optuna trial: our record of it
+MADE = "made"  # user attribute of an optuna trial: our record of it
 _STATES = {
     "done": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
@@ -63,22 +63,14 @@ class Study:
         _drop_partial_line(journal)
         self.start, self.seed = dict(start), seed
         # The present value is tried first, and so must be among the choices.
-        self.space = {
-            name: [self.start[name], *choice]
-            if isinstance(choice, list) and self.start[name] not in choice
-            else choice
-            for name, choice in space.items()
-        }
+        self.space = with_start(space, self.start)
         backend = JournalFileBackend(str(journal), lock_obj=_NoLock())  # type: ignore[arg-type]
-        pruner = optuna.pruners.MedianPruner(
-            n_startup_trials=_RANDOM_TRIALS - 1, n_warmup_steps=warmup_epochs
-        )
         try:
             self._study = optuna.create_study(
                 storage=JournalStorage(backend),
                 study_name=name,
                 load_if_exists=True,
-                pruner=pruner,
+                pruner=make_pruner(warmup_epochs),
             )
             made = self.trials
             for running in self._study.get_trials(states=(TrialState.RUNNING,)):
@@ -99,9 +91,9 @@ class Study:
     def trials(self) -> list[Trial]:
         """The finished trials, in order of time; the last one may have run out of it."""
         made = [
-            Trial.model_validate(trial.user_attrs[_MADE])
+            Trial.model_validate(trial.user_attrs[MADE])
             for trial in self._study.get_trials(deepcopy=False)
-            if _MADE in trial.user_attrs
+            if MADE in trial.user_attrs
         ]
         return [*ended(made[:-1]), *made[-1:]]
 
@@ -110,28 +102,61 @@ class Study:
         position = len(ended(self.trials))
         if not position and not self._study.get_trials(states=(TrialState.WAITING,)):
             self._study.enqueue_trial(self.start)
-        sequence = np.random.SeedSequence([self.seed, position])
-        self._study.sampler = optuna.samplers.TPESampler(
-            seed=int(sequence.generate_state(1)[0]), n_startup_trials=_RANDOM_TRIALS + 1
-        )
+        self._study.sampler = make_sampler(self.seed, position)
         asked = self._study.ask()
-        return asked, {name: _suggest(asked, name, choice) for name, choice in self.space.items()}
+        return asked, {name: suggest(asked, name, choice) for name, choice in self.space.items()}
 
     def tell(self, asked: optuna.Trial, made: Trial) -> None:
         """Store the result of a trial."""
-        asked.set_user_attr(_MADE, made.model_dump())
+        asked.set_user_attr(MADE, made.model_dump())
         self._tell(asked.number, made)
 
     def _finish(self, running: FrozenTrial) -> None:
         """End a trial that a killed process left: with its result, if it had one."""
-        if _MADE in running.user_attrs:
-            self._tell(running.number, Trial.model_validate(running.user_attrs[_MADE]))
+        if MADE in running.user_attrs:
+            self._tell(running.number, Trial.model_validate(running.user_attrs[MADE]))
         else:
             self._study.tell(running.number, state=TrialState.FAIL)
 
     def _tell(self, number: int, made: Trial) -> None:
-        value = made.valid_rmse if made.state == "done" else None
-        self._study.tell(number, value, state=_STATES[made.state])
+        tell(self._study, number, made)
+
+
+def with_start(space: Space, start: Mapping[str, Any]) -> Space:
+    """The space with the values of the first trial among the choices."""
+    return {
+        name: [start[name], *choice]
+        if isinstance(choice, list) and start[name] not in choice
+        else choice
+        for name, choice in space.items()
+    }
+
+
+def make_pruner(warmup_epochs: int) -> optuna.pruners.BasePruner:
+    """The pruner of all searches."""
+    return optuna.pruners.MedianPruner(
+        n_startup_trials=_RANDOM_TRIALS - 1, n_warmup_steps=warmup_epochs
+    )
+
+
+def make_sampler(seed: int, position: int, **options: Any) -> optuna.samplers.BaseSampler:
+    """The sampler of one trial.
+
+    Args:
+        seed: that of the search.
+        position: what distinguishes the trial from the others of the search.
+        options: of optuna's `TPESampler`.
+    """
+    sequence = np.random.SeedSequence([seed, position])
+    return optuna.samplers.TPESampler(
+        seed=int(sequence.generate_state(1)[0]), n_startup_trials=_RANDOM_TRIALS + 1, **options
+    )
+
+
+def tell(study: optuna.Study, number: int, made: Trial) -> None:
+    """End a trial of optuna's with the result of ours, unless another process has done so."""
+    value = made.valid_rmse if made.state == "done" else None
+    study.tell(number, value, state=_STATES[made.state], skip_if_finished=True)
 
 
 class _NoLock:
@@ -157,7 +182,8 @@ def _drop_partial_line(journal: Path) -> None:
                 file.truncate(complete)
 
 
-def _suggest(asked: optuna.Trial, name: str, choice: Any) -> Any:
+def suggest(asked: optuna.Trial, name: str, choice: Any) -> Any:
+    """What the sampler of the study proposes for an option."""
     if isinstance(choice, list):
         return asked.suggest_categorical(name, choice)
     low, high, log = choice["low"], choice["high"], choice.get("log", False)

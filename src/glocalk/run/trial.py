@@ -18,8 +18,8 @@ from glocalk.errors import GlocalkError
 from glocalk.metrics import Errors
 from glocalk.records.search import Trial
 from glocalk.run.config import RunConfig
-from glocalk.run.execute import train_once
 from glocalk.run.space import with_values
+from glocalk.run.trainings import train_once
 
 if TYPE_CHECKING:
     import optuna
