@@ -70,7 +70,8 @@ def test_the_threads_of_a_run_are_those_that_the_user_gave(
     cores(8)
     with build_executor(LOCAL) as executor:
         executor.submit_run(given).result()
-    assert seen == [(passed, Path.cwd(), begins_with, False, "train")]
+    forked = True  # where it can be
+    assert seen == [(passed, Path.cwd(), begins_with, False, "train", forked)]
 
 
 @pytest.mark.parametrize("name", TARGETS)
