@@ -3,6 +3,7 @@
 import signal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import glocalk
@@ -10,8 +11,8 @@ from command import comparable
 from glocalk.completers.registry import build_completer
 from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
-from glocalk.run.combine import member_run, members_of
 from glocalk.run.execute import execute
+from glocalk.run.member_runs import member_run, members_of
 from run.small_run import BIAS, config, forked, wait_for
 
 FACTORS = {"_target_": "glocalk.BiasMF", "rank": 2, "epochs": 4}
@@ -105,6 +106,37 @@ def test_another_seed_takes_the_weights_of_the_lowest_where_that_is_the_rule(tmp
     assert [one.weights for one in record.members] == [one.weights for one in first.members]
     assert record.validated_epoch_from_seed == 0
     assert "held_out" not in record.protocols
+
+
+def predictions(record, runs):
+    """[test ratings] those of the last epoch, in the order of the file."""
+    return pd.read_csv(runs / record.folder / "predictions.csv")["prediction"]
+
+
+def test_a_stack_of_two_seeds_predicts_the_mean_of_the_stacks_of_each(tmp_path):
+    # The ratings that are held out, and so the weights, differ between the seeds.
+    apart = [execute(combination(tmp_path, seed=seed, save_predictions=True)) for seed in (0, 1)]
+    both = execute(combination(tmp_path, options={"seeds": 2}, save_predictions=True))
+    assert len(list(tmp_path.glob("*-bias_mf-*"))) == 2  # no member was trained anew
+    own = [predictions(record, tmp_path) for record in apart]
+    np.testing.assert_allclose(predictions(both, tmp_path), np.mean(own, axis=0), atol=1e-6)
+    seeds = [(member.model, member.seed) for member in both.members]
+    assert seeds == [("bias", 0), ("bias", 1), ("bias_mf", 0), ("bias_mf", 1)]
+    halves = [member.weights["last"] / 2 for record in apart for member in record.members]
+    found = [member.weights["last"] for member in both.members]
+    np.testing.assert_allclose(found, np.reshape(halves, (2, 2)).T.ravel())
+
+
+def test_seeds_without_a_selection_run_take_the_weights_of_the_lowest(tmp_path):
+    rule = {"selection": "lowest_seed"}
+    first = execute(combination(tmp_path, protocol=rule))
+    both = execute(combination(tmp_path, options={"seeds": 2}, protocol=rule))
+    halves = [member.weights["last"] / 2 for member in first.members]
+    found = [member.weights["last"] for member in both.members]
+    np.testing.assert_allclose(found, np.repeat(halves, 2))
+    other = execute(combination(tmp_path, options={"seeds": 2}, protocol=rule, seed=1))
+    assert [member.seed for member in other.members] == [2, 3, 2, 3]
+    np.testing.assert_allclose([member.weights["last"] for member in other.members], found)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -151,6 +152,8 @@ def _beside_best(
 
 def _name(run: Record) -> str:
     title = model_title(run.model)
+    if several := re.fullmatch(r"model\.seeds=(\d+)", run.variant):
+        return f"{title}, mean of {several[1]} seeds"
     return title if run.variant == "default" else f"{title}, {run.variant}"
 
 

@@ -18,10 +18,10 @@ from glocalk.errors import MissingDataError
 from glocalk.records.identity import config_hash
 from glocalk.reproduce.blocks import Point
 from glocalk.reproduce.config import ReproduceConfig
-from glocalk.run.combine import members_of
 from glocalk.run.compose import compose
 from glocalk.run.composed import Composing, compose_run
 from glocalk.run.config import RunConfig
+from glocalk.run.member_runs import members_of
 from glocalk.run.overrides import override, quoted
 
 _log = logging.getLogger(__name__)

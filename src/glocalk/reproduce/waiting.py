@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from glocalk.completers.registry import build_completer
 from glocalk.records.identity import config_hash
-from glocalk.run.combine import members_of
 from glocalk.run.config import RunConfig
+from glocalk.run.member_runs import members_of
 
 
 @dataclass(frozen=True)

@@ -10,138 +10,25 @@ the same kind of epoch.
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from glocalk.completers.combined.base import Combined
-from glocalk.completers.combined.config import SETTINGS_FROM
-from glocalk.completers.combined.weights import Weights
-from glocalk.completers.registry import build_completer, load
-from glocalk.config import did_you_mean
+from glocalk.completers.combined.weights import Weights, mean_weights
+from glocalk.completers.registry import load
 from glocalk.data.rating_matrix import Values
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE
-from glocalk.names import inside
 from glocalk.records.run import Member, ProtocolResult, Record
 from glocalk.run.config import RunConfig
-from glocalk.run.folder import MEMBER_FILE
+from glocalk.run.member_runs import MemberRun, members_of
 from glocalk.run.monitor import Monitor
-from glocalk.run.predictions import KeptPredictions
 from glocalk.run.protocols import FinishedTraining
 from glocalk.run.record import Outcome
-from glocalk.training.checkpoints import AtomicCheckpoints
 
 _log = logging.getLogger(__name__)
-
-
-def members_of(config: RunConfig) -> list[RunConfig]:
-    """The runs that a combination takes predictions from; none for another completer."""
-    completer = build_completer(config.model)
-    if not isinstance(completer, Combined):
-        return []
-    return [member_run(config, name, seed) for name, seed in completer.trainings(config.seed)]
-
-
-def member_run(config: RunConfig, name: str, seed: int) -> RunConfig:
-    """The run of one member, which is the same in all combinations that have it.
-
-    Args:
-        config: that of the combination.
-        name: name of the member.
-        seed: seed of the run.
-
-    Raises:
-        GlocalkError: it has no such member.
-    """
-    completer = build_completer(config.model)
-    if not isinstance(completer, Combined):
-        raise GlocalkError(
-            f"Option 'member' has no effect on model={config.model_name}, which is no combination: "
-            "leave it out."
-        )
-    members = completer.config.members
-    if name not in members:
-        raise GlocalkError(f"Unknown member '{name}': {did_you_mean(name, members)}")
-    given = config.model.get("members")
-    label = given.get(name) if isinstance(given, Mapping) else None
-    return config.model_copy(
-        update={
-            "model_name": name,
-            "model": members[name],
-            "seed": seed,
-            "variant": _variant_of(config.variant, name),
-            "settings_from": (label or {}).get(SETTINGS_FROM, "paper"),
-            "for_combining": True,
-            "save_predictions": False,
-            "trace": False,
-        }
-    )
-
-
-def _variant_of(variant: str, member: str) -> str:
-    """What a variant of the combination, a list of overrides, is for one of its members."""
-    prefix = f"model.members.{member}."
-    kept = []
-    for line in re.split(r",(?=[+~]*[\w.@]+=)", variant):
-        name = line.lstrip("+~")
-        if name.startswith(prefix):
-            kept.append(f"model.{name.removeprefix(prefix)}")
-        elif not name.startswith("model."):
-            kept.append(line)
-    return ",".join(sorted(kept)) or "default"
-
-
-def write_member_file(
-    path: Path, final: KeptPredictions, selection: KeptPredictions | None
-) -> None:
-    """Keep what combinations take from a run."""
-    parts = {"final": final, "selection": selection}
-    content = {name: kept.state_dict() for name, kept in parts.items() if kept is not None}
-    AtomicCheckpoints().save_checkpoint(content, path)
-
-
-@dataclass(frozen=True)
-class _Made:
-    """A member's run that was made.
-
-    Attributes:
-        record: its record.
-        folder: its folder.
-        kept: what it keeps for combinations.
-    """
-
-    record: Record
-    folder: Path
-    kept: dict[str, Any]
-
-    @classmethod
-    def of(cls, record: Record, runs_dir: Path) -> _Made:
-        folder = inside(runs_dir, record.folder)
-        return cls(record, folder, AtomicCheckpoints().load_checkpoint(folder / MEMBER_FILE))
-
-    def final(self, protocol: str) -> Values:
-        """[test ratings] predictions of the final run."""
-        name = "chosen" if protocol == "validated" and "chosen" in self.kept["final"] else "last"
-        values: Values = self.kept["final"][name].numpy()
-        return values
-
-    def held_out(self, protocol: str) -> Values:
-        """[held-out ratings] predictions of the selection run."""
-        name = "chosen_held_out" if protocol == "validated" else "last_held_out"
-        values: Values = self.kept["selection"][name].numpy()
-        return values
-
-    @property
-    def selection(self) -> Values | None:
-        """[test ratings] predictions of the selection run at the epoch that it chose, if made."""
-        kept = self.kept.get("selection")
-        return None if kept is None else kept["chosen"].numpy()
 
 
 class Combination:
@@ -152,7 +39,7 @@ class Combination:
         completer: the combination, unfitted.
         split: its data.
         execute: makes the run of a member, or finds its record.
-        lender: the record of the seed whose weights are taken, if it is not this one's.
+        lender: the record of the combination whose weights are taken, if they are not its own.
     """
 
     def __init__(
@@ -168,7 +55,7 @@ class Combination:
         self._refuse_idle_options()
         self.predictions: dict[str, Values] = {}
         self.weights: dict[str, Weights] = {}
-        self._made: list[_Made] = []
+        self._made: list[MemberRun] = []
 
     def run(self) -> Outcome:
         """Make the members' runs that are missing, and combine them.
@@ -180,7 +67,7 @@ class Combination:
         for number, run in enumerate(runs, start=1):
             _log.info("Member %d of %d: %s seed %d.", number, len(runs), run.model_name, run.seed)
             record = self._execute(run.model_copy(update={"force": False}))
-            self._made.append(made := _Made.of(record, run.runs_dir))
+            self._made.append(made := MemberRun.of(record, run.runs_dir))
             if self.config.save_model and not (made.folder / MODEL_FILE).exists():
                 raise GlocalkError(
                     f"The run of member '{run.model_name}' was made with save_model=false: repeat "
@@ -239,18 +126,31 @@ class Combination:
             )
 
     def _solve(self, protocol: str) -> Weights:
+        seeds = self.completer.seeds(self.config.seed)
         if not self.completer.needs_held_out:
-            nothing = np.empty((0, len(self._made)))
-            return self.completer.solve(nothing, np.empty(0))
+            nothing = np.empty((0, len(self.completer.members)))
+            return mean_weights([self.completer.solve(nothing, np.empty(0))] * len(seeds))
         if self._lender is not None:
-            lent = {member.model: member.weights[protocol] for member in self._lender.members}
-            weights = np.array([lent[made.record.model] for made in self._made])
-            return Weights(weights, self._lender.intercepts.get(protocol, 0.0))
-        config = self.config
-        kept = self.split.keep(config.train_share, config.seed)
-        held_out = kept.hold_out(config.protocol.valid_share, config.seed).valid
+            return mean_weights([self._lent(self._lender, protocol)] * len(seeds))
+        # Under `lowest_seed`, the members of the other seeds have no selection run.
+        holding = seeds[:1] if self.config.protocol.selection == "lowest_seed" else seeds
+        found = [self._solve_seed(seed, protocol) for seed in holding]
+        return mean_weights(found * (len(seeds) // len(found)))
+
+    def _lent(self, lender: Record, protocol: str) -> Weights:
+        """The weights of the members in the record of another seed."""
+        totals = dict.fromkeys(self.completer.members, 0.0)
+        for member in lender.members:
+            totals[member.model] += member.weights[protocol]
+        return Weights(np.array(list(totals.values())), lender.intercepts.get(protocol, 0.0))
+
+    def _solve_seed(self, seed: int, protocol: str) -> Weights:
+        """The weights of the members by what the selection runs of a seed hold out."""
+        kept = self.split.keep(self.config.train_share, seed)
+        held_out = kept.hold_out(self.config.protocol.valid_share, seed).valid
         assert held_out is not None
-        predicted = self._clipped([made.held_out(protocol) for made in self._made])
+        trained = [made for made in self._made if made.record.seed == seed]
+        predicted = self._clipped([made.held_out(protocol) for made in trained])
         return self.completer.solve(predicted, held_out.ratings)
 
     def _selection(self) -> FinishedTraining | None:

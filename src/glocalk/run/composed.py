@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 from omegaconf import DictConfig, OmegaConf
 
 from glocalk.errors import GlocalkError
-from glocalk.run.combine import member_run
 from glocalk.run.compose import as_dict, compose, config_dirs_of
 from glocalk.run.config import RunConfig
+from glocalk.run.member_runs import member_run
 from glocalk.run.overrides import as_typed
 
 # Options that do not make another variant of a model: labels with a separate column, and

@@ -12,11 +12,11 @@ from glocalk.completers.registry import build_completer
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.records.run import RunName
-from glocalk.run.combine import write_member_file
 from glocalk.run.config import RunConfig
 from glocalk.run.folder import RunFolder
 from glocalk.run.listeners import Follower, Listener
 from glocalk.run.loggers import make_loggers
+from glocalk.run.member_runs import write_member_file
 from glocalk.run.monitor import Monitor
 from glocalk.run.predictions import KeptPredictions, KeptSelection, write_predictions
 from glocalk.run.progress import EpochProgress

@@ -51,6 +51,24 @@ def test_a_stack_takes_its_weights_from_what_it_holds_out():
     assert model.num_parameters == sum(member.num_parameters for member in members) + 3
 
 
+def test_a_stack_of_several_seeds_predicts_the_mean_of_the_stacks_of_each():
+    members = [glocalk.GlobalMean(), glocalk.Bias(), glocalk.BiasMF(**FACTORS)]
+    own = [
+        glocalk.Stack(members=members, held_out=0.3).fit(TRAIN, seed=seed).predict_pairs(*PAIRS)
+        for seed in (2, 3)
+    ]
+    model = glocalk.Stack(members=members, held_out=0.3, seeds=2).fit(TRAIN, seed=1)
+    np.testing.assert_allclose(model.predict_pairs(*PAIRS), np.mean(own, axis=0), atol=1e-12)
+    assert len(model.state()["weights"]) == 6
+
+
+def test_a_ridge_stack_of_several_seeds_has_the_mean_of_their_intercepts():
+    options = {"members": [glocalk.Bias(), glocalk.ItemKNN()], "method": "ridge", "held_out": 0.3}
+    own = [glocalk.Stack(**options).fit(TRAIN, seed=seed).predict_pairs(*PAIRS) for seed in (0, 1)]
+    model = glocalk.Stack(**options, seeds=2).fit(TRAIN, seed=0)
+    np.testing.assert_allclose(model.predict_pairs(*PAIRS), np.mean(own, axis=0), atol=1e-12)
+
+
 def test_members_of_one_class_are_numbered():
     model = glocalk.Stack(members=[glocalk.Bias(), glocalk.Bias(user_damping=1)])
     assert list(model.members) == ["bias", "bias_2"]

@@ -48,32 +48,39 @@ class Combined(Completer):
         self.uses_trainer = any(member.uses_trainer for member in members)
 
     @property
+    @abstractmethod
     def repeats(self) -> int:
-        """Number of trainings of each member."""
-        return 1
+        """Number of trainings of each member, with seeds apart."""
 
     @property
     def needs_held_out(self) -> bool:
         """Whether the weights are chosen by ratings that the members were not trained on."""
         return False
 
-    def trainings(self, seed: int) -> tuple[tuple[str, int], ...]:
-        """The name of the member and the seed of each training.
+    def seeds(self, seed: int) -> range:
+        """The seeds of each member's trainings.
 
         Args:
             seed: that of the combination. Other ones have other seeds of their members: with n
                 trainings of each, they are n · seed, …, n · seed + n − 1.
         """
-        seeds = range(seed * self.repeats, (seed + 1) * self.repeats)
-        return tuple((name, one) for name in self.members for one in seeds)
+        return range(seed * self.repeats, (seed + 1) * self.repeats)
+
+    def trainings(self, seed: int) -> tuple[tuple[str, int], ...]:
+        """The name of the member and the seed of each training, those of a member side by side.
+
+        Args:
+            seed: as in `seeds`.
+        """
+        return tuple((name, one) for name in self.members for one in self.seeds(seed))
 
     @abstractmethod
     def solve(self, predicted: Values, ratings: Values) -> Weights:
-        """The weights of the trainings.
+        """The weights of the members, one training of each.
 
         Args:
-            predicted: [n, trainings] clipped predictions of ratings that were held out from them;
-                n is 0 unless `needs_held_out`.
+            predicted: [n, members] clipped predictions of ratings that were held out from the
+                trainings of one seed; n is 0 unless `needs_held_out`.
             ratings: [n] these ratings.
         """
 
@@ -101,15 +108,19 @@ class Combined(Completer):
         self._fitted, self._weights = fitted, weights
         self._scale = float(scale[0]), float(scale[1])
 
+    def fit_member(
+        self, name: str, train: RatingMatrix, context: FitContext, seed: int
+    ) -> Completer:
+        """A member fitted on `train` with a seed of its own."""
+        member = self.members[name].unfitted()
+        alone = replace(context, seed=seed, observer=NoObserver(), folder=None, loggers={})
+        member.fit_matrix(train, alone)
+        return member
+
     def fit_members(self, train: RatingMatrix, context: FitContext) -> tuple[Completer, ...]:
         """The members fitted on `train`, one for each training."""
-        fitted = []
-        for name, seed in self.trainings(context.seed):
-            member = self.members[name].unfitted()
-            alone = replace(context, seed=seed, observer=NoObserver(), folder=None, loggers={})
-            member.fit_matrix(train, alone)
-            fitted.append(member)
-        return tuple(fitted)
+        trainings = self.trainings(context.seed)
+        return tuple(self.fit_member(name, train, context, seed) for name, seed in trainings)
 
     def predict_pairs(self, users: Indices, items: Indices) -> Values:
         return self._combine([one.predict_pairs(users, items) for one in self._members()])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from glocalk.completers.combined.base import Combined
 from glocalk.completers.combined.config import CombinedConfig
-from glocalk.completers.combined.weights import Weights, convex_weights, ridge_weights
+from glocalk.completers.combined.weights import (
+    Weights,
+    convex_weights,
+    mean_weights,
+    ridge_weights,
+)
+from glocalk.config import ADDED
 from glocalk.data.divisions import AtRandom
 from glocalk.data.rating_matrix import RatingMatrix, Values
 from glocalk.errors import GlocalkError
@@ -31,6 +37,13 @@ class StackConfig(CombinedConfig):
         description="share of the training ratings that fit holds out to choose the weights; a run "
         "takes protocol.valid_share, which must be the same",
     )
+    seeds: Annotated[int, ADDED] = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="number of trainings of each member, with seeds apart; each seed has held-out "
+        "ratings and weights of its own, and the mean over the seeds is predicted",
+    )
 
 
 class Stack(Combined):
@@ -47,6 +60,9 @@ class Stack(Combined):
     Weights of `convex` are safe where a member predicts worse than on the held-out ratings, as for
     users and items without training ratings: the error is at most that of the worst member. Those
     of `ridge` may be large, with opposite signs.
+
+    With `seeds` = n, the prediction is the mean of n stacks, whose held-out ratings, trainings and
+    weights differ. Their seeds are n·s, …, n·s + n − 1 if that of `fit` is s.
 
     Source: Wolpert, "Stacked Generalization", Neural Networks 5, 1992; Breiman, "Stacked
     Regressions", Machine Learning 24, 1996. Both take predictions of all ratings by
@@ -70,6 +86,10 @@ class Stack(Combined):
     def needs_held_out(self) -> bool:
         return True
 
+    @property
+    def repeats(self) -> int:
+        return self.config.seeds
+
     def solve(self, predicted: Values, ratings: Values) -> Weights:
         chosen = convex_weights if self.config.method == "convex" else ridge_weights
         return chosen(predicted, ratings)
@@ -77,14 +97,20 @@ class Stack(Combined):
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         if len(train) < 2:
             raise GlocalkError("A stack needs two training ratings, one of which it holds out.")
-        held_out = AtRandom().choose(train, self.config.held_out, context.seed)
+        seeds = self.seeds(context.seed)
+        weights = mean_weights([self._weights_of(seed, train, context) for seed in seeds])
+        self.adopt(self.fit_members(train, context), weights, train.scale)
+
+    def _weights_of(self, seed: int, train: RatingMatrix, context: FitContext) -> Weights:
+        """The weights of the members by ratings that one seed holds out."""
+        held_out = AtRandom().choose(train, self.config.held_out, seed)
         known, asked = train.select(~held_out), train.select(held_out)
+        fitted = (self.fit_member(name, known, context, seed) for name in self.members)
         predicted = [
             np.clip(member.predict_pairs(asked.users, asked.items), *train.scale)
-            for member in self.fit_members(known, context)
+            for member in fitted
         ]
-        weights = self.solve(np.stack(predicted, axis=-1), asked.ratings)
-        self.adopt(self.fit_members(train, context), weights, train.scale)
+        return self.solve(np.stack(predicted, axis=-1), asked.ratings)
 
     @property
     def num_parameters(self) -> int:

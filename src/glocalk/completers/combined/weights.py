@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,20 @@ class Weights(NamedTuple):
 def equal_weights(members: int) -> Weights:
     """The weights of the mean."""
     return Weights(np.full(members, 1 / members))
+
+
+def mean_weights(of_seeds: Sequence[Weights]) -> Weights:
+    """The weights of the mean of several combinations of the same members.
+
+    Args:
+        of_seeds: [seeds] weights of the members, whose trainings differ in their seeds.
+
+    Returns:
+        [members · seeds] weights of the trainings, those of a member side by side.
+    """
+    each = np.stack([weights.members for weights in of_seeds], axis=1)
+    intercept = sum(weights.intercept for weights in of_seeds) / len(of_seeds)
+    return Weights(each.ravel() / len(of_seeds), intercept)
 
 
 def convex_weights(predicted: Values, ratings: Values) -> Weights:
