@@ -65,3 +65,11 @@ def test_members_without_weight_are_counted():
     members = [MEMBERS[0], MEMBERS[0].model_copy(update=nothing)]
     table = combined_files(Sources([made("stack", 0.9, members=members)]))["combined.md"]
     assert "User + item bias 0.250, 1 without weight" in table
+
+
+def test_a_stack_of_several_seeds_is_named_after_their_number():
+    several = made("stack", 0.9, members=MEMBERS, variant="model.seeds=3")
+    other = made("stack", 0.9, members=MEMBERS, variant="model.method=ridge")
+    table = combined_files(Sources([several, other]))["combined.md"]
+    assert "| Stacking, mean of 3 seeds |" in table
+    assert "| Stacking, model.method=ridge |" in table
