@@ -24,6 +24,8 @@ MINUTES ?=
 SAMPLE ?=
 # make dist: the tag that the version must be that of
 TAG ?=
+# A tag may hold what a shell would run: recipes take it from the environment.
+export TAG
 
 # The index that torch comes from, instead of pip's own: for the CPU build, where that has a larger one.
 TORCH_INDEX ?=
@@ -119,7 +121,7 @@ dist: ## build the wheel and the sdist of the last commit into dist/, and check 
 	$(PYTHON) -m venv --clear build/release
 	build/release/bin/pip install --quiet --require-hashes --no-deps --requirement build-constraints.txt
 	build/release/bin/pip install --quiet --require-hashes --no-deps --requirement release-constraints.txt
-	build/release/bin/python .ci/dist.py dist $(TAG)
+	build/release/bin/python .ci/dist.py dist "$$TAG"
 	build/release/bin/twine check --strict dist/*
 
 dist-check: ## install what dist/ holds into a clean environment and use it (PYTHON= TORCH_INDEX=)

@@ -1,6 +1,7 @@
 """What is installed and run is pinned: packages by hash, build tools, actions by commit."""
 
 import re
+import subprocess
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
@@ -98,6 +99,14 @@ def test_torch_is_one_release_in_set_up_and_a_range_in_the_package():
 
 def test_torch_comes_from_one_index():
     assert "extra-index-url" not in (ROOT / "Makefile").read_text()
+
+
+def test_a_tag_is_no_part_of_a_command():
+    # git allows `v1;id` as the name of a tag, and release.yml hands it to make.
+    command = ["make", "--dry-run", "dist", "TAG=v1;id"]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert '.ci/dist.py dist "$TAG"' in made
+    assert "v1;id" not in made
 
 
 # What a job may do beyond reading the repository; all others may do nothing else.

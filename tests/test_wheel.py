@@ -82,6 +82,27 @@ def test_the_sdist_builds_and_tests_the_package_and_holds_no_records_and_no_rati
     assert path.stat().st_size < 5e6
 
 
+@pytest.mark.slow
+def test_the_tests_of_the_sdist_can_be_started(built, tmp_path):
+    (path,) = (path for name, path in built[0].items() if name.endswith(".tar.gz"))
+    with tarfile.open(path) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "--quiet",
+        "-p",
+        "no:cacheprovider",
+    ]
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout[-2000:]
+    assert "tests/metrics/" in process.stdout
+    assert "tests/documentation/" not in process.stdout  # website/ is not there
+
+
 def commit_time():
     command = ["git", "-C", ROOT, "log", "-1", "--format=%ct"]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

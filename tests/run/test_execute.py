@@ -199,7 +199,7 @@ def test_tensorboard_on_request(tmp_path):
 
 def test_a_logger_that_cannot_be_made_is_an_error(tmp_path):
     logger = {"other": {"_target_": "no_such_package.Logger"}}
-    with pytest.raises(GlocalkError, match=r"A logger cannot be made .*choose logger=csv"):
+    with pytest.raises(GlocalkError, match=r"logger=\w+ cannot be made .*choose logger=csv"):
         execute(config(tmp_path, logger=logger))
 
 

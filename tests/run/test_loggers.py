@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import pytest
+from lightning.fabric.loggers import tensorboard
+from small_run import config
 
-from glocalk.run.loggers import MetricsLogger
+from glocalk.errors import GlocalkError
+from glocalk.run.loggers import MetricsLogger, make_loggers
 from glocalk.run.monitor import Monitor
 from planted import planted
 
@@ -70,3 +73,24 @@ def test_the_state_of_a_monitor_holds_that_of_its_loggers(tmp_path):
     monitor = Monitor(TEST, loggers={"fit": [logger, object()], "later": [unused]})
     size = len(content(tmp_path)) if monitor.state_dict() else 0
     assert monitor.state_dict()["logs"] == {"fit": [{"size": size}], "later": [{}]}
+
+
+@pytest.mark.parametrize(
+    ("node", "sentence"),
+    [
+        (
+            {"_target_": "lightning.pytorch.loggers.TensorBoardLogger"},
+            r"logger=tensorboard cannot be made \(.*\): pip install 'glocalk\[tensorboard\]', or",
+        ),
+        (
+            {"_target_": "lightning.pytorch.loggers.CSVLogger", "typo": 1},
+            r"logger=tensorboard cannot be made \(.*'typo'.*\): install what it needs, or choose",
+        ),
+    ],
+)
+def test_a_logger_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch, node, sentence):
+    for package in ("_TENSORBOARD_AVAILABLE", "_TENSORBOARDX_AVAILABLE"):
+        monkeypatch.setattr(tensorboard, package, False)
+    with pytest.raises(GlocalkError, match=sentence) as raised:
+        make_loggers(config(tmp_path, logger={"tensorboard": node}), tmp_path, "fit")
+    assert "\n" not in str(raised.value)

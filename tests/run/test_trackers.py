@@ -169,6 +169,41 @@ def test_what_a_tracker_lacks_that_failed_midway_is_added_later(
     assert runs["final"].data.metrics["last/rmse"] == record.protocols["last"].rmse
 
 
+def bias(runs, uri=None):
+    logger = {} if uri is None else mlflow(uri)
+    return config(runs, model=BIAS, model_name="bias", logger=logger)
+
+
+def test_a_finished_run_is_shown_by_a_tracker_that_did_not_follow_it(database, tmp_path):
+    record = execute(bias(tmp_path / "runs"))
+    elsewhere = f"sqlite:///{shutil.copy(database.removeprefix('sqlite:///'), tmp_path / '2.db')}"
+    for uri in (database, elsewhere):  # another address is another tracker
+        for _ in range(2):  # and nothing is shown twice
+            assert execute(bias(tmp_path / "runs", uri)) == record
+        runs, _ = expect_curves(uri, record)
+        assert {run.info.status for run in runs.values()} == {"FINISHED"}
+        assert runs["final"].data.metrics["last/rmse"] == record.protocols["last"].rmse
+
+
+def test_a_finished_run_needs_no_tracker_that_can_be_used(tmp_path, caplog):
+    pytest.importorskip("mlflow", reason="pip install 'glocalk[mlflow]'")
+    record = execute(bias(tmp_path / "runs"))
+    (tmp_path / "bad.db").write_text("this is no database at all" * 99)
+    with caplog.at_level(logging.WARNING):
+        assert execute(bias(tmp_path / "runs", "sqlite:///bad.db")) == record
+    (line,) = (line for line in caplog.messages if "goes on without it" in line)
+    assert line.startswith("MLflow at 'sqlite:///bad.db' failed (file is not a database)")
+
+
+@pytest.mark.parametrize("content", ["5", "[]", '{"mlflow": 5}', '{"mlflow": {"final": "x"}}', "{"])
+def test_a_damaged_list_of_tracked_runs_is_made_again(content, database, tmp_path):
+    record = execute(bias(tmp_path / "runs"))
+    (folder,) = (tmp_path / "runs").glob("synthetic-bias-*")
+    (folder / "trackers.json").write_text(content)
+    assert execute(bias(tmp_path / "runs", database)) == record
+    expect_curves(database, record)
+
+
 def test_a_folder_of_mlflow(tmp_path):
     pytest.importorskip("mlflow", reason="pip install 'glocalk[mlflow]'")
     uri = f"file:{tmp_path}/mlruns"

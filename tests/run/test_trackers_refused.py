@@ -117,3 +117,11 @@ def test_wandb_without_a_key_is_one_sentence(tmp_path, monkeypatch):
     logger = {"wandb": {**WANDB, "mode": "online"}}
     with pytest.raises(GlocalkError, match=r"W&B at 'glocalk' cannot be used .*(?i:api key)"):
         execute(config(tmp_path / "runs", logger=logger))
+
+
+def test_wandb_in_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    pytest.importorskip("wandb", reason="pip install 'glocalk[wandb]'")
+    (tmp_path / "file").touch()
+    logger = {"wandb": {**WANDB, "mode": "offline", "save_dir": str(tmp_path / "file" / "x")}}
+    with pytest.raises(GlocalkError, match=r"W&B at 'glocalk' cannot be used \(Not a directory\)"):
+        execute(config(tmp_path / "runs", logger=logger))

@@ -131,6 +131,33 @@ def test_what_cannot_be_made_again_is_named(tmp_path):
     assert line.startswith("Of 3 records, 0 not reproduced and 2 not verified: see '")
 
 
+def test_seeds_of_a_model_that_does_not_depend_on_them_are_one_training(tmp_path, executor):
+    path = train(tmp_path, *BIAS)
+    content = json.loads(path.read_text())
+    path.with_name("seed_1.json").write_text(json.dumps(content | {"seed": 1}))
+    process = verify(tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count(": reproduced.") == 2
+    assert set(result_rows(tmp_path)["seed"]) == {0, 1}
+    assert len(executor.calls) == 1
+
+
+def test_the_file_that_the_error_names_is_there_if_nothing_can_be_trained(tmp_path, executor):
+    path = train(tmp_path, *BIAS)
+    rewrite(path, path.parent / "gone.json", model={"name": "nosuch"})
+    content = json.loads((path.parent / "gone.json").read_text()) | {"model": "nosuch"}
+    path.with_name("gone.json").write_text(json.dumps(content))
+    path.unlink()
+    process = verify(tmp_path)
+    assert process.returncode == 1
+    assert (
+        "because its run cannot be composed (there is no config 'model/nosuch')." in process.stdout
+    )
+    assert "Of 1 records, 0 not reproduced and 1 not verified: see '" in process.stderr
+    assert list(result_rows(tmp_path)["verdict"]) == ["not verified"]
+    assert executor.calls == []
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

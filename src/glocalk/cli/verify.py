@@ -15,9 +15,9 @@ from glocalk.verification.config import VerifyConfig
 _HELP = Help(
     command="verify",
     does="train a sample of the committed records again, with the code as it is, and compare their "
-    "test RMSE under each protocol within a band that follows from the spread of seeds. It exits "
-    "with 1 unless all are reproduced. Missing data is downloaded. Trainings of the same "
-    "code on the same machine are not repeated.",
+    "test RMSE, MAE and NDCG under each protocol within a band that follows from the spread of "
+    "other seeds. It exits with 1 unless all are reproduced. Missing data is downloaded. Trainings "
+    "of the same code on the same machine are not repeated.",
     usage=["verify [all] [name=value ...]"],
     examples={
         "verify minutes=2 data_sets=[ml_100k]": "a small sample on one data set",

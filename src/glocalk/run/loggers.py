@@ -13,11 +13,13 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, without_secrets
 from glocalk.run.config import RunConfig
 from glocalk.run.trackers.tracking import is_tracker
 
 _log = logging.getLogger(__name__)
+
+_EXTRAS = ("tensorboard",)  # loggers that need an extra of this name; trackers name theirs
 
 
 def make_loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:
@@ -26,17 +28,26 @@ def make_loggers(config: RunConfig, folder: Path, stage: str) -> list[Logger]:
     Raises:
         GlocalkError: one of them cannot be made.
     """
+    return [
+        _make(name, node, folder, stage)
+        for name, node in config.logger.items()
+        if not is_tracker(node)
+    ]
+
+
+def _make(name: str, node: Any, folder: Path, stage: str) -> Logger:
     try:
-        return [
-            hydra.utils.instantiate(node, save_dir=folder, name=stage)
-            for node in config.logger.values()
-            if not is_tracker(node)
-        ]
+        made: Logger = hydra.utils.instantiate(node, save_dir=folder, name=stage)
     except Exception as error:
+        cause = error.__cause__ or error
+        reason = without_secrets(str(cause).splitlines()[0] if str(cause) else type(cause).__name__)
+        remedy = "install what it needs"
+        if isinstance(cause, ImportError) and name in _EXTRAS:
+            remedy = f"pip install 'glocalk[{name}]'"
         raise GlocalkError(
-            f"A logger cannot be made ({str(error.__cause__ or error).splitlines()[0]}): "
-            "install what it needs, or choose logger=csv."
+            f"logger={name} cannot be made ({reason.rstrip('.')}): {remedy}, or choose logger=csv."
         ) from error
+    return made
 
 
 class MetricsLogger(CSVLogger):

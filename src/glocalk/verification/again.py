@@ -58,10 +58,16 @@ def point_of(record: Record) -> Point:
             )
             found = _identity(point)
     except (GlocalkError, HydraException, OmegaConfBaseException) as error:
-        raise GlocalkError(f"its run cannot be composed ({one_line(error)})") from error
+        raise GlocalkError(f"its run cannot be composed ({_reason(error)})") from error
     if config_hash(found) != record.config_hash:
         raise GlocalkError("the present code gives its config another meaning")
     return point
+
+
+def _reason(error: Exception) -> str:
+    """What cannot be composed; Hydra would list everything that can."""
+    missing = getattr(error, "missing_cfg_file", None)
+    return f"there is no config '{missing}'" if missing else one_line(error).rstrip(".")
 
 
 def overrides_of(point: Point) -> tuple[str, ...]:

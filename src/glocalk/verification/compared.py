@@ -9,28 +9,30 @@ from typing import Literal, TypeAlias
 from glocalk.records.run import PROTOCOLS, Record
 from glocalk.report.layout import csv_text, number
 from glocalk.report.load import name_of
-from glocalk.verification.bands import Band, Bands
+from glocalk.verification.bands import FIGURES, Band, Bands
 
 Verdict: TypeAlias = Literal["reproduced", "not reproduced", "not verified"]
 
 COLUMNS = (
-    *("experiment", "data", "train_share", "model", "variant", "seed", "protocol"),
+    *("experiment", "data", "train_share", "model", "variant", "seed", "protocol", "figure"),
     *("recorded", "here", "here_minus_recorded", "band", "band_from", "verdict"),
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The test RMSE of a record and of its run here, under one protocol.
+    """A test figure of a record and of its run here, under one protocol.
 
     Attributes:
         protocol: the protocol.
-        recorded: the RMSE of the record.
-        here: that of the run here; None if it has no result under the protocol.
+        figure: one of `FIGURES`.
+        recorded: that of the record.
+        here: that of the run here; None if it has no such figure under the protocol.
         band: how far they may lie apart.
     """
 
     protocol: str
+    figure: str
     recorded: float
     here: float | None
     band: Band
@@ -59,7 +61,7 @@ class Result:
 
     Attributes:
         record: the record.
-        comparisons: under each of its protocols; empty if it was not made again.
+        comparisons: of each figure under each of its protocols; empty if it was not made again.
         why: why it was not, as a clause.
     """
 
@@ -69,7 +71,7 @@ class Result:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the record was reproduced under every protocol."""
+        """Whether every figure of the record was reproduced."""
         if not self.comparisons:
             return "not verified"
         all_within = all(comparison.within for comparison in self.comparisons)
@@ -77,7 +79,7 @@ class Result:
 
     @property
     def sentence(self) -> str:
-        """The result, with the protocol that has the largest difference for its band."""
+        """The result, with the figure that has the largest difference for its band."""
         title = f"{name_of(self.record)} of {self.record.experiment}"
         if self.record.train_share != 1:
             title += f", share {self.record.train_share:g}"
@@ -85,11 +87,14 @@ class Result:
             return f"{title}: {self.verdict}, because {self.why}."
         worst = max(self.comparisons, key=lambda comparison: comparison.share)
         if worst.here is None:
-            return f"{title}: {self.verdict}, because it has no result under {worst.protocol}."
+            return (
+                f"{title}: {self.verdict}, because it has no {worst.figure.upper()} under "
+                f"{worst.protocol}."
+            )
         reach = worst.band.reach
         told = f"{reach:.4f}" if reach >= 1e-4 else f"{reach:.0e}"
         return (
-            f"{title}: test RMSE {worst.here:.4f} ({worst.protocol}), recorded "
+            f"{title}: test {worst.figure.upper()} {worst.here:.4f} ({worst.protocol}), recorded "
             f"{worst.recorded:.4f}, difference {_signed(worst.difference)} "
             f"{'within' if worst.within else 'outside'} ±{told} ({worst.band.source}): "
             f"{self.verdict}."
@@ -97,22 +102,21 @@ class Result:
 
 
 def compare(record: Record, here: Record, bands: Bands) -> Result:
-    """Compare a record with that of its run here, under each protocol of the record."""
-    comparisons = [
-        Comparison(
-            protocol,
-            record.protocols[protocol].rmse,
-            here.protocols[protocol].rmse if protocol in here.protocols else None,
-            bands.band(record, protocol),
-        )
-        for protocol in PROTOCOLS
-        if protocol in record.protocols
-    ]
+    """Compare each figure of a record, under each protocol, with that of its run here."""
+    comparisons = []
+    for protocol in (name for name in PROTOCOLS if name in record.protocols):
+        for figure in FIGURES:
+            recorded = getattr(record.protocols[protocol], figure)
+            if recorded is None:  # an NDCG that is not defined
+                continue
+            made = getattr(here.protocols.get(protocol), figure, None)
+            band = bands.band(record, protocol, figure)
+            comparisons.append(Comparison(protocol, figure, recorded, made, band))
     return Result(record, comparisons)
 
 
 def results_csv(results: Iterable[Result]) -> str:
-    """One row for each record and protocol; one for a record that was not made again."""
+    """One row for each record, protocol and figure; one for a record that was not made again."""
     return csv_text(COLUMNS, (row for result in results for row in _rows(result)))
 
 
@@ -125,11 +129,11 @@ def _rows(result: Result) -> Iterable[list[str]]:
         verdict = "reproduced" if one.within else "not reproduced"
         figures = [one.recorded, one.here, difference, one.band.reach]
         yield [
-            *(*first, one.protocol, *(number(figure, 8) for figure in figures)),
+            *(*first, one.protocol, one.figure, *(number(figure, 8) for figure in figures)),
             *(one.band.source, verdict),
         ]
     if not result.comparisons:
-        yield [*first, *[""] * 5, result.why, result.verdict]
+        yield [*first, *[""] * 6, result.why, result.verdict]
 
 
 def _signed(difference: float) -> str:

@@ -59,7 +59,7 @@ def verify(config: VerifyConfig, every: bool, say: Callable[[str], None]) -> Non
     folder = inside(config.runs_dir, environment_key())
     runs, gaps = _find(config, folder, points)
     missing = "its data is missing or lacks what the model needs"
-    found = {_key_of(run.config): run for run in runs}
+    found = _runs_of(sample, runs)
     for record in sample:
         if (key := _key(record)) not in results and key not in found:
             results[key] = Result(record, why=gaps.get(record.data, missing).rstrip("."))
@@ -68,13 +68,15 @@ def verify(config: VerifyConfig, every: bool, say: Callable[[str], None]) -> Non
     bands = Bands(records, provenance.cpu(), provenance.versions())
     path = folder / f"verified-{_name_of(sample)}.csv"
 
-    def tell(key: _Key, failure: str = "") -> None:
+    def tell(made: _Key, failure: str = "") -> None:
         for record in sample:
-            if _key(record) == key and key not in results:
+            key = _key(record)
+            if key not in results and _key_of(found[key].config) == made:
                 results[key] = _result(record, found[key], bands, failure)
                 say(results[key].sentence)
         write_atomically(path, results_csv(list(results.values())))
 
+    write_atomically(path, results_csv(list(results.values())))  # there may be none to train
     for result in results.values():
         say(result.sentence)
     for planned in plan:
@@ -163,6 +165,19 @@ def _find(
         reports_dir=config.records,
     )
     return find_runs(options, points)
+
+
+def _runs_of(sample: Sequence[Record], runs: Sequence[Found]) -> dict[_Key, Found]:
+    """The run of each record; that of any seed if the model does not depend on it."""
+    by_key = {_key_of(run.config): run for run in runs}
+    of_any_seed = {hashed: run for (hashed, _), run in by_key.items()}
+    found = {}
+    for record in sample:
+        other = of_any_seed.get(record.config_hash) if record.deterministic else None
+        run = by_key.get(_key(record), other)
+        if run is not None:
+            found[_key(record)] = run
+    return found
 
 
 def _train(

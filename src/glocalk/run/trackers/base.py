@@ -46,6 +46,8 @@ class Tracker(ABC):
     title: ClassVar[str]
     others: ClassVar[str] = ""
     """What else may have to be installed, as a clause."""
+    remedy: ClassVar[str] = "check its address and that it is running"
+    """What to do if it cannot be used."""
 
     @property
     @abstractmethod
@@ -95,8 +97,8 @@ class Tracker(ABC):
                 f"pip install 'glocalk[{self.key}]'{self.others}, or choose logger=csv."
             )
         return GlocalkError(
-            f"{self.title} at '{self.address}' cannot be used ({reason_of(error)}): check its "
-            f"address and that it is running, or choose logger=csv."
+            f"{self.title} at '{self.address}' cannot be used ({reason_of(error)}): "
+            f"{self.remedy}, or choose logger=csv."
         )
 
 

@@ -43,7 +43,7 @@ class MlflowTracker(Tracker):
 
     def __init__(self, tracking_uri: str | None = None, experiment_name: str = "glocalk") -> None:
         default = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-        self._uri, self._experiment = tracking_uri or default, experiment_name
+        self._uri, self._experiment = str(tracking_uri or default), str(experiment_name)
         self._made: MLFlowLogger | None = None
         self._logged: set[tuple[str, int]] = set()
 

@@ -125,9 +125,15 @@ class Tracking:
             self._end(self._open, "failed")
 
     def complete(self, record: Record) -> None:
-        """Complete tracked runs that a process left open when it was killed or lost a tracker."""
-        if self._trackers and self._kept():
-            self.report(record)
+        """Show a run that is finished, as far as the trackers lack it.
+
+        A process was killed or lost a tracker, or the run was made without one or with another.
+        """
+        if all(map(self._has_ended, record.curves)):
+            return
+        for tracker in self._trackers:
+            self._try(tracker, lambda each: each.check())
+        self.report(record)
 
     def _begin(self, name: str) -> None:
         title = f"{self._folder.title} {name}"
@@ -140,10 +146,10 @@ class Tracking:
         )
         self._active = []
         for tracker in self._trackers:
-            entry = self._kept().get(tracker.key, {}).get(name, {})
+            entry = self._entry(tracker, name)
             if tracker.key in self._lost or entry.get("ended"):
                 continue
-            held = entry.get("id") if entry.get("address") == tracker.address else None
+            held = entry.get("id")
             try:
                 begun = tracker.begin(tracked, held)
             except Exception as error:
@@ -187,8 +193,12 @@ class Tracking:
         )
 
     def _has_ended(self, name: str) -> bool:
-        kept = self._kept()
-        return all(kept.get(each.key, {}).get(name, {}).get("ended") for each in self._trackers)
+        return all(self._entry(each, name).get("ended") for each in self._trackers)
+
+    def _entry(self, tracker: Tracker, name: str) -> dict[str, Any]:
+        """What is kept of a tracked run at the tracker's present address, if anything."""
+        entry = self._kept().get(tracker.key, {}).get(name, {})
+        return entry if entry.get("address") == tracker.address else {}
 
     def _kept(self) -> dict[str, dict[str, dict[str, Any]]]:
         """The tracked runs by tracker and training."""
@@ -196,7 +206,10 @@ class Tracking:
             kept = json.loads(self._folder.trackers.read_text(encoding="utf-8"))
         except (OSError, ValueError):  # none so far, or not ours: they are made again
             return {}
-        return kept if isinstance(kept, dict) else {}
+        trackers = kept.values() if isinstance(kept, dict) else [kept]
+        entries = [list(each.values()) if isinstance(each, dict) else [each] for each in trackers]
+        is_ours = all(isinstance(entry, dict) for each in entries for entry in each)
+        return kept if is_ours and isinstance(kept, dict) else {}
 
     def _keep(self, tracker: Tracker, name: str, entry: Mapping[str, Any]) -> None:
         kept = self._kept()

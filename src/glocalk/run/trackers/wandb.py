@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ class WandbTracker(Tracker):
 
     key = "wandb"
     title = "W&B"
+    remedy = "log in and check its options, take logger.wandb.mode=offline"
 
     def __init__(
         self,
@@ -57,6 +59,11 @@ class WandbTracker(Tracker):
     def check(self) -> None:
         import wandb
 
+        if self._mode != "disabled":  # W&B itself would take a temporary folder instead
+            folder = Path(self._save_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
         if self._mode == "online" and wandb.run is None:
             wandb.login()  # an error without an API key, or if the server refuses it
 
