@@ -150,7 +150,7 @@ def _use(model: Model) -> str:
     data = next((name for name in DATA_TITLES if name in model.settings), SHOWN[0])
     own = ", ".join(f"{name}={value!r}" for name, value in model.changed.items())
     plain = model.python_name.startswith("glocalk.") and model.python_name.count(".") == 1
-    by_class = f"model = {model.python_name}({own})  # the options as keywords\n" if plain else ""
+    by_class = f"model = {model.python_name}({own})  # options are keywords\n" if plain else ""
     side = ", side=split.side" * bool(model.completer(model.config).needs)
     return f"""## How to use it
 
@@ -163,7 +163,7 @@ glocalk train model={model.name} --help
 import glocalk
 
 {by_class}split = glocalk.load_split("{data}")
-model = glocalk.make_completer("{model.name}", data="{data}")
+model = glocalk.make_completer("{model.name}", data="{data}")  # its options for this data set
 model.fit(split.train{side}, seed=0)
 print(glocalk.evaluate(model, split))
 ```
