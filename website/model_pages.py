@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from glocalk.report.layout import NOTHING, duration, enumeration, markdown, markdown_table, rmse
 from website.catalog import DATA_TITLES, ROOT, Model, models
@@ -71,14 +72,30 @@ def model_page(model: Model) -> str:
 
 def _sections(model: Model) -> Iterator[str]:
     yield f"# {markdown(model.title)}\n"
-    text = as_markdown(model.completer.__doc__ or "", without="Example")
-    yield _ELSEWHERE.sub("", text)  # both are sections of the page
+    first, rest = _about(model)
+    yield first if _has_equations(model) else f"{first}\n{rest}"
     yield _figures(model)
     yield _use(model)
     yield _module(model)
     yield _options(model)
     yield _hyperparameters(model)
     yield _search(model)
+
+
+def _about(model: Model) -> tuple[str, str]:
+    """The summary of the completer's docstring, and what follows it but for the example."""
+    text = as_markdown(model.completer.__doc__ or "", without="Example")
+    first, _, rest = _ELSEWHERE.sub("", text).partition("\n\n")  # both are sections of the page
+    return f"{first.rstrip()}\n", rest.strip() and f"{rest.strip()}\n"
+
+
+def _module_of(model: Model) -> ModuleType:
+    return sys.modules[model.completer.__module__]
+
+
+def _has_equations(model: Model) -> bool:
+    """Whether the module says more than one line: then what the completer adds comes after it."""
+    return len((_module_of(model).__doc__ or "").strip().splitlines()) > 1
 
 
 def _figures(model: Model) -> str:
@@ -133,7 +150,7 @@ def _use(model: Model) -> str:
     data = next((name for name in DATA_TITLES if name in model.settings), SHOWN[0])
     own = ", ".join(f"{name}={value!r}" for name, value in model.changed.items())
     plain = model.python_name.startswith("glocalk.") and model.python_name.count(".") == 1
-    by_class = f"model = {model.python_name}({own})  # the options as keywords\n" if plain else ""
+    by_class = f"model = {model.python_name}({own})  # options are keywords\n" if plain else ""
     side = ", side=split.side" * bool(model.completer(model.config).needs)
     return f"""## How to use it
 
@@ -146,7 +163,7 @@ glocalk train model={model.name} --help
 import glocalk
 
 {by_class}split = glocalk.load_split("{data}")
-model = glocalk.make_completer("{model.name}", data="{data}")
+model = glocalk.make_completer("{model.name}", data="{data}")  # its options for this data set
 model.fit(split.train{side}, seed=0)
 print(glocalk.evaluate(model, split))
 ```
@@ -156,12 +173,14 @@ print(glocalk.evaluate(model, split))
 
 def _module(model: Model) -> str:
     """The docstring of the module: where it has equations, the source and the differences."""
-    module = sys.modules[model.completer.__module__]
+    module = _module_of(model)
     path = Path(module.__file__ or "").resolve().relative_to(ROOT)
+    link = f"[{path}](../{path})\n"
+    if not _has_equations(model):
+        return f"## Source code\n\n{link}"
     text = as_markdown(module.__doc__ or "")
-    is_short = len((module.__doc__ or "").strip().splitlines()) == 1
-    title = "Source code" if is_short else "The module: equations, source and differences"
-    return f"## {title}\n\n{'' if is_short else text}\n[{path}](../{path})\n"
+    title = "Equations, source and differences"
+    return f"## {title}\n\n{text}\n{_about(model)[1]}\n{link}"
 
 
 def _options(model: Model) -> str:

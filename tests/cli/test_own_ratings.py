@@ -109,6 +109,19 @@ def test_stats_and_train_print_what_was_taken(tmp_path):
         assert process.stdout.count(taken) == 1
 
 
+def test_train_says_where_the_record_is(tmp_path):
+    lines = [f"{u},{i},{1 + u * i % 5}\n" for u in range(6) for i in range(5)]
+    (tmp_path / "own.csv").write_text("user,item,rating\n" + "".join(lines))
+    command = ("train", "model=global_mean", "data=csv", "data.path=own.csv", "runs_dir=made")
+    first = call(*command, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    (record,) = tmp_path.glob("made/*/record.json")
+    folder = record.parent.relative_to(tmp_path)
+    assert first.stdout.splitlines()[-1].endswith(f"; in '{folder}'")
+    again = call(*command, cwd=tmp_path)
+    assert again.stdout.splitlines()[-1] == first.stdout.splitlines()[-1]
+
+
 def test_the_option_in_a_sentence_works_as_it_is_written(tmp_path):
     lines = [f"{u};{i};{1 + u * i % 5},5\n" for u in range(6) for i in range(5)]
     (tmp_path / "own.csv").write_text("user;item;rating\n" + "".join(lines))

@@ -90,6 +90,28 @@ def test_a_page_has_the_equation_the_options_and_the_search_space(pages):
     assert "glocalk train model=glocal_k data=ml_100k" in page
 
 
+def test_a_page_begins_with_one_sentence_and_newcomers_come_after_the_equations(pages):
+    page = pages["glocal_k.md"]
+    lead, figures, rest = page.partition("\n## Figures\n")
+    assert figures
+    assert lead == (
+        "# GLocal-K\n\n"
+        "GLocal-K: an auto-encoder with local kernels, fine-tuned on a convolved rating matrix.\n"
+    )
+    equation, newcomers = rest.index("p(R) = output(hidden(R))"), rest.index("A new item has no")
+    assert equation < newcomers < rest.index("\n## Options\n")
+    assert page.count("A new item has no") == 1
+    # A module of one line: what the completer says stays together.
+    assert pages["bias.md"].index("bᵢ = Σ_u") < pages["bias.md"].index("\n## Figures\n")
+
+
+def test_every_lead_is_a_sentence_about_the_model(pages):
+    leads = {name: page.split("\n\n")[1] for name, page in pages.items() if name != "index.md"}
+    assert not {
+        name for name, lead in leads.items() if ";" in lead or not lead.endswith((".", ":"))
+    }
+
+
 def test_every_option_of_a_model_is_in_its_table():
     for model in catalog.models():
         table = options.options_table(model.config)

@@ -117,7 +117,7 @@ def _help() -> str:
     width = max(map(len, COMMANDS))
     listed = "\n".join(f"  {name:<{width}}  {says}" for name, says in COMMANDS.items())
     return f"""\
-glocalk: matrix completion with GLocal-K and its baselines, compared on the paper's splits.
+glocalk: a benchmark of rating prediction whose figures can be checked.
 
 Usage
   glocalk COMMAND [name=value ...]

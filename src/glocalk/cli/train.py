@@ -71,7 +71,7 @@ def _train(config: DictConfig) -> float | None:
     hydra = HydraConfig.get()
     run = run_config(config, hydra)
     record = execute(run)
-    _log.info("%s", _summary(record))
+    _log.info("%s; in '%s'", _summary(record), run.runs_dir / record.folder)
     selection = record.curves.get("selection")
     if selection is not None:
         rows = zip(selection.stage, selection.valid_rmse, strict=True)

@@ -116,7 +116,8 @@ def _class_of(class_name: str, path: Path) -> type[Completer]:
     if module_name not in sys.modules:
         raise GlocalkError(
             f"'{path}' names '{class_name[:100]}', a class outside glocalk: if you trust it, "
-            f"import '{module_name[:100]}' before you load the model."
+            f"import '{module_name[:100]}' before you load the model, on the command line with "
+            f"module={module_name[:100]}."
         )
     cls = vars(sys.modules[module_name]).get(name)
     if not (isinstance(cls, type) and issubclass(cls, Completer)) or inspect.isabstract(cls):

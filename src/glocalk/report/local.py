@@ -146,7 +146,8 @@ def _seeds(cell: Cell, separator: str) -> str:
 def _notes(local: Local, gaps: Mapping[str, str]) -> list[str]:
     return [
         "Test RMSE, mean over seeds. Here: this machine's records; committed: those of "
-        "`reports/records`; published: Table 1 of Han et al., CIKM 2021 (arXiv 2108.12184).",
+        "`reports/records`; published: Table 1 of Han et al., CIKM 2021 (arXiv 2108.12184). The "
+        "last two columns list the seeds.",
         *(f"`{protocol}`: {PROTOCOL_NOTES[protocol]}" for protocol in _SHOWN),
         *(f"{data_title(data)}, {NO_DATA}: {markdown(reason)}" for data, reason in gaps.items()),
         *(markdown(f"Failed: {name_of(record)}: {_message(record)}") for record in local.failed),

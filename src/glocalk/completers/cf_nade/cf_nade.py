@@ -172,7 +172,9 @@ def adam_options(learning_rate: float, update: int) -> tuple[float, float]:
 
 
 class CFNADE(StepwiseCompleter[Output]):
-    """CF-NADE; predictions are those of the averaged weights.
+    """CF-NADE: a neural autoregressive model of each item's ratings.
+
+    Predictions are those of the averaged weights.
 
     The prediction for a user without training ratings is the mean of the training ratings. An item
     without training ratings has no input: its prediction depends on the user and the biases.

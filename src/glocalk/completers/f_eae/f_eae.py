@@ -198,7 +198,9 @@ class FEAEModule(AveragedModule[FEAENetwork, Output]):
 
 
 class FEAE(StepwiseCompleter[Output]):
-    """F-EAE; predictions are those of the averaged weights.
+    """F-EAE: an auto-encoder whose layers are equivariant to permutations of users and items.
+
+    Predictions are those of the averaged weights.
 
     The prediction for pairs with a user or an item without training ratings is the mean of the
     training ratings. The predictive distribution is p; for these pairs, the nearest one with that

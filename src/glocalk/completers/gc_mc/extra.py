@@ -60,7 +60,9 @@ class GCMCExtraConfig(GCMCConfig):
 
 
 class GCMCExtra(GCMC):
-    """GC-MC with features of users and items; predictions are those of the averaged weights.
+    """GC-MC + Extra: GC-MC with features of users and items.
+
+    Predictions are those of the averaged weights.
 
     Users and items without training ratings are predicted from their features; without features,
     as an average user or item.

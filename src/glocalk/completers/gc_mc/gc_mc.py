@@ -164,7 +164,9 @@ class GCMCModule(AveragedModule[GCMCNetwork, BilinearOutput]):
 
 
 class GCMC(BilinearCompleter):
-    """GC-MC; predictions are those of the averaged weights.
+    """GC-MC: a graph auto-encoder with one edge type for each rating level.
+
+    Predictions are those of the averaged weights.
 
     Users and items without training ratings receive no messages, so that all levels are equally
     likely. The prediction for an item without training ratings is therefore the mean of the levels,

@@ -50,7 +50,7 @@ from glocalk.training.context import FitContext
 
 
 class GRAEM(GraphFactors):
-    """KPMF on the graphs of users and items that GRAEM prunes.
+    """GRAEM: kernelized matrix factorization on graphs whose contested edges are removed.
 
     The module has the equations.
 

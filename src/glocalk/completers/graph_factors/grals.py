@@ -40,7 +40,7 @@ from glocalk.training.context import FitContext
 
 
 class GRALS(GraphFactors):
-    """GRALS, solved by alternating conjugate gradients.
+    """GRALS: matrix factorization with graphs, solved by alternating conjugate gradients.
 
     The module has the equations.
 

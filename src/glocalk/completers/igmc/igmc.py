@@ -171,7 +171,9 @@ class IGMCModule(lightning.LightningModule):
 
 
 class IGMC(Completer):
-    """IGMC; the last predictions are those of the ensemble.
+    """IGMC: a graph network on the subgraph of ratings around each pair.
+
+    After the last epoch, predictions are those of the ensemble.
 
     An item without training ratings is a node without neighbors; the prediction then comes from the
     user's neighborhood and the weights, as in the official code. For a user without training

@@ -204,7 +204,9 @@ class Unrated(NamedTuple):
 
 
 class IMCGAE(BilinearCompleter):
-    """IMC-GAE; predictions are those of the network with the lowest error on ratings held out.
+    """IMC-GAE: a graph auto-encoder on identities and roles of users and items.
+
+    Predictions are those of the network with the lowest error on held-out ratings.
 
     Users and items without training ratings receive no messages: as in the official code their z is
     Σ_l d_l / l, of an average node. Where both are without training ratings the prediction is the

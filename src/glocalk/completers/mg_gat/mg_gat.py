@@ -183,7 +183,9 @@ class MGGATModule(NetworkModule[Network, Output]):
 
 
 class MGGAT(StepwiseCompleter[Output]):
-    """MG-GAT; `fit` takes attributes and graphs from `side`.
+    """MG-GAT: attention over graphs of users and items, with their attributes.
+
+    `fit` takes attributes and graphs from `side`.
 
     The module says which attributes the paper uses. A user or an item without training ratings is
     predicted from its attributes, its neighbors, and the fact that nobody rated it (singular

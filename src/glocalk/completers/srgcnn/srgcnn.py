@@ -213,7 +213,9 @@ class SRGCNNModule(NetworkModule[Network, Output]):
 
 
 class SRGCNN(StepwiseCompleter[Output]):
-    """sRGCNN; `fit` takes graphs from `side`.
+    """sRGCNN: a recurrent convolution of factors over graphs of users and items.
+
+    `fit` takes the graphs from `side`.
 
     A pair with a user or an item without training ratings is predicted the mean of the training
     ratings.
