@@ -144,6 +144,14 @@ def test_seeds_without_a_selection_run_take_the_weights_of_the_lowest(tmp_path):
     [
         ({"protocol": {"selection": "never"}}, "protocol.selection cannot be 'never'"),
         ({"options": {"held_out": 0.1}}, "model.held_out=0.1 would have no effect"),
+        (
+            {
+                "options": {"seeds": 2},
+                "seed": 1,
+                "protocol": {"selection": "lowest_seed", "lowest_seed": 1},
+            },
+            "seeds 2 to 3, and none of them makes the selection run of protocol.lowest_seed=1",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_a_member_is_trained(tmp_path, changes, message):

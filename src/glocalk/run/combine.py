@@ -118,6 +118,13 @@ class Combination:
                 f"{self.config.model_name} takes its weights from what selection runs hold out: "
                 "protocol.selection cannot be 'never'."
             )
+        seeds, lowest = self.completer.seeds(self.config.seed), protocol.lowest_seed
+        if protocol.selection == "lowest_seed" and self._lender is None and lowest not in seeds:
+            raise GlocalkError(
+                f"The members have the seeds {seeds[0]} to {seeds[-1]}, and none of them makes the "
+                f"selection run of protocol.lowest_seed={lowest}, from which the weights come: "
+                "set protocol.selection=each_seed."
+            )
         if held_out != protocol.valid_share:
             raise GlocalkError(
                 f"A run holds out protocol.valid_share={protocol.valid_share:g} of the training "
@@ -132,10 +139,10 @@ class Combination:
             return mean_weights([self.completer.solve(nothing, np.empty(0))] * len(seeds))
         if self._lender is not None:
             return mean_weights([self._lent(self._lender, protocol)] * len(seeds))
-        # Under `lowest_seed`, the members of the other seeds have no selection run.
-        holding = seeds[:1] if self.config.protocol.selection == "lowest_seed" else seeds
-        found = [self._solve_seed(seed, protocol) for seed in holding]
-        return mean_weights(found * (len(seeds) // len(found)))
+        if self.config.protocol.selection == "lowest_seed":  # the others have no selection run
+            lowest = self._solve_seed(self.config.protocol.lowest_seed, protocol)
+            return mean_weights([lowest] * len(seeds))
+        return mean_weights([self._solve_seed(seed, protocol) for seed in seeds])
 
     def _lent(self, lender: Record, protocol: str) -> Weights:
         """The weights of the members in the record of another seed."""

@@ -112,7 +112,7 @@ class Bands:
                 f"{key.model} on {key.data}",
                 lambda row: (row.model, row.data) == (key.model, key.data),
             ),
-            (f"{key.model}", lambda row: row.model == key.model),
+            (key.model, lambda row: row.model == key.model),
             (f"models on {key.data}", lambda row: row.data == key.data),
             ("all models", lambda _: True),
         ]
