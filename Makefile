@@ -58,12 +58,13 @@ $(READY): pyproject.toml constraints.txt build-constraints.txt
 
 REPRODUCE = $(BIN)/glocalk reproduce \
 	$(if $(DATA),'data_sets=[$(DATA)]') $(if $(MODELS),'models=[$(MODELS)]') $(if $(SEEDS),'seeds=[$(SEEDS)]') \
-	$(if $(JOBS),executor.jobs=$(JOBS)) $(if $(FORCE),force=true) $(if $(STRICT),strict=true)
+	$(if $(JOBS),executor.jobs=$(JOBS)) $(if $(FORCE),force=true) $(if $(STRICT),strict=true) \
+	$(if $(TRAINER),trainer=$(TRAINER))
 
-reproduce: $(READY) ## train the plan of Table 1 and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= JOBS= FORCE=1 STRICT=1)
+reproduce: $(READY) ## train the plan of Table 1 and write runs/report/table1.md (SCOPE= DATA= MODELS= SEEDS= JOBS= TRAINER=gpu FORCE=1 STRICT=1)
 	$(REPRODUCE) $(if $(SCOPE),scope=$(SCOPE))
 
-table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned combined uncertainty: $(READY) ## (the same for that table or figure: DATA= SEEDS= JOBS=)
+table2 fig2 fig3 folds kernels around side cold_start fold_in cross_validation monti tuned combined uncertainty: $(READY) ## (the same for that table or figure: DATA= SEEDS= JOBS= TRAINER=gpu)
 	$(REPRODUCE) experiment=$@
 
 verify: $(READY) ## train a sample of the committed records again and compare (MINUTES= SAMPLE= DATA= MODELS= JOBS=)

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hydra.errors import HydraException
 
 import glocalk.cli.train
 from command import call
@@ -12,7 +13,8 @@ from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.records.run import read_records
 from glocalk.reproduce.files import write_files
-from glocalk.reproduce.runs import compose_runs
+from glocalk.reproduce.runs import compose_runs, find_runs
+from glocalk.reproduce.searches import plan_searches, unchanged
 from glocalk.run.composed import compose_run
 from report.factory import record
 from report.kernels.study_of_kernels import run as traced_run
@@ -432,3 +434,30 @@ def test_a_logger_is_that_of_every_run_and_of_its_command():
         assert run.config.logger["mlflow"]["experiment_name"] == "mine"
         assert without.config.logger.keys() == {"csv"}
         assert [word for word in run.arguments if word not in without.arguments] == given
+
+
+def test_a_trainer_is_that_of_every_run_search_and_command():
+    given = ["trainer=gpu", "trainer.devices=[1]", "+trainer.max_epochs=3"]
+    narrow = ("models=[item_knn,glocal_k]", "data_sets=[ml_100k]", "seeds=[0]")
+    plain = compose_runs(config_of("table1", *narrow))
+    config = config_of("table1", *narrow, *given)
+    for run, without in zip(compose_runs(config), plain, strict=True):
+        alone = compose_run([*without.arguments, *given])
+        assert run.config.identity == alone.identity
+        assert run.config.identity["trainer"]["accelerator"] == "gpu"
+        assert without.config.identity["trainer"]["accelerator"] == "cpu"
+        assert [word for word in run.arguments if word not in without.arguments] == given
+    for option in ("trainer.acelerator=gpu", "+trainer.callbacks=[]", "trainer.devices=2"):
+        with pytest.raises((GlocalkError, HydraException)):
+            compose_runs(config_of("table1", *narrow, option))
+
+
+@pytest.mark.data("ml-100k")
+def test_a_trainer_is_that_of_the_searches(data_dir):
+    narrow = ("models=[item_knn]", "data_sets=[ml_100k]", f"data_dir='{data_dir}'")
+    config = config_of("tuned", *narrow, "trainer=gpu")
+    points = config.points()
+    runs, _ = find_runs(config, unchanged(points))
+    (search,) = plan_searches(config, points, runs)
+    assert "trainer=gpu" in search.arguments
+    assert search.config.identity["trainer"]["accelerator"] == "gpu"

@@ -34,6 +34,16 @@ def test_the_band_is_a_prediction_interval_from_the_other_seeds_of_the_row():
     assert band.source == "99 % band from 5 other seeds of this row"
 
 
+def test_a_gpu_gives_other_bits_each_time():
+    made = {"cpu": "here", "versions": VERSIONS}
+    plain, on_gpu = (
+        seeds(0.90, 0.91, 0.92, 0.93, 0.94, 0.95, **made, device=device)
+        for device in ("cpu", "A GPU")
+    )
+    assert Bands(plain, "here", VERSIONS).band(plain[0], "last").reach == EXACT * 0.90
+    assert Bands(on_gpu, "here", VERSIONS).band(on_gpu[0], "last").reach > 0.01
+
+
 @pytest.mark.parametrize("number", [2, 3, 5, 15])
 def test_a_changed_figure_is_found_in_a_row_of_any_number_of_seeds(number):
     # Unless its own row had no say in its band, a change of any size would be within it.

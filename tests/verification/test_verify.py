@@ -135,6 +135,31 @@ def test_what_cannot_be_made_again_is_named(tmp_path):
     assert line.startswith("Of 3 records, 0 not reproduced and 2 not verified: see '")
 
 
+def test_a_record_made_on_a_gpu_waits_for_one(tmp_path, executor, monkeypatch):
+    path = train(tmp_path, *BIAS)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"device": "A GPU"}))
+    process = verify(tmp_path)
+    assert process.returncode == 1
+    assert "because it was made on a GPU (A GPU), and there is none here." in process.stdout
+    sample = call("verify", "records=records", cwd=tmp_path)
+    assert sample.returncode == 1
+    (line,) = sample.stderr.strip().splitlines()
+    assert line.endswith("were made on a GPU, and there is none here that torch can use.")
+    assert executor.calls == []
+    monkeypatch.setattr(glocalk.verification.job.provenance, "device", lambda _: "A GPU")
+    assert verify(tmp_path).returncode == 0
+
+
+@pytest.mark.usefixtures("executor")
+def test_options_of_the_trainer_are_those_of_the_record(tmp_path):
+    path = train(tmp_path, *SMALL, "trainer.precision=64-true")
+    assert Record.read(path).config["trainer"]["precision"] == "64-true"
+    process = verify(tmp_path)
+    assert process.returncode == 0, process.stdout
+    assert (result_rows(tmp_path)["here_minus_recorded"] == 0).all()
+
+
 def test_seeds_of_a_model_that_does_not_depend_on_them_are_one_training(tmp_path, executor):
     path = train(tmp_path, *BIAS)
     content = json.loads(path.read_text())

@@ -31,12 +31,13 @@ _HELP = Help(
         "reproduce experiment=cross_validation data=csv data.path=ratings.csv": "folds of "
         "user-supplied ratings",
         "reproduce executor=submitit executor.partition=cpu": "as jobs of a SLURM cluster",
+        "reproduce data_sets=[ml_1m] trainer=gpu": "trainings on a GPU, as far as models use it",
         "reproduce models=[my_model] --config-dir conf": "a user-defined completer, which "
         "conf/model/my_model.yaml names",
     },
     flags={name: says for name, says in HYDRA_FLAGS.items() if not name.startswith("-m")},
 )
-_GROUPS = ("experiment", "executor", "data", "logger")
+_GROUPS = ("experiment", "executor", "data", "trainer", "logger")
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="reproduce")
@@ -49,7 +50,7 @@ def _help(config: DictConfig) -> str:
     executor = find_class(config.executor.get("_target_"), "executor", RunExecutor)
     name = config.hydra.runtime.choices["executor"]
     return _HELP.text(
-        ("Config groups", groups(config, ["experiment", "executor", "logger"])),
+        ("Config groups", groups(config, ["experiment", "executor", "trainer", "logger"])),
         ("Names of models and data sets", groups(config, ["model", "data"])),
         ("Options", options(without(config, *_GROUPS, "hydra"), ReproduceConfig)),
         (

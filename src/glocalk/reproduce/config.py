@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,9 @@ class ReproduceConfig(BaseConfig):
     )
     logger: tuple[str, ...] = Field(
         default=(), description="overrides that choose the loggers of each run, and their options"
+    )
+    trainer: tuple[str, ...] = Field(
+        default=(), description="overrides that choose the trainer of each run, and its options"
     )
     strict: bool = Field(description="fail if a data set is missing, instead of leaving a gap")
     force: bool = Field(description="train again even if a record exists")
@@ -164,6 +168,7 @@ def reproduce_config(config: DictConfig, hydra: Any) -> ReproduceConfig:
     own = {"experiment": name, "plan": plan, "config_dirs": config_dirs_of(hydra)}
     own["data_options"] = _data_options(options, hydra)
     own["logger"] = _logger(options, hydra)
+    own["trainer"] = _trainer(options, hydra)
     own["searches"] = _searches(content.get("searches"), options)
     if set_twice := own.keys() & options.keys():
         raise GlocalkError(
@@ -188,9 +193,19 @@ def _logger(options: dict[str, Any], hydra: Any) -> tuple[str, ...]:
     options.pop("logger", None)
     if hydra.runtime.choices.get("logger") in (None, "null"):
         return ()
-    return tuple(
-        str(line) for line in hydra.overrides.task if str(line).startswith(("logger=", "logger."))
-    )
+    return _lines_of("logger", hydra)
+
+
+def _trainer(options: dict[str, Any], hydra: Any) -> tuple[str, ...]:
+    """The overrides of the trainer, which without any is that of `train`."""
+    options.pop("trainer", None)
+    return _lines_of("trainer", hydra)
+
+
+def _lines_of(group: str, hydra: Any) -> tuple[str, ...]:
+    """The overrides that choose a config of a group, and those of its options."""
+    lines = map(str, hydra.overrides.task)
+    return tuple(line for line in lines if re.match(rf"[+~]*{group}[.=]", line))
 
 
 def _data_options(options: dict[str, Any], hydra: Any) -> tuple[str, ...]:
@@ -202,9 +217,7 @@ def _data_options(options: dict[str, Any], hydra: Any) -> tuple[str, ...]:
         raise GlocalkError(
             "Options 'data' and 'data_sets' both name the data sets of the plan: give one of them."
         )
-    lines = [
-        str(line) for line in hydra.overrides.task if str(line).lstrip("+~").startswith("data.")
-    ]
+    lines = [line for line in _lines_of("data", hydra) if not line.startswith("data=")]
     if any(line.split("=")[0].endswith("._target_") for line in lines):
         raise GlocalkError(
             "Option 'data._target_' is one of glocalk train: name the class in a file "

@@ -170,6 +170,7 @@ def _composed(config: ReproduceConfig, point: Point, composing: Composing) -> Co
     names = [f"experiment={experiment}", f"data={point.data}", f"model={point.model}"]
     names += [f"seed={point.seed}", *point.options]
     where = [*places(config.data_dir, config.runs_dir, config.force), *config.logger]
+    where += config.trainer
     run = compose_run([*names, *where], config.config_dirs, composing)
     if point.fixed and run.experiment == experiment:  # not the base, which has none
         names += [*point.fixed, override("variant", run.variant)]

@@ -91,6 +91,7 @@ def plan_searches(
             *(override(name, value) for name, value in config.searches.model_dump().items()),
             *options,
             *places(config.data_dir, config.runs_dir, config.force),
+            *config.trainer,
         )
         composed = compose("tune", arguments, config.config_dirs)
         space = as_dict(composed)["search"]

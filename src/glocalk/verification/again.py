@@ -20,7 +20,8 @@ from glocalk.run.overrides import assignment, override
 _composing = cache(compose)
 
 _OF_A_RUN = ("save_model=false", "logger=none", "progress=false")  # change no result
-_GROUPS = ("data", "model", "protocol")
+_GROUPS = ("data", "model", "protocol", "trainer")
+_OPEN = ("data", "trainer")  # groups that take options which their configs do not name
 
 
 def point_of(record: Record) -> Point:
@@ -44,7 +45,7 @@ def point_of(record: Record) -> Point:
     try:
         found = _identity(point)
         differing = [
-            f"{'+' * (group == 'data' and name not in found[group])}{line}"
+            f"{'+' * (group in _OPEN and name not in found[group])}{line}"
             for group in _GROUPS
             for name, line in _differing(found.get(group, {}), record.config.get(group, {}), group)
         ]

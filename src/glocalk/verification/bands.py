@@ -4,8 +4,9 @@ Two trainings with the same seed and number of threads on the same processor, wi
 of the libraries that compute, give the same bits, and so does a model that does not depend on the
 seed up to the order in which numbers are added: r' = r within `EXACT` · r.
 
-On another processor sums are rounded differently. A training amplifies that until, at worst, the
-new result r' is as far from r as that of another seed. r and r' are then independent draws with
+On another processor sums are rounded differently, and so they are whenever a GPU computes, whose
+threads add in no fixed order. A training amplifies that until, at worst, the new result r' is as
+far from r as that of another seed. r and r' are then independent draws with
 the standard deviation σ over seeds, their difference has the variance 2σ², and with an estimate s
 of σ with ν degrees of freedom
 
@@ -97,8 +98,10 @@ class Bands:
 
     def is_same_machine(self, record: Record) -> bool:
         """Whether the record was made on a processor and with versions like those here."""
-        return record.cpu == self._cpu and all(
-            record.versions.get(name) == self._versions.get(name) for name in _COMPUTE
+        return (
+            record.device == "cpu"
+            and record.cpu == self._cpu
+            and all(record.versions.get(name) == self._versions.get(name) for name in _COMPUTE)
         )
 
     def _spread(self, record: Record, protocol: str, figure: str) -> tuple[_Spread, str]:

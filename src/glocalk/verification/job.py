@@ -102,6 +102,12 @@ def choose_records(records: Sequence[Record], config: VerifyConfig, every: bool)
         )
     if every:
         return chosen
+    chosen = [record for record in chosen if _has_device(record)]
+    if not chosen:
+        raise GlocalkError(
+            "The records of these experiments, models and data sets were made on a GPU, and there "
+            "is none here that torch can use."
+        )
     by_key = {_key(record): record for record in records}
 
     def cost(record: Record) -> float:
@@ -118,11 +124,15 @@ def choose_records(records: Sequence[Record], config: VerifyConfig, every: bool)
     return sample
 
 
+def _has_device(record: Record) -> bool:
+    """Whether this machine has a device like that of the record: a GPU if it was made on one."""
+    return record.device == "cpu" or provenance.device("gpu") != "cpu"
+
+
 def environment_key() -> str:
-    """A hash of what may change a result here: the package's files, libraries and processor."""
-    digest = hashlib.sha256(
-        repr((provenance.cpu(), sorted(provenance.versions().items()))).encode()
-    )
+    """A hash of what may change a result here: the package's files, libraries, processor, GPU."""
+    machine = provenance.cpu(), provenance.device("gpu")
+    digest = hashlib.sha256(repr((*machine, sorted(provenance.versions().items()))).encode())
     for path in sorted(_PACKAGE.rglob("*.py")):
         digest.update(str(path.relative_to(_PACKAGE)).encode() + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -134,6 +144,10 @@ def _composed(sample: Sequence[Record]) -> tuple[dict[_Key, Result], list[Point]
     points: list[Point] = []
     for record in sample:
         try:
+            if not _has_device(record):
+                raise GlocalkError(
+                    f"it was made on a GPU ({record.device}), and there is none here"
+                )
             point = point_of(record)
         except GlocalkError as error:
             results[_key(record)] = Result(record, why=str(error))
