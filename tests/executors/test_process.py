@@ -38,6 +38,11 @@ def test_the_outcome_of_a_run_that_fails_is_the_last_line_of_its_errors(program,
     assert not outcome.lost
 
 
+def test_the_reason_of_an_unexpected_error_is_the_first_line_of_its_message(program, tmp_path):
+    program("raise RuntimeError('no such device\\nUse another.\\n')")
+    assert make_run([], tmp_path) == Outcome(1, "RuntimeError: no such device")
+
+
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "exit(128 + 15)", "exit(128 + 1)"])
 def test_a_run_that_is_killed_or_told_to_stop_is_lost(end, program, tmp_path):
     program(f"import os; {end}")

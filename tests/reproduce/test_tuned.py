@@ -69,7 +69,7 @@ def test_runs_have_the_best_of_their_search_and_others_stand_where_none_is_bette
     for search in found.values():
         assert search.experiment == "tuned"
         assert search.valid_seed == 1000
-        assert (search.budget.trials, search.budget.hours) == (6, 0.2)
+        assert (search.budget.trials, search.budget.hours) == (6, 0.05)
     best = found["synthetic-bias"].best.options
     assert best["item_damping"] < 1000
     als = found["synthetic-bias_mf_als"]
@@ -90,7 +90,7 @@ def test_runs_have_the_best_of_their_search_and_others_stand_where_none_is_bette
     figure = f"{bias.protocols['validated'].rmse:.4f}".removeprefix("0")
     assert f"\n| User + item bias | {figure} |" in table
     assert re.search(r"\n\| Biased MF by ALS \| 1?\.\d{4} ± \.\d{4} = \|", table)
-    assert "Budget of every search: 6 trials that take 0.2 h together" in table
+    assert "Budget of every search: 6 trials that take 0.05 h together" in table
 
     before = len(executor.calls)
     again = tuned(tmp_path, configs, "trials=6")
@@ -129,7 +129,7 @@ def test_the_plan_has_every_model_with_hyperparameters():
     once = {place for place, seeds in points.items() if seeds == 1}
     assert once == {("ml_1m", model) for model in ("graphrec", "graphrec_extra", "igmc")}
     assert {seeds for place, seeds in points.items() if place not in once} == {3}
-    assert config.searches.model_dump() == {"trials": 12, "hours": 0.2, "valid_seed": 1000}
+    assert config.searches.model_dump() == {"trials": 12, "hours": 0.05, "valid_seed": 1000}
 
 
 def test_one_model_on_one_data_set_has_one_search(tmp_path):

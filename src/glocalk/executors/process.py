@@ -25,8 +25,8 @@ class Outcome:
 
     Attributes:
         code: exit code of its process; negative if a signal killed it, None if it was not started.
-        said: the last line that it printed: its results, or why it failed. Empty if its output
-            was shown.
+        said: its results, which are the last line that it printed, or why it failed. Empty if its
+            output was shown.
     """
 
     code: int | None
@@ -127,7 +127,7 @@ def make_run(
         return lost(f"its process was ended by {signal.Signals(-code).name}")
     if number := _number_in(code):
         return Outcome(code, f"{number.name} asked its process to stop")
-    return Outcome(code, _last_line(out) if code == 0 else _last_line(err) or _last_line(out))
+    return Outcome(code, _last_line(out) if code == 0 else _reason(err) or _last_line(out))
 
 
 def _start(
@@ -165,6 +165,16 @@ def _wait(process: _Started) -> tuple[str, str]:
         except subprocess.TimeoutExpired:
             continue
         return out or "", err or ""
+
+
+def _reason(text: str) -> str:
+    """Why a run failed: its sentence, or what its last traceback raises, without further lines.
+
+    The message of an error may have several lines: those of CUDA end in advice on debugging.
+    """
+    _, found, traceback = text.rpartition("Traceback (most recent call last):\n")
+    raised = [line for line in traceback.splitlines() if line.strip() and line[0] != " "]
+    return raised[0].strip() if found and raised else _last_line(text)
 
 
 def _last_line(text: str) -> str:
