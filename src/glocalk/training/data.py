@@ -20,11 +20,12 @@ class FullBatch(lightning.LightningDataModule):
     Args:
         train: the training ratings.
         formulation: how the operator computes, see `make_operator`.
+        unit: what the ratings of the batch are divided by.
     """
 
-    def __init__(self, train: RatingMatrix, formulation: Formulation) -> None:
+    def __init__(self, train: RatingMatrix, formulation: Formulation, unit: float = 1.0) -> None:
         super().__init__()
-        self.train, self.formulation = train, formulation
+        self.train, self.formulation, self.unit = train, formulation, unit
         self._operators: dict[tuple[torch.device, torch.dtype], RatingOperator] = {}
 
     def train_dataloader(self) -> DataLoader[RatingOperator]:
@@ -53,7 +54,7 @@ class FullBatch(lightning.LightningDataModule):
             self._operators[key] = make_operator(
                 torch.tensor(train.users, device=like.device),
                 torch.tensor(train.items, device=like.device),
-                torch.tensor(train.ratings, device=like.device, dtype=like.dtype),
+                torch.tensor(train.ratings / self.unit, device=like.device, dtype=like.dtype),
                 (train.num_items, train.num_users),
                 self.formulation,
             )

@@ -132,12 +132,12 @@ class PermutedBatch(FullBatch):
 
     def __init__(self, data: FullBatch, seed: int) -> None:
         train = data.train
-        super().__init__(train, data.formulation)
+        super().__init__(train, data.formulation, data.unit)
         generator = np.random.default_rng(seed)
         users, items = (generator.permutation(size) for size in train.shape)
         places = np.argsort(users)[train.users], np.argsort(items)[train.items]
         permuted = RatingMatrix(*places, train.ratings, train.shape, train.scale)
-        self._plain, self._permuted = data, FullBatch(permuted, data.formulation)
+        self._plain, self._permuted = data, FullBatch(permuted, data.formulation, data.unit)
         self._users, self._items = torch.from_numpy(users), torch.from_numpy(items)
 
     def operator(self, module: nn.Module) -> RatingOperator:

@@ -56,7 +56,6 @@ from glocalk.errors import GlocalkError
 from glocalk.inference.newcomers import NewRatings
 from glocalk.operators.base import RatingOperator
 from glocalk.training.context import FitContext
-from glocalk.training.data import FullBatch
 
 Activation = Literal["identity", "sigmoid"]
 T = TypeVar("T")
@@ -121,7 +120,7 @@ class AutoRecTraining(AutoEncoderStage):
 
     Args:
         network: the network.
-        scale: (lowest, highest) rating, the range of a sigmoid output.
+        scale: (lowest, highest) rating in the unit of the training, the range of a sigmoid output.
     """
 
     stage = "train"
@@ -187,8 +186,10 @@ class AutoRec(AutoEncoderCompleter):
         oriented = RatingMatrix(columns, rows, train.ratings, shape, train.scale)
         generator = torch.Generator().manual_seed(context.seed)
         network = AutoRecNetwork(oriented.num_users, config, generator)
-        data = FullBatch(oriented, config.formulation)
-        self._run(AutoRecTraining(network, train.scale), config.train, data, context)
+        data = self._batch(oriented)
+        lowest, highest = train.scale
+        scale = lowest / data.unit, highest / data.unit
+        self._run(AutoRecTraining(network, scale), config.train, data, context)
 
     @property
     def rows(self) -> Side:
@@ -236,6 +237,10 @@ class AutoRec(AutoEncoderCompleter):
         lowest, highest = self._scale
         activated: Values = lowest + (highest - lowest) * expit(outputs)
         return activated
+
+    def _in_ratings(self, output: Output, unit: float) -> Output:
+        # The range of a sigmoid is the rating scale, whatever the unit of the training.
+        return output.in_unit(unit) if self.config.output_activation == "identity" else output
 
     def _before_activation(self, rating: float) -> float:
         """An x with f(x) = `rating`, up to 10⁻⁷ of the scale's width."""

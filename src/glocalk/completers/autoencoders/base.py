@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Self
 
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -18,7 +19,7 @@ from glocalk.completers.autoencoders.stage import (
 )
 from glocalk.completers.base import Completer, State, refuse_mixed, take
 from glocalk.completers.blocks.rated import rated
-from glocalk.config import BaseConfig
+from glocalk.config import ADDED, BaseConfig
 from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.errors import GlocalkError
@@ -30,6 +31,11 @@ from glocalk.training.data import FullBatch
 from glocalk.training.shared import SharedPart
 from glocalk.training.stage import Stage, run_stage
 
+_log = logging.getLogger(__name__)
+
+_USUAL = 10
+"""Scales that end higher are far from those whose hyperparameters are published."""
+
 
 class AutoEncoderConfig(BaseConfig):
     """Options of every auto-encoder."""
@@ -40,6 +46,13 @@ class AutoEncoderConfig(BaseConfig):
         default="auto",
         description="how products with the rating matrix are computed; equal up to rounding, which "
         "a training in float32 lets grow",
+    )
+    rating_unit: Annotated[float, ADDED] = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="the network is trained on ratings divided by this, and its outputs are "
+        "multiplied by it: 20 makes a scale up to 100 one up to 5, for which the defaults are",
     )
 
 
@@ -61,6 +74,17 @@ class AutoEncoderCompleter(Completer):
     _stage: AutoEncoderStage | None = None
     _data: FullBatch | None = None
     _restored: tuple[Output, Encoder | None, int] | None = None
+
+    def _batch(self, train: RatingMatrix) -> FullBatch:
+        """What a stage is trained on."""
+        highest, unit = max(map(abs, train.scale)), self.config.rating_unit
+        if highest / unit > _USUAL:
+            _log.info(
+                "Ratings go to %g: the defaults of auto-encoders are for scales that end at about "
+                "5, to which model.rating_unit=%g brings these.",
+                *(highest, highest / 5),
+            )
+        return FullBatch(train, self.config.formulation, unit)
 
     def _run(
         self,
@@ -163,7 +187,7 @@ class AutoEncoderCompleter(Completer):
     @torch.no_grad()
     def _trained_encoder(self) -> Encoder:
         stage, data = self._require(self._stage), self._require(self._data)
-        return stage.encoder(data.operator(stage))
+        return stage.encoder(data.operator(stage)).in_unit(data.unit)
 
     def _output(self) -> Output:
         return self._restored[0] if self._restored is not None else self._trained_output()
@@ -171,7 +195,12 @@ class AutoEncoderCompleter(Completer):
     @torch.no_grad()
     def _trained_output(self) -> Output:
         stage, data = self._require(self._stage), self._require(self._data)
-        return self._with_defaults(stage.output(data.operator(stage)), data.train)
+        output = self._in_ratings(stage.output(data.operator(stage)), data.unit)
+        return self._with_defaults(output, data.train)
+
+    def _in_ratings(self, output: Output, unit: float) -> Output:
+        """The output, of a network that was trained on ratings divided by `unit`."""
+        return output.in_unit(unit)
 
     def _with_defaults(self, output: Output, train: RatingMatrix) -> Output:
         """The output that also predicts for users and items without ratings in `train`."""

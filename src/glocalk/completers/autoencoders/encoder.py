@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -57,6 +57,13 @@ class Encoder:
             if kernels
             else weight.new_empty(0, 1, 1),
         )
+
+    def in_unit(self, unit: float) -> Encoder:
+        """The encoder of rows in ratings, from that of rows in ratings divided by `unit`.
+
+        W / unit is exact with convolutions, too: c(r / unit) = c(r) / unit.
+        """
+        return self if unit == 1 else replace(self, weight=self.weight / unit)
 
     def encode(self, new: Newcomers, formulation: Formulation, sigmoid: bool = True) -> Tensor:
         """Last hidden layer [newcomers, hidden].

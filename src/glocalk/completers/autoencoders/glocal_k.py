@@ -253,7 +253,7 @@ class GLocalK(AutoEncoderCompleter):
     def fit_matrix(self, train: RatingMatrix, context: FitContext) -> None:
         generator = torch.Generator().manual_seed(context.seed)
         network = self.network_class(train.shape, self.config, generator)
-        data = FullBatch(train, self.config.formulation)
+        data = self._batch(train)
         pretrain, finetune = self.config.pretrain, self.config.finetune
         if pretrain.epochs:
             stage = PreTraining(network, pretrain.iterations)

@@ -22,7 +22,6 @@ from glocalk.completers.autoencoders.kernel_stage import KernelConfig, KernelNet
 from glocalk.completers.autoencoders.stage import StageConfig
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.training.context import FitContext
-from glocalk.training.data import FullBatch
 
 
 class SparseFCConfig(KernelConfig):
@@ -71,5 +70,5 @@ class SparseFC(AutoEncoderCompleter):
         generator = torch.Generator().manual_seed(context.seed)
         network = KernelNetwork(train.num_users, self.config, generator)
         stage = SparseFCTraining(network, self.config.train.iterations)
-        data = FullBatch(train, self.config.formulation)
+        data = self._batch(train)
         self._run(stage, self.config.train, data, context)

@@ -61,6 +61,12 @@ class Output(NamedTuple):
     weight: Tensor
     bias: Tensor
 
+    def in_unit(self, unit: float) -> Output:
+        """The output in ratings, from that in ratings divided by `unit`."""
+        if unit == 1:
+            return self
+        return Output(self.hidden, self.weight * unit, self.bias * unit)
+
     def with_user_default(self, default: float, rated: Tensor) -> Output:
         """The output that predicts `default` for users without training ratings.
 
