@@ -1,4 +1,4 @@
-"""`rating_unit`: ratings that are u times as large, trained in the unit u, give u times the predictions."""
+"""`rating_unit`: ratings u times as large, trained in the unit u, give u times the predictions."""
 
 import logging
 
@@ -18,7 +18,10 @@ MODELS = [
     (GLocalKScalar, SMALL),
     (glocalk.SparseFC, {"hidden_size": 6, "train": {"epochs": 3}}),
     *(
-        (glocalk.AutoRec, {"hidden_size": 6, "train": {"epochs": 3}, "rows": rows, "output_activation": f})
+        (
+            glocalk.AutoRec,
+            {"hidden_size": 6, "train": {"epochs": 3}, "rows": rows, "output_activation": f},
+        )
         for rows in ("items", "users")
         for f in ("identity", "sigmoid")
     ),
@@ -51,7 +54,11 @@ def predicted(model, path, factor):
     found.append(loaded.predict(users, items))
     for side in loaded.folds_in:
         extended = loaded.fold_in(newcomer(side, factor))
-        pairs = (np.full(15, 99), np.arange(15)) if side == "users" else (np.arange(15), np.full(15, 99))
+        pairs = (
+            (np.full(15, 99), np.arange(15))
+            if side == "users"
+            else (np.arange(15), np.full(15, 99))
+        )
         found.append(extended.predict(*pairs))
     return np.concatenate(found)
 

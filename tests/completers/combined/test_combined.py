@@ -1,6 +1,7 @@
 """Ensembles and stacks: what they predict, and the forms in which members are given."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -79,6 +80,25 @@ def test_a_combination_folds_in_where_all_members_can():
     model = glocalk.Ensemble(members=[glocalk.Bias(), glocalk.AutoRec()])
     assert model.folds_in == {"items"}
     assert not glocalk.Ensemble(members=[glocalk.GCMC()]).folds_in
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_newcomer_gets_the_combination_of_what_each_member_predicts(seeds, tmp_path):
+    new = pd.DataFrame({"user": 30, "item": [0, 3, 5, 9], "rating": [5.0, 1.0, 4.0, 2.0]})
+    asked = np.full(24, 30), np.arange(24)
+    kinds = [lambda: glocalk.Bias(), lambda: glocalk.BiasMF(**FACTORS)]
+    model = glocalk.Stack(members=[kind() for kind in kinds], held_out=0.3, seeds=seeds)
+    model.fit(TRAIN, seed=0)
+    own = [
+        np.clip(kind().fit(TRAIN, seed=seed).fold_in(new).predict(*asked), 1, 5)
+        for kind in kinds
+        for seed in range(seeds)
+    ]
+    expected = model.state()["weights"].numpy() @ own
+    model.save(tmp_path / "stack.pt")
+    for fitted in (model, glocalk.load(tmp_path / "stack.pt")):
+        found = fitted.fold_in(new).predict(*asked)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_combination_is_of_another_version_if_a_member_is(monkeypatch):
