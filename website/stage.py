@@ -44,6 +44,7 @@ _TITLES = {
     "seeds": "GLocal-K over many seeds",
     "table1": "Table 1: test RMSE of every model",
     "table2": "Table 2: kernels and convolutions",
+    "tuned": "Equal searches",
     "uncertainty": "Predictive distributions",
 }
 
