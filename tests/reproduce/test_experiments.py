@@ -447,9 +447,14 @@ def test_a_trainer_is_that_of_every_run_search_and_command():
         assert run.config.identity["trainer"]["accelerator"] == "gpu"
         assert without.config.identity["trainer"]["accelerator"] == "cpu"
         assert [word for word in run.arguments if word not in without.arguments] == given
-    for option in ("trainer.acelerator=gpu", "+trainer.callbacks=[]", "trainer.devices=2"):
-        with pytest.raises((GlocalkError, HydraException)):
+    for option, sentence in (
+        ("+trainer.callbacks=[]", "A training has its own trainer.callbacks"),
+        ("trainer.devices=2", "A training uses one device"),
+    ):
+        with pytest.raises(GlocalkError, match=sentence):
             compose_runs(config_of("table1", *narrow, option))
+    with pytest.raises(HydraException, match="acelerator"):
+        config_of("table1", *narrow, "trainer.acelerator=gpu")
 
 
 @pytest.mark.data("ml-100k")

@@ -169,8 +169,8 @@ def _composed(config: ReproduceConfig, point: Point, composing: Composing) -> Co
     experiment = point.experiment or config.experiment
     names = [f"experiment={experiment}", f"data={point.data}", f"model={point.model}"]
     names += [f"seed={point.seed}", *point.options]
-    where = [*places(config.data_dir, config.runs_dir, config.force), *config.logger]
-    where += config.trainer
+    where = places(config.data_dir, config.runs_dir, config.force)
+    where += [*config.logger, *config.trainer]
     run = compose_run([*names, *where], config.config_dirs, composing)
     if point.fixed and run.experiment == experiment:  # not the base, which has none
         names += [*point.fixed, override("variant", run.variant)]

@@ -6,9 +6,9 @@ seed up to the order in which numbers are added: r' = r within `EXACT` · r.
 
 On another processor sums are rounded differently, and so they are whenever a GPU computes, whose
 threads add in no fixed order. A training amplifies that until, at worst, the new result r' is as
-far from r as that of another seed. r and r' are then independent draws with
-the standard deviation σ over seeds, their difference has the variance 2σ², and with an estimate s
-of σ with ν degrees of freedom
+far from r as that of another seed. r and r' are then independent draws with the standard deviation
+σ over seeds, their difference has the variance 2σ², and with an estimate s of σ with ν degrees of
+freedom
 
     P(|r' − r| ≤ t_{ν, (1 + p) / 2} · √2 · s) = p,  p = `LEVEL`,
 

@@ -240,7 +240,7 @@ class AutoRec(AutoEncoderCompleter):
 
     def _in_ratings(self, output: Output, unit: float) -> Output:
         # The range of a sigmoid is the rating scale, whatever the unit of the training.
-        return output.in_unit(unit) if self.config.output_activation == "identity" else output
+        return output.from_unit(unit) if self.config.output_activation == "identity" else output
 
     def _before_activation(self, rating: float) -> float:
         """An x with f(x) = `rating`, up to 10⁻⁷ of the scale's width."""

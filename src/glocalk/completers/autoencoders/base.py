@@ -187,7 +187,7 @@ class AutoEncoderCompleter(Completer):
     @torch.no_grad()
     def _trained_encoder(self) -> Encoder:
         stage, data = self._require(self._stage), self._require(self._data)
-        return stage.encoder(data.operator(stage)).in_unit(data.unit)
+        return stage.encoder(data.operator(stage)).from_unit(data.unit)
 
     def _output(self) -> Output:
         return self._restored[0] if self._restored is not None else self._trained_output()
@@ -199,8 +199,8 @@ class AutoEncoderCompleter(Completer):
         return self._with_defaults(output, data.train)
 
     def _in_ratings(self, output: Output, unit: float) -> Output:
-        """The output, of a network that was trained on ratings divided by `unit`."""
-        return output.in_unit(unit)
+        """The output in ratings, of a network that was trained on ratings divided by `unit`."""
+        return output.from_unit(unit)
 
     def _with_defaults(self, output: Output, train: RatingMatrix) -> Output:
         """The output that also predicts for users and items without ratings in `train`."""

@@ -58,10 +58,10 @@ class Encoder:
             else weight.new_empty(0, 1, 1),
         )
 
-    def in_unit(self, unit: float) -> Encoder:
-        """The encoder of rows in ratings, from that of rows in ratings divided by `unit`.
+    def from_unit(self, unit: float) -> Encoder:
+        """The encoder that turns a row r into what this one makes of r / unit.
 
-        W / unit is exact with convolutions, too: c(r / unit) = c(r) / unit.
+        It has the weight W / unit, also with convolutions: c(r / unit) = c(r) / unit.
         """
         return self if unit == 1 else replace(self, weight=self.weight / unit)
 

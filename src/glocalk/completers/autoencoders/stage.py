@@ -61,8 +61,8 @@ class Output(NamedTuple):
     weight: Tensor
     bias: Tensor
 
-    def in_unit(self, unit: float) -> Output:
-        """The output in ratings, from that in ratings divided by `unit`."""
+    def from_unit(self, unit: float) -> Output:
+        """The output that predicts ratings where this one predicts ratings divided by `unit`."""
         if unit == 1:
             return self
         return Output(self.hidden, self.weight * unit, self.bias * unit)
