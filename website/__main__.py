@@ -11,7 +11,8 @@ from sphinx.cmd.build import build_main
 
 from glocalk.errors import GlocalkError
 from website.catalog import ROOT
-from website.stage import WHOLE_REPORT, stage
+from website.report import PAGES, report_page
+from website.stage import stage
 
 _USAGE = "Usage: python -m website [FOLDER]"
 
@@ -36,7 +37,8 @@ def build(folder: Path) -> None:
         shutil.rmtree(made / ".doctrees")
         (made / ".buildinfo").unlink(missing_ok=True)
         (made / ".nojekyll").touch()  # GitHub Pages would leave out folders that begin with `_`
-        shutil.copy(ROOT / WHOLE_REPORT, made / WHOLE_REPORT)
+        for page in PAGES:
+            (made / page).write_text(report_page(page, ROOT), encoding="utf-8")
         _replace(folder, made)
 
 

@@ -21,11 +21,11 @@ from website.catalog import ROOT, models
 from website.chart import alternative, charts
 from website.links import in_repository, repository_url, rewritten
 from website.model_pages import model_pages
+from website.report import PAGES
 
 NOTEBOOK = PurePosixPath("docs/quick_start.ipynb")
 # Two sources of one name would be one page.
 _NOTEBOOK_PAGE = PurePosixPath("docs/quick_start_notebook.ipynb")
-WHOLE_REPORT = PurePosixPath("reports/index.html")
 _SINGLE = ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CHANGELOG.md")
 _SECONDS = 300
 # Of tables in `reports/` that have no titles of their own.
@@ -116,7 +116,7 @@ def _with_links(text: str, page: PurePosixPath, pages: list[PurePosixPath]) -> s
             return None
         if path == NOTEBOOK:
             return os.path.relpath(_NOTEBOOK_PAGE, page.parent)
-        if path == WHOLE_REPORT:
+        if path in PAGES:
             return f"site:{path}"
         if path.parts[0] == "reports" and path.suffix in (".svg", ".png"):
             return None

@@ -10,6 +10,7 @@ from PIL import Image
 import glocalk
 from glocalk.errors import GlocalkError
 from website.__main__ import build, main
+from website.catalog import ROOT
 from website.screenshots import browser, take
 
 pytestmark = pytest.mark.slow
@@ -45,8 +46,8 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pages(site):
-    own = [path for path in site.rglob("*.html") if path != site / "reports" / "index.html"]
-    return {path: Links(path.read_text(encoding="utf-8")) for path in own}
+    made = site.rglob("*.html")
+    return {path: Links(path.read_text(encoding="utf-8")) for path in made}
 
 
 def test_internal_links_lead_to_a_page_and_to_an_anchor(site, pages):
@@ -69,9 +70,22 @@ def test_internal_links_lead_to_a_page_and_to_an_anchor(site, pages):
     assert checked > 1000
 
 
+def test_the_report_leads_to_pages_of_the_site_and_to_records_of_the_repository(pages, site):
+    report = pages[site / "reports" / "index.html"].links
+    assert {"claims.html", "records.html"} <= set(report)
+    assert "https://example.org/us/glocalk/blob/main/reports/claims.csv" in report
+    listed = pages[site / "reports" / "records.html"].links
+    records = [link for link in listed if "/reports/records/" in link]
+    files = list((ROOT / "reports" / "records").rglob("*.json"))
+    assert len(records) == len(files) > 1000
+    assert all(link.startswith("https://example.org/us/glocalk/blob/main/") for link in records)
+
+
 def test_pages_load_nothing_from_elsewhere(pages, site):
     for path, page in pages.items():
         for loaded in page.loads:
+            if loaded.startswith("data:"):
+                continue
             assert not urlsplit(loaded).scheme, (path.name, loaded)
             assert not loaded.startswith("//"), (path.name, loaded)
             if not urlsplit(loaded).path:  # the page itself

@@ -60,7 +60,7 @@ def test_writes_every_file(project, capsys):
     assert main([]) == 0
     names = {path.name for path in (project / "reports").iterdir()}
     assert names == {
-        *("records", "results.csv", "table1.csv", "table1.md", "table1.tex"),
+        *("records", "records.html", "results.csv", "table1.csv", "table1.md", "table1.tex"),
         *("costs.md", "curves_ml_100k.svg", "claims.csv", "claims.md", "epochs.csv", "epochs.md"),
         *("gap.csv", "gap.md", "gap.png", "gap.svg", "index.html", "intervals.csv", "intervals.md"),
     }

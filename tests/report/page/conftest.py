@@ -55,5 +55,11 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def page(site):
-    """Its text."""
+    """The text of its page."""
     return (site / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def records_page(site):
+    """The text of its list of records."""
+    return (site / "records.html").read_text(encoding="utf-8")

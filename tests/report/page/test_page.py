@@ -55,6 +55,11 @@ def tree(page):
     return Tree(page)
 
 
+@pytest.fixture(scope="module")
+def listed(records_page):
+    return Tree(records_page)
+
+
 def test_tags_match_and_every_id_is_there_once(tree):
     ids = [attributes["id"] for _, attributes, _ in tree.elements if "id" in attributes]
     assert len(set(ids)) == len(ids)
@@ -109,11 +114,33 @@ def test_the_committed_page_is_small_and_its_links_lead_somewhere():
     check_links(Tree(text), COMMITTED.parent)
 
 
+def test_the_committed_list_of_records_leads_to_every_one():
+    listed = Tree((COMMITTED.parent / "records.html").read_text(encoding="utf-8"))
+    check_links(listed, COMMITTED.parent)
+    check_records(listed, COMMITTED.parent)
+
+
 def test_links_lead_to_files_beside_the_page(tree, site):
     check_links(tree, site)
-    records = [link["href"] for link in tree.all("a") if link["href"].startswith("records/")]
-    files = {path.relative_to(site).as_posix() for path in site.glob("records/**/*.json")}
-    assert {unquote(href) for href in records} == files
+
+
+def test_the_list_of_records_is_a_page_that_leads_to_each_once(tree, listed, site):
+    assert "records.html" in {link["href"] for link in tree.all("a")}
+    check_links(listed, site)
+    check_records(listed, site)
+    shown = [attributes["id"] for attributes in listed.all("section")]
+    assert shown == ["table1", "fig2", "fig3", "gaps", "table2"]
+    assert [link["href"][1:] for link in listed.all("a") if link["href"][0] == "#"][1:] == shown
+    ids = [attributes["id"] for _, attributes, _ in listed.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    assert set(ids) >= {part["aria-labelledby"] for part in listed.all("section", "div")}
+
+
+def check_records(listed, folder):
+    links = [link["href"] for link in listed.all("a") if link["href"].startswith("records/")]
+    files = {path.relative_to(folder).as_posix() for path in folder.glob("records/**/*.json")}
+    assert {unquote(href) for href in links} == files
+    assert len(links) == len(files)
 
 
 def check_links(tree, folder):
@@ -123,7 +150,10 @@ def check_links(tree, folder):
     assert not {href for href in targets if not (folder / unquote(href)).is_file()}
 
 
-def test_nothing_is_loaded(tree, page):
+@pytest.mark.parametrize("name", ["index.html", "records.html"])
+def test_nothing_is_loaded(site, name):
+    page = (site / name).read_text(encoding="utf-8")
+    tree = Tree(page)
     loading = {"src", "srcset", "data", "poster", "action", "formaction", "background", "style"}
     for tag, attributes, _ in tree.elements:
         assert tag not in ("link", "iframe", "object", "embed", "base")
@@ -134,7 +164,12 @@ def test_nothing_is_loaded(tree, page):
     assert "@import" not in style
 
 
-def test_the_policy_allows_its_own_style_and_script_alone(tree, page):
+@pytest.mark.parametrize(
+    ("name", "inline"), [("index.html", ("style", "script")), ("records.html", ("style",))]
+)
+def test_the_policy_allows_its_own_style_and_script_alone(site, name, inline):
+    page = (site / name).read_text(encoding="utf-8")
+    tree = Tree(page)
     (policy,) = (
         made["content"]
         for made in tree.all("meta")
@@ -143,18 +178,20 @@ def test_the_policy_allows_its_own_style_and_script_alone(tree, page):
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules.pop("default-src") == rules.pop("base-uri") == rules.pop("form-action") == "'none'"
     assert rules.pop("img-src") == "data:"
-    for tag in ("style", "script"):
+    for tag in inline:
         (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         assert rules.pop(f"{tag}-src") == f"'sha256-{digest}'"
     assert rules == {}
 
 
-def test_a_record_cannot_write_markup(page, tree):
-    assert "<img" not in page
-    assert "onerror" in "".join(tree.text)
+def test_a_record_cannot_write_markup(page, records_page, listed):
+    for text in (page, records_page):
+        assert "<img" not in text
+        assert "<!--" not in text
+    assert "onerror" in "".join(listed.text)
+    assert "<script" not in records_page
     assert page.count("</script>") == 2
-    assert page.count("<!--") == 0
     (block,) = re.findall(r'id="page-data">(.*?)</script>', page)
     assert json.loads(block)["charts"]
 

@@ -19,7 +19,7 @@ from glocalk.report.page.grid import Column, Entry, grid
 from glocalk.report.page.kernels import kernels_section, markdown_html
 from glocalk.report.page.newcomers import cold_start_section, fold_in_section
 from glocalk.report.page.section import File, Material
-from glocalk.report.page.sources import records_section
+from glocalk.report.page.sources import files_section
 from glocalk.report.page.strip import Axis, Mark, ruler, strip
 from glocalk.report.page.tuned import tuned_section
 from glocalk.report.page.uncertainty import uncertainty_section
@@ -135,7 +135,7 @@ def test_headings_of_markdown_go_below_those_of_the_page():
 
 def test_files_of_one_kind_stand_together_with_what_they_show():
     names = ["bench.csv", "bench_scaling.svg", "curves_douban.svg", "curves_ml_1m.svg", "new.csv"]
-    body = str(records_section(Material([], [], [], [File(name, name) for name in names], {})).body)
+    body = str(files_section(Material([], [], [], [File(name, name) for name in names], {})).body)
     listed = [line for line in re.sub("<a[^>]*>|</a>", "", body).splitlines() if "<li>" in line]
     assert listed == [
         "<li>speed and memory of implementations: bench.csv, bench_scaling.svg</li>",

@@ -1,4 +1,4 @@
-"""The notes under the tables, the record of every run, and the other files of the report."""
+"""The notes under the tables, and the other files of the report."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from glocalk.records.run import Record
-from glocalk.report.cells import DATA_SETS, data_title, model_title
+from glocalk.report.cells import DATA_SETS, model_title
 from glocalk.report.layout import NOTHING
 from glocalk.report.page.grid import Column, Entry, grid, words
 from glocalk.report.page.markup import fill
 from glocalk.report.page.section import Material, Section
-from glocalk.report.points import changed_options
 from glocalk.report.table1 import table1_notes
 
 _ABOUT = {
@@ -68,45 +66,16 @@ def _origins(material: Material) -> Markup:
     return grid("origins-table", "What hyperparameters were chosen by", columns, lines)
 
 
-def records_section(material: Material) -> Section:
-    """A list of links for each experiment."""
-    runs = sorted(
-        zip(material.records, material.links, strict=True), key=lambda run: (_order(run[0]), run[1])
-    )
-    experiments = [
-        (
-            experiment,
-            len(rows := list(group)),
-            [
-                (
-                    *labels,
-                    [
-                        (changed, [(run.seed, href) for run, href in seeds])
-                        for changed, seeds in groupby(made, key=lambda run: changed_options(run[0]))
-                    ],
-                )
-                for labels, made in groupby(rows, key=lambda run: _labels(run[0]))
-            ],
-        )
-        for experiment, group in groupby(runs, key=lambda run: run[0].experiment)
-    ]
+def files_section(material: Material) -> Section:
+    """Links to the page of records and to the other files of the report, by what they show."""
     files = [
         (_ABOUT.get(stem, stem), list(group))
         for stem, group in groupby(material.files, key=lambda file: _stem(file.name))
     ]
-    body = fill("records.html", experiments=experiments, files=files)
+    body = fill("files.html", count=len(material.records), files=files)
     return Section("records", "Records and files", "Records", body)
 
 
 def _stem(name: str) -> str:
     """What files with different suffixes or data sets have in common: `curves`, `bench`."""
     return re.split("[._]", name, maxsplit=1)[0]
-
-
-def _order(run: Record) -> tuple[bool, str, str, str, float, str, int]:
-    first = run.experiment != "table1"
-    return first, run.experiment, run.data, run.model, run.train_share, run.variant, run.seed
-
-
-def _labels(run: Record) -> tuple[str, str]:
-    return data_title(run.data), model_title(run.model)
