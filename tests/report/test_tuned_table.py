@@ -61,3 +61,18 @@ def test_the_csv_says_what_each_search_did():
 
 def test_nothing_is_made_without_searches_of_the_experiment():
     assert tuned_files(Sources(runs("table1", "bias_mf", [0.9]), [search()])) == {}
+
+
+def test_a_search_of_all_combinations_and_one_that_repeats_them_are_said_so():
+    repeats = [
+        Trial(options={"rank": rank}, state="done", valid_rmse=0.95, epoch=3, seconds=1.0)
+        for rank in (8, 16, 8)
+    ]
+    every, again = search(**OWN), search(**OWN, model="svd_pp", trials=repeats)
+    ended, repeated = "A search ends earlier when every", "1 of 2 searches tried a combination more"
+    table = tuned_files(Sources([], [every, again]))["tuned.md"]
+    assert ended in table
+    assert repeated in table
+    table = tuned_files(Sources([], [search(**OWN, trials=repeats[:2])]))["tuned.md"]
+    assert ended not in table
+    assert "more than once" not in table

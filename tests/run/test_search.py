@@ -1,3 +1,4 @@
+import itertools
 import json
 import random
 import resource
@@ -139,6 +140,33 @@ def test_more_trials_continue_a_search(tmp_path):
     assert outcomes(resumed) == outcomes(whole)
     assert search(cut, BIAS_SPACE, Budget(trials=9)) == resumed
     assert search(cut, BIAS_SPACE, Budget(trials=2)) == resumed  # what is there is not thrown away
+
+
+FEW_POINTS = {"item_damping": [1.0, 100.0], "user_damping": [1.0]}  # and the present 25 and 10
+
+
+def test_no_options_are_tried_twice_and_a_search_ends_when_all_are_tried(tmp_path):
+    """All six combinations, however many trials are allowed."""
+    whole = search(config(tmp_path / "whole", **BIAS_RUN), FEW_POINTS, Budget(trials=50))
+    tried = [tuple(trial.options.values()) for trial in whole.trials]
+    assert tried[0] == (25.0, 10.0)
+    assert sorted(tried) == sorted(itertools.product([1.0, 25.0, 100.0], [1.0, 10.0]))
+    assert whole.is_exhausted
+    cut = config(tmp_path / "cut", **BIAS_RUN)
+    search(cut, FEW_POINTS, Budget(trials=3))
+    resumed = search(cut, FEW_POINTS, Budget(trials=50))
+    assert outcomes(resumed) == outcomes(whole)
+    assert search(cut, FEW_POINTS, Budget(trials=51)) == resumed  # nothing is left to train
+
+
+def test_the_last_point_is_found_where_the_estimator_prefers_others(tmp_path):
+    """Of 40 values, one at a time; a proposal that is tried already costs no trial."""
+    space = {"item_damping": [float(value) for value in range(1, 41)]}
+    made = search(config(tmp_path, **BIAS_RUN), space, Budget(trials=39))
+    assert not made.is_exhausted
+    assert len({trial.point for trial in made.trials}) == len(made.trials) == 39
+    made = search(config(tmp_path, **BIAS_RUN), space, Budget(trials=100))
+    assert sorted(trial.options["item_damping"] for trial in made.trials) == list(range(1, 41))
 
 
 def test_another_seed_tries_other_options(tmp_path):

@@ -56,6 +56,14 @@ def test_one_process_makes_the_whole_search_and_finds_it_again(tmp_path, url):
     assert alone.trials[0].valid_rmse == made.trials[0].valid_rmse
 
 
+def test_no_options_are_tried_twice_and_a_search_ends_when_all_are_tried(tmp_path, url):
+    space = {"item_damping": [1.0, 100.0], "user_damping": [1.0]}  # and the present 25 and 10
+    made = search(config(tmp_path), space, Budget(trials=50), storage=Storage(url))
+    assert len({trial.point for trial in made.trials}) == len(made.trials) == 6
+    other = search(config(tmp_path / "other"), space, Budget(trials=50), storage=Storage(url))
+    assert other.trials == made.trials
+
+
 def _search(runs_dir, url, trials):
     """A search, whose first trial waits until another process has begun one."""
     from glocalk.run import search as module

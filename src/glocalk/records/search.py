@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
@@ -24,6 +25,11 @@ class Trial(Part):
     valid_rmse: Error | None  # lowest over the epochs of the last stage; None if it failed
     epoch: Count | None  # of the last stage; None without epochs
     seconds: Seconds
+
+    @property
+    def point(self) -> str:
+        """The same for every trial with the same options, and for no other."""
+        return point_of(self.options)
 
     @property
     def tried(self) -> str:
@@ -57,6 +63,48 @@ class Budget(Part):
 def ended(trials: Iterable[Trial]) -> list[Trial]:
     """The trials that did not run out of time."""
     return [trial for trial in trials if trial.state != "out_of_time"]
+
+
+def point_of(options: Mapping[str, Any]) -> str:
+    """Names a point of a space by its options; equal options have equal names."""
+    return json.dumps(options, sort_keys=True)
+
+
+def with_start(space: Mapping[str, Any], start: Mapping[str, Any]) -> dict[str, Any]:
+    """The space with the values of the first trial, the present ones, among the choices."""
+    return {
+        name: [start[name], *choice]
+        if isinstance(choice, list) and start[name] not in choice
+        else choice
+        for name, choice in space.items()
+    }
+
+
+def is_exhausted(space: Mapping[str, Any], tried: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether every point of a space has been tried; never with a range of real numbers.
+
+    Args:
+        space: dotted names of options and the choices for each, as `Search` has them.
+        tried: the options of each trial.
+    """
+    choices = {name: _values(choice) for name, choice in space.items()}
+    finite = {name: values for name, values in choices.items() if values is not None}
+    if finite.keys() < choices.keys():
+        return False
+    points = {
+        point_of(options)
+        for options in tried
+        if all(options.get(name) in values for name, values in finite.items())
+    }
+    return len(points) >= math.prod(map(len, finite.values()))
+
+
+def _values(choice: Any) -> Sequence[Any] | None:
+    """The different values of one option; None for infinitely many."""
+    if isinstance(choice, list):
+        return list({json.dumps(value): value for value in choice}.values())
+    low, high = choice["low"], choice["high"]
+    return range(low, high + 1) if isinstance(low, int) and isinstance(high, int) else None
 
 
 class Search(RecordFile):
@@ -100,6 +148,16 @@ class Search(RecordFile):
     def seconds(self) -> float:
         """The time that its trials took."""
         return sum(trial.seconds for trial in self.trials)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether no point of its space is left to try."""
+        tried = [trial.options for trial in ended(self.trials)]
+        return bool(tried) and is_exhausted(with_start(self.space, tried[0]), tried)
+
+    def has_spent(self, budget: Budget) -> bool:
+        """Whether there is nothing left to try within a budget."""
+        return budget.is_spent(self.trials) or self.is_exhausted
 
     @property
     def best(self) -> Trial | None:

@@ -200,9 +200,12 @@ def _notes(rows: Sequence[_Row]) -> list[str]:
     }
     searches = [row.search for row in rows]
     seeds = {str(it.seed if it.valid_seed is None else it.valid_seed) for it in searches}
+    exhausted = any(it.is_exhausted for it in searches)
     return [
         f"Budget of every search: {enumeration(sorted(budgets))}, on one core. A training that "
-        "reaches the limit is ended at its next epoch, and counts as out of time.",
+        "reaches the limit is ended at its next epoch, and counts as out of time."
+        + (" A search ends earlier when every combination has been tried." if exhausted else ""),
+        *_repeats(searches),
         "The first trial has the present hyperparameters: published ones, or those of an earlier "
         "search. `=`: no trial was better, or none ended in time; the runs are those of the tables "
         "of the present hyperparameters.",
@@ -211,6 +214,17 @@ def _notes(rows: Sequence[_Row]) -> list[str]:
         f"`{PROTOCOL}`: {PROTOCOL_NOTES[PROTOCOL]} Mean ± sample standard deviation over seeds.",
         "Made by `glocalk reproduce experiment=tuned`; `make report` makes the table from the "
         "records. Every trial: `searches.csv`.",
+    ]
+
+
+def _repeats(searches: Sequence[Search]) -> list[str]:
+    """A note on searches of an older version, which could try the same options twice."""
+    repeated = [it for it in searches if len({trial.point for trial in it.trials}) < len(it.trials)]
+    if not repeated:
+        return []
+    return [
+        f"{len(repeated)} of {len(searches)} searches tried a combination more than once, which "
+        "gives the same error and finds nothing; those made now do not."
     ]
 
 

@@ -52,7 +52,8 @@ def search(
     """Make the trials that are missing, and write the record after each.
 
     A search that was killed continues: it proposes and prunes as it would have uninterrupted. With
-    more hours, a trial that ran out of time is made again.
+    more hours, a trial that ran out of time is made again. No options are tried twice: a search
+    over lists and ranges of integers ends when all their combinations have been tried.
 
     Args:
         config: config of the run that the trials vary.
@@ -88,7 +89,7 @@ def held_search(
     checksum: str,
     committed: Path,
 ) -> Search | None:
-    """The record of a search that has spent its budget: in the runs folder, or the committed one.
+    """The record of a search with nothing left to try: in the runs folder, or the committed one.
 
     Args:
         config: as in `search`.
@@ -104,7 +105,7 @@ def held_search(
     identity = identity_of(config, space_of(config, space), checksum, valid_seed)
     for path in (folder_of(config) / RECORD, committed):
         held = Search.read(path) if path.exists() else None
-        if held is not None and held.identity == identity and budget.is_spent(held.trials):
+        if held is not None and held.identity == identity and held.has_spent(budget):
             return held
     return None
 
@@ -119,7 +120,7 @@ def _search(task: Task) -> Search:
         if held is not None:
             return held
         study = task.study()
-        while not budget.is_spent(study.trials):
+        while not task.record(study).has_spent(budget):
             asked, options = study.ask()
             left = budget.seconds_left(ended(study.trials))
             made = make_trial(

@@ -110,7 +110,7 @@ class Task:
         held, budget = Search.read(self.path), self.blank.budget
         assert budget is not None
         is_this = held.identity == self.blank.identity
-        return held if is_this and budget.is_spent(held.trials) else None
+        return held if is_this and held.has_spent(budget) else None
 
     def study(self) -> Study:
         """The study that the search continues; a new one with `force`."""

@@ -3,18 +3,20 @@
 A process claims a trial by asking for it. The claim is valid if fewer trials that have not been
 given up precede it than the budget allows, so that all processes together make as many as one
 would. A claim is given up when its process fails or has been silent for two minutes, and at once
-if it is a process of this machine that has ended. What is proposed depends on which trials have
+if it is a process of this machine that has ended. Options that are claimed are not proposed again,
+unless two processes ask at the same moment. What is proposed depends on which trials have
 ended, and so on the speed of the processes.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,9 +28,9 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from glocalk.errors import GlocalkError, without_secrets
-from glocalk.records.search import Search, Trial, ended
+from glocalk.records.search import Search, Trial, ended, is_exhausted, point_of, with_start
 from glocalk.run.space import Space
-from glocalk.run.study import MADE, make_pruner, make_sampler, suggest, tell, with_start
+from glocalk.run.study import MADE, make_pruner, make_sampler, suggest, tell
 
 _log = logging.getLogger(__name__)
 
@@ -147,30 +149,47 @@ class SharedStudy:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the budget is spent and no trial is under way."""
+        """Whether the budget is spent or all is tried, and no trial is under way."""
         self._give_up_abandoned()
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return not running and self._budget.is_spent(self.trials)
+        return not running and self._is_spent()
 
     def ask(self) -> tuple[optuna.Trial, dict[str, Any]] | None:
         """The next trial, and the options to try; None if there is none to claim at present."""
-        if self._claims() >= self._budget.trials or self._budget.is_spent(self.trials):
-            return None
-        asked = self._study.ask()
-        self._storage.record_heartbeat(asked._trial_id)
-        asked.set_user_attr(_OWNER, _this_process())
-        if self._claims(before=asked.number) >= self._budget.trials:
+        for attempt in itertools.count():
+            if self._claims() >= self._budget.trials or self._is_spent():
+                return None
+            asked = self._study.ask()
+            self._storage.record_heartbeat(asked._trial_id)
+            asked.set_user_attr(_OWNER, _this_process())
+            if self._claims(before=asked.number) >= self._budget.trials:
+                self._fail(asked.number)
+                return None
+            earlier = self._claimed(before=asked.number)
+            options = self._propose(asked, attempt, earlier)
+            if point_of(options) not in {point_of(trial.params) for trial in earlier}:
+                return asked, options
             self._fail(asked.number)
-            return None
-        earlier = self._claimed(before=asked.number)
+        raise AssertionError
+
+    def _propose(
+        self, asked: optuna.Trial, attempt: int, earlier: Sequence[FrozenTrial]
+    ) -> dict[str, Any]:
         # One that has not said yet may be the start.
         is_start = not any(trial.user_attrs.get(_IS_START, True) for trial in earlier)
         asked.set_user_attr(_IS_START, is_start)
-        sampler = make_sampler(self._seed, asked.number, multivariate=False, constant_liar=True)
+        sampler = make_sampler(
+            self._seed, asked.number, attempt, multivariate=False, constant_liar=True
+        )
         if is_start:
             sampler = optuna.samplers.PartialFixedSampler(self._start, sampler)
         self._study.sampler = sampler
-        return asked, {name: suggest(asked, name, choice) for name, choice in self._space.items()}
+        return {name: suggest(asked, name, choice) for name, choice in self._space.items()}
+
+    def _is_spent(self) -> bool:
+        """Whether there is nothing left to claim, unless a claim is given up."""
+        tried = [trial.params for trial in self._claimed()]
+        return self._budget.is_spent(self.trials) or is_exhausted(self._space, tried)
 
     @contextmanager
     def making(self, asked: optuna.Trial) -> Iterator[None]:

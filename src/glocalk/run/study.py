@@ -6,10 +6,15 @@ every error reported and every result. A trial's sampler is seeded by its positi
 so that proposals do not depend on how often the process was started. A trial that was running
 when the process was killed is marked as failed, and its position is tried again. So is that of a
 trial that ran out of time, once there is more time. Neither sampler nor pruner uses failed trials.
+
+Options that were tried before are not tried again: their proposal fails, and another is made. The
+estimator proposes the same values often where an option has few, and the training would give the
+same error.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,11 +26,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from glocalk.errors import GlocalkError
-from glocalk.records.search import Trial, ended
+from glocalk.records.search import Trial, ended, point_of, with_start
 from glocalk.run.space import Space
 
 # The first trial is the present config; this many after it are drawn at random.
 _RANDOM_TRIALS = 5
+_ESTIMATED = 10  # proposals for one trial by the estimator; those after are drawn at random
 MADE = "made"  # user attribute of an optuna trial: our record of it
 _STATES = {
     "done": TrialState.COMPLETE,
@@ -98,13 +104,22 @@ class Study:
         return [*ended(made[:-1]), *made[-1:]]
 
     def ask(self) -> tuple[optuna.Trial, dict[str, Any]]:
-        """The next trial, and the options to try."""
-        position = len(ended(self.trials))
-        if not position and not self._study.get_trials(states=(TrialState.WAITING,)):
+        """The next trial, and the options to try, which no other trial has tried.
+
+        The space must not be exhausted.
+        """
+        trials = ended(self.trials)
+        tried = {trial.point for trial in trials}
+        if not trials and not self._study.get_trials(states=(TrialState.WAITING,)):
             self._study.enqueue_trial(self.start)
-        self._study.sampler = make_sampler(self.seed, position)
-        asked = self._study.ask()
-        return asked, {name: suggest(asked, name, choice) for name, choice in self.space.items()}
+        for attempt in itertools.count():
+            self._study.sampler = make_sampler(self.seed, len(trials), attempt)
+            asked = self._study.ask()
+            options = {name: suggest(asked, name, choice) for name, choice in self.space.items()}
+            if point_of(options) not in tried:
+                return asked, options
+            self._study.tell(asked.number, state=TrialState.FAIL)
+        raise AssertionError
 
     def tell(self, asked: optuna.Trial, made: Trial) -> None:
         """Store the result of a trial."""
@@ -122,16 +137,6 @@ class Study:
         tell(self._study, number, made)
 
 
-def with_start(space: Space, start: Mapping[str, Any]) -> Space:
-    """The space with the values of the first trial among the choices."""
-    return {
-        name: [start[name], *choice]
-        if isinstance(choice, list) and start[name] not in choice
-        else choice
-        for name, choice in space.items()
-    }
-
-
 def make_pruner(warmup_epochs: int) -> optuna.pruners.BasePruner:
     """The pruner of all searches."""
     return optuna.pruners.MedianPruner(
@@ -139,18 +144,22 @@ def make_pruner(warmup_epochs: int) -> optuna.pruners.BasePruner:
     )
 
 
-def make_sampler(seed: int, position: int, **options: Any) -> optuna.samplers.BaseSampler:
-    """The sampler of one trial.
+def make_sampler(
+    seed: int, position: int, attempt: int, **options: Any
+) -> optuna.samplers.BaseSampler:
+    """The sampler of one proposal.
 
     Args:
         seed: that of the search.
         position: what distinguishes the trial from the others of the search.
+        attempt: how many proposals for the trial had been tried before.
         options: of optuna's `TPESampler`.
     """
-    sequence = np.random.SeedSequence([seed, position])
-    return optuna.samplers.TPESampler(
-        seed=int(sequence.generate_state(1)[0]), n_startup_trials=_RANDOM_TRIALS + 1, **options
-    )
+    entropy = [seed, position, attempt] if attempt else [seed, position]
+    drawn = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+    if attempt >= _ESTIMATED:
+        return optuna.samplers.RandomSampler(seed=drawn)
+    return optuna.samplers.TPESampler(seed=drawn, n_startup_trials=_RANDOM_TRIALS + 1, **options)
 
 
 def tell(study: optuna.Study, number: int, made: Trial) -> None:
