@@ -40,6 +40,10 @@ class MissingDataError(GlocalkError):
     """A data set's files are not in the data folder and could not be downloaded."""
 
 
+class TrainerError(GlocalkError):
+    """This machine cannot make the `lightning.Trainer` that the options name."""
+
+
 class NotFittedError(GlocalkError):
     """A completer was asked to predict, or for its state, before it was fitted."""
 

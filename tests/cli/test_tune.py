@@ -30,6 +30,14 @@ def test_a_search_prints_its_trials_and_the_best(tmp_path):
         assert model[name] == pytest.approx(value, rel=1e-3)
 
 
+def test_a_search_without_a_trial_that_could_be_trained_fails(tmp_path):
+    rate = "model.sgd.learning_rate=1e30", "search.sgd.learning_rate={low: 1e29, high: 1e30}"
+    result = tune(tmp_path, "model=bias_mf", *rate, "trials=1")
+    assert result.returncode == 1
+    assert "No trial of 1 could be trained" in result.stderr
+    assert "diverged" in result.stderr + result.stdout
+
+
 def test_impossible_searches_end_in_one_sentence(tmp_path):
     for options, sentence in (
         (["search.item_damping={low: 500}"], "The search over 'item_damping' cannot be"),

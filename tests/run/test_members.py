@@ -55,6 +55,8 @@ def test_a_member_s_run_can_be_made_alone():
         (["model.members=[bais]"], "Unknown model 'bais' in 'model.members': did you mean 'bias'"),
         (["model.members=[bias,bias]"], "names 'bias' twice"),
         (["model.members=[3]"], "3 is no name"),
+        (["model.members=[]"], "'model.members' is empty: name a model"),
+        (["model.members={}"], "'model.members' is empty: name a model"),
     ],
 )
 def test_what_names_no_member_is_refused_in_one_sentence(overrides, message):

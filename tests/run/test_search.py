@@ -281,6 +281,17 @@ def test_a_training_that_fails_is_a_failed_trial(tmp_path, caplog):
     assert ": validation RMSE – " in describe(failed[0])
 
 
+def test_a_machine_that_cannot_train_ends_the_search_and_leaves_no_trial(tmp_path):
+    """Another machine continues it."""
+    run = {"model": {**MODEL, "finetune": {**STAGE, "epochs": 0}}}
+    here, there = config(tmp_path, **run), config(tmp_path, **run, trainer={"accelerator": "warp"})
+    space, budget = {"lambda_2": [20.0, 30.0]}, Budget(trials=2)
+    with pytest.raises(GlocalkError, match="The Trainer cannot be made"):
+        search(there, space, budget)
+    assert not list(tmp_path.glob("searches/*/search.json"))
+    assert [trial.state for trial in search(here, space, budget).trials] == ["done", "done"]
+
+
 @pytest.mark.parametrize(
     ("space", "sentence"),
     [

@@ -114,6 +114,11 @@ def _app(config: DictConfig) -> None:
             kept = [line for line in given if not _OWN.match(line)]
             folders = [f"--config-dir={path}" for path in config_dirs_of(HydraConfig.get())]
             _log.info("To train with it: glocalk train %s", shlex.join([*folders, *kept, *best]))
+        elif all(trial.state == "failed" for trial in record.trials):
+            raise GlocalkError(
+                f"No trial of {len(record.trials)} could be trained, for the reasons above: change "
+                "the options that they name, then search again with force=true."
+            )
         else:
             _log.info("No trial was completed, so that there is none to train with.")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glocalk.records.run import Record
-from glocalk.records.search import Search
+from glocalk.records.search import Search, ended
 from glocalk.report.cells import data_sets_in_order, data_title, in_order, model_title
 from glocalk.report.layout import (
     NOTHING,
@@ -30,12 +30,14 @@ from glocalk.report.tables import mean_and_sd, seed_count, tex_table
 EXPERIMENT = "tuned"
 PROTOCOL = "validated"
 
+_SEARCHED, _NOT_SEARCHED = "=", "†"  # marks of rows without a better trial
 _PRESENT = ("table1", "around", "monti")  # experiments with the present hyperparameters
 _COLUMNS = (
     *("data", "model", "trials", "done", "pruned", "failed", "out_of_time", "search_seconds"),
     *("first_trial_rmse", "best_trial_rmse", "best_trial", "options", "changed"),
     *("validated_mean", "validated_sd", "last_mean", "last_sd", "seeds"),
     *("present_validated_mean", "present_validated_sd", "present_seeds"),
+    *("validated_change", "mark"),
 )
 
 
@@ -57,6 +59,18 @@ class _Row:
     def changed(self) -> bool:
         """Whether a trial was better than the first."""
         return _better(self.search)
+
+    @property
+    def mark(self) -> str:
+        """Says why a row has the present hyperparameters; empty for others."""
+        if self.changed:
+            return ""
+        return _SEARCHED if len(ended(self.search.trials)) > 1 else _NOT_SEARCHED
+
+    @property
+    def change(self) -> float | None:
+        """Tuned minus present, over the seeds that both have; None where they are the same runs."""
+        return self.tuned.minus(self.present, PROTOCOL) if self.changed else None
 
 
 def tuned_files(sources: Sources) -> Files:
@@ -154,7 +168,7 @@ def _overview(rows: Sequence[_Row]) -> tuple[list[str], list[list[str]]]:
 def _figure(row: _Row | None) -> str:
     if row is None or not row.tuned.runs:
         return NOTHING
-    return mean_and_sd(row.tuned, PROTOCOL) + ("" if row.changed else " =")
+    return f"{mean_and_sd(row.tuned, PROTOCOL)} {row.mark}".rstrip()
 
 
 def _details(rows: Sequence[_Row]) -> str:
@@ -170,15 +184,22 @@ def _details(rows: Sequence[_Row]) -> str:
                 model_title(search.model),
                 _trials(search),
                 duration(max(1, search.seconds)),
-                f"`{best.tried}`" if best is not None and row.changed else "the first",
+                _best(row),
                 rmse(first.valid_rmse if first.state == "done" else None),
                 rmse(best.valid_rmse if best else None),
                 *(mean_and_sd(point, PROTOCOL) for point in (row.tuned, row.present)),
-                difference(row.tuned.minus(row.present, PROTOCOL) if row.changed else None),
+                difference(row.change),
                 seed_count(row.tuned),
             ]
         )
     return markdown_table(header, lines, left=3)
+
+
+def _best(row: _Row) -> str:
+    best = row.search.best
+    if best is None:
+        return "none"
+    return f"`{best.tried}`" if row.changed else "the first"
 
 
 def _trials(search: Search) -> str:
@@ -203,12 +224,17 @@ def _notes(rows: Sequence[_Row]) -> list[str]:
     exhausted = any(it.is_exhausted for it in searches)
     return [
         f"Budget of every search: {enumeration(sorted(budgets))}, on one core. A training that "
-        "reaches the limit is ended at its next epoch, and counts as out of time."
+        "reaches the limit is ended at its next epoch, and counts as out of time; one without "
+        "epochs is made to its end."
         + (" A search ends earlier when every combination has been tried." if exhausted else ""),
         *_repeats(searches),
         "The first trial has the present hyperparameters: published ones, or those of an earlier "
-        "search. `=`: no trial was better, or none ended in time; the runs are those of the tables "
-        "of the present hyperparameters.",
+        f"search. `{_SEARCHED}`: no other trial was better; `{_NOT_SEARCHED}`: no other trial "
+        "ended in time, so that the model was not searched. The runs of both are those of the "
+        "tables of the present hyperparameters.",
+        "First, best: RMSE of these trials on the held-out ratings. Tuned, present: test RMSE of "
+        "the runs with the hyperparameters of the best and of the first trial. Difference, change: "
+        "tuned minus present, over the seeds that both have; seeds: those of the tuned runs.",
         "Trials are judged by held-out training ratings, never by test ratings. They are drawn by "
         f"seed {enumeration(sorted(seeds))}, which chooses no epoch afterwards.",
         f"`{PROTOCOL}`: {PROTOCOL_NOTES[PROTOCOL]} Mean ± sample standard deviation over seeds.",
@@ -250,4 +276,6 @@ def _csv_row(row: _Row) -> list[str]:
         " ".join(map(str, row.tuned.seeds)),
         *(number(figure(PROTOCOL)) for figure in (row.present.mean, row.present.sd)),
         " ".join(map(str, row.present.seeds)),
+        number(row.change),
+        row.mark,
     ]

@@ -98,9 +98,9 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
         lines = [str(given.input_line) for given in parsed]
         for position, given in enumerate(parsed):
             names = given.value()
-            if given.key_or_group == "model.members" and isinstance(names, list):
+            if given.key_or_group == "model.members" and (isinstance(names, list) or names == {}):
                 # Put in before the overrides, one of which may change an option of a member.
-                self._members = names
+                self._members = names if isinstance(names, list) else []
                 lines[position] = "model.members={}"
         try:
             config = super()._load_configuration_impl(
@@ -145,7 +145,8 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
                 if group == "model" and has_members(options):
                     files = _files(defaults, ["data"]) if self._settings else []
                     self._data = str(files[-1].config_path).partition("/")[2] if files else None
-                    members = self._members or node.pop("members", None) or options["members"]
+                    named = node.pop("members", None) if self._members is None else self._members
+                    members = options["members"] if named is None else named
                     options["members"], node["members"] = {}, self._filled(members, repo)
                 config[group] = OmegaConf.merge(options, node)
         return config

@@ -30,13 +30,15 @@ def with_options(
         shown: all options of a class that a `_target_` names, at their defaults.
 
     Raises:
-        GlocalkError: a name is not that of a config, or two members have the same.
+        GlocalkError: a name is not that of a config, two members have the same, or there is none.
     """
     given = OmegaConf.to_container(members) if OmegaConf.is_config(members) else members
     if isinstance(given, list):
         given = _by_name(given)
     if not isinstance(given, dict):
         raise GlocalkError(f"Option '{_WHERE}' is a list of models, as in [bias,item_knn].")
+    if not given:
+        raise GlocalkError(f"Option '{_WHERE}' is empty: name a model, as in [bias,item_knn].")
     made = OmegaConf.create({})
     for name, options in given.items():
         made[name] = _filled(str(name), options or {}, data, repo, shown)

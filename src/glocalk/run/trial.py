@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from glocalk.completers.registry import build_completer
 from glocalk.data.splits import Split
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, TrainerError
 from glocalk.metrics import Errors
 from glocalk.records.search import Trial
 from glocalk.run.config import RunConfig
@@ -44,6 +44,9 @@ def make_trial(
         folder: folder of the training; nothing is left in it.
         asked: the trial, which may be pruned.
         seconds: time after which the training is ended, at the next end of an epoch.
+
+    Raises:
+        TrainerError: no training can be made here with the options of the Trainer.
     """
     model = {"_target_": config.model["_target_"], **with_values(config.model_options, options)}
     varied = config.model_copy(update={"model": model})
@@ -57,6 +60,8 @@ def make_trial(
         state = "pruned"
     except _OutOfTimeError:
         state = "out_of_time"
+    except TrainerError:  # of no trial: the search can go on where there is such a device
+        raise
     except GlocalkError as error:
         _log.warning("%s", error)
         state = "failed"

@@ -85,7 +85,8 @@ def verify(config: VerifyConfig, every: bool, say: Callable[[str], None]) -> Non
     todo = [_key_of(planned.config) for planned in plan if not planned.held]
     _train(dict(zip(jobs_of(plan), todo, strict=True)), config.jobs, tell)
     _refuse_differences([results[_key(record)] for record in sample], path)
-    say(f"All {len(sample)} records are reproduced: see '{path}'.")
+    all_of_them = f"All {len(sample)} records are" if len(sample) > 1 else "The record is"
+    say(f"{all_of_them} reproduced: see '{path}'.")
 
 
 def choose_records(records: Sequence[Record], config: VerifyConfig, every: bool) -> list[Record]:

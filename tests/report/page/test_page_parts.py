@@ -245,10 +245,10 @@ UNCERTAINTY = """data,model,protocol,seeds,rmse,nll,crps,density_nll,density_crp
 coverage_50,coverage_80,coverage_95,width_50,width_80,width_95
 douban,cf_nade,last,0,0.74,1.05,0.41,,,0.6512,0.6,0.8123,0.96,1,2,3
 """
-TUNED = """data,model,changed,validated_mean,validated_sd,present_validated_mean
-ml_100k,bias,yes,0.94,,0.9709
-douban,bias,no,0.7493,,0.7493
-ml_100k,glocal_k,yes,,,0.8908
+TUNED = """data,model,changed,validated_mean,validated_sd,validated_change,mark
+ml_100k,bias,yes,0.94,,-0.0309,
+douban,bias,no,0.7493,,,=
+ml_100k,glocal_k,yes,,,,
 """
 
 
@@ -280,7 +280,7 @@ def test_scores_of_distributions_have_a_row_for_each_model():
 
 def test_the_change_by_a_search_is_shown_where_a_trial_was_better():
     assert cells_of(made(tuned_section, "tuned", TUNED)) == [
-        ["User + item bias", ".9400", "−.0309", ".7493", "–"],
+        ["User + item bias", ".9400", "−.0309", ".7493", "="],
         ["GLocal-K", "–", "–", "–", "–"],
     ]
 
