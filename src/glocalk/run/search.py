@@ -65,7 +65,8 @@ def search(
 
     Raises:
         GlocalkError: optuna is missing, the space names an unknown option or is not a space, the
-            disk is full, or the storage cannot be used or holds another search of that name.
+            disk is full, this machine cannot make the Trainer, or the storage cannot be used or
+            holds another search of that name.
     """
     _require_optuna()
     choices = space_of(config, space)  # a wrong one is refused before the data is read

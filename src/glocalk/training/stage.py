@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -174,16 +173,11 @@ def _make_trainer(**options: Any) -> lightning.Trainer:
     Raises:
         TrainerError: the options do not fit this machine, for example an accelerator it lacks.
     """
-    accelerator = options.get("accelerator")
-    if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise TrainerError(
-            f"trainer.accelerator={accelerator} needs a CUDA GPU, and torch finds none: leave "
-            "trainer=gpu out, or install a build of torch for this GPU."
-        )
     try:
         return lightning.Trainer(**options)
     except (MisconfigurationException, TypeError, ValueError) as error:
         reason = one_line(error).rstrip(".")
         raise TrainerError(
-            f"The Trainer cannot be made ({reason}): change the options of trainer."
+            f"The Trainer cannot be made ({reason}): change the options of trainer, as in "
+            "trainer=cpu where torch finds no GPU."
         ) from error
