@@ -8,7 +8,18 @@ import pytest
 
 from command import command
 
-HEAVY = ("torch", "lightning", "torchmetrics", "numba", "matplotlib", "optuna")
+HEAVY = (
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "numba",
+    "matplotlib",
+    "optuna",
+    "scipy.optimize",
+    "scipy.signal",
+    "scipy.spatial",
+    "scipy.stats",
+)
 LIGHT = (
     "--help",
     "--version",

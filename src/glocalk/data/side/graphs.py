@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.spatial.distance import cdist
 
 from glocalk.data.ids import Ids
 from glocalk.data.labels import Kind
@@ -122,6 +121,9 @@ def nearest_neighbors(features: NDArray[Any], count: int, rng: np.random.Generat
     Raises:
         GlocalkError: there are too few nodes.
     """
+    # Every command on data imports this module, and this would be a third of its start.
+    from scipy.spatial.distance import cdist
+
     size = len(features)
     if not 0 < count < size:
         raise GlocalkError(f"{size} nodes cannot have {count} neighbors each.")
