@@ -4,7 +4,7 @@ import pytest
 
 from command import call
 from glocalk.records.run import Record
-from glocalk.records.search import Search
+from glocalk.records.search import Budget, Search
 
 DATA = ["data=synthetic", "data.users=40", "data.items=30", "data.ratings=300", "model=bias"]
 
@@ -28,6 +28,14 @@ def test_a_search_prints_its_trials_and_the_best(tmp_path):
     model = {"joint": False, **Record.read(path).config["model"]}  # a default is not written
     for name, value in search.best.options.items():
         assert model[name] == pytest.approx(value, rel=1e-3)
+
+
+def test_a_search_has_the_budget_of_its_experiment_unless_another_is_given(tmp_path):
+    for options, hours in (([], 0.05), (["hours=0.1"], 0.1), (["hours=null"], None)):
+        result = tune(tmp_path, "experiment=tuned", "trials=2", *options, "force=true")
+        assert result.returncode == 0, result.stderr
+        (path,) = tmp_path.glob("runs/searches/tuned/synthetic-bias/search.json")
+        assert Search.read(path).budget == Budget(trials=2, hours=hours)
 
 
 def test_a_search_without_a_trial_that_could_be_trained_fails(tmp_path):

@@ -10,7 +10,7 @@ import glocalk.reproduce.job
 from command import call
 from glocalk.executors.process import Outcome
 from glocalk.records.run import Record
-from glocalk.records.search import Search
+from glocalk.records.search import Budget, Search
 from inline_executor import InlineExecutor
 from reproduce.plans import config_of
 
@@ -112,6 +112,21 @@ def test_rows_without_their_search_are_left_out_and_named(tmp_path, configs, mon
         "Failed: synthetic bias search: see above, then start again."
     )
     assert {record.model for record in recorded(tmp_path)} == {"global_mean"}
+
+
+def test_searches_may_have_no_limit_of_time(tmp_path):
+    path = tmp_path / "conf/experiment/mine.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "# @package _global_\n"
+        "searches: { trials: 2, hours: null }\n"
+        "plan: [{ models: [bias], data: [synthetic] }]\n"
+    )
+    options = ["experiment=mine", "--config-dir", str(tmp_path / "conf"), *SMALL]
+    process = call("reproduce", *options, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    (path,) = tmp_path.glob("runs/searches/mine/*/search.json")
+    assert Search.read(path).budget == Budget(trials=2, hours=None)
 
 
 def test_a_budget_is_of_an_experiment_with_searches(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import hydra
@@ -94,12 +95,28 @@ class TuneConfig(BaseConfig):
         return None if self.storage is None else Storage(self.storage, self.study_name)
 
 
+def _own_options(config: DictConfig, given: Sequence[str]) -> dict[str, Any]:
+    """What a search has beyond a run.
+
+    The budget is that of the experiment, if it has searches: those of one table have one budget.
+
+    Args:
+        config: the composed config.
+        given: overrides of the command line, which go before the experiment's.
+    """
+    options = as_dict(config)
+    named = {line.lstrip("+").split("=")[0] for line in given}
+    budget = options.get("searches") or {}
+    return {
+        name: budget[name] if name in budget and name not in named else options[name]
+        for name in TuneConfig.model_fields
+    }
+
+
 @hydra.main(version_base=VERSION_BASE, config_path=CONFIGS, config_name="tune")
 def _app(config: DictConfig) -> None:
     with exit_with_sentence():
-        options = as_dict(config)
-        own = {name: options[name] for name in TuneConfig.model_fields}
-        tuning = TuneConfig.check(own, "")
+        tuning = TuneConfig.check(_own_options(config, HydraConfig.get().overrides.task), "")
         run = run_config(config, HydraConfig.get(), without=TuneConfig.model_fields)
         if tracked := trackers_in(run.logger):
             raise GlocalkError(

@@ -22,7 +22,7 @@ from glocalk.reproduce.runs import Found, compose_runs, places, search_path
 from glocalk.run.compose import as_dict, compose
 from glocalk.run.composed import run_config
 from glocalk.run.config import RunConfig
-from glocalk.run.overrides import assignment, override
+from glocalk.run.overrides import assignment
 from glocalk.run.search import held_search
 
 Place: TypeAlias = tuple[str, str, tuple[str, ...]]
@@ -88,7 +88,7 @@ def plan_searches(
         assert config.searches is not None
         arguments = (
             *(f"experiment={config.experiment}", f"data={data}", f"model={model}"),
-            *(override(name, value) for name, value in config.searches.model_dump().items()),
+            *(assignment(name, value) for name, value in config.searches.model_dump().items()),
             *options,
             *places(config.data_dir, config.runs_dir, config.force),
             *config.trainer,
