@@ -42,6 +42,19 @@ def test_a_combination_stands_beside_the_best_of_its_members():
     assert last["members"] == "bias/0=0.250000 item_knn/0=0.750000"
 
 
+def test_a_mean_of_several_trainings_stands_beside_the_mean_of_their_errors():
+    members = [
+        Member(model="bias", seed=seed, weights={"validated": 0.5, "last": 0.5}, seconds=5.0)
+        for seed in (0, 1)
+    ]
+    trainings = [made("bias", 0.94), made("bias", 0.92, seed=1), made("bias", 0.5, seed=2)]
+    (row, _) = rows([made("ensemble", 0.9, members=members), *trainings])
+    assert float(row["best_mean"]) == pytest.approx(0.93)
+    assert float(row["minus_best"]) == pytest.approx(-0.03)
+    (row, _) = rows([made("ensemble", 0.9, members=members), *trainings[:1]])
+    assert row["best_member"] == row["minus_best"] == ""
+
+
 def test_the_table_names_members_by_weight():
     table = combined_files(Sources(RUNS))["combined.md"]
     assert "Item-kNN 0.750, User + item bias 0.250" in table

@@ -15,7 +15,6 @@ from glocalk.report.layout import (
     difference_interval,
     number,
     p_value,
-    rmse,
 )
 from glocalk.report.load import CellKey
 from glocalk.report.parts import Files, Sources
@@ -30,7 +29,8 @@ EXPERIMENT = "combined"
 _PROTOCOLS = ("validated", "last")
 _COMBINATIONS = ("glocal_k_ensemble", "ensemble", "stack", "stack_side")
 _COLUMNS = (
-    *("data", "model", "variant", "protocol", "seeds", "mean", "sd", "best_member", "best_mean"),
+    *("data", "model", "variant", "protocol", "seeds", "mean", "sd"),
+    *("best_member", "best_mean", "best_sd"),
     *("minus_best", "low", "high", "p_adjusted", "members", "seconds"),
 )
 
@@ -42,8 +42,8 @@ class _Row:
     Attributes:
         point: its runs.
         protocol: the protocol.
-        best: the runs of the member with the lowest error, of the same seeds where they have them.
-        minus: the combination's error minus that of the best member.
+        best: those of its members that are of the model with the lowest error.
+        minus: the combination's error minus the mean of theirs.
         p_adjusted: its p-value, adjusted for all rows.
     """
 
@@ -120,31 +120,27 @@ def _each_row(runs: Sequence[Record], measured: Measured) -> Iterator[_Row]:
 def _beside_best(
     point: Point, protocol: str, runs: Sequence[Record], measured: Measured
 ) -> tuple[Point, Difference | None]:
-    """The best member's runs, and the combination's error minus theirs."""
-    seeds = set(point.by_seed(protocol))
+    """The runs of the best model among the members, and the combination's error minus theirs."""
     first = point.runs[0]
-    cells = {
-        (member.model, CellKey(EXPERIMENT, first.data, run.train_share, member.model, other))
-        for run in point.runs
-        for member in run.members
-        for other in ("default", run.variant)
-    }
-    candidates: list[tuple[float, str, Point, set[int]]] = []
-    for name, cell in sorted(cells):
-        found = find_point(runs, cell.experiment, cell.data, cell.model, cell.variant)
-        errors = found.by_seed(protocol)
-        common = seeds & errors.keys()
-        if common == seeds:
-            kept = Point(tuple(run for run in found.runs if run.seed in common))
-            mean = sum(errors[seed] for seed in common) / len(common)
-            candidates.append((mean, name, kept, common))
+    trainings: dict[tuple[str, str], set[int]] = {}
+    for run in point.runs:
+        for member in run.members:
+            for variant in ("default", run.variant):
+                trainings.setdefault((member.model, variant), set()).add(member.seed)
+    candidates: list[tuple[float, CellKey, Point]] = []
+    for (model, variant), seeds in sorted(trainings.items()):
+        found = find_point(runs, EXPERIMENT, first.data, model, variant, first.train_share)
+        kept = Point(tuple(run for run in found.runs if run.seed in seeds))
+        mean = kept.mean(protocol)
+        if mean is not None and kept.by_seed(protocol).keys() == seeds:
+            cell = CellKey(EXPERIMENT, first.data, first.train_share, model, variant)
+            candidates.append((mean, cell, kept))
     if not candidates:
         return Point(()), None
-    _, name, best, common = min(candidates, key=lambda candidate: candidate[:2])
+    _, cell, best = min(candidates, key=lambda candidate: candidate[0])
     own = CellKey(EXPERIMENT, first.data, first.train_share, first.model, first.variant)
-    others = CellKey(EXPERIMENT, first.data, first.train_share, name, best.runs[0].variant)
-    mine = measured.sample(own, protocol, common)
-    theirs = measured.sample(others, protocol, common)
+    mine = measured.sample(own, protocol, set(point.by_seed(protocol)))
+    theirs = measured.sample(cell, protocol, set(best.seeds))
     if mine is None or theirs is None:
         return best, None
     return best, measured.difference([(1, mine), (-1, theirs)])
@@ -172,8 +168,12 @@ def _table(rows: Sequence[_Row]) -> Table:
         ],
         rows=[_line(row) for row in rows],
         notes=[
-            "The best member is the one with the lowest mean *test* error over the seeds of the "
-            "row, under the same protocol: it is chosen by what it is compared by, in its favor.",
+            "The best member is the model with the lowest mean *test* error over its trainings in "
+            "the combination, under the same protocol: it is chosen by what it is compared by, in "
+            "its favor. Of a model with several trainings, their mean is compared, not the best of "
+            "them; ± is their sample standard deviation. A mean of them cannot have a larger mean "
+            "squared error than they have on average: there, the size of the difference tells "
+            "more than p.",
             "`validated`: each member at the epoch that its own selection run chose; `last`: at "
             "its last epoch. Weights come from what the members' selection runs hold out, at the "
             "same kind of epoch. The test ratings choose nothing.",
@@ -194,7 +194,7 @@ def _line(row: _Row) -> list[str]:
         row.weights,
         mean_and_sd(row.point, row.protocol),
         _name(row.best.runs[0]) if row.best.runs else NOTHING,
-        rmse(row.best.mean(row.protocol)),
+        mean_and_sd(row.best, row.protocol),
         difference(minus.estimate) if minus else NOTHING,
         difference_interval(*minus.interval) if minus else NOTHING,
         p_value(row.p_adjusted),
@@ -211,6 +211,7 @@ def _csv_row(row: _Row) -> list[str]:
         number(row.point.sd(row.protocol)),
         best.runs[0].model if best.runs else "",
         number(best.mean(row.protocol)),
+        number(best.sd(row.protocol)),
         number(minus.estimate if minus else None),
         *(map(number, minus.interval) if minus else ("", "")),
         number(row.p_adjusted),

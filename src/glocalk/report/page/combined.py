@@ -48,7 +48,7 @@ def _line(row: Mapping[str, str], last: Mapping[str, str] | None) -> list[Entry]
         figure(row["mean"], row["sd"]),
         figure(last["mean"], last["sd"]) if last else figure(""),
         words(model_title(row["best_member"]) if row["best_member"] else NOTHING),
-        figure(row["best_mean"]),
+        figure(row["best_mean"], row["best_sd"]),
         change(row["minus_best"]),
         Entry(interval),
         Entry(p_value(float(p) if p else None), p),
