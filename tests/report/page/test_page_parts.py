@@ -234,8 +234,8 @@ csv,item_knn,data.path=<a>.csv,last,1,2,0.800000,,0.8
 """
 
 
-COMBINED = """data,model,variant,protocol,seeds,mean,sd,best_member,best_mean,best_sd,minus_best,low,\
-high,p_adjusted,members,seconds
+COMBINED = """data,model,variant,protocol,seeds,mean,sd,best_member,best_mean,best_sd,minus_best,\
+low,high,p_adjusted,members,seconds
 ml_100k,stack,default,validated,0,0.88,,glocal_k,0.891,,-0.011,-0.0131,-0.0089,0.00001,\
 bias/0=0.1 glocal_k/0=0.25 glocal_k/1=0.65 gc_mc/0=0.004,60.0
 ml_100k,stack,default,last,0,0.8815,,glocal_k,0.892,,-0.0105,-0.013,-0.008,0.00001,bias/0=1,60.0
