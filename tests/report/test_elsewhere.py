@@ -52,7 +52,7 @@ def test_a_model_without_runs_shows_its_published_figure(files):
 
 def test_side_information_and_budgets_are_told(files):
     assert rows_of(files, "ML-100K")["Bayesian FM"][2] == "yes"
-    assert "25 % of the official updates: Bayesian FM on ML-100K." in files["around.md"]
+    assert "25 % of the updates of the full schedule: Bayesian FM on ML-100K." in files["around.md"]
 
 
 def test_the_csv_has_the_same_figures(files):

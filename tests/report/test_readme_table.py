@@ -48,7 +48,10 @@ def test_a_few_notes_say_what_the_figures_are():
     _, notes = summary(record(), record(model="igmc", budget=0.25, seed=3))
     assert len(notes) == 5
     assert "`validated`" in notes[1]
-    assert notes[3] == "- Trained under a budget, 25 % of the official updates: IGMC on ML-100K."
+    assert (
+        notes[3]
+        == "- Trained under a budget, 25 % of the updates of the full schedule: IGMC on ML-100K."
+    )
     assert notes[4].endswith("[reports/table1.md](reports/table1.md).")
     assert len(summary(record())[1]) == 4
 

@@ -205,9 +205,9 @@ def test_notes_say_who_was_trained_under_a_budget():
     halves = [record(model="igmc", data="ml_1m", budget=0.5)]
     notes = table1_markdown(cells(*quarter, *others, *halves)).splitlines()
     assert [note for note in notes if "budget" in note] == [
-        "- Trained under a budget, 25 % of the official updates: GraphRec on ML-1M; "
+        "- Trained under a budget, 25 % of the updates of the full schedule: GraphRec on ML-1M; "
         "IGMC on ML-100K and Douban.",
-        "- Trained under a budget, 50 % of the official updates: IGMC on ML-1M.",
+        "- Trained under a budget, 50 % of the updates of the full schedule: IGMC on ML-1M.",
     ]
 
 

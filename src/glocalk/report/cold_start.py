@@ -164,7 +164,8 @@ def _table(rows: Sequence[_Row]) -> Table:
             "whole. Mean ± sample standard deviation over draws of the new users or items; one "
             "training of seed 0 for each draw.",
             "Differences: mean over draws, on the same draws, and its 95 % interval by Student's "
-            "t-distribution. Three draws make wide intervals. An interval that does not contain 0 "
+            "t-distribution. Three draws make wide intervals, which are not adjusted for their "
+            "number. An interval that does not contain 0 "
             "shows a difference.",
             "Without side information: of GC-MC + Extra, GC-MC; of GraphRec + Extra, GraphRec; of "
             "Bayesian FM, itself without attributes and dates. It also knows the dates of the test "

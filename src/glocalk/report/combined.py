@@ -17,6 +17,7 @@ from glocalk.report.layout import (
     p_value,
 )
 from glocalk.report.load import CellKey
+from glocalk.report.origins import DATES_NOTE
 from glocalk.report.parts import Files, Sources
 from glocalk.report.points import Point, find_point
 from glocalk.report.statistics.bootstrap import LEVEL, RESAMPLES
@@ -176,10 +177,11 @@ def _table(rows: Sequence[_Row]) -> Table:
             "more than p.",
             "`validated`: each member at the epoch that its own selection run chose; `last`: at "
             "its last epoch. Weights come from what the members' selection runs hold out, at the "
-            "same kind of epoch. The test ratings choose nothing.",
+            "same kind of epoch. The test ratings choose no epoch and no weight.",
             f"Interval: {100 * LEVEL:.0f} %, by a bootstrap over users with test ratings "
             f"({RESAMPLES:,} resamples). p: paired t-test with the user as unit, by Holm's method "
             "adjusted for all rows.",
+            DATES_NOTE,
             "Weights of the lowest seed; a model trained with several seeds has the sum of theirs.",
         ],
     )

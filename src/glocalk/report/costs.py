@@ -31,4 +31,6 @@ def costs_markdown(cells: Sequence[Cell]) -> str:
 def _cost(cell: Cell | None) -> tuple[str, str]:
     if cell is None or cell.seconds is None:
         return NOTHING, NOTHING
-    return duration(cell.seconds), f"{max(run.peak_rss_mb for run in cell.runs):,.0f}"
+    budget = min(run.budget for run in cell.runs)
+    part = f" for {100 * budget:.0f} %" if budget < 1 else ""
+    return duration(cell.seconds) + part, f"{max(run.peak_rss_mb for run in cell.runs):,.0f}"

@@ -206,7 +206,9 @@ def _line(row: _Row, counts: Sequence[int]) -> list[str]:
         ]
     for way in (row.folded, row.trained):
         seconds = _spread(way[max(way)].seconds)[0] if way else None
-        line.append(NOTHING if seconds is None else f"{seconds:.2g}")
+        line.append(
+            NOTHING if seconds is None else f"{seconds:.3g}" if seconds >= 100 else f"{seconds:.2g}"
+        )
     draws = [len(point.errors) for way in (row.folded, row.trained) for point in way.values()]
     return [*line, str(max(draws))]
 

@@ -12,6 +12,10 @@ from glocalk.records.search import PLAIN_SEARCH, Search, Trial
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import NOTHING, enumeration
 
+DATES_NOTE = (
+    "Bayesian FM on ML-100K also knows the dates of the test ratings, as in the official code; "
+    "`side.md` has its error without them."
+)
 ORIGIN_NOTE = (
     "Hyperparameters: `paper` are published ones, or the defaults of a model without any. `search` "
     "is the best trial of a search on held-out training ratings (`first trial`: none was better "

@@ -48,8 +48,8 @@ class Sources:
 
     @cached_property
     def measured(self) -> Measured:
-        """The samples of the runs that tables, figures and claims of the paper are about."""
-        return Measured(run for run in self.records if run.experiment in OF_PAPER)
+        """The samples of the paper's runs, and of models that it leaves out."""
+        return Measured(run for run in self.records if run.experiment in (*OF_PAPER, "around"))
 
 
 @dataclass(frozen=True)

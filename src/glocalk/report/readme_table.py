@@ -52,7 +52,7 @@ def _notes(cells: Sequence[Cell], full_table: str) -> list[str]:
         "(arXiv 2108.12184), whose figures for GLocal-K are those of the epoch that is best on "
         "the test set.",
         "*Ours*: the `validated` protocol. A part of the training ratings, held out in a "
-        "separate run, chooses the epoch; the test set chooses nothing.",
+        "separate run, chooses the epoch; no epoch is chosen on the test set.",
         f"±: sample standard deviation over seeds. Without it: one run. {NOTHING}: no figure.",
         *budget_notes([cell for cell in cells if cell.data in DATA_SETS]),
         f"Every protocol, the rule of the published figures among them, the seeds and where "

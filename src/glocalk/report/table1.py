@@ -218,13 +218,16 @@ def _borrowed_epochs(cells: Sequence[Cell]) -> list[str]:
 
 
 def budget_notes(cells: Sequence[Cell]) -> list[str]:
-    """A note for each budget below the official number of updates."""
+    """A note for each budget below the number of updates of the full schedule.
+
+    That is the official one, or the model's own where the official code has none.
+    """
     made: dict[str, list[Cell]] = {}
     for cell in cells:
         for budget in sorted({run.budget for run in cell.runs} - {1.0}):
             made.setdefault(f"{100 * budget:.0f} %", []).append(cell)
     return [
-        f"Trained under a budget, {budget} of the official updates: {_names(where)}."
+        f"Trained under a budget, {budget} of the updates of the full schedule: {_names(where)}."
         for budget, where in made.items()
     ]
 

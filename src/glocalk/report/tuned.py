@@ -21,7 +21,7 @@ from glocalk.report.layout import (
     whole,
     yes,
 )
-from glocalk.report.origins import are_used
+from glocalk.report.origins import DATES_NOTE, are_used
 from glocalk.report.parts import Files, Sources
 from glocalk.report.points import Point
 from glocalk.report.table1 import PROTOCOL_NOTES
@@ -80,7 +80,7 @@ def tuned_files(sources: Sources) -> Files:
         return {}
     header, lines = _overview(rows)
     caption = (
-        "Every model with hyperparameters from a search of its own, all searches with one budget: "
+        "Every model after a search for its hyperparameters, all searches with one small budget: "
         f"test RMSE under `{PROTOCOL}`."
     )
     notes = _notes(rows)
@@ -220,6 +220,7 @@ def _notes(rows: Sequence[_Row]) -> list[str]:
         if it is not None
     }
     searches = [row.search for row in rows]
+    unsearched = sum(row.mark == _NOT_SEARCHED for row in rows)
     seeds = {str(it.seed if it.valid_seed is None else it.valid_seed) for it in searches}
     exhausted = any(it.is_exhausted for it in searches)
     return [
@@ -230,14 +231,18 @@ def _notes(rows: Sequence[_Row]) -> list[str]:
         *_repeats(searches),
         "The first trial has the present hyperparameters: published ones, or those of an earlier "
         f"search. `{_SEARCHED}`: no other trial was better; `{_NOT_SEARCHED}`: no other trial "
-        "ended in time, so that the model was not searched. The runs of both are those of the "
+        f"ended in time, so that the model was not searched: {unsearched} of "
+        f"{len(searches)}. The runs of both are those of the "
         "tables of the present hyperparameters.",
+        "Pruned: ended because its held-out error was above the median of the earlier trials at "
+        "the same epoch. Failed: could not be trained, mostly because it diverged.",
         "First, best: RMSE of these trials on the held-out ratings. Tuned, present: test RMSE of "
-        "the runs with the hyperparameters of the best and of the first trial. Difference, change: "
+        "the runs with the hyperparameters of the best and of the first trial. Difference: "
         "tuned minus present, over the seeds that both have; seeds: those of the tuned runs.",
         "Trials are judged by held-out training ratings, never by test ratings. They are drawn by "
         f"seed {enumeration(sorted(seeds))}, which chooses no epoch afterwards.",
         f"`{PROTOCOL}`: {PROTOCOL_NOTES[PROTOCOL]} Mean ± sample standard deviation over seeds.",
+        DATES_NOTE,
         "Made by `glocalk reproduce experiment=tuned`; `make report` makes the table from the "
         "records. Every trial: `searches.csv`.",
     ]

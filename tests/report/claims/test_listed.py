@@ -2,6 +2,7 @@ import pytest
 
 from glocalk.report.cells import table1_cells
 from glocalk.report.claims.listed import claims_of_paper
+from glocalk.report.elsewhere import around_cells
 from glocalk.report.load import CellKey
 from glocalk.report.published import read_published
 from report.factory import baseline, record
@@ -9,8 +10,12 @@ from report.factory import baseline, record
 PUBLISHED = read_published()
 
 
+def cells(*records):
+    return table1_cells(records, PUBLISHED)
+
+
 def listed(*records):
-    claims = claims_of_paper(table1_cells(records, PUBLISHED), PUBLISHED)
+    claims = claims_of_paper(cells(*records), PUBLISHED)
     return {claim.name: claim for claim in claims}
 
 
@@ -104,6 +109,37 @@ def test_the_variants_of_table_2():
 
 
 def test_every_claim_has_its_source_in_the_paper():
-    for claim in listed().values():
+    claims = listed()
+    assert claims.pop("beyond").source == "Not a claim of the paper"
+    for claim in claims.values():
         assert claim.cases
         assert any(place in claim.source for place in ("Abstract", "Section", "Table", "Fig."))
+
+
+def test_the_claim_beyond_the_paper_has_rivals_that_it_leaves_out():
+    around = around_cells(
+        [
+            baseline("imc_gae", data="douban", experiment="around"),
+            record(model="grals", data="douban", experiment="around", side_information=True),
+        ]
+    )
+    claims = {claim.name: claim for claim in claims_of_paper(cells(), PUBLISHED, around)}
+    (paper,) = (case for case in claims["state_of_the_art"].cases if case.data == "douban")
+    (beyond,) = (case for case in claims["beyond"].cases if case.data == "douban")
+    assert beyond.comparisons[:-1] == paper.comparisons
+    assert beyond.comparisons[-1].terms[1] == (
+        -1,
+        CellKey("around", "douban", 1.0, "imc_gae", "default"),
+    )
+
+
+def test_rivals_under_a_budget_are_marked():
+    claims = listed(record(model="igmc", data="ml_1m", budget=0.25))
+    marked = {
+        (name, case.data, one.against)
+        for name, claim in claims.items()
+        for case in claim.cases
+        for one in case.comparisons
+        if one.under_budget
+    }
+    assert marked == {(name, "ml_1m", "IGMC") for name in ("others", "state_of_the_art", "beyond")}

@@ -45,8 +45,8 @@ class Judgment:
         case: the case.
         protocol: the protocol.
         verdict: the verdict on all its comparisons together.
-        finding: of the comparison with the largest difference, which is the claim's weakest point;
-            None if the verdict is missing.
+        finding: of the comparison with the largest difference among those that have this verdict,
+            which is the claim's weakest point; None if the verdict is missing.
     """
 
     claim: Claim
@@ -75,7 +75,10 @@ def judge_claim(claim: Claim, measured: Measured) -> list[Judgment]:
             verdict = combine(verdicts)
             weakest = None
             if verdict is not Verdict.MISSING:
-                weakest = max(found, key=lambda one: one.difference.estimate)
+                decisive = [
+                    one for one, its in zip(found, verdicts, strict=False) if its is verdict
+                ]
+                weakest = max(decisive, key=lambda one: one.difference.estimate)
             judgments.append(Judgment(claim, case, protocol, verdict, weakest))
     return judgments
 

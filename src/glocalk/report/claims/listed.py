@@ -20,11 +20,13 @@ class Comparison:
         against: what GLocal-K is compared with, for tables.
         terms: factor c_k and cell k.
         published: the same sum of published figures; None where one is not published.
+        under_budget: whether what GLocal-K is compared with was trained with a part of its updates.
     """
 
     against: str
     terms: tuple[tuple[int, CellKey], ...]
     published: float | None
+    under_budget: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,22 @@ class Claim:
     cases: tuple[Case, ...]
 
 
-def claims_of_paper(cells: Sequence[Cell], published: Sequence[Published]) -> list[Claim]:
-    """Every claim of the paper that the experiments can judge.
+def claims_of_paper(
+    cells: Sequence[Cell], published: Sequence[Published], around: Sequence[Cell] = ()
+) -> list[Claim]:
+    """Every claim of the paper that the experiments can judge, and one that goes beyond it.
 
     Args:
         cells: the cells of Table 1; those without side information are rivals in the claim about
             the state of the art.
         published: the paper's Table 1.
+        around: the cells of models that the paper leaves out; those without side information are
+            further rivals in the claim that goes beyond the paper.
     """
     cases: dict[str, Iterable[Case]] = {
-        "others": _others(published),
+        "others": _others(published, cells),
         "state_of_the_art": _state_of_the_art(cells),
+        "beyond": _state_of_the_art(cells, around),
         **_fig2(),
         **_fig3(),
         **_table2(),
@@ -113,8 +120,13 @@ def _alone(data: str, comparison: Comparison) -> Case:
     return Case(data, (comparison,), comparison.against)
 
 
-def _others(published: Iterable[Published]) -> list[Case]:
+def _under_budget(cell: Cell | None) -> bool:
+    return cell is not None and any(run.budget < 1 for run in cell.runs)
+
+
+def _others(published: Iterable[Published], cells: Iterable[Cell]) -> list[Case]:
     figures = {(figure.data, figure.model): figure for figure in published}
+    made = {(cell.data, cell.model): cell for cell in cells}
     return [
         _alone(
             data,
@@ -122,6 +134,7 @@ def _others(published: Iterable[Published]) -> list[Case]:
                 figure.title,
                 ((1, _cell(data)), (-1, _cell(data, figure.model))),
                 _minus(figures[data, GLOCAL_K].rmse, figure.rmse),
+                _under_budget(made.get((data, figure.model))),
             ),
         )
         for data in DATA_SETS
@@ -130,17 +143,19 @@ def _others(published: Iterable[Published]) -> list[Case]:
     ]
 
 
-def _state_of_the_art(cells: Sequence[Cell]) -> list[Case]:
+def _state_of_the_art(cells: Sequence[Cell], around: Sequence[Cell] = ()) -> list[Case]:
     cases = []
+    found = [(cell, "table1") for cell in cells] + [(cell, "around") for cell in around]
     for data in DATA_SETS:
         mine = next(cell for cell in cells if (cell.data, cell.model) == (data, GLOCAL_K))
         rivals = tuple(
             Comparison(
                 cell.title,
-                ((1, _cell(data)), (-1, _cell(data, cell.model))),
+                ((1, _cell(data)), (-1, _cell(data, cell.model, experiment=experiment))),
                 _minus(mine.published_rmse, cell.published_rmse),
+                _under_budget(cell),
             )
-            for cell in cells
+            for cell, experiment in found
             if cell.data == data
             and cell.model != GLOCAL_K
             and not cell.side_information

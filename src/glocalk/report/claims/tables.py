@@ -8,7 +8,8 @@ from itertools import groupby
 
 from glocalk.report.cells import data_title
 from glocalk.report.claims.judged import Finding, Judgment, judge_claim
-from glocalk.report.claims.listed import Claim, claims_of_paper
+from glocalk.report.claims.listed import Claim, Comparison, claims_of_paper
+from glocalk.report.elsewhere import around_cells
 from glocalk.report.layout import (
     NOTHING,
     csv_text,
@@ -56,8 +57,10 @@ the spread. It **{Verdict.FAILS}** if the same is true above 0. Otherwise it **{
 Interval and p take the trained models as they are, and under `best_test` also the epochs that were
 chosen on the test set. A claim with a margin, which is ours, is judged with the margin in place of
 0.
+‡: the other model was trained with a part of its updates (`table1.md` says which), so that the
+verdict is about less than the model can do.
 A row against several others needs all of them: it holds if it holds against each, and does not hold
-if it does not against one. It shows the one with the largest difference.
+if it does not against one. It shows, of those that decide, the one with the largest difference.
 
 """
 
@@ -66,7 +69,7 @@ def claims_files(sources: Sources) -> Files:
     """`claims.md` and `claims.csv`; none without runs of Table 1."""
     if not any(cell.runs for cell in sources.cells):
         return {}
-    claims = claims_of_paper(sources.cells, sources.published)
+    claims = claims_of_paper(sources.cells, sources.published, around_cells(sources.records))
     judgments = [made for claim in claims for made in judge_claim(claim, sources.measured)]
     return {"claims.csv": claims_csv(judgments), "claims.md": claims_markdown(judgments)}
 
@@ -150,7 +153,7 @@ def _row(judgments: Sequence[Judgment], words: Mapping[Verdict, str]) -> list[st
     seeds = {"/".join(map(str, finding.seeds)) for finding in found}
     return [
         data_title(case.data),
-        case.against,
+        case.against + _mark(case.comparisons[0]) * (len(case.comparisons) == 1),
         difference(case.published),
         ", ".join(sorted(seeds)) or NOTHING,
         *(_cell(made, judgments[0], words) for made in judgments),
@@ -166,12 +169,16 @@ def _cell(judgment: Judgment, first: Judgment, words: Mapping[Verdict, str]) -> 
     return f"**{words[judgment.verdict]}**<br>{_evidence(judgment.finding, judgment)}"
 
 
+def _mark(comparison: Comparison) -> str:
+    return " ‡" if comparison.under_budget else ""
+
+
 def _evidence(found: Finding, judgment: Judgment) -> str:
     mark = " †" * found.lent
     several, p = len(judgment.case.comparisons) > 1, p_value(found.p_value)
     return "<br>".join(
         [
-            *[found.comparison.against] * several,
+            *[found.comparison.against + _mark(found.comparison)] * several,
             f"{difference(found.difference.estimate)} ± {rmse(found.spread)}{mark}",
             difference_interval(*found.difference.interval),
             f"p {'' if p.startswith('<') else '= '}{p}",
