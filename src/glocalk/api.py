@@ -22,7 +22,7 @@ from glocalk.data.labels import as_array
 from glocalk.data.rating_matrix import Values
 from glocalk.data.sources import build_source
 from glocalk.data.splits import Split
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, shown
 from glocalk.metrics import evaluate as _errors
 from glocalk.run.compose import as_dict, compose
 from glocalk.scoring.distributions import distribution_scores
@@ -290,13 +290,27 @@ def _title(split: Split) -> str:
     return f"split '{split.name}'"
 
 
+def _finite(predicted: Values, split: Split) -> Values:
+    """Predictions made elsewhere; refused if one is no number."""
+    wrong = ~np.isfinite(predicted)
+    if wrong.any() and predicted.shape == split.test.ratings.shape:
+        at, ids = int(np.argmax(wrong)), split.ids
+        assert ids is not None  # a split without ids takes the indices
+        user, item = ids.users[split.test.users[at]], ids.items[split.test.items[at]]
+        raise GlocalkError(
+            f"The prediction for user {shown(user)}, item {shown(item)} is {predicted[at]}: "
+            "predictions must be finite numbers."
+        )
+    return predicted
+
+
 def _predictions(model: Evaluated, split: Split) -> Values:
     """Unclipped predictions of the test pairs, under the ids of the split."""
     _check_split(split)
     if isinstance(model, pd.DataFrame):
         return in_test_order(Predictions.of_frame(model), split, _title(split))
     if not isinstance(model, Completer):
-        return _as_numbers(model)
+        return _finite(_as_numbers(model), split)
     unclipped = copy.copy(model)
     unclipped.clip = False
     test, ids = split.test, split.ids

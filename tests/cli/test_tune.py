@@ -38,6 +38,36 @@ def test_a_search_has_the_budget_of_its_experiment_unless_another_is_given(tmp_p
         assert Search.read(path).budget == Budget(trials=2, hours=hours)
 
 
+def test_a_list_of_values_takes_the_place_of_a_range(tmp_path):
+    result = tune(tmp_path, "trials=9", "search.item_damping=[3,7]", "~search.user_damping")
+    assert result.returncode == 0, result.stderr
+    (path,) = tmp_path.glob("runs/searches/synthetic-bias/search.json")
+    search = Search.read(path)
+    assert search.space["item_damping"] == [3, 7]
+    present = search.trials[0].options["item_damping"]
+    assert {trial.options["item_damping"] for trial in search.trials} == {present, 3, 7}
+    result = tune(tmp_path, "search.item_dampnig=[3,7]")
+    assert result.returncode == 1
+    assert "search.item_dampnig" in result.stderr
+
+
+def test_a_search_space_of_ones_own_goes_before_that_of_the_package(tmp_path):
+    path = tmp_path / "own/search/bias.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("joint: [true, false]\n")
+    result = tune(tmp_path, "trials=9", "--config-dir", str(tmp_path / "own"))
+    assert result.returncode == 0, result.stderr
+    (path,) = tmp_path.glob("runs/searches/synthetic-bias/search.json")
+    assert Search.read(path).space == {"joint": [True, False]}
+
+
+def test_the_command_to_train_has_no_trace_of_the_search(tmp_path):
+    result = tune(tmp_path, "trials=2", "~search", "+search.item_damping=[3,7]")
+    command = shlex.split(result.stdout.strip().splitlines()[-1].partition("glocalk ")[2])
+    assert not any("search" in word for word in command)
+    assert call(*command, "save_model=false", cwd=tmp_path).returncode == 0
+
+
 def test_a_search_without_a_trial_that_could_be_trained_fails(tmp_path):
     rate = "model.sgd.learning_rate=1e30", "search.sgd.learning_rate={low: 1e29, high: 1e30}"
     result = tune(tmp_path, "model=bias_mf", *rate, "trials=1")

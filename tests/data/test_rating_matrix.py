@@ -62,24 +62,30 @@ def test_select_takes_masks_and_positions():
     [
         (
             {"users": [0, 0, 1, 0], "items": [2, 2, 0, 0]},
-            "more than one rating of user 0, item 2: keep one",
+            "more than one rating of user index 0, item index 2: keep one",
         ),
         (
             {"ratings": [5, np.nan, 3, 4]},
-            "The rating nan of user 0, item 2 is not a finite number.",
+            "The rating nan of user index 0, item index 2 is not a finite number.",
         ),
         (
             {"ratings": [5, np.inf, 3, 4]},
-            "The rating inf of user 0, item 2 is not a finite number.",
+            "The rating inf of user index 0, item index 2 is not a finite number.",
         ),
-        ({"ratings": [5, 1, 0, 4]}, "The rating 0 of user 1, item 0 is not on the scale 1 … 5."),
-        ({"ratings": [5.5, 1, 3, 4]}, "The rating 5.5 of user 2, item 1 is not on the scale"),
+        (
+            {"ratings": [5, 1, 0, 4]},
+            "The rating 0 of user index 1, item index 0 is not on the scale 1 … 5.",
+        ),
+        (
+            {"ratings": [5.5, 1, 3, 4]},
+            "The rating 5.5 of user index 2, item index 1 is not on the scale",
+        ),
         (
             {"ratings": [5, 1, 1e300, 4], "scale": (1, 1e300)},
-            "The rating 1e+300 of user 1, item 0 is not within ±1e+12: divide all ratings by a",
+            "The rating 1e+300 of user index 1, item index 0 is not within ±1e+12: divide all",
         ),
         ({"ratings": [5, -2e12, 3, 4], "scale": (-2e12, 5)}, "is not within ±1e+12"),
-        ({"scale": (1, 1e300)}, "The rating scale 1 … 1e+300 is not two ascending numbers"),
+        ({"scale": (1, 1e300)}, "Ratings from 1 to 1e+300 are not within"),
         ({"scale": (-np.inf, np.inf)}, "The rating scale -inf … inf is not"),
         ({"ratings": [], "users": [], "items": [], "scale": (5, 1)}, "The rating scale 5 … 1 is"),
         ({"ratings": [], "users": [], "items": [], "scale": (1, np.nan)}, "1 … nan is not"),

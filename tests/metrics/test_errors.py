@@ -135,7 +135,9 @@ def test_a_negative_gain_is_refused():
 def test_a_prediction_whose_squared_error_overflows_is_an_error():
     observed = matrix([0, 3], [0, 2], [5.0, 1.0])
     assert evaluate(np.array([1e140, 1.0]), observed).rmse == pytest.approx(1e140 / math.sqrt(2))
-    with pytest.raises(GlocalkError, match=r"user 0, item 0 is 1e\+200: the training has diverged"):
+    with pytest.raises(
+        GlocalkError, match=r"user index 0, item index 0 is 1e\+200: the training has diverged"
+    ):
         evaluate(np.array([1e200, 1.0]), observed)
 
 
@@ -143,5 +145,5 @@ def test_a_missing_or_infinite_prediction_is_an_error():
     observed = matrix([0, 3], [0, 2], [5.0, 1.0])
     with pytest.raises(GlocalkError, match="2 ratings need as many predictions"):
         evaluate(np.array([1.0]), observed)
-    with pytest.raises(GlocalkError, match="user 3, item 2 is nan"):
+    with pytest.raises(GlocalkError, match="user index 3, item index 2 is nan"):
         evaluate(np.array([1.0, np.nan]), observed)

@@ -27,7 +27,7 @@ from glocalk.run.search import Storage, describe, search
 from glocalk.run.trackers.tracking import trackers_in
 
 _OWN = re.compile(
-    r"\+*(trials|hours|valid_seed|experiment|search|storage|study_name|logger)[.=]"
+    r"[+~]*(trials|hours|valid_seed|experiment|search|storage|study_name|logger)([.=]|$)"
 )  # options of this command alone
 
 _log = logging.getLogger(__name__)

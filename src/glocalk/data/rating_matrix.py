@@ -85,10 +85,14 @@ class RatingMatrix:
                 at = int(np.argmax(wrong))
                 pair = self._pair(users[at], items[at])
                 raise GlocalkError(f"The rating {ratings[at]:g} of {pair} is not {what}.")
-        if not -LARGEST_RATING <= lowest <= highest <= LARGEST_RATING:  # false for NaN
+        if not -np.inf < lowest <= highest < np.inf:  # false for NaN
             raise GlocalkError(
-                f"The rating scale {lowest:g} … {highest:g} is not two ascending numbers within "
-                f"±{LARGEST_RATING:.0e}."
+                f"The rating scale {lowest:g} … {highest:g} is not two ascending numbers."
+            )
+        if max(abs(lowest), abs(highest)) > LARGEST_RATING:
+            raise GlocalkError(
+                f"Ratings from {lowest:g} to {highest:g} are not within ±{LARGEST_RATING:.0e}: "
+                "divide all ratings by a constant."
             )
         cells = users * self.shape[1] + items
         if not (np.diff(cells) > 0).all():  # sorting is slow, and most parts are sorted
@@ -148,7 +152,7 @@ class RatingMatrix:
 
     def _pair(self, user: int, item: int) -> str:
         """A (user, item) pair in an error message."""
-        return f"user {user}, item {item}"
+        return f"user index {user}, item index {item}"
 
 
 def _indices(values: ArrayLike, name: str) -> Indices:

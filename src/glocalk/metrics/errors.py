@@ -54,9 +54,9 @@ def evaluate(predicted: Values, observed: RatingMatrix) -> Errors:
     if not measurable.all():
         at = int(np.argmin(measurable))
         raise GlocalkError(
-            f"The prediction for user {observed.users[at]}, item {observed.items[at]} is "
-            f"{predicted[at]}: the training has diverged; lower the learning "
-            "rate or raise the regularization."
+            f"The prediction for user index {observed.users[at]}, item index "
+            f"{observed.items[at]} is {predicted[at]}: the training has diverged; lower the "
+            "learning rate or raise the regularization."
         )
     pair = torch.from_numpy(predicted), torch.tensor(observed.ratings)
     ndcg = None

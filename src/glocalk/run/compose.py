@@ -37,6 +37,7 @@ from glocalk.run.overrides import escaped, readable
 VERSION_BASE = "1.3"
 CONFIGS = "pkg://glocalk.conf"
 
+_ORDER = {"hydra": 0, "command-line": 1, "main": 2}  # of folders with configs, by who names them
 _GROUPS = ("model", "data")  # whose files name a class with a `Config`
 _OF_A_MODEL = ("settings", "search", "search_on")  # groups of files that belong to one model
 
@@ -54,6 +55,7 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
     """
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        _put_own_folders_first(config_search_path)
         super().__init__(config_search_path)
         self._targets: dict[str, str] = {}
         self._names: dict[str, str] = {}
@@ -102,12 +104,30 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
                 # Put in before the overrides, one of which may change an option of a member.
                 self._members = names if isinstance(names, list) else []
                 lines[position] = "model.members={}"
+        kept, replaced = lines, []
+        if config_name == "tune":
+            # A list of values is tried in place of a range; Hydra would merge the two.
+            replaced = [
+                given
+                for given in parsed
+                if given.key_or_group.startswith("search.") and isinstance(given.value(), list)
+            ]
+            kept = [
+                line for line, given in zip(lines, parsed, strict=True) if given not in replaced
+            ]
         try:
             config = super()._load_configuration_impl(
-                config_name, lines, run_mode, from_shell, validate_sweep_overrides
+                config_name, kept, run_mode, from_shell, validate_sweep_overrides
             )
+            if any(not given.is_add() and _is_missing(config, given) for given in replaced):
+                config = super()._load_configuration_impl(  # which says what is unknown
+                    config_name, lines, run_mode, from_shell, validate_sweep_overrides
+                )
         except (YAMLError, UnicodeDecodeError) as error:
             raise GlocalkError(f"A config file is not YAML ({one_line(error)}).") from error
+        for given in replaced:
+            OmegaConf.update(config, given.key_or_group, given.value(), merge=False, force_add=True)
+            config.hydra.overrides.task.append(str(given.input_line))
         for position, line in enumerate(lines):
             if line != overrides[position]:
                 task = config.hydra.overrides.task
@@ -217,6 +237,20 @@ def compose(
         return ClassDefaultsLoader(search_path).load_configuration(
             config_name, list(overrides), RunMode.RUN, from_shell=False
         )
+
+
+def _is_missing(config: DictConfig, given: Override) -> bool:
+    """Whether an override is of an option that the config lacks."""
+    return OmegaConf.select(config, given.key_or_group) is None
+
+
+def _put_own_folders_first(search_path: ConfigSearchPath) -> None:
+    """Let a file of `--config-dir` go before the package's of the same name.
+
+    Hydra has them the other way round: a file of one's own would silently have no effect.
+    """
+    elements = search_path.get_path()
+    elements[:] = sorted(elements, key=lambda one: _ORDER.get(one.provider, len(_ORDER)))
 
 
 def config_dirs_of(hydra: Any) -> list[str]:

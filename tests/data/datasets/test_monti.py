@@ -61,7 +61,9 @@ def test_the_scale_is_checked_where_it_is_given(tmp_path):
         tmp_path
     )
     assert split.train.scale == (0.5, 5)
-    assert "The rating 0.5 of user 1, item 0 is not on the scale 1 … 5." in refusal(path, (1, 5))
+    assert "The rating 0.5 of user index 1, item index 0 is not on the scale 1 … 5." in refusal(
+        path, (1, 5)
+    )
 
 
 def test_an_entry_of_m_that_no_mask_marks_is_not_a_rating(tmp_path):

@@ -49,14 +49,23 @@ def test_the_validation_ratings_of_a_split_by_time_are_the_newest_of_the_rest(tm
          "2001-09-09 … 2033-05-18)"),
         ([f"2021-11-0{day}" for day in (5, 2, 4, 6, 1, 3)], "dates, 2021-11-01 … 2021-11-06"),
         ([f"160000000000000000{k}" for k in (5, 2, 4, 6, 1, 3)],
-         "numbers, 1600000000000000001 … 1600000000000000006"),
+         "numbers, 1600000000000000001 … 1600000000000000006 (as nanoseconds, "
+         "2020-09-13 … 2020-09-13)"),
+        ([1600000000, 1600000000000, 1.5e9, 1.1e9, 1.2e9, 1.3e9], "numbers, "
+         "1100000000 … 1600000000000 (the first like seconds, the last like milliseconds)"),
         ([0.5, 0.25, 1, 2, 3, 4], "numbers, 0.25 … 4"),
     ],
-    ids=["seconds", "dates", "nanoseconds", "fractions"],
+    ids=["seconds", "dates", "nanoseconds", "mixed", "fractions"],
 )  # fmt: skip
 def test_the_notes_say_what_timestamps_were_taken_for(times, note, tmp_path):
     made = split(tmp_path / "r.csv", timed(times), split="leave_n_out")
     assert f"r.csv: timestamps are {note}" in made.notes
+
+
+def test_equal_timestamps_give_no_split_by_time(tmp_path):
+    sentence = refusal(tmp_path / "r.csv", timed([7] * 6), split="time")
+    assert sentence.startswith("All timestamps of 'r.csv' are equal, so that they give no split")
+    assert split(tmp_path / "r.csv", timed([7] * 6), split="leave_n_out").test
 
 
 def test_the_last_rating_of_each_user_tests_by_time_or_drawn(tmp_path):

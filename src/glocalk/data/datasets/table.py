@@ -145,6 +145,11 @@ class _File:
         times = read_times(columns) if "timestamp" in columns.by_role else None
         if times is not None and self._config.split != "ratio":
             self.times = described_times(columns, times)
+            if self._config.split == "time" and len(times) > 1 and (times == times[0]).all():
+                raise GlocalkError(
+                    f"All timestamps of '{columns.path}' are equal, so that they give no split by "
+                    "time: choose their column with data.timestamp=…, or another split."
+                )
         rated = Rated(users, items, columns.ratings, times, len(ids.items))
         if "split_column" in columns.by_role:
             parts, name = parts_by_column(columns, self._config)

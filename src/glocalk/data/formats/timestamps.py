@@ -13,8 +13,10 @@ from glocalk.data.formats.cells import is_number
 from glocalk.data.formats.columns import Column, Columns
 from glocalk.errors import GlocalkError, shown
 
-# Numbers in this range are likely to be seconds since 1970: the years 1973 to 2286.
+# Numbers in this range are likely to be seconds since 1970: the years 1973 to 2286. The ranges of
+# smaller units do not overlap with it.
 _EARLIEST, _LATEST = 10**8, 10**10
+_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 
 
 def read_times(columns: Columns) -> NDArray[Any]:
@@ -54,11 +56,23 @@ def described_times(columns: Columns, times: NDArray[Any]) -> str:
     first, last = times.min(), times.max()
     if not _are_numbers(columns.by_role["timestamp"]):
         return f"timestamps are dates, {_day(first)} … {_day(last)}"
-    low, high = (f"{time:.12g}" if isinstance(time, float) else str(time) for time in (first, last))
+    low, high = (f"{time:.15g}" if isinstance(time, float) else str(time) for time in (first, last))
     told = f"timestamps are numbers, {low} … {high}"
-    if all(_EARLIEST <= time < _LATEST for time in (first, last)):
-        told += f" (as seconds, {_day(first)} … {_day(last)})"
+    units = [_unit(time) for time in (first, last)]
+    if units[0] is not None and units[1] is not None:
+        if units[0] != units[1]:
+            return f"{told} (the first like {units[0][0]}, the last like {units[1][0]})"
+        name, size = units[0]
+        told += f" (as {name}, {_day(first / size)} … {_day(last / size)})"
     return told
+
+
+def _unit(time: float) -> tuple[str, int] | None:
+    """The unit in which a number is likely to be a time since 1970, and how many are a second."""
+    for name, size in _UNITS.items():
+        if _EARLIEST <= time / size < _LATEST:
+            return name, size
+    return None
 
 
 def _are_numbers(column: Column) -> bool:
