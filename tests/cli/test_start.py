@@ -89,9 +89,10 @@ def cpu_seconds(*arguments, cwd):
 @pytest.mark.slow
 def test_the_time_that_commands_take_to_start(tmp_path):
     unit = cpu_seconds(sys.executable, "-c", "import pandas, hydra", cwd=tmp_path)
-    # Where these take .5 s and the libraries of a training 3.6 s, the limits are 1.5 s and 4 s.
+    # Where these take .5 s, commands take 1 s and the libraries of a training 3.6 s. The limits lie
+    # between, with room for a busy machine, where ratios of CPU seconds vary by a fifth.
     for line in ("--help", "stats data=synthetic", "stats --help", "data --help", "predict --help"):
-        assert cpu_seconds(*command(*line.split()), cwd=tmp_path) < 3 * unit, line
+        assert cpu_seconds(*command(*line.split()), cwd=tmp_path) < 4 * unit, line
     libraries = cpu_seconds(sys.executable, "-c", "import torch, lightning.pytorch", cwd=tmp_path)
     start = ["train", "--cfg", "job", "data=synthetic"]
-    assert cpu_seconds(*command(*start), cwd=tmp_path) < 1.3 * libraries
+    assert cpu_seconds(*command(*start), cwd=tmp_path) < 1.6 * libraries
