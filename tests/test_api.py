@@ -313,3 +313,15 @@ def test_a_completer_has_the_hyperparameters_of_the_command_line():
         glocalk.make_completer("svd")
     with pytest.raises(glocalk.GlocalkError, match="did you mean 'epochs'"):
         glocalk.make_completer("svd_pp", epoch=2)
+
+
+def test_a_prediction_that_is_no_number_is_named_by_the_ids_of_its_pair():
+    split = glocalk.load_split("synthetic", users=40, items=30, ratings=300)
+    predicted = np.full(len(split.test), 3.0)
+    predicted[4] = np.nan
+    user = split.ids.users[split.test.users[4]]
+    item = split.ids.items[split.test.items[4]]
+    with pytest.raises(
+        glocalk.GlocalkError, match=f"for user {user}, item {item} is nan: predictions"
+    ):
+        glocalk.evaluate(predicted, split)
