@@ -33,6 +33,31 @@ def test_an_incomplete_nested_config_keeps_the_defaults_of_the_outer_one():
     assert Outer.defaults() == {"inner": {"size": 1, "share": 0.25, "colors": {}}}
 
 
+class Kinds(BaseConfig):
+    size: int = 1
+    share: float | None = None
+    many: tuple[int | float, ...] = (1,)
+    switch: bool = False
+    number_or_switch: int | bool = 0
+    anything: Any = None
+
+
+@pytest.mark.parametrize("wrong", [{"size": True}, {"share": False}, {"many": [2, True]}])
+def test_a_truth_value_is_no_number(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(GlocalkError) as caught:
+        Kinds.check(wrong, "model")
+    assert str(caught.value) == (
+        f"Option 'model.{name}' cannot be {value}: input should be a number, not true or false."
+    )
+
+
+def test_a_truth_value_is_taken_where_an_option_may_have_it():
+    given = {"switch": True, "number_or_switch": True, "anything": True}
+    config = Kinds.check(given, "")
+    assert [config.switch, config.number_or_switch, config.anything] == [True] * 3
+
+
 class InnerWithMore(Inner):
     damping: Annotated[float, ADDED] = Field(default=0.0, ge=0)
 

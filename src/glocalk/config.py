@@ -5,10 +5,17 @@ from __future__ import annotations
 import difflib
 import importlib
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from glocalk.errors import GlocalkError, one_line
@@ -37,6 +44,16 @@ class BaseConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        # Pydantic takes true as 1, and false as 0, where a number is asked for.
+        assert info.field_name is not None
+        types = set(_types_in(cls.model_fields[info.field_name].annotation))
+        if types & {int, float} and not types & {bool, str, Any} and _has_truth_value(value):
+            raise ValueError("input should be a number, not true or false")
+        return value
 
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str) -> Self:
@@ -279,6 +296,19 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)
+
+
+def _types_in(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation is made of: `int` and `None` in `list[int] | None`."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _types_in(part)
+
+
+def _has_truth_value(value: Any) -> bool:
+    return isinstance(value, bool) or (
+        isinstance(value, list | tuple) and any(map(_has_truth_value, value))
+    )
 
 
 def _split(value: Any) -> Any:

@@ -5,6 +5,7 @@ import pytest
 from command import call
 from glocalk.records.run import Record
 from glocalk.records.search import Budget, Search
+from glocalk.run.compose import as_dict, compose
 
 DATA = ["data=synthetic", "data.users=40", "data.items=30", "data.ratings=300", "model=bias"]
 
@@ -59,6 +60,26 @@ def test_a_search_space_of_ones_own_goes_before_that_of_the_package(tmp_path):
     assert result.returncode == 0, result.stderr
     (path,) = tmp_path.glob("runs/searches/synthetic-bias/search.json")
     assert Search.read(path).space == {"joint": [True, False]}
+
+
+def test_a_list_takes_the_place_of_a_range_on_a_data_set_and_a_range_that_of_a_list(tmp_path):
+    path = tmp_path / "own/search_on/synthetic/item_knn.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("neighbors: [5, 10]\nbaseline: {item_damping: [3.0, 4.0]}\nshrinkage: {low: 9}")
+    both = tmp_path / "own/search_on/synthetic/bias.yaml"
+    both.write_text("joint: {low: 0, high: 1}\n")
+    config_dirs = [tmp_path / "own"]
+    plain = as_dict(compose("tune", ["model=item_knn", "data=ml_100k"], config_dirs))["search"]
+    changed = as_dict(compose("tune", ["model=item_knn", "data=synthetic"], config_dirs))["search"]
+    assert plain["baseline"]["item_damping"].keys() == {"low", "high", "log"}
+    assert changed == {
+        **plain,
+        "neighbors": [5, 10],
+        "baseline": {**plain["baseline"], "item_damping": [3.0, 4.0]},
+        "shrinkage": {**plain["shrinkage"], "low": 9},
+    }
+    of_bias = as_dict(compose("tune", ["model=bias", "data=synthetic"], config_dirs))["search"]
+    assert of_bias["joint"] == {"low": 0, "high": 1}
 
 
 def test_the_command_to_train_has_no_trace_of_the_search(tmp_path):

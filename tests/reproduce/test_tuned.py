@@ -135,6 +135,9 @@ def test_a_budget_is_of_an_experiment_with_searches(tmp_path):
     assert process.stderr.strip() == (
         "Option 'hours' is of an experiment with searches, as in experiment=tuned."
     )
+    process = call("reproduce", "experiment=tuned", *SMALL, "trials=0", cwd=tmp_path)
+    assert process.returncode == 1
+    assert process.stderr.startswith("Option 'trials' cannot be 0: ")
 
 
 def test_the_plan_has_every_model_with_hyperparameters():

@@ -17,9 +17,10 @@ from glocalk.completers.registry import build_completer, completer_class
 from glocalk.data.datasets.synthetic import Synthetic
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
-from glocalk.run.compose import ClassDefaultsLoader, as_dict, compose
+from glocalk.run.compose import as_dict, compose
 from glocalk.run.composed import compose_run
 from glocalk.run.config import ProtocolConfig
+from glocalk.run.loader import ClassDefaultsLoader
 
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "reports" / "records" / "table1"

@@ -26,7 +26,8 @@ from omegaconf.errors import OmegaConfBaseException
 from glocalk.cli.arguments import wants_help
 from glocalk.config import did_you_mean
 from glocalk.errors import GlocalkError, one_line
-from glocalk.run.compose import VERSION_BASE, compose, install, unresolved
+from glocalk.run.compose import VERSION_BASE, compose, unresolved
+from glocalk.run.loader import install
 
 _OTHER_GROUP = re.compile(r"Could not override '([^']+)'\.\s+No match in the defaults list")
 

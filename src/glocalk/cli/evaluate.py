@@ -26,7 +26,7 @@ from glocalk.run.compose import CONFIGS, VERSION_BASE, as_dict
 from glocalk.run.config import ProtocolConfig
 from glocalk.scoring.order import in_test_order
 from glocalk.scoring.predictions import Predictions
-from glocalk.scoring.score import Score, score_predictions
+from glocalk.scoring.score import Score, refuse_lacking, score_predictions
 from glocalk.scoring.written import terminal_text, write_score
 
 _EXAMPLE = "glocalk evaluate predictions.csv data=ml_100k"
@@ -118,7 +118,10 @@ def _app(config: DictConfig) -> None:
         if OmegaConf.is_missing(config, "predictions"):
             raise GlocalkError(f"Name the file of predictions, as in {_EXAMPLE}.")
         chosen = EvaluateConfig.check(as_dict(config), "")
-        evaluate(chosen, HydraConfig.get().runtime.choices["data"])
+        hydra_config = HydraConfig.get()
+        if any(line.startswith("records=") for line in hydra_config.overrides.task):
+            refuse_lacking(chosen.records)
+        evaluate(chosen, hydra_config.runtime.choices["data"])
 
 
 def evaluate(chosen: EvaluateConfig, data: str) -> None:

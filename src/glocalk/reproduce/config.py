@@ -24,10 +24,6 @@ class ReproduceConfig(BaseConfig):
 
     experiment: Name = Field(description="the experiment: a table or figure")
     plan: list[Block] = Field(min_length=1, description="its runs")
-    searches: Searches | None = Field(
-        default=None,
-        description="budget of the searches for hyperparameters before the runs; null: no searches",
-    )
     trials: int | None = Field(
         default=None, ge=1, description="number of trials of each search; null: that of the plan"
     )
@@ -36,6 +32,11 @@ class ReproduceConfig(BaseConfig):
         gt=0,
         allow_inf_nan=False,
         description="time that the trials of each search may take; null: that of the plan",
+    )
+    # After its options, so that a wrong one is named as it was given.
+    searches: Searches | None = Field(
+        default=None,
+        description="budget of the searches for hyperparameters before the runs; null: no searches",
     )
     data_sets: Annotated[list[Name], Field(min_length=1)] | None = Field(
         description="data sets by config name; one that the plan lacks is trained like its own"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from glocalk.data.rating_matrix import Values
 from glocalk.data.splits import Split
+from glocalk.errors import GlocalkError
 from glocalk.metrics import (
     eccentricity_area,
     errors_by_group,
@@ -159,6 +160,19 @@ def score_predictions(
         eauc=None if groups is None else eccentricity_area(predicted, test, split.train),
         ranking=None if k is None else ranking_at(k, predicted, test),
     )
+
+
+def refuse_lacking(folder: Path) -> None:
+    """Refuse a folder of records that was named, but does not exist.
+
+    Raises:
+        GlocalkError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise GlocalkError(
+            f"There is no folder '{folder}' of records to compare with: name another with "
+            "records=…, or leave it out."
+        )
 
 
 def _found(

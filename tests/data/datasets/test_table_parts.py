@@ -166,6 +166,7 @@ def test_numbers_in_a_column_are_folds(tmp_path):
     assert [one.name for one in made] == ["part 0", "part 1", "part 2"]
     assert by_ids(made[0].test, made[0].ids).keys() == {("ann", "x1"), ("ann", "x2")}
     assert all(everything(one) == EXPECTED for one in made)
+    assert "r.csv: rows with 2 are test ratings (data.fold)" in made[2].notes
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ class _File:
             raise GlocalkError(f"All ratings in '{path}' are left out by data.missing: fix it.")
         self.columns = columns.keep(np.flatnonzero(~missing)) if self.left_out else columns
         _check(self.columns, config)
-        self.merged = self.times = ""
+        self.merged = self.times = self.fold = ""
 
     def rated(self, ids: Ids, users: NDArray[np.int32], items: NDArray[np.int32]) -> Rated:
         """The ratings under their indices, one for each pair."""
@@ -154,13 +154,15 @@ class _File:
         if "split_column" in columns.by_role:
             parts, name = parts_by_column(columns, self._config)
             rated = replace(rated, parts=parts, parts_name=name)
+            if not isinstance(columns.by_role["split_column"].values, list):
+                self.fold = f"rows with {self._config.fold} are test ratings (data.fold)"
             refuse_divided_pairs(rated, ids, columns.path)
         rated, self.merged = one_per_pair(rated, ids, self._config.on_duplicate, columns)
         return rated
 
     def notes(self) -> list[str]:
         """What was left out, taken together, or looks wrong."""
-        notes = [self.columns.note, self.times, self.merged]
+        notes = [self.columns.note, self.fold, self.times, self.merged]
         if self.left_out:
             what = "row" if self.left_out == 1 else "rows"
             notes.append(f"{self.left_out:,} {what} left out by data.missing")
