@@ -28,7 +28,7 @@ from glocalk.run.compose import as_dict, compose
 from glocalk.scoring.distributions import distribution_scores
 from glocalk.scoring.order import in_test_order
 from glocalk.scoring.predictions import Predictions
-from glocalk.scoring.score import Score, refuse_lacking, score_predictions
+from glocalk.scoring.score import Score, score_predictions
 
 _log = logging.getLogger(__name__)
 
@@ -169,8 +169,7 @@ def score(
         of `eccentricity_area`; and `ranking`, a mapping of `ranking_at`.
 
     Raises:
-        GlocalkError: as `evaluate` does, a file cannot be read, there is no folder `records`, or a
-            record is damaged.
+        GlocalkError: as `evaluate` does, a file cannot be read, or a record is damaged.
 
     Example:
         >>> import glocalk
@@ -180,8 +179,6 @@ def score(
         >>> round(score.rmse, 4), score.clipped, len(score.comparisons)
         (1.5, 0, 0)
     """
-    if records is not None:
-        refuse_lacking(Path(records))
     if isinstance(predictions, str | Path):
         _check_split(split)
         table = Predictions.of_file(Path(predictions))

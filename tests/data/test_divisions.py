@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import glocalk
 from glocalk.data import RatingMatrix, Split
 from glocalk.data.divided import DividedSetConfig
 from glocalk.data.divisions import (
@@ -18,7 +19,9 @@ from glocalk.data.divisions import (
     cells_of,
     in_fold,
 )
+from glocalk.data.sources import build_source
 from glocalk.errors import GlocalkError
+from glocalk.run.compose import as_dict, compose
 
 # User 0 has five ratings, user 1 three, user 2 one; items are numbered in the order of the matrix.
 USERS = [0, 0, 0, 0, 0, 1, 1, 1, 2]
@@ -190,6 +193,38 @@ def test_a_cold_start_does_not_undo_a_split_that_was_asked_for(options):
     with pytest.raises(GlocalkError, match=r"^A cold start divides all ratings anew, so that spli"):
         made.cold_start("items", 0.4, seed=0)
     assert own_split().cold_start("items", 0.4, seed=0).name == "40 % of items seed 0"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["data=ml_100k", "data.fold=2"],
+        ["data=ml_100k", "data.folds=5"],
+        ["data=ml_100k", "data.split_seed=0"],
+        ["data=ml_1m", "data.split_seed=1"],
+        ["data=csv", "data.path=r.csv", "data.test_share=0.2"],
+        ["data=csv", "data.path=r.csv", "data.split_seed=1"],
+    ],
+    ids=str,
+)
+def test_options_that_choose_another_split_are_known(options):
+    chosen, plain = (
+        build_source(as_dict(compose("split", [*some, "out=x"]))["data"]).config
+        for some in (options, options[: 2 if "data=csv" in options else 1])
+    )
+    assert chosen.asks
+    assert not plain.asks
+
+
+def test_a_cold_start_does_not_undo_a_draw_that_was_asked_for(tmp_path):
+    rows = [f"{user},{item},{1 + (user + item) % 5}" for user in range(20) for item in range(9)]
+    (tmp_path / "r.csv").write_text("\n".join(["user,item,rating", *rows]))
+    path = str(tmp_path / "r.csv")
+    assert glocalk.load_split("csv", path=path).cold_start("users", 0.1, 0).name
+    for options in ({"split_seed": 1}, {"test_share": 0.2}, {"folds": 3}):
+        made = glocalk.load_split("csv", path=path, **options)
+        with pytest.raises(GlocalkError, match=r"^A cold start divides all ratings anew"):
+            made.cold_start("users", 0.1, 0)
 
 
 def test_no_time_is_an_error_that_says_what_else_there_is():

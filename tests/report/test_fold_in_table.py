@@ -48,3 +48,20 @@ def test_the_csv_has_a_line_for_each_number_of_ratings(files):
 
 def test_no_records_no_files():
     assert experiment_files("fold_in", Sources([])) == {}
+
+
+def test_seeds_of_a_draw_are_averaged_and_runs_of_other_options_have_no_row():
+    more = [
+        *(fold_in_run("bias", error, 5, seed=1) for error in (1.1,)),
+        fold_in_run("bias", 9.0, 10).model_copy(
+            update={"variant": "model.item_damping=3,protocol.cold_start=users"}
+        ),
+    ]
+    files = experiment_files("fold_in", Sources([*RECORDS, *more]))
+    rows = csv_rows(files["fold_in.csv"])
+    users = {row["revealed"]: row for row in rows if row["new"] == "users"}
+    assert list(users) == ["0", "5"]
+    assert float(users["5"]["trained"]) == pytest.approx((((0.9 + 1.1) / 2) + 0.95) / 2)
+    assert "mean over seeds 0, 1 for each draw" in files["fold_in.md"]
+    one = experiment_files("fold_in", Sources(RECORDS))["fold_in.md"]
+    assert "one training of seed 0 for each draw" in one

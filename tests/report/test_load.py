@@ -164,3 +164,16 @@ def test_local_files_that_are_no_records_are_named_not_fatal(tmp_path):
     local = load_local(tmp_path)
     assert len(local.done) == 1
     assert [str(tmp_path / "b" / "record.json") in said for said in local.unreadable] == [True]
+
+
+def test_a_run_that_another_of_its_seed_replaced_is_set_aside(tmp_path):
+    write_runs(tmp_path, a=record(best=0.88, options={"rank": 3}), b=record(best=0.89))
+    age(tmp_path / "a" / "record.json", 0)
+    age(tmp_path / "b" / "record.json", 1)
+    local = load_local(tmp_path)
+    assert (best(local.done), best(local.outdated)) == ([0.89], [0.88])
+    # The same run made twice, by a code that gave its folder another name, is not worth a word.
+    write_runs(tmp_path, a=record(best=0.88))
+    age(tmp_path / "a" / "record.json", 0)
+    local = load_local(tmp_path)
+    assert (best(local.done), local.outdated) == ([0.89], [])

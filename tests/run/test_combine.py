@@ -1,5 +1,6 @@
 """Runs of combinations: members' runs that are shared, and results from their predictions."""
 
+import shutil
 import signal
 
 import numpy as np
@@ -13,7 +14,7 @@ from glocalk.errors import GlocalkError
 from glocalk.records.run import Record
 from glocalk.run.execute import execute
 from glocalk.run.member_runs import member_run, members_of
-from run.small_run import BIAS, config, forked, wait_for
+from run.small_run import BIAS, MODEL, config, forked, wait_for
 
 FACTORS = {"_target_": "glocalk.BiasMF", "rank": 2, "epochs": 4}
 MEMBERS = {"bias": BIAS, "bias_mf": FACTORS}
@@ -220,3 +221,34 @@ def test_two_combinations_at_once_make_each_member_once(made, tmp_path):
     times = [member.seconds for member in stack.members]
     assert times == [member.seconds for member in ensemble.members]
     assert len(list(runs.glob("*/record.json"))) == 4
+
+
+def test_a_finished_run_that_becomes_a_member_keeps_its_files_and_traces(tmp_path, caplog):
+    before = execute(config(tmp_path, save_model=True, save_predictions=True, trace=True))
+    folder = tmp_path / before.folder
+    names = {path.name for path in folder.glob("*.*")}
+    assert {"record.json", "model.pt", "predictions.csv"} <= names
+    predicted = (folder / "predictions.csv").read_bytes()
+    members = {"members": {"glocal_k": MODEL}}
+    with caplog.at_level("INFO"):
+        execute(combination(tmp_path, "Ensemble", members, save_model=False))
+    after = Record.read(folder / "record.json")
+    assert {path.name for path in folder.glob("*.*")} == names | {"member.pt"}
+    assert (folder / "predictions.csv").read_bytes() == predicted
+    assert after.traces == before.traces != []
+    assert comparable(after) == comparable(before)
+    assert [line for line in caplog.messages if "trained again" in line] == [
+        "synthetic glocal_k seed 0 is trained again, because what combinations take was not kept: "
+        "a run that a combination makes keeps it."
+    ]
+
+
+def test_a_finished_run_stays_so_if_it_cannot_be_trained_again(tmp_path):
+    protocol = {**config(tmp_path).protocol.model_dump(), "selection": "lowest_seed"}
+    changes = {"model": FACTORS, "model_name": "bias_mf", "protocol": protocol}
+    lowest, second = (execute(config(tmp_path, seed=seed, **changes)) for seed in (0, 1))
+    shutil.rmtree(tmp_path / lowest.folder)
+    members = {"members": {"bias_mf": FACTORS}}
+    with pytest.raises(GlocalkError, match="takes its validated epoch from seed 0"):
+        execute(combination(tmp_path, "Ensemble", members, seed=1, protocol=protocol))
+    assert Record.read(tmp_path / second.folder / "record.json") == second

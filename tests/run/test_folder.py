@@ -124,6 +124,10 @@ def test_the_lock_waits_for_the_process_that_holds_it(tmp_path, caplog):
     finally:
         logger.removeHandler(handler)
     process.join()
+    held = folder(tmp_path).lock()
+    with held:
+        assert held.lock.is_locked
+    assert not held.lock.is_locked
     assert caplog.messages == [
         "ml_100k bias seed 3 is already running in another process: waiting for it."
     ]

@@ -147,3 +147,18 @@ def test_an_assignment_gives_an_option_the_value_itself(given):
     assert type(held) is type(given) or isinstance(given, list)
     if isinstance(given, str) and given in ("pearson", "c d"):
         assert assignment("model.x", given) == f"model.x={given}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "variant"),
+    [
+        (["++model.rank=5"], "model.rank=5"),
+        (["~settings"], "~settings"),
+        (["model.rank=5", "~settings"], "model.rank=5,~settings"),
+        (["+trainer.max_epochs=3"], "+trainer.max_epochs=3"),
+        (["trainer.threads=2"], "default"),
+    ],
+)
+def test_what_changes_a_result_names_the_variant(overrides, variant):
+    run = compose_run(["model=bias_mf", "data=ml_1m", *overrides])
+    assert run.variant == variant

@@ -10,6 +10,7 @@ from glocalk.errors import GlocalkError
 from glocalk.run.config import ProtocolConfig
 from glocalk.run.monitor import Monitor
 from glocalk.run.revealing import RevealedSplit, reveal
+from glocalk.run.trial import without_test
 from planted import planted
 
 PARTS = planted(num_users=50, num_items=40, density=0.5)
@@ -121,6 +122,7 @@ PROTOCOL = {"valid_share": 0.05, "clip": True, "selection": "never", "lowest_see
     ("options", "sentence"),
     [
         ({"revealed": 5}, "revealed goes with cold_start"),
+        ({"cold_start_seed": 3}, "cold_start_seed goes with cold_start=users or"),
         ({"cold_start": "users", "fold_in": True}, "fold_in needs at least one revealed"),
         ({"cold_start": "users", "revealed": 0, "fold_in": True}, "at least one revealed"),
         ({"cold_start": "users", "revealed": 11}, "revealed' cannot be 11"),
@@ -140,3 +142,26 @@ def test_what_is_not_asked_for_is_no_part_of_a_run_s_identity():
     assert made == PROTOCOL
     asked = {**PROTOCOL, "cold_start": "users", "revealed": 0}
     assert ProtocolConfig.check(asked, "protocol").identifying_options() == asked
+
+
+@pytest.mark.parametrize("whole", ["users", "items"])
+def test_validation_users_have_as_many_training_ratings_as_those_that_test(whole):
+    start = cold(whole)
+    split = reveal(start, whole, 4, seed=0, fold_in=False)
+    held_out = split.hold_out(0.2, seed=5)
+    own = np.bincount(getattr(held_out.train, whole), minlength=60)
+    validated = np.unique(getattr(held_out.valid, whole))
+    tested = np.unique(getattr(split.test, whole))
+    assert len(validated) == round(0.2 * (len(np.unique(getattr(start.train, whole)))))
+    assert not set(validated) & set(tested)
+    assert (own[validated] == 4).all()
+    assert (own[tested] == 4).all()
+    assert cells(held_out.train) | cells(held_out.valid) == cells(split.train)
+    again, other = split.hold_out(0.2, seed=5), split.hold_out(0.2, seed=6)
+    assert cells(again.valid) == cells(held_out.valid) != cells(other.valid)
+
+
+def test_a_search_judges_no_fold_in():
+    split = reveal(cold(), "users", 5, seed=0, fold_in=True)
+    with pytest.raises(GlocalkError, match=r"without a fold-in: leave protocol\.fold_in=true out"):
+        without_test(split, None, 0)

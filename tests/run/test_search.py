@@ -1,11 +1,13 @@
 import itertools
 import json
+import logging
 import random
 import resource
 import time
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from small_run import BIAS, MODEL, STAGE, forked
 from small_run import config as run_config
 
@@ -14,6 +16,7 @@ from glocalk.data.sources import build_source
 from glocalk.errors import GlocalkError
 from glocalk.records.search import Budget, Search
 from glocalk.run.search import describe, search
+from glocalk.run.search_task import folder_of
 from glocalk.run.study import Study
 
 BIAS_SPACE = {
@@ -368,3 +371,27 @@ def test_a_full_disk_ends_in_one_sentence(tmp_path, size):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert outcomes(search(made, BIAS_SPACE, Budget(trials=3))) == expected
+
+
+def test_a_second_search_over_the_same_model_says_that_it_waits(tmp_path, caplog):
+    run = run_config(tmp_path, **BIAS_RUN)
+    folder = folder_of(run)
+    folder.mkdir(parents=True)
+    lock = FileLock(folder / ".lock")
+    lock.acquire()
+
+    class Release(logging.Handler):
+        def emit(self, record):  # noqa: ARG002 (the only one)
+            lock.release()
+
+    logger, handler = logging.getLogger("glocalk.run.folder"), Release()
+    logger.addHandler(handler)
+    try:
+        with caplog.at_level(logging.INFO):
+            assert len(search(run, BIAS_SPACE, Budget(trials=1)).trials) == 1
+    finally:
+        logger.removeHandler(handler)
+    assert (
+        f"A search over {run.model_name} on {run.data_name} is already running in another process: "
+        "waiting for it."
+    ) in caplog.messages

@@ -3,6 +3,8 @@
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 from threading import Barrier
 
 import optuna
@@ -14,7 +16,8 @@ from small_run import config as run_config
 from glocalk.errors import GlocalkError
 from glocalk.records.search import Budget, Search
 from glocalk.run.search import Storage, search
-from glocalk.run.shared_study import _storage
+from glocalk.run.search_task import Task, space_of
+from glocalk.run.shared_study import _storage, shared_study
 from glocalk.run.trial import make_trial
 
 SPACE = {
@@ -222,3 +225,27 @@ def test_a_storage_that_cannot_be_used_is_one_sentence(tmp_path, url, shown):
 def test_force_does_not_take_a_search_away_from_others(tmp_path, url):
     with pytest.raises(GlocalkError, match="study_name="):
         search(config(tmp_path, force=True), SPACE, Budget(trials=1), storage=Storage(url))
+
+
+def test_processes_share_the_hours_too(tmp_path, url, monkeypatch):
+    """What trials under way have taken is not left to others, whatever the number of processes."""
+    budget = Budget(trials=10, hours=1)
+    run = config(tmp_path)
+    task = Task.of(run, space_of(run, SPACE), budget, None, run.split())
+    with ExitStack() as stack:
+        studies = [stack.enter_context(shared_study(url, "it", task.blank)) for _ in range(3)]
+        for study in studies:
+            study.start(**task.of_study)
+        asked = [study.ask()[0] for study in studies]
+        began = max(trial.datetime_start for trial in asked)
+
+        class Later(datetime):
+            @classmethod
+            def now(cls):
+                return began + timedelta(minutes=25)
+
+        monkeypatch.setattr("glocalk.run.shared_study.datetime", Later)
+        # Of 60 minutes, the others have taken 25 each, and this one may take what is left.
+        for trial, study in zip(asked, studies, strict=True):
+            assert study.seconds_left(trial.number) == pytest.approx(600, abs=60)
+        assert studies[0].ask() is None  # all of them have taken 75 minutes

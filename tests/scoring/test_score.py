@@ -10,9 +10,12 @@ import pytest
 
 import glocalk
 from glocalk.errors import GlocalkError
+from glocalk.records.identity import config_hash
 from glocalk.records.run import PROTOCOLS, ProtocolResult
 from glocalk.report.statistics.measured import Measured
 from glocalk.report.statistics.paired import holm
+from glocalk.run.revealing import RevealedSplit
+from glocalk.scoring.compared import records_of
 from glocalk.scoring.score import COLUMNS
 from glocalk.scoring.written import terminal_text, write_score
 from report.factory import record
@@ -151,6 +154,8 @@ def test_a_folder_of_runs_is_compared_too(runs, tmp_path):
     [
         ({"experiment": "table2", "variant": "model.kernel_size=5"}, True),
         ({"experiment": "side", "variant": "data.split_seed=1,model.dates=false"}, True),
+        ({"experiment": "side", "variant": "++model.dates=false"}, True),
+        ({"variant": "~settings"}, True),
         ({"experiment": "kernels", "model": "glocal_k_scalar"}, True),
         ({"experiment": "fig2", "train_share": 0.2}, True),
         ({"experiment": "folds", "variant": "data.fold=2"}, False),
@@ -247,3 +252,35 @@ def test_groups_and_rankings_are_added_if_they_are_asked_for(tmp_path):
     assert content["ranking"] == score.ranking
     assert len(content["groups"]) == len(score.groups)
     assert "Ranking at 5" in (tmp_path / "evaluation.md").read_text()
+
+
+def test_only_rows_that_knew_as_much_of_new_users_are_compared(tmp_path):
+    """The checksum of a split is not over what is folded in after the training."""
+    big = glocalk.load_split("synthetic", users=40, items=30, ratings=700)
+    cold = big.cold_start("users", 0.2, 0)
+    options = {"cold_start": "users"}
+    for number, more in enumerate(
+        [{}, {"revealed": 0}, {"revealed": 1, "fold_in": True}, {"revealed": 5, "fold_in": True}]
+    ):
+        protocol = {**options, **more}
+        made = run_of(predictions(number), variant=f"protocol.revealed={number}", seed=number)
+        config = {**made.config, "protocol": protocol}
+        changes = {"config": config, "config_hash": config_hash(config)}
+        made.model_copy(update=changes).write(tmp_path / f"{number}.json")
+    seeds = {}
+    for title, split in (
+        ("cold", SPLIT),
+        ("one", RevealedSplit("p", SPLIT.train, SPLIT.test, count=1, to_fold_in=cold.test)),
+        ("two", RevealedSplit("p", SPLIT.train, SPLIT.test, count=2, to_fold_in=cold.test)),
+    ):
+        seeds[title] = [run.seed for run in records_of(tmp_path, split)]
+    assert seeds == {"cold": [0, 1], "one": [2], "two": []}
+
+
+def test_a_runs_folder_with_searches_alone_has_no_rows(tmp_path):
+    path = tmp_path / "searches" / "synthetic-bias" / "search.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    score = glocalk.score(TABLE, SPLIT, records=tmp_path)
+    assert score.rows == ()
+    assert any("because no record in" in note for note in score.notes)

@@ -10,6 +10,7 @@ import glocalk
 import glocalk.scoring.split_folder
 from command import call
 from glocalk.errors import GlocalkError
+from glocalk.run.revealing import reveal
 from glocalk.scoring.split_folder import write_split
 from scoring.outside import ON_COMMAND_LINE, small_split
 
@@ -106,3 +107,20 @@ def test_the_command_writes_a_cold_start_and_trains_on_it_like_a_run(tmp_path):
     assert "holds this split already" in call("split", *options, "out=a b, c", cwd=tmp_path).stdout
     process = call("split", *options, "format=xls", "out=x", cwd=tmp_path)
     assert (process.returncode, process.stderr.count("\n")) == (1, 1)
+
+
+def test_ratings_to_fold_in_have_a_file_of_their_own(tmp_path):
+    big = glocalk.load_split("synthetic", users=40, items=30, ratings=700)
+    cold = big.cold_start("users", 0.2, 0)
+    folded, trained = (reveal(cold, "users", 2, 0, fold_in=way) for way in (True, False))
+    assert write(tmp_path / "s", folded)
+    table = pd.read_csv(tmp_path / "s" / "revealed.csv")
+    whole = [(*row,) for row in pd.read_csv(tmp_path / "s" / "train.csv").itertuples(index=False)]
+    assert table.groupby("user").size().tolist() == [2] * len(np.unique(folded.test.users))
+    facts = json.loads((tmp_path / "s" / "split.json").read_text())
+    assert facts["revealed"] == len(table)
+    assert not {(*row,) for row in table.itertuples(index=False)} & {*whole}
+    with pytest.raises(GlocalkError, match="holds another split"):
+        write(tmp_path / "s", reveal(cold, "users", 3, 0, fold_in=True))
+    assert write(tmp_path / "t", trained)
+    assert not (tmp_path / "t" / "revealed.csv").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -11,7 +11,6 @@ from glocalk.config import ADDED, BaseConfig
 from glocalk.data.divisions import (
     AtRandom,
     Division,
-    InFolds,
     LastOfUsers,
     Mask,
     Newest,
@@ -88,6 +87,12 @@ class DividedConfig(BaseConfig):
             raise ValueError("data.split_seed has no effect on this split: leave it out")
         return self
 
+    @property
+    def asks(self) -> bool:
+        """Whether an option chooses other test ratings than there are without it."""
+        names = ("folds", "fold", "split", "n", "test_share", "split_seed")
+        return any(self._sets(name) for name in names)
+
     def _sets(self, name: str) -> bool:
         """Whether an option has another value than its default."""
         return bool(getattr(self, name) != type(self).model_fields[name].default)
@@ -117,7 +122,9 @@ class DividedConfig(BaseConfig):
         seed, count = self.split_seed or 0, len(pairs.users)
         if self.folds is not None:
             test = in_fold(count, self.folds, self.fold, seed)
-            return Chosen(f"fold {self.fold} of {self.folds} seed {seed}", test, InFolds())
+            return Chosen(
+                f"fold {self.fold} of {self.folds} seed {seed}", test, AtRandom(instead=True)
+            )
         if self.split == "time":
             if order is None:
                 raise GlocalkError(
@@ -138,7 +145,9 @@ class DividedConfig(BaseConfig):
             )
             return Chosen(name, test, last, (note,) * bool(short))
         shares = f"{100 - 100 * self.test_share:g}:{100 * self.test_share:g}"
-        return Chosen(f"{shares} seed {seed}", drawn(count, self.test_share, seed), AtRandom())
+        return Chosen(
+            f"{shares} seed {seed}", drawn(count, self.test_share, seed), AtRandom(self.asks)
+        )
 
 
 class DividedSetConfig(DividedConfig):
@@ -169,6 +178,6 @@ class DividedSetConfig(DividedConfig):
             GlocalkError: there are too few ratings, or there is no time.
         """
         if not self.divides:
-            return split
+            return replace(split, division=AtRandom(instead=True)) if self.asks else split
         chosen = self.chosen(split.ratings, order)
         return split.divided(chosen.name, chosen.test, chosen.division, chosen.notes)

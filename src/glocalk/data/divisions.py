@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,13 +72,12 @@ class RatingOrder:
 
 
 class Division(ABC):
-    """A way of choosing some of the ratings.
+    """A way of choosing some of the ratings."""
 
-    Attributes:
-        asked_for: whether the user chose it in place of the data set's own split.
-    """
-
-    asked_for: ClassVar[bool] = True
+    @property
+    def asked_for(self) -> bool:
+        """Whether the user chose it in place of the data set's own split."""
+        return True
 
     @abstractmethod
     def choose(self, pairs: Pairs, share: float, seed: int) -> Mask:
@@ -99,19 +98,22 @@ class Division(ABC):
         return ""
 
 
+@dataclass(frozen=True)
 class AtRandom(Division):
-    """A random share of the ratings."""
+    """A random share of the ratings, of which the test ratings may be chosen in another way.
 
-    asked_for = False
+    Attributes:
+        instead: whether options of the data set chose the test ratings: folds, or another draw.
+    """
+
+    instead: bool = False
+
+    @property
+    def asked_for(self) -> bool:
+        return self.instead
 
     def choose(self, pairs: Pairs, share: float, seed: int) -> Mask:
         return drawn(len(pairs.users), share, seed)
-
-
-class InFolds(AtRandom):
-    """Folds test in turn; validation ratings are a random share of the others."""
-
-    asked_for = True
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,13 @@ class OfWhole(Division):
     """
 
     whole: Side
-    asked_for = False
+
+    @property
+    def asked_for(self) -> bool:
+        return False
 
     def choose(self, pairs: Pairs, share: float, seed: int) -> Mask:
-        of_pairs = pairs.users if self.whole == "users" else pairs.items
-        names, positions = np.unique(of_pairs, return_inverse=True)
+        names, positions = np.unique(self.of(pairs), return_inverse=True)
         if len(names) < 2:
             raise GlocalkError(
                 f"No {self.whole} can be held out whole: only one of them has ratings that are not "
@@ -135,6 +139,39 @@ class OfWhole(Division):
             )
         chosen: Mask = drawn(len(names), share, seed)[positions]
         return chosen
+
+    def of(self, pairs: Pairs) -> NDArray[np.integer[Any]]:
+        """[n] The user, or item, of each pair."""
+        return pairs.users if self.whole == "users" else pairs.items
+
+
+@dataclass(frozen=True, eq=False)
+class AfterRevealed(OfWhole):
+    """The ratings of a random share of the users or items, without the first few of each.
+
+    The first ones, in a random order, stay among the training ratings, as they do of those that
+    test. These are not drawn, and all that is revealed of them stays, too.
+
+    Attributes:
+        count: how many of each stay, at least one.
+        tested: those that test.
+    """
+
+    count: int
+    tested: Indices
+
+    def choose(self, pairs: Pairs, share: float, seed: int) -> Mask:
+        own = self.of(pairs)
+        ranks = random_ranks(own, seed)
+        names, counts = np.unique(own, return_counts=True)
+        eligible = names[(counts > self.count) & ~np.isin(names, self.tested)]
+        if len(eligible) < 2:
+            raise GlocalkError(
+                f"No {self.whole} can be held out for validation: fewer than two of those that do "
+                f"not test have more than {self.count} ratings."
+            )
+        chosen: Mask = np.isin(own, eligible[drawn(len(eligible), share, seed)])
+        return chosen & (ranks >= self.count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +272,22 @@ def drawn(count: int, share: float, seed: int) -> Mask:
     chosen = np.zeros(count, dtype=bool)
     chosen[np.random.default_rng(seed).permutation(count)[: _size(count, share)]] = True
     return chosen
+
+
+def random_ranks(own: NDArray[np.integer[Any]], seed: int) -> Indices:
+    """[n] Place of each rating in a random order of those of the same user (item), 0 for the first.
+
+    Args:
+        own: [n] user, or item, of each rating.
+        seed: seed of the order.
+    """
+    keys = np.random.default_rng(seed).random(len(own))
+    order = np.lexsort((keys, own))
+    counts = np.bincount(own)
+    starts = np.cumsum(counts) - counts
+    ranks = np.empty(len(own), np.int64)
+    ranks[order] = np.arange(len(own)) - starts[own[order]]
+    return ranks
 
 
 def in_fold(count: int, folds: int, fold: int, seed: int) -> Mask:

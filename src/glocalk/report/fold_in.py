@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from glocalk.records.run import Record
 from glocalk.report.cells import data_title, in_order, model_title
 from glocalk.report.layout import NOTHING, csv_text, difference, number
 from glocalk.report.parts import Files, Sources
+from glocalk.report.points import changed_options
 from glocalk.report.style import BLUE, VERMILION, svg_text
 from glocalk.report.tables import Table, with_sd
 
@@ -30,8 +32,8 @@ class _Point:
     """Errors by draw, of one way to use the revealed ratings.
 
     Attributes:
-        errors: test RMSE by draw.
-        seconds: time of the fold-in, or of the training, by draw.
+        errors: test RMSE by draw, mean over seeds.
+        seconds: time of the fold-in, or of the training, by draw, mean over seeds.
     """
 
     errors: Mapping[int, float]
@@ -71,10 +73,11 @@ class _Row:
 
 def fold_in_files(sources: Sources) -> Files:
     """The table as csv, Markdown and LaTeX, and the figure."""
-    rows = _rows([run for run in sources.records if run.experiment == EXPERIMENT])
+    runs = [run for run in sources.records if run.experiment == EXPERIMENT and not _changed(run)]
+    rows = _rows(runs)
     if not rows:
         return {}
-    table = _table(rows)
+    table = _table(rows, sorted({run.seed for run in runs}))
     return {
         "fold_in.csv": csv_text(_COLUMNS, (line for row in rows for line in _csv_rows(row))),
         "fold_in.md": table.markdown(),
@@ -85,14 +88,15 @@ def fold_in_files(sources: Sources) -> Files:
 
 def _rows(runs: Sequence[Record]) -> list[_Row]:
     """By data set, what is new, and model."""
-    found: dict[tuple[str, str, str], dict[tuple[bool, int], dict[int, Record]]] = {}
+    found: dict[tuple[str, str, str], dict[tuple[bool, int], dict[int, list[Record]]]] = {}
     for run in runs:
         options = run.config.get("protocol", {})
         new, revealed = options.get("cold_start"), options.get("revealed")
         if new is not None and revealed is not None and _PROTOCOL in run.protocols:
             points = found.setdefault((run.data, str(new), run.model), {})
             place = bool(options.get("fold_in", False)), int(revealed)
-            points.setdefault(place, {})[int(options.get("cold_start_seed", 0))] = run
+            draw = int(options.get("cold_start_seed", 0))
+            points.setdefault(place, {}).setdefault(draw, []).append(run)
     order = in_order({model for _, _, model in found})
     places = sorted(found, key=lambda at: (at[0] != "ml_100k", at[0], at[1], order.index(at[2])))
     return [
@@ -111,10 +115,19 @@ def _rows(runs: Sequence[Record]) -> list[_Row]:
     ]
 
 
-def _point(by_draw: Mapping[int, Record]) -> _Point:
+def _changed(run: Record) -> bool:
+    """Whether a run changes more than what is held out and revealed: it has no row here."""
+    options = re.sub(r"(^|,)protocol\.\w+=\w+(?=,|$)", "", changed_options(run))
+    return bool(options.strip(","))
+
+
+def _point(by_draw: Mapping[int, Sequence[Record]]) -> _Point:
     return _Point(
-        {draw: run.protocols[_PROTOCOL].rmse for draw, run in by_draw.items()},
-        {draw: _seconds(run) for draw, run in by_draw.items()},
+        {
+            draw: statistics.fmean(run.protocols[_PROTOCOL].rmse for run in runs)
+            for draw, runs in by_draw.items()
+        },
+        {draw: statistics.fmean(map(_seconds, runs)) for draw, runs in by_draw.items()},
     )
 
 
@@ -152,7 +165,12 @@ def _csv_rows(row: _Row) -> list[list[str]]:
     return lines
 
 
-def _table(rows: Sequence[_Row]) -> Table:
+def _table(rows: Sequence[_Row], seeds: Sequence[int]) -> Table:
+    trainings = (
+        f"one training of seed {seeds[0]}"
+        if len(seeds) == 1
+        else f"mean over seeds {', '.join(map(str, seeds))}"
+    )
     counts = sorted({count for row in rows for count in row.counts} - {0})
     return Table(
         name=EXPERIMENT,
@@ -180,7 +198,7 @@ def _table(rows: Sequence[_Row]) -> Table:
             "is trained anew with the revealed ratings among the training ratings. Without "
             "revealed ratings it predicts by the default that its docstring names.",
             f"`{_PROTOCOL}`: after the last epoch. Mean ± sample standard deviation over draws of "
-            "the new users or items; one training of seed 0 for each draw. Differences: folded in "
+            f"the new users or items; {trainings} for each draw. Differences: folded in "
             "minus trained on, mean over draws.",
             "Seconds: of the largest number of revealed ratings, without evaluation, mean over "
             "draws. That of a fold-in is for all new users (items) together; neighbor models "

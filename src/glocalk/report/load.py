@@ -52,8 +52,8 @@ class Local:
     Attributes:
         done: the newest record of each run, in order of path, without the outdated ones.
         failed: runs whose newest record is a failed one.
-        outdated: done records of seeds that were last run with an older config, data or model
-            version than another seed of their cell.
+        outdated: done records with an older config, data or model version than the newest record
+            of their cell.
         unreadable: a sentence for each file that is not a complete record.
     """
 
@@ -114,6 +114,7 @@ def load_local(runs: Path) -> Local:
     oldest_first = sorted(records, key=lambda path: (path.stat().st_mtime_ns, path))
     newest = {(*cell_of(records[path]), records[path].seed): path for path in oldest_first}
     counting = sorted(newest.values())
+    superseded = [path for path in sorted(records) if path not in counting]
     current = {  # of each cell, what its newest done record was made with
         cell_of(records[path]): _shared(records[path])
         for path in oldest_first
@@ -126,6 +127,9 @@ def load_local(runs: Path) -> Local:
         elif _shared(record) == current[cell_of(record)]:
             local.done.append(record)
         else:
+            local.outdated.append(record)
+    for record in map(records.__getitem__, superseded):
+        if record.status == "done" and _shared(record) != current.get(cell_of(record)):
             local.outdated.append(record)
     return local
 

@@ -24,7 +24,6 @@ _NOT_A_VARIANT = {
     "seed",
     "member",
     "train_share",
-    "settings",
     "trainer",
     "trainer.threads",
     "logger",
@@ -113,7 +112,7 @@ def run_config(
                 run = _run_of_base(base, hydra, composing)
                 # Stages are shared with the other runs of this experiment.
                 return run.model_copy(update={"share_stages": options["share_stages"]})
-        options["variant"] = ",".join(sorted(map(as_typed, telling))) or "default"
+        options["variant"] = ",".join(sorted(map(_named, telling))) or "default"
     names = {"data_name": choices["data"], "model_name": choices["model"]}
     run = RunConfig.check({**options, **names}, "")
     return run if member is None else member_run(run, str(member), run.seed)
@@ -122,6 +121,11 @@ def run_config(
 def _names_variant(line: str) -> bool:
     """Whether an override belongs to the name of a variant; an address of a tracker does not."""
     return _key(line) not in _NOT_A_VARIANT and not _key(line).startswith("logger.")
+
+
+def _named(line: str) -> str:
+    """An override in the name of a variant, where `++` says no more than `=` does."""
+    return as_typed(line).removeprefix("++")
 
 
 def _key(line: str) -> str:

@@ -57,6 +57,8 @@ class ProtocolConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _reveals_what_is_held_out(self) -> Self:
+        if self.cold_start_seed and self.cold_start is None:
+            raise ValueError("cold_start_seed goes with cold_start=users or cold_start=items")
         if self.revealed is not None and self.cold_start is None:
             raise ValueError("revealed goes with cold_start=users or cold_start=items")
         if self.fold_in and not self.revealed:

@@ -60,6 +60,7 @@ def execute(config: RunConfig) -> Record:
             if config.save_predictions and not run.folder.predictions.is_file():
                 _log.info("It has no predictions: add force=true to train it again.")
             return held
+        run.keep_what_is_there()
         run.refuse_unwritable()
         try:
             with stopping.only_at_safe_points():
@@ -136,6 +137,23 @@ class _Run:
             return None
         return self.folder.held_record()
 
+    def keep_what_is_there(self) -> None:
+        """Keep the files and traces of a finished run that is trained again for a combination."""
+        held = self.folder.held_record()
+        if held is None:
+            return
+        _log.info(
+            "%s is trained again, because what combinations take was not kept: a run that a "
+            "combination makes keeps it.",
+            self.folder.title,
+        )
+        wanted = {
+            "save_model": self.config.save_model or self.folder.model_file.is_file(),
+            "save_predictions": self.folder.predictions.is_file(),
+            "trace": bool(held.traces),
+        }
+        self.config = self.config.model_copy(update=wanted)
+
     def train(self) -> Record:
         """Make the trainings and compute the results."""
         assert self.split is not None
@@ -195,8 +213,13 @@ class _Run:
         refuse_unwritable(self.config, self.completer, self.split, self.commit)
 
     def write_failure(self, error: Exception) -> None:
-        """Write the failed record. Checkpoints stay, so that the next start continues from them."""
+        """Write the failed record, unless the run has been finished before.
+
+        Checkpoints stay, so that the next start continues from them.
+        """
         self.tracking.fail()
+        if self.folder.held_record() is not None:
+            return
         record = failed_record(self.config, self.completer, self.split, self.commit, error)
         try:
             record.write(self.folder.record)

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from glocalk.errors import GlocalkError
 from glocalk.inference.model_file import MODEL_FILE
@@ -20,6 +20,24 @@ from glocalk.run.predictions import PREDICTION_FILES
 MEMBER_FILE = "member.pt"
 
 _log = logging.getLogger(__name__)
+
+
+def acquired(path: Path, title: str) -> AcquireReturnProxy[FileLock]:
+    """Acquire a lock, after waiting for a process that holds it.
+
+    Args:
+        path: file of the lock.
+        title: what it is for, in sentences.
+
+    Returns:
+        What releases it at the end of a `with` statement.
+    """
+    lock = FileLock(path)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        _log.info("%s is already running in another process: waiting for it.", title)
+        return lock.acquire()
 
 
 @dataclass(frozen=True)
@@ -94,8 +112,11 @@ class RunFolder:
         """What keeps the number of threads, until the run is finished."""
         return self.path / "threads.ckpt"
 
-    def lock(self) -> FileLock:
+    def lock(self) -> AcquireReturnProxy[FileLock]:
         """Acquire the lock of this run, after waiting for a process that holds it.
+
+        Returns:
+            What releases it at the end of a `with` statement.
 
         Raises:
             GlocalkError: the runs folder cannot be written to, or its locks lie elsewhere.
@@ -103,18 +124,12 @@ class RunFolder:
         path = inside(self.runs_dir, ".locks", f"{self.name}.lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                _log.info("%s is already running in another process: waiting for it.", self.title)
-                lock.acquire()
+            return acquired(path, self.title)
         except OSError as error:
             raise GlocalkError(
                 f"The runs folder '{self.runs_dir}' cannot be written to "
                 f"({error.strerror}): choose another with runs_dir=…"
             ) from error
-        return lock
 
     def held_record(self) -> Record | None:
         """The complete record of a finished run, if there is one."""

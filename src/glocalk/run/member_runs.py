@@ -70,7 +70,7 @@ def _variant_of(variant: str, member: str) -> str:
     """What a variant of the combination, a list of overrides, is for one of its members."""
     prefix = f"model.members.{member}."
     kept = []
-    for line in re.split(r",(?=[+~]*[\w.@]+=)", variant):
+    for line in re.split(r",(?=[+~]*[\w.@]+=|~[\w.@]+(?:,|$))", variant):
         name = line.lstrip("+~")
         if name.startswith(prefix):
             kept.append(f"model.{name.removeprefix(prefix)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from glocalk.completers.base import Completer
+from glocalk.data.divisions import AfterRevealed, random_ranks
 from glocalk.data.labels import Side
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.splits import Split
@@ -24,10 +25,12 @@ class RevealedSplit(Split):
 
     Attributes:
         whole: which of them are held out, `users` or `items`.
+        count: ratings revealed of each.
         to_fold_in: the revealed ratings.
     """
 
     whole: Side = "users"
+    count: int = 0
     to_fold_in: RatingMatrix | None = None
 
     def check(self, completer: Completer, who: str) -> None:
@@ -69,7 +72,8 @@ def reveal(split: Split, whole: Side, count: int, seed: int, *, fold_in: bool) -
 
     The ratings of each are put in a random order, which the seed determines. The first `count` are
     revealed, those after the first ten are the test ratings: the same ones for every count. Users
-    (items) with fewer than eleven ratings are left out of both.
+    (items) with fewer than eleven ratings are left out of both. Validation ratings are those of
+    others, after as many that stay among the training ratings.
 
     Args:
         split: the cold start.
@@ -83,13 +87,8 @@ def reveal(split: Split, whole: Side, count: int, seed: int, *, fold_in: bool) -
     """
     test = split.test
     own = test.users if whole == "users" else test.items
-    keys = np.random.default_rng(seed).random(len(test))
-    order = np.lexsort((keys, own))
-    counts = np.bincount(own)
-    starts = np.cumsum(counts) - counts
-    rank = np.empty(len(test), np.int64)
-    rank[order] = np.arange(len(test)) - starts[own[order]]
-    enough = counts[own] > MOST_REVEALED
+    rank = random_ranks(own, seed)
+    enough = np.bincount(own)[own] > MOST_REVEALED
     if not enough.any():
         raise GlocalkError(
             f"No held-out one of the {whole} has more than {MOST_REVEALED} ratings: nothing "
@@ -99,10 +98,13 @@ def reveal(split: Split, whole: Side, count: int, seed: int, *, fold_in: bool) -
     rest = test.select(enough & (rank >= MOST_REVEALED))
     if fold_in:
         parts = {part.name: getattr(split, part.name) for part in fields(Split)}
-        return RevealedSplit(**{**parts, "test": rest}, whole=whole, to_fold_in=revealed)
+        return RevealedSplit(
+            **{**parts, "test": rest}, whole=whole, count=count, to_fold_in=revealed
+        )
     users, items, ratings = (
         np.concatenate([getattr(split.train, part), getattr(revealed, part)])
         for part in ("users", "items", "ratings")
     )
     train = RatingMatrix(users, items, ratings, test.shape, test.scale)
-    return replace(split, train=train, test=rest)
+    division = AfterRevealed(whole, count, np.unique(own)) if count else split.division
+    return replace(split, train=train, test=rest, division=division)

@@ -9,17 +9,17 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-from filelock import FileLock
 
 from glocalk import stopping
 from glocalk.errors import GlocalkError
 from glocalk.names import refuse_links
 from glocalk.records.search import Budget, Search, Trial, ended
 from glocalk.run.config import RunConfig
+from glocalk.run.folder import acquired
 from glocalk.run.search_task import RECORD, Task, folder_of, identity_of, space_of
 from glocalk.run.threads import set_threads
 from glocalk.run.trial import make_trial
@@ -116,7 +116,7 @@ def _search(task: Task) -> Search:
     refuse_links(task.folder, task.path.name)
     budget = task.blank.budget
     assert budget is not None
-    with FileLock(task.folder / ".lock"):
+    with acquired(task.folder / ".lock", task.title):
         held = task.held_record()
         if held is not None:
             return held
@@ -125,7 +125,12 @@ def _search(task: Task) -> Search:
             asked, options = study.ask()
             left = budget.seconds_left(ended(study.trials))
             made = make_trial(
-                task.config, task.split, options, task.folder / "training", asked, left
+                task.config,
+                task.split,
+                options,
+                task.folder / "training",
+                asked,
+                partial(float, left),
             )
             study.tell(asked, made)
             task.record(study).write(task.path)
@@ -148,7 +153,7 @@ def _search_together(task: Task, storage: Storage) -> Search:
     refuse_links(task.folder, task.path.name)
     budget, config = task.blank.budget, task.config
     assert budget is not None
-    with FileLock(task.folder / ".lock"):
+    with acquired(task.folder / ".lock", task.title):
         held = task.held_record()
     if held is not None:
         return held
@@ -162,12 +167,12 @@ def _search_together(task: Task, storage: Storage) -> Search:
                 continue
             asked, options = claimed
             with study.making(asked), TemporaryDirectory(dir=task.folder, prefix=".trial-") as own:
-                left = budget.seconds_left(study.trials)
+                left = partial(study.seconds_left, asked.number)
                 made = make_trial(config, task.split, options, Path(own) / "training", asked, left)
                 study.tell(asked, made)
                 _log.info("Trial %d of %d: %s", len(study.trials), budget.trials, describe(made))
         record = task.blank.model_copy(update={"trials": study.trials})
-    with FileLock(task.folder / ".lock"):
+    with acquired(task.folder / ".lock", task.title):
         held = task.held_record()
         if held is None:
             record.write(task.path)

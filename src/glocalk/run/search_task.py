@@ -92,6 +92,11 @@ class Task:
         return cls(config, without_test(split, config, seed), folder_of(config), blank)
 
     @property
+    def title(self) -> str:
+        """The search in sentences."""
+        return f"A search over {self.config.model_name} on {self.config.data_name}"
+
+    @property
     def path(self) -> Path:
         return self.folder / RECORD
 

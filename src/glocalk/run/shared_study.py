@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import socket
 import threading
 import time
@@ -159,6 +160,8 @@ class SharedStudy:
         for attempt in itertools.count():
             if self._claims() >= self._budget.trials or self._is_spent():
                 return None
+            if self.seconds_left() <= 0:  # those under way end at their next epoch
+                return None
             asked = self._study.ask()
             self._storage.record_heartbeat(asked._trial_id)
             asked.set_user_attr(_OWNER, _this_process())
@@ -185,6 +188,22 @@ class SharedStudy:
             sampler = optuna.samplers.PartialFixedSampler(self._start, sampler)
         self._study.sampler = sampler
         return {name: suggest(asked, name, choice) for name, choice in self._space.items()}
+
+    def seconds_left(self, without: int | None = None) -> float:
+        """The time left after the finished trials, and after what those under way have taken.
+
+        Args:
+            without: number of a trial under way whose time does not count.
+        """
+        if self._budget.hours is None:
+            return math.inf
+        now, running = datetime.now(), (TrialState.RUNNING,)
+        taken = sum(
+            (now - trial.datetime_start).total_seconds()
+            for trial in self._study.get_trials(deepcopy=False, states=running)
+            if trial.number != without and trial.datetime_start is not None
+        )
+        return self._budget.seconds_left(self.trials) - taken
 
     def _is_spent(self) -> bool:
         """Whether there is nothing left to claim, unless a claim is given up."""

@@ -7,7 +7,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from glocalk.errors import GlocalkError, TrainerError
 from glocalk.metrics import Errors
 from glocalk.records.search import Trial
 from glocalk.run.config import RunConfig
+from glocalk.run.revealing import RevealedSplit
 from glocalk.run.space import with_values
 from glocalk.run.trainings import train_once
 
@@ -33,7 +34,7 @@ def make_trial(
     options: dict[str, Any],
     folder: Path,
     asked: optuna.Trial,
-    seconds: float,
+    seconds_left: Callable[[], float],
 ) -> Trial:
     """Train once with other options of the model.
 
@@ -43,7 +44,8 @@ def make_trial(
         options: dotted names under `model`, and their values.
         folder: folder of the training; nothing is left in it.
         asked: the trial, which may be pruned.
-        seconds: time after which the training is ended, at the next end of an epoch.
+        seconds_left: the time that the training may take; once it has taken more, it is ended at
+            the next end of an epoch.
 
     Raises:
         TrainerError: no training can be made here with the options of the Trainer.
@@ -52,7 +54,7 @@ def make_trial(
     varied = config.model_copy(update={"model": model})
     shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
-    watch = _Watch(build_completer(model).schedule, asked, seconds)
+    watch = _Watch(build_completer(model).schedule, asked, seconds_left)
     state: Literal["done", "pruned", "failed", "out_of_time"] = "done"
     try:
         train_once(varied, split, folder, [watch])
@@ -98,7 +100,15 @@ def without_test(split: Split, config: RunConfig, valid_seed: int) -> Split:
         split: the split of the data.
         config: says which shares of the training ratings are kept and held out.
         valid_seed: seed of the choice of held-out ratings.
+
+    Raises:
+        GlocalkError: revealed ratings are to be folded in, which a training alone does not do.
     """
+    if isinstance(split, RevealedSplit):
+        raise GlocalkError(
+            "Held-out training ratings judge a training without a fold-in: leave "
+            "protocol.fold_in=true out; the revealed ratings are then trained on."
+        )
     kept = split.keep(config.train_share, config.seed)
     held_out = kept.hold_out(config.protocol.valid_share, valid_seed)
     assert held_out.valid is not None
@@ -119,16 +129,17 @@ class _Watch:
     Args:
         schedule: number of epochs of each stage.
         asked: the trial that may be pruned, if any.
-        seconds: time after which the training is ended, unless its last epoch has.
+        seconds_left: the time that the training may take, unless its last epoch has ended.
     """
 
     def __init__(
         self,
         schedule: Mapping[str, int],
         asked: optuna.Trial | None = None,
-        seconds: float = math.inf,
+        seconds_left: Callable[[], float] = lambda: math.inf,
     ) -> None:
-        self.asked, self.deadline = asked, time.perf_counter() + seconds
+        self.asked, self.seconds_left = asked, seconds_left
+        self.started = time.perf_counter()
         self.rmse, self.stage = math.inf, ""
         self.epoch: int | None = None
         self.left = sum(schedule.values())
@@ -151,5 +162,5 @@ class _Watch:
             return
         if self.asked.should_prune():
             raise _PrunedError
-        if self.left > 0 and time.perf_counter() > self.deadline:
+        if self.left > 0 and time.perf_counter() - self.started > self.seconds_left():
             raise _OutOfTimeError

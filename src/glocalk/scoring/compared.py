@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from glocalk.data.splits import Split
 from glocalk.records.run import Record
 from glocalk.report.cells import is_default, model_title
 from glocalk.report.kernels.traced import EXPERIMENT as ABLATIONS
@@ -23,10 +24,11 @@ from glocalk.report.statistics.bootstrap import (
 from glocalk.report.statistics.measured import Difference
 from glocalk.report.statistics.paired import holm, paired_p_value
 from glocalk.report.statistics.sample import Floats, Sample, refuse_others
+from glocalk.run.revealing import RevealedSplit
 
 PREFERRED, OTHERWISE = "validated", "last"
 
-_CHANGES_MODEL = re.compile(r"(^|,)model\.")
+_CHANGES_MODEL = re.compile(r"(^|,)[+~]*(model\.|settings([=,]|$))")
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,28 @@ class Row:
     p_adjusted: float
 
 
-def records_of(folder: Path, checksum: str) -> list[Record]:
+def records_of(folder: Path, split: Split) -> list[Record]:
     """The done records of a split in a folder of committed records, or of runs.
 
     Args:
         folder: `reports/records`, or the runs folder of this machine.
-        checksum: that of the split.
+        split: the split.
 
     Raises:
         GlocalkError: a committed record is damaged, or two of them do not fit together.
     """
-    if any(folder.glob("*/record.json")):
-        return [run for run in load_local(folder).done if run.data_checksum == checksum]
-    return load_committed(folder, checksum).done
+    to_fold_in = split.count if isinstance(split, RevealedSplit) else 0
+    if any(folder.glob("*/record.json")) or (folder / "searches").is_dir():
+        found = [run for run in load_local(folder).done if run.data_checksum == split.checksum]
+    else:
+        found = load_committed(folder, split.checksum).done
+    return [run for run in found if _folded_in(run) == to_fold_in]
+
+
+def _folded_in(run: Record) -> int:
+    """How many ratings of each new user or item a run folded in, which no checksum is over."""
+    protocol = run.config.get("protocol", {})
+    return int(protocol["revealed"]) if protocol.get("fold_in") else 0
 
 
 def is_variant(run: Record) -> bool:

@@ -134,7 +134,7 @@ def score_predictions(
         counts=counts[tested],
         errors=errors.squared_errors.round(_DECIMALS)[tested, None],
     )
-    found, why = _found(records, split.checksum, variants)
+    found, why = _found(records, split, variants)
     interval, rows = compared(ours, found)
     users = len(ours.counts)
     if users == 1:
@@ -176,7 +176,7 @@ def refuse_lacking(folder: Path) -> None:
 
 
 def _found(
-    folder: Path | None, checksum: str, variants: bool
+    folder: Path | None, split: Split, variants: bool
 ) -> tuple[Sequence[Record], tuple[str, ...]]:
     """The records to compare with, and which are left out or why there are none."""
     if folder is None:
@@ -186,14 +186,14 @@ def _found(
             f"Nothing was compared, because there is no folder '{folder}': the committed records "
             "are in a checkout of glocalk, and records=… names their folder.",
         )
-    records = records_of(folder, checksum)
+    records = records_of(folder, split)
     if records:
         kept = [run for run in records if variants or not is_variant(run)]
         left_out = len({*map(cell_of, records)} - {*map(cell_of, kept)})
         return kept, (_left_out(left_out),) if left_out else ()
     return (), (
         f"Nothing was compared, because no record in '{folder}' is of this split "
-        f"(checksum {checksum[:12]}…).",
+        f"(checksum {split.checksum[:12]}…).",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -13,10 +13,12 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from glocalk.data.ratings import Ratings
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.inference.tables import check_suffix, write_table
 from glocalk.records.json_text import parse, to_json
+from glocalk.run.revealing import RevealedSplit
 
 Format: TypeAlias = Literal["csv", "parquet"]
 
@@ -30,7 +32,8 @@ def write_split(
     """Write the ratings of a split, and `split.json` about them: all of them or nothing.
 
     `train` and `valid` are those of the selection run of this seed; the final run is trained on
-    both together. The columns are user, item and rating.
+    both together. Ratings that are folded in after the training are in `revealed`. The columns are
+    user, item and rating.
 
     Args:
         split: the split, without validation ratings.
@@ -50,14 +53,14 @@ def write_split(
     held_out = split.hold_out(share, seed)
     facts = _facts(split, held_out, data=data, share=share, seed=seed)
     if folder.is_dir() and any(folder.iterdir()):
-        _refuse_other(folder, facts, form)
+        _refuse_other(folder, facts, list(_parts(held_out)), form)
         return False
     whole = bool((split.train.ratings % 1 == 0).all() and (split.test.ratings % 1 == 0).all())
     with _replacing(folder) as temporary:
         digests = {}
-        for part in _PARTS:
+        for part, ratings in _parts(held_out).items():
             path = temporary / f"{part}.{form}"
-            frame = getattr(held_out, part).to_frame()
+            frame = ratings.to_frame()
             # As the files of most data sets have them.
             frame = frame.astype({"rating": np.int64}) if whole else frame
             write_table([frame], path, digits=None)
@@ -68,7 +71,7 @@ def write_split(
 
 
 def _facts(split: Split, held_out: Split, *, data: str, share: float, seed: int) -> dict[str, Any]:
-    assert held_out.valid is not None
+    parts = _parts(held_out)
     return {
         "data": data,
         "split": split.name,
@@ -76,15 +79,25 @@ def _facts(split: Split, held_out: Split, *, data: str, share: float, seed: int)
         "scale": list(map(float, split.test.scale)),
         "users": split.train.num_users,
         "items": split.train.num_items,
-        "train": len(held_out.train),
-        "valid": len(held_out.valid),
-        "test": len(held_out.test),
+        **{part: len(ratings) for part, ratings in parts.items()},
         "valid_share": share,
         "seed": seed,
     }
 
 
-def _refuse_other(folder: Path, facts: Mapping[str, Any], form: Format) -> None:
+def _parts(held_out: Split) -> dict[str, Ratings]:
+    """The ratings of each file."""
+    parts: dict[str, Ratings] = {part: getattr(held_out, part) for part in _PARTS}
+    if isinstance(held_out, RevealedSplit):
+        assert held_out.to_fold_in is not None
+        assert held_out.ids is not None
+        parts["revealed"] = Ratings.of(held_out.to_fold_in, held_out.ids)
+    return parts
+
+
+def _refuse_other(
+    folder: Path, facts: Mapping[str, Any], parts: Sequence[str], form: Format
+) -> None:
     """Refuse a folder that does not hold this split."""
     remedy = "choose another folder, or remove it"
     path = folder / FACTS
@@ -101,7 +114,7 @@ def _refuse_other(folder: Path, facts: Mapping[str, Any], form: Format) -> None:
                 f"'{folder}' holds another split (its {name} is {held.get(name)}, not {value}): "
                 f"{remedy}."
             )
-    for part in _PARTS:
+    for part in parts:
         name = f"{part}.{form}"
         if name not in files:
             raise GlocalkError(f"'{folder}' holds this split in another format: {remedy}.")
