@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, Self, get_args
 
 from pydantic import (
@@ -14,6 +16,7 @@ from pydantic import (
     ConfigDict,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -45,15 +48,18 @@ class BaseConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    @field_validator("*", mode="before")
+    @field_validator("*", mode="wrap")
     @classmethod
-    def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+    def _is_no_truth_value(
+        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        checked = check(value)
         # Pydantic takes true as 1, and false as 0, where a number is asked for.
         assert info.field_name is not None
         types = set(_types_in(cls.model_fields[info.field_name].annotation))
         if types & {int, float} and not types & {bool, str, Any} and _has_truth_value(value):
             raise ValueError("input should be a number, not true or false")
-        return value
+        return checked
 
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str) -> Self:
@@ -119,7 +125,16 @@ def build(options: Mapping[str, Any], where: str, kind: type[Any]) -> Any:
             f"'{where}._target_' names '{target}', which lacks {' and '.join(map(repr, absent))}: "
             f"define each, as {kind.__module__}.{kind.__name__} describes it."
         )
-    return cls(cls.Config.check(rest, where))
+    config = cls.Config.check(rest, where)
+    try:
+        inspect.signature(cls.__init__).bind(None, config)
+    except TypeError as error:
+        raise GlocalkError(
+            f"'{where}._target_' names '{target}', whose __init__ does not take a Config alone "
+            f"({error}): leave __init__ out, or define it as __init__(self, config=None, /, "
+            "**options) and call that of the base class."
+        ) from error
+    return cls(config)
 
 
 _NAMED = ("model", "data")  # groups whose `name` in a record is that of the config file
@@ -140,6 +155,8 @@ def find_class(target: Any, where: str, kind: type[Any]) -> Any:
         raise GlocalkError(f"The config group '{where}' names no class: give it a '_target_'.")
     module_name, _, name = target.replace(":", ".").rpartition(".")
     names = f"'{where}._target_' names '{target}', which"
+    if not module_name:
+        raise GlocalkError(f"{names} has no module: write it as module.{name}.")
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
@@ -193,7 +210,7 @@ def import_problem(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{error.msg} in '{error.filename}', line {error.lineno}"
     # The frames of this module and of the import system are those of the caller.
-    importing = ("<frozen importlib", importlib.__file__, __file__)
+    importing = ("<frozen importlib", importlib.__file__, str(Path(__file__).parent))
     places = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -101,6 +101,11 @@ def test_impossible_searches_end_in_one_sentence(tmp_path):
     for options, sentence in (
         (["search.item_damping={low: 500}"], "The search over 'item_damping' cannot be"),
         (["+search.damping=[1,2]"], "an option that the model does not have: 'damping'"),
+        (["search.item_damping=[5,-1]"], "impossible value: Option 'model.item_damping' cannot be"),
+        (["search.joint=[7]"], "The search tries an impossible value: Option 'model.joint'"),
+        (["search.item_damping={low: 0, high: 9}"], "log: true if low > 0"),
+        (["search={}"], "names no option to try"),
+        (["search=null"], "Option 'search' is a name, as in search="),
         (["trials=0"], "Option 'trials' cannot be 0"),
         (["model=global_mean"], "search"),
     ):

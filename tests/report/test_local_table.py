@@ -100,3 +100,12 @@ def test_failed_and_damaged_runs_are_listed_under_the_table(tmp_path):
 def test_its_own_files_are_not_records(tmp_path):
     write_runs(tmp_path / "runs", a=record(), sweeps=record(seed=1))
     assert table(tmp_path) == table(tmp_path)
+
+
+def test_records_that_have_no_row_are_counted(tmp_path):
+    write_runs(tmp_path / "runs", a=record(), b=record(variant="model.lambda_2=9"))
+    _, text = table(tmp_path)
+    assert "- Left out: 1 record of other experiments, of models with changed options, or" in text
+    write_runs(tmp_path / "other" / "runs", a=record())
+    _, text = table(tmp_path / "other")
+    assert "Left out" not in text

@@ -69,3 +69,9 @@ def test_experiments_with_a_report_of_their_own_are_left_out():
     assert "| gaps |" in text
     assert "| fig3 |" not in text
     assert variants_markdown(made[:1], read_published(), ("fig3",)) == ""
+
+
+def test_a_run_on_other_test_ratings_has_no_difference():
+    changed = {"experiment": "gaps", "variant": "data.split_seed=1", "data_checksum": "f" * 64}
+    (row,) = rows(record(best=0.89), record(best=0.95, **changed))
+    assert row[5:8] == [".9500", "–", "–"]

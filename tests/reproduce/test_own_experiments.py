@@ -209,3 +209,20 @@ def test_folds_of_user_supplied_ratings_in_one_command(tmp_path):
     errors = [record.protocols["last"].rmse for record in records]
     assert with_sd(statistics.fmean(errors), statistics.stdev(errors)) in row
     assert sum(sum(record.user_counts) for record in records) == len(lines)
+
+
+def test_folds_of_an_own_experiment_have_a_table_of_their_means(tmp_path):
+    sweeps = "    sweeps: ['data.folds=3 data.fold=1,2,3']\n    seeds: [0]\n"
+    plan = PLAN.replace("[bias]", "[bias, global_mean]")
+    own_experiment(tmp_path, f"# @package _global_\n{plan}{sweeps}")
+    flags = ["--config-dir", str(tmp_path), "experiment=mine", "executor.jobs=1"]
+    process = call("reproduce", *flags, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    records = [Record.read(path) for path in tmp_path.glob("runs/*/record.json")]
+    errors = [run.protocols["last"].rmse for run in records if run.model == "bias"]
+    assert len(errors) == 3
+    told = with_sd(statistics.fmean(errors), statistics.stdev(errors))
+    for name in ("mine.md", "mine_folds.md"):
+        text = (tmp_path / "runs" / "report" / name).read_text(encoding="utf-8")
+        (line,) = [line for line in text.splitlines() if "3 of 3" in line and "bias" in line]
+        assert told in line

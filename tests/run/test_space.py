@@ -14,6 +14,16 @@ def test_a_nested_space_becomes_flat():
     }
 
 
+def test_a_range_of_a_float_is_of_floats():
+    """Optuna draws whole numbers where both ends are."""
+    ends = {"low": 1, "high": 10}
+    space = flat_space({"rank": ends, "sgd": {"rate": ends}}, OPTIONS, "x.yaml")
+    assert {name: type(choice["low"]) for name, choice in space.items()} == {
+        "rank": int,
+        "sgd.rate": float,
+    }
+
+
 def test_values_by_dotted_names():
     assert value_of(OPTIONS, "rank") == 8
     assert value_of(OPTIONS, "sgd.rate") == 0.1
@@ -35,7 +45,11 @@ def test_values_replace_options_in_a_copy():
 
 @pytest.mark.parametrize(
     "choice",
-    [[], 3, {"low": 1}, {"low": 2, "high": 1}, {"low": 1, "high": 2, "step": 1}],
+    [
+        *([], 3, {"low": 1}, {"low": 2, "high": 1}, {"low": 1, "high": 2, "step": 1}),
+        *({"low": 0, "high": 2, "log": True}, {"low": "1", "high": 2}, {"low": False, "high": 2}),
+        *({"low": 1, "high": 2, "log": 1}, {"low": 1, "high": float("inf")}),
+    ],
     ids=str,
 )
 def test_what_is_not_a_choice_is_an_error(choice):

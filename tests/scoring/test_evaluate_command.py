@@ -47,6 +47,7 @@ def test_the_file_may_be_anywhere_on_the_line_and_have_any_name(tmp_path):
         (["a.csv"], "'a.csv' cannot be read: there is no such file"),
         (["a (1), é.csv", "protocol.clap=false"], "protocol.clap"),
         (["a (1), é.csv", "encoding=utf-99"], "Option 'encoding' cannot be"),
+        (["a (1), é.csv", "out=a (1), é.csv"], "Option 'out' is a folder, but 'a (1), é.csv' is"),
         (["a (1), é.csv", "records=repots"], "There is no folder 'repots' of records to compare"),
     ):
         process = call("evaluate", *ON_COMMAND_LINE, *line, cwd=tmp_path)

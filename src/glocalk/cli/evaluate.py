@@ -134,6 +134,8 @@ def evaluate(chosen: EvaluateConfig, data: str) -> None:
     Raises:
         GlocalkError: an error that the user can fix; nothing is written.
     """
+    if chosen.out is not None and chosen.out.exists() and not chosen.out.is_dir():
+        raise GlocalkError(f"Option 'out' is a folder, but '{chosen.out}' is a file.")
     score = _score(chosen, data)
     print(terminal_text(score))
     if chosen.out is not None:

@@ -19,7 +19,7 @@ from glocalk.data.labels import Kind
 from glocalk.data.rating_matrix import Indices, RatingMatrix, Values
 from glocalk.data.side.encode import FeatureConfig
 from glocalk.data.side.information import Need, SideInformation
-from glocalk.errors import GlocalkError
+from glocalk.errors import GlocalkError, one_line
 from glocalk.inference.model_file import ModelFile
 from glocalk.inference.predictor import Predictor
 from glocalk.inference.trained_on import TrainedOn
@@ -164,11 +164,15 @@ class Completer(Configured, Predictor):
 
         Raises:
             NotFittedError: it is not fitted.
-            GlocalkError: the file cannot be written.
+            GlocalkError: the file cannot be written, or a class outside glocalk has a state that
+            could not be read again.
         """
+        trained_on = self._require(self.trained_on)
+        state = _checked_state(self)
+        _check_restore(self, state, (len(trained_on.ids.users), len(trained_on.ids.items)))
         ModelFile.of(
-            self._require(self.trained_on),
-            _checked_state(self),
+            trained_on,
+            state,
             class_name=class_name(type(self)),
             options=self.config.model_dump(),
             model_version=self.model_version,
@@ -212,7 +216,10 @@ class Completer(Configured, Predictor):
             [u, i] predictions, not clipped.
         """
         pairs = np.repeat(users, len(items)), np.tile(items, len(users))
-        return self.predict_pairs(*pairs).reshape(len(users), len(items))
+        predicted = np.asarray(self.predict_pairs(*pairs))
+        # Another number of predictions is refused where they are asked for.
+        is_whole = predicted.shape == pairs[0].shape
+        return predicted.reshape(len(users), len(items)) if is_whole else predicted
 
     @abstractmethod
     def state(self) -> State:
@@ -254,7 +261,30 @@ def _checked_state(completer: Completer) -> State:
             f"{type(completer).__name__}.state() does not return tensors by name, so the model "
             "cannot be saved: turn each part into a torch.Tensor, or set save_model=false."
         )
+    for name, part in state.items():
+        if part.dtype not in (*_WHOLE, *_FLOATS) or part.layout is not torch.strided:
+            kind = "sparse" if part.layout is not torch.strided else str(part.dtype)[6:]
+            raise GlocalkError(
+                f"{type(completer).__name__}.state() has '{name}' as {kind}, which a model file "
+                "does not hold: make it a dense tensor of float32, float64, int32 or int64, or set "
+                "save_model=false."
+            )
     return state
+
+
+def _check_restore(completer: Completer, state: State, shape: tuple[int, int]) -> None:
+    """Refuse to save what a class outside glocalk could not read again."""
+    cls = type(completer)
+    if cls.__module__.startswith("glocalk."):
+        return
+    try:
+        completer.unfitted().restore(state, shape)
+    except Exception as error:
+        raise GlocalkError(
+            f"{cls.__name__}.restore() does not take what its state() returned "
+            f"({one_line(error).rstrip('.')}), so the model could not be loaded: let state() "
+            "return all that restore() reads, or set save_model=false."
+        ) from error
 
 
 def class_name(cls: type[Completer]) -> str:

@@ -54,9 +54,12 @@ class Configured:
 
     def __repr__(self) -> str:
         """The class with the options that differ from its defaults."""
-        changed = _changed(self.config.model_dump(), self.Config.defaults())
-        options = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        options = ", ".join(f"{name}={value!r}" for name, value in self._shown().items())
         return f"{type(self).__name__}({options})"
+
+    def _shown(self) -> dict[str, Any]:
+        """The options that differ from the defaults of the class."""
+        return _changed(self.config.model_dump(), self.Config.defaults())
 
 
 def _changed(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,14 +61,33 @@ class _Row:
 
 def cross_validation_files(records: Sequence[Record]) -> Files:
     """The table as csv, Markdown and LaTeX."""
-    rows = _rows([run for run in records if run.experiment == EXPERIMENT])
-    table = _table(rows)
+    runs = [run for run in records if run.experiment == EXPERIMENT]
+    return _files(_rows(runs), EXPERIMENT, EXPERIMENT)
+
+
+def files_of_folds(records: Sequence[Record], experiment: str) -> Files:
+    """The same of a user-defined experiment: its runs of data sets of which several folds test.
+
+    Args:
+        records: records of any experiments.
+        experiment: its name. The files are called `<experiment>_folds`.
+
+    Returns:
+        The files; none without such runs.
+    """
+    runs = [run for run in records if run.experiment == experiment and _folds(run)]
+    rows = [row for row in _rows(runs) if row.count("last") > 1]
+    return _files(rows, experiment, f"{experiment}_folds") if rows else {}
+
+
+def _files(rows: Sequence[_Row], experiment: str, name: str) -> Files:
+    table = _table(rows, experiment, name)
     return {
-        f"{EXPERIMENT}.csv": csv_text(
+        f"{name}.csv": csv_text(
             _COLUMNS, (_csv_row(row, protocol) for row in rows for protocol in _PROTOCOLS)
         ),
-        f"{EXPERIMENT}.md": table.markdown(),
-        f"{EXPERIMENT}.tex": table.tex(),
+        f"{name}.md": table.markdown(),
+        f"{name}.tex": table.tex(),
     }
 
 
@@ -92,7 +111,7 @@ def _row(key: _Key, runs: Sequence[Record]) -> _Row:
         }
         for protocol in _PROTOCOLS
     }
-    asked = [int(run.config.get("data", {}).get("folds") or len(numbers)) for run in runs]
+    asked = [_folds(run) or len(numbers) for run in runs]
     return _Row(key, errors, max(asked))
 
 
@@ -100,6 +119,11 @@ def _errors(runs: Sequence[Record], fold: int, protocol: str) -> list[float]:
     """The test RMSE of each seed on a fold."""
     of_fold = [run for run in runs if _fold(run) == fold]
     return [run.protocols[protocol].rmse for run in of_fold if protocol in run.protocols]
+
+
+def _folds(run: Record) -> int:
+    """The number of folds that a run's data set is divided into; 0 for another split."""
+    return int(run.config.get("data", {}).get("folds") or 0)
 
 
 def _fold(run: Record) -> int:
@@ -124,11 +148,11 @@ def _csv_row(row: _Row, protocol: str) -> list[str]:
     ]
 
 
-def _table(rows: Sequence[_Row]) -> Table:
+def _table(rows: Sequence[_Row], experiment: str, name: str) -> Table:
     columns = [("", name) for name in ("Data", "Model", "Changed", "Folds")]
     columns += [("Test RMSE", f"`{protocol}`") for protocol in _PROTOCOLS]
     return Table(
-        name=EXPERIMENT,
+        name=name,
         caption="Cross-validation: each fold tests once.",
         columns=columns,
         rows=[
@@ -148,7 +172,7 @@ def _table(rows: Sequence[_Row]) -> Table:
             "Folds of ML-100K without data.split_seed: the official ones, u1 to u5. Others: parts "
             "of a random permutation of all ratings, drawn with data.split_seed.",
             *(f"`{name}`: {PROTOCOL_NOTES[name]}" for name in _PROTOCOLS),
-            "Made by `glocalk reproduce experiment=cross_validation`; figures of each fold are in "
-            "`cross_validation.csv`.",
+            f"Made by `glocalk reproduce experiment={experiment}`; figures of each fold are in "
+            f"`{name}.csv`.",
         ],
     )

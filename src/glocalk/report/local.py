@@ -156,7 +156,17 @@ def _notes(local: Local, gaps: Mapping[str, str]) -> list[str]:
             for record in local.outdated
         ),
         *(markdown(f"Left out: {sentence}") for sentence in local.unreadable),
+        *_others(len(local.done) - len(default_runs(local.done))),
     ]
+
+
+def _others(count: int) -> list[str]:
+    """A note on the records that no row is made of."""
+    what = "1 record" if count == 1 else f"{count:,} records"
+    return [
+        f"Left out: {what} of other experiments, of models with changed options, or of a share of "
+        "the training ratings."
+    ] * bool(count)
 
 
 def _message(record: Record) -> str:

@@ -22,8 +22,8 @@ _LEAD = """# Variants
 
 Test RMSE of runs with other options than those of Table 1. Experiments that have a table or figure
 of their own are left out. *Unchanged* is the `official` figure of Table 1's run of the same data,
-model and seed, *Published* the paper's figure. Both are those of Table 1's split: where a fold or a
-split seed changed, the test ratings are others and the difference is mostly theirs.
+model and seed on the same split: where a fold or a split seed changed, there is none, because the
+test ratings are others. *Published* is the paper's figure, of Table 1's split.
 
 """
 
@@ -39,7 +39,7 @@ def variants_markdown(
         elsewhere: experiments that another report shows.
     """
     unchanged = {
-        (run.data, run.model, run.seed): _figure(run, "official")
+        (run.data, run.model, run.seed, run.data_checksum): _figure(run, "official")
         for run in records
         if is_default(run)
     }
@@ -47,7 +47,8 @@ def variants_markdown(
     rows = []
     shown = (run for run in records if not is_default(run) and run.experiment not in elsewhere)
     for run in sorted(shown, key=_order):
-        figure, before = _figure(run, "official"), unchanged.get((run.data, run.model, run.seed))
+        figure = _figure(run, "official")
+        before = unchanged.get((run.data, run.model, run.seed, run.data_checksum))
         rows.append(
             [
                 *(run.experiment, data_title(run.data), f"`{run.model}`"),

@@ -9,6 +9,7 @@ from glocalk.files import write_atomically
 from glocalk.names import inside
 from glocalk.records.search import Search
 from glocalk.report.cells import is_default
+from glocalk.report.cross_validation import files_of_folds
 from glocalk.report.experiments import experiment_files
 from glocalk.report.load import load_local
 from glocalk.report.local import write_local_table
@@ -92,7 +93,10 @@ def write_files(
     ]
     table = f"{name}.md"
     files = experiment_files(name, Sources(records, searches))
-    files = files or {table: variants_markdown(records, read_published())}
+    if not files:
+        folds = files_of_folds(records, name)
+        parts = [variants_markdown(records, read_published()), folds.get(f"{name}_folds.md", "")]
+        files = {**folds, table: "\n".join(str(part) for part in parts if part)}
     for path, content in files.items():
         if content:
             write_atomically(folder / path, content)

@@ -18,6 +18,7 @@ from glocalk.records.run import Record
 from glocalk.run import provenance
 from glocalk.run.combine import Combination
 from glocalk.run.config import RunConfig
+from glocalk.run.contract import check_schedule
 from glocalk.run.folder import RunFolder
 from glocalk.run.predictions import KeptPredictions, write_predictions
 from glocalk.run.record import Outcome, done_record, failed_record, refuse_unwritable
@@ -100,6 +101,7 @@ def held_record(config: RunConfig, checksum: str | None = None) -> Record | None
 
 def _prepare(config: RunConfig) -> _Run:
     completer = build_completer(config.model)
+    check_schedule(completer)
     try:
         split = config.split()
         split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")

@@ -87,7 +87,8 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
             if self._is_no_name(given):
                 raise GlocalkError(
                     f"Option '{given.key_or_group}' is a name, as in "
-                    f"{given.key_or_group}={self.get_group_options(given.key_or_group)[0]}."
+                    f"{given.key_or_group}={self.get_group_options(given.key_or_group)[0]}; "
+                    "without it, it has its default."
                 )
         lines = [str(given.input_line) for given in parsed]
         for position, given in enumerate(parsed):
@@ -102,7 +103,8 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
             replaced = [
                 given
                 for given in parsed
-                if given.key_or_group.startswith("search.") and isinstance(given.value(), list)
+                if (given.key_or_group.startswith("search.") and isinstance(given.value(), list))
+                or (given.key_or_group == "search" and given.value() == {})
             ]
             kept = [
                 line for line, given in zip(lines, parsed, strict=True) if given not in replaced

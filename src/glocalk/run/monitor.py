@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 
 from glocalk.data.rating_matrix import RatingMatrix, Values
+from glocalk.errors import GlocalkError
 from glocalk.metrics import evaluate
 from glocalk.records.run import Curves, Trace
 from glocalk.run.listeners import Follower, Listener, StatefulLogger
@@ -40,6 +41,7 @@ class Monitor:
         training: identifies the training, which takes no state of another one.
         kept: where test predictions are kept, if they are.
         follower: shown the curves after each epoch, if anyone is.
+        schedule: number of epochs of each stage, to which epochs must belong; None: any.
     """
 
     def __init__(
@@ -52,10 +54,11 @@ class Monitor:
         training: str = "",
         kept: KeptPredictions | None = None,
         follower: Follower | None = None,
+        schedule: Mapping[str, int] | None = None,
     ) -> None:
         self.test, self.valid, self.clip, self.listeners = test, valid, clip, listeners
         self.loggers, self.training, self.kept = loggers or {}, training, kept
-        self.follower = follower
+        self.follower, self.schedule = follower, schedule
         self._columns: dict[str, list[Any]] = {name: [] for name in Curves.model_fields}
         self._user_errors: list[Values] = []
         self._traces: list[dict[str, Any]] = []
@@ -102,11 +105,19 @@ class Monitor:
             step: the last update of the epoch, for the loggers; None logs nothing.
 
         Raises:
-            GlocalkError: a prediction is not finite.
+            GlocalkError: a prediction is not finite, or there is no such epoch.
         """
         self._charge(stage)
         if self.test is None:
             return
+        if epoch is not None and self.schedule is not None:
+            last = self.schedule.get(stage, 0)
+            if not 1 <= epoch <= last:
+                epochs = f"epochs 1 to {last}" if last else f"no stage '{stage}'"
+                raise GlocalkError(
+                    f"The completer tells of epoch {epoch} of stage '{stage}', but its schedule "
+                    f"has {epochs}: make them fit together."
+                )
         predicted = self._predict(predict, self.test)
         test = evaluate(predicted, self.test)
         held_out = self._predict(predict, self.valid) if self.valid else None

@@ -11,12 +11,14 @@ import torch
 
 from glocalk.completers.registry import build_completer, completer_class
 from glocalk.data.splits import Split
+from glocalk.errors import GlocalkError
 from glocalk.names import inside
 from glocalk.records.identity import config_hash, search_identity
 from glocalk.records.search import PLAIN_SEARCH, Budget, Search
 from glocalk.run import provenance
 from glocalk.run.config import RunConfig
-from glocalk.run.space import Space, flat_space, value_of
+from glocalk.run.contract import check_schedule
+from glocalk.run.space import Space, flat_space, value_of, with_values
 from glocalk.run.trial import without_test
 
 if TYPE_CHECKING:
@@ -26,10 +28,25 @@ RECORD = "search.json"
 
 
 def space_of(config: RunConfig, nested: Mapping[str, Any]) -> Space:
-    """The checked search space."""
+    """The checked search space.
+
+    Raises:
+        GlocalkError: it names an unknown option, is not a space, or has a value that the option
+            cannot have.
+    """
     source = f"conf/search/{config.model_name}.yaml"
     of_data = f"conf/search_on/{config.data_name}/{config.model_name}.yaml"
-    return flat_space(nested, config.model_options, source, of_data)
+    options, cls = config.model_options, completer_class(config.model)
+    space = flat_space(nested, options, source, of_data)
+    for name, choice in space.items():
+        for value in choice if isinstance(choice, list) else (choice["low"], choice["high"]):
+            try:
+                cls.Config.check(with_values(options, {name: value}), "model")
+            except GlocalkError as error:
+                # Other options may forbid it, which the search may change too.
+                if f"'model.{name}" in str(error):
+                    raise GlocalkError(f"The search tries an impossible value: {error}") from error
+    return space
 
 
 def identity_of(config: RunConfig, space: Space, checksum: str, valid_seed: int | None) -> str:
@@ -68,6 +85,7 @@ class Task:
     ) -> Task:
         """Check the data against the needs of the model."""
         completer = build_completer(config.model)
+        check_schedule(completer)
         split.side.check(completer.needs, split.train.shape, f"model={config.model_name}")
         checksum = split.checksum_with(completer.needs)
         commit, dirty = provenance.commit()

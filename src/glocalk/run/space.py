@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from glocalk.errors import GlocalkError
 
 Space = dict[str, Any]
 """Dotted names of options under `model`, and the choices for each: a list of values, or a range
-{low, high} or {low, high, log}, of integers if both ends are."""
+{low, high} or {low, high, log}, of integers if both ends are and the option is no float."""
 
 
 def flat_space(
@@ -36,11 +37,13 @@ def flat_space(
         )
     for name, choice in space.items():
         try:
-            value_of(options, name)
+            present = value_of(options, name)
             _check_choice(name, choice)
         except GlocalkError as error:
-            files = " and ".join(f"'{file}'" for file in (source, of_data) if file)
-            raise GlocalkError(f"{error} Search spaces are in {files}.") from None
+            of_one = f" and, if there is such a file, '{of_data}'" if of_data else ""
+            raise GlocalkError(f"{error} Search spaces are in '{source}'{of_one}.") from None
+        if isinstance(present, float) and isinstance(choice, Mapping):
+            space[name] = {**choice, **{end: float(choice[end]) for end in ("low", "high")}}
     return space
 
 
@@ -81,10 +84,17 @@ def _check_choice(name: str, choice: Any) -> None:
     if (
         isinstance(choice, Mapping)
         and {"low", "high"} <= choice.keys() <= {"low", "high", "log"}
+        and all(_is_number(choice[end]) for end in ("low", "high"))
+        and isinstance(choice.get("log", False), bool)
         and choice["low"] < choice["high"]
+        and (choice["low"] > 0 or not choice.get("log"))
     ):
         return
     raise GlocalkError(
         f"The search over '{name}' cannot be {choice!r}: give a list of values, or "
-        "{low: …, high: …} with low < high, optionally with log: true."
+        "{low: …, high: …} with low < high, optionally with log: true if low > 0."
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

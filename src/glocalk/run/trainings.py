@@ -13,6 +13,7 @@ from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
 from glocalk.records.run import RunName
 from glocalk.run.config import RunConfig
+from glocalk.run.contract import check_followed, parameters_of
 from glocalk.run.folder import RunFolder
 from glocalk.run.listeners import Follower, Listener
 from glocalk.run.loggers import make_loggers
@@ -54,7 +55,9 @@ def train_once(
     loggers = {stage: make_loggers(config, folder, stage) for stage in completer.schedule}
     test = None if isinstance(split, RevealedSplit) else split.test
     clip = config.protocol.clip
-    monitor = Monitor(test, split.valid, clip, listeners, loggers, name, kept, follower)
+    monitor = Monitor(
+        test, split.valid, clip, listeners, loggers, name, kept, follower, completer.schedule
+    )
     context = FitContext(
         seed=config.seed,
         observer=monitor.observer(),
@@ -72,6 +75,7 @@ def train_once(
             split.evaluate(completer, monitor)
         elif not completer.has_epochs:
             monitor.observe("fit", None, completer.predict_pairs)
+        check_followed(completer, monitor)
     return completer, monitor
 
 
@@ -197,9 +201,9 @@ class Trainings:
         if name == "final":
             observe_distribution(completer, split, monitor)
             self.keep_model(lambda: completer)
-        training = FinishedTraining(name, monitor)
-        self._keep_finished(training, completer.num_parameters)
-        return training, completer.num_parameters
+        training, parameters = FinishedTraining(name, monitor), parameters_of(completer)
+        self._keep_finished(training, parameters)
+        return training, parameters
 
     def _finished(
         self, name: RunName, kept: KeptPredictions | None

@@ -54,9 +54,10 @@ def make_trial(
     varied = config.model_copy(update={"model": model})
     shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
-    watch = _Watch(build_completer(model).schedule, asked, seconds_left)
+    watch = _Watch({}, asked, seconds_left)
     state: Literal["done", "pruned", "failed", "out_of_time"] = "done"
     try:
+        watch.left = sum(build_completer(model).schedule.values())
         train_once(varied, split, folder, [watch])
     except _PrunedError:
         state = "pruned"

@@ -52,6 +52,8 @@ def write_split(
     check_suffix(Path(f"train.{form}"))
     held_out = split.hold_out(share, seed)
     facts = _facts(split, held_out, data=data, share=share, seed=seed)
+    if folder.exists() and not folder.is_dir():
+        raise GlocalkError(f"'{folder}' cannot be written: it is a file, not a folder.")
     if folder.is_dir() and any(folder.iterdir()):
         _refuse_other(folder, facts, list(_parts(held_out)), form)
         return False

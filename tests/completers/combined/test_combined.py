@@ -147,3 +147,14 @@ def test_a_damaged_member_is_named(tmp_path):
     file.write(tmp_path / "other.pt")
     with pytest.raises(GlocalkError, match=r"The saved '0/mean' is not finite"):
         glocalk.load(tmp_path / "other.pt")
+
+
+def test_a_combination_shows_all_of_its_members():
+    members = [glocalk.Bias(), glocalk.ItemKNN(neighbors=5)]
+    assert repr(glocalk.Stack(members=members)) == ("Stack(members=[Bias(), ItemKNN(neighbors=5)])")
+    assert repr(glocalk.Ensemble(members=members, seeds=2)) == (
+        "Ensemble(members=[Bias(), ItemKNN(neighbors=5)], seeds=2)"
+    )
+    assert repr(glocalk.Stack()) == "Stack()"
+    first, second = (glocalk.Ensemble(members=[one, glocalk.GlobalMean()]) for one in members)
+    assert repr(first) != repr(second)

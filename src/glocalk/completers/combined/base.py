@@ -47,6 +47,13 @@ class Combined(Completer):
         self.model_version = self.model_version + sum(one.model_version - 1 for one in members)
         self.uses_trainer = any(member.uses_trainer for member in members)
 
+    def _shown(self) -> dict[str, Any]:
+        """All members, unless they are the default ones, and the other options that differ."""
+        return {
+            name: list(self.members.values()) if name == "members" else value
+            for name, value in super()._shown().items()
+        }
+
     @property
     @abstractmethod
     def repeats(self) -> int:

@@ -81,9 +81,10 @@ def _named(members: Any, where: str) -> dict[str, Any]:
     if isinstance(members, Mapping):
         return dict(members)
     if isinstance(members, str | Completer) or not isinstance(members, Iterable):
+        of_names = where.startswith("model.")  # on the command line
+        example = "[bias,item_knn]" if of_names else "[glocalk.Bias(), glocalk.ItemKNN()]"
         raise GlocalkError(
-            f"Option '{where}' is a list of completers, as in [glocalk.Bias(), glocalk.ItemKNN()], "
-            f"not {members!r}."
+            f"Option '{where}' is a list of completers, as in {example}, not {members!r}."
         )
     named: dict[str, Any] = {}
     counts: Counter[str] = Counter()
