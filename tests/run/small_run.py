@@ -74,6 +74,7 @@ class Validated(Bias):
     """A completer that claims to have epochs and to be reported at the validated one."""
 
     has_epochs = True
+    schedule = {"fit": 1}  # noqa: RUF012 (as a property)
     official = "validated"
 
 

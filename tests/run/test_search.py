@@ -302,7 +302,10 @@ def test_a_machine_that_cannot_train_ends_the_search_and_leaves_no_trial(tmp_pat
         ({"item_damping": []}, "The search over 'item_damping' cannot be"),
         ({"item_damping": 3}, "The search over 'item_damping' cannot be"),
         ({"damping": [1, 2]}, "names an option that the model does not have: 'damping'"),
-        ({"damping": [1, 2]}, "'conf/search/bias.yaml' and 'conf/search_on/synthetic/bias.yaml'."),
+        (
+            {"damping": [1, 2]},
+            "in 'conf/search/bias.yaml' and, if there is such a file, 'conf",
+        ),
         ({}, "'conf/search/bias.yaml' names no option to try"),
     ],
     ids=str,

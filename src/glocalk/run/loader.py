@@ -87,8 +87,8 @@ class ClassDefaultsLoader(ConfigLoaderImpl):
             if self._is_no_name(given):
                 raise GlocalkError(
                     f"Option '{given.key_or_group}' is a name, as in "
-                    f"{given.key_or_group}={self.get_group_options(given.key_or_group)[0]}; "
-                    "without it, it has its default."
+                    f"{given.key_or_group}={self.get_group_options(given.key_or_group)[0]}. Leave "
+                    "it out for the default."
                 )
         lines = [str(given.input_line) for given in parsed]
         for position, given in enumerate(parsed):
