@@ -54,10 +54,10 @@ def make_trial(
     varied = config.model_copy(update={"model": model})
     shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
-    watch = _Watch({}, asked, seconds_left)
+    watch = _Watch(asked, seconds_left)
     state: Literal["done", "pruned", "failed", "out_of_time"] = "done"
     try:
-        watch.left = sum(build_completer(model).schedule.values())
+        watch.expect(build_completer(model).schedule)
         train_once(varied, split, folder, [watch])
     except _PrunedError:
         state = "pruned"
@@ -87,7 +87,7 @@ def held_out_rmse(config: RunConfig) -> float:
     Raises:
         GlocalkError: the training fails.
     """
-    watch = _Watch(build_completer(config.model).schedule)
+    watch = _Watch()
     split = without_test(config.split(), config, config.seed)
     with tempfile.TemporaryDirectory(prefix=".held_out-", dir=config.runs_dir) as folder:
         train_once(config, split, Path(folder), [watch])
@@ -128,14 +128,12 @@ class _Watch:
     """A listener that keeps the lowest error of the last stage, and ends a training early.
 
     Args:
-        schedule: number of epochs of each stage.
         asked: the trial that may be pruned, if any.
         seconds_left: the time that the training may take, unless its last epoch has ended.
     """
 
     def __init__(
         self,
-        schedule: Mapping[str, int],
         asked: optuna.Trial | None = None,
         seconds_left: Callable[[], float] = lambda: math.inf,
     ) -> None:
@@ -143,8 +141,11 @@ class _Watch:
         self.started = time.perf_counter()
         self.rmse, self.stage = math.inf, ""
         self.epoch: int | None = None
-        self.left = sum(schedule.values())
-        self.step = 0
+        self.epochs_left = self.step = 0
+
+    def expect(self, schedule: Mapping[str, int]) -> None:
+        """Tell it the number of epochs of each stage, of which the last is not ended early."""
+        self.epochs_left = sum(schedule.values())
 
     def epoch_ended(
         self, stage: str, epoch: int | None, test: Errors, valid: Errors | None
@@ -155,7 +156,7 @@ class _Watch:
         if test.rmse < self.rmse:
             self.rmse, self.epoch = test.rmse, epoch
         self.step += 1
-        self.left -= 1
+        self.epochs_left -= 1
         if self.asked is None:
             return
         self.asked.report(test.rmse, self.step)
@@ -163,5 +164,5 @@ class _Watch:
             return
         if self.asked.should_prune():
             raise _PrunedError
-        if self.left > 0 and time.perf_counter() - self.started > self.seconds_left():
+        if self.epochs_left > 0 and time.perf_counter() - self.started > self.seconds_left():
             raise _OutOfTimeError
