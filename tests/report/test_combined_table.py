@@ -1,9 +1,10 @@
-"""The table of combinations: members, weights, and the difference to the best member."""
+"""The table of combinations: members, weights, and what they are compared with."""
 
 import csv
 import io
 
 import pytest
+from scipy.stats import ttest_1samp
 
 from glocalk.records.run import Member, Record
 from glocalk.report.combined import combined_files
@@ -86,3 +87,63 @@ def test_a_stack_of_several_seeds_is_named_after_their_number():
     table = combined_files(Sources([several, other]))["combined.md"]
     assert "| Stacking, mean of 3 seeds |" in table
     assert "| Stacking, model.method=ridge |" in table
+
+
+TABLED = [
+    baseline("bias", 0.95),
+    baseline("svd_pp", 0.88),
+    baseline("svd_pp", 0.90, seed=1),
+    baseline("mg_gat", 0.85, experiment="around", side_information=True),
+    baseline("item_knn", 0.2, data_checksum="ffff"),  # another split
+    baseline("item_knn", 0.2, train_share=0.5),
+    baseline("item_knn", 0.2, variant="model.neighbors=1"),
+    baseline("item_knn", 0.2, data="douban"),
+    baseline("item_knn", 0.2, experiment="fold_in"),
+]
+
+
+def test_a_combination_stands_beside_the_best_single_model_of_all_tables():
+    """The mean of two seeds of SVD++, (.88 + .90)/2; MG-GAT knows more than the members do."""
+    (row, _) = rows([STACK, *TABLED])
+    assert (row["best_single"], row["single_experiment"]) == ("svd_pp", "table1")
+    assert float(row["single_mean"]) == pytest.approx(0.89)
+    assert float(row["minus_single"]) == pytest.approx(0.01)
+    with_side = made("stack_side", 0.9, members=MEMBERS, side_information=True)
+    (row, _) = rows([with_side, *TABLED])
+    assert (row["best_single"], row["single_experiment"]) == ("mg_gat", "around")
+    table = combined_files(Sources([with_side, *TABLED]))["combined.md"]
+    assert "| MG-GAT‡ | .8500 | +.0500 |" in table
+    assert "‡: with side information." in table
+
+
+def test_a_member_is_a_single_model_where_no_table_has_it():
+    lucky = made("svd_pp", 0.5)  # one training, although the table has the model
+    (row, _) = rows([STACK, lucky, made("bayesian_mf", 0.7), *TABLED])
+    assert (row["best_single"], row["single_experiment"]) == ("bayesian_mf", "combined")
+
+
+def test_without_single_models_nothing_is_compared():
+    (row, _) = rows([STACK])
+    assert row["best_single"] == row["single_mean"] == row["minus_single"] == ""
+
+
+def spread(run, offsets):
+    """The run with errors that differ between users; their sum stays as the offsets' is 0."""
+    errors = {
+        key: [sum(of) / len(of) + off for off in offsets] for key, of in run.user_errors.items()
+    }
+    return run.model_copy(update={"user_errors": errors})
+
+
+def test_p_values_are_adjusted_for_both_comparisons():
+    """Four tests of one p-value, that of the users' linearized differences: Holm's factor is 4."""
+    users = {"user_counts": [1] * 6}
+    ours, theirs = [0.3, -0.3, 0.2, -0.2, 0, 0], [0.2, -0.2, 0.3, -0.3, 0.1, -0.1]
+    stack = spread(made("stack", 0.9, members=MEMBERS[:1], **users), ours)
+    bias = spread(baseline("bias", 0.99, **users), theirs)
+    (row, _) = rows([stack, bias, bias.model_copy(update={"experiment": "combined"})])
+    moves = [0.9 + a / 1.8 - 0.99 - b / 1.98 for a, b in zip(ours, theirs, strict=True)]
+    expected = 4 * ttest_1samp(moves, 0).pvalue
+    assert 0 < expected < 1
+    assert float(row["p_adjusted"]) == pytest.approx(expected, abs=1e-6)
+    assert float(row["single_p_adjusted"]) == pytest.approx(expected, abs=1e-6)

@@ -3,7 +3,7 @@ from factory import record, search
 
 from glocalk.records.search import Trial
 from glocalk.report.cells import table1_cells
-from glocalk.report.origins import origin, origins_text
+from glocalk.report.origins import dates_note, origin, origins_text
 from glocalk.report.published import read_published
 
 
@@ -80,3 +80,21 @@ def test_data_sets_with_the_same_origin_are_joined():
     assert origins_text([], []) == "–"
     (empty, *_) = table1_cells([], read_published())
     assert origins_text([empty], []) == "–"
+
+
+def test_a_search_of_an_experiment_counts_if_it_found_none_better():
+    tried = [trial({"rank": 8}, 0.93), trial({"rank": 16}, 0.94)]
+    confirmed = search("tuned", trials=tried)
+    assert text({"rank": 8}, [confirmed]) == "search, 2 trials (first trial)"
+    assert text({"rank": 16}, [confirmed]) == "by hand"
+    assert text({"rank": 8}, [search("tuned", trials=tried[::-1])]) == "by hand"
+    unsearched = search("tuned", trials=[tried[0], trial({"rank": 16}, None, "out_of_time")])
+    assert text({"rank": 8}, [unsearched]) == "by hand"
+
+
+def test_dates_are_noted_where_a_model_knows_them():
+    knows = {"model": "bayesian_fm", "options": {"dates": True}}
+    (note,) = dates_note([record(), record(**knows)])
+    assert "dates of the test ratings" in note
+    assert dates_note([record(), record(model="bayesian_fm", options={"dates": False})]) == []
+    assert dates_note([record(**knows, data="own")]) == []

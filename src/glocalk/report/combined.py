@@ -1,10 +1,10 @@
-"""Combinations of models, each beside its best member: test RMSE, paired by user."""
+"""Combinations of models beside the best member and the best single model, paired by user."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from glocalk.records.run import Record
 from glocalk.report.cells import data_sets_in_order, data_title, model_title
@@ -16,10 +16,11 @@ from glocalk.report.layout import (
     number,
     p_value,
 )
-from glocalk.report.load import CellKey
-from glocalk.report.origins import DATES_NOTE
+from glocalk.report.load import CellKey, cell_of
+from glocalk.report.origins import dates_note
 from glocalk.report.parts import Files, Sources
 from glocalk.report.points import Point, find_point
+from glocalk.report.single import best_single, single_models
 from glocalk.report.statistics.bootstrap import LEVEL, RESAMPLES
 from glocalk.report.statistics.measured import Difference, Measured
 from glocalk.report.statistics.paired import holm
@@ -33,7 +34,30 @@ _COLUMNS = (
     *("data", "model", "variant", "protocol", "seeds", "mean", "sd"),
     *("best_member", "best_mean", "best_sd"),
     *("minus_best", "low", "high", "p_adjusted", "members", "seconds"),
+    *("best_single", "single_experiment", "single_mean", "single_sd"),
+    *("minus_single", "single_low", "single_high", "single_p_adjusted"),
 )
+_WITH_SIDE = "‡"  # mark of models with side information
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A model that a combination is compared with.
+
+    Attributes:
+        point: its runs; empty where there is none.
+        minus: the combination's error minus theirs.
+        p_adjusted: the p-value of the difference, adjusted for all of the table.
+    """
+
+    point: Point
+    minus: Difference | None = None
+    p_adjusted: float | None = None
+
+    @property
+    def first(self) -> Record | None:
+        """The run of its lowest seed."""
+        return self.point.runs[0] if self.point.runs else None
 
 
 @dataclass(frozen=True)
@@ -43,16 +67,16 @@ class _Row:
     Attributes:
         point: its runs.
         protocol: the protocol.
-        best: those of its members that are of the model with the lowest error.
-        minus: the combination's error minus the mean of theirs.
-        p_adjusted: its p-value, adjusted for all rows.
+        member: those of its members that are of the model with the lowest error.
+        single: the runs of the best row of a single model.
+        with_side: models with side information on the data set.
     """
 
     point: Point
     protocol: str
-    best: Point
-    minus: Difference | None
-    p_adjusted: float | None = None
+    member: _Beside
+    single: _Beside
+    with_side: frozenset[str]
 
     @property
     def run(self) -> Record:
@@ -67,13 +91,17 @@ class _Row:
             shares.setdefault(member.model, []).append(member.weights[self.protocol])
         ordered = sorted(shares.items(), key=lambda share: -abs(sum(share[1])))
         shown = [
-            f"{model_title(model)} {weight}"
+            f"{self.title(model)} {weight}"
             + (f" ({len(weights)} trainings)" if len(weights) > 1 else "")
             for model, weights in ordered
             if (weight := number(sum(weights), 3)).strip("-") != "0.000"
         ]
         others = len(ordered) - len(shown)
         return ", ".join([*shown, f"{others} without weight"] if others else shown)
+
+    def title(self, model: str) -> str:
+        """A single model's name, marked if it has side information."""
+        return model_title(model) + (_WITH_SIDE if model in self.with_side else "")
 
     @property
     def seconds(self) -> float:
@@ -83,8 +111,9 @@ class _Row:
 
 def combined_files(sources: Sources) -> Files:
     """The table as csv, Markdown and LaTeX."""
-    rows = _rows([run for run in sources.records if run.experiment == EXPERIMENT])
-    table = _table(rows)
+    runs = [run for run in sources.records if run.experiment == EXPERIMENT]
+    rows = _adjusted(list(_rows(runs, single_models(sources.records))))
+    table = _table(rows, runs)
     return {
         f"{EXPERIMENT}.csv": csv_text(_COLUMNS, map(_csv_row, rows)),
         f"{EXPERIMENT}.md": table.markdown(),
@@ -92,16 +121,19 @@ def combined_files(sources: Sources) -> Files:
     }
 
 
-def _rows(runs: Sequence[Record]) -> list[_Row]:
-    measured = Measured(runs)
-    made = list(_each_row(runs, measured))
-    tested = [row for row in made if row.minus is not None]
-    adjusted = holm([row.minus.p_value for row in tested if row.minus is not None])
-    found = {id(row): p for row, p in zip(tested, adjusted, strict=True)}
-    return [_Row(row.point, row.protocol, row.best, row.minus, found.get(id(row))) for row in made]
+def _adjusted(rows: Sequence[_Row]) -> list[_Row]:
+    """The rows with p-values that are adjusted for one another."""
+    tested = [each for row in rows for each in (row.member, row.single) if each.minus is not None]
+    adjusted = holm([each.minus.p_value for each in tested if each.minus is not None])
+    found = {id(each): p for each, p in zip(tested, adjusted, strict=True)}
+
+    def known(each: _Beside) -> _Beside:
+        return replace(each, p_adjusted=found.get(id(each)))
+
+    return [replace(row, member=known(row.member), single=known(row.single)) for row in rows]
 
 
-def _each_row(runs: Sequence[Record], measured: Measured) -> Iterator[_Row]:
+def _rows(runs: Sequence[Record], singles: Sequence[Record]) -> Iterator[_Row]:
     combinations = {(run.data, run.model, run.variant) for run in runs if run.members}
     places = data_sets_in_order(data for data, _, _ in combinations)
 
@@ -110,17 +142,24 @@ def _each_row(runs: Sequence[Record], measured: Measured) -> Iterator[_Row]:
         known = _COMBINATIONS.index(model) if model in _COMBINATIONS else len(_COMBINATIONS)
         return places.index(data), known, model, variant
 
-    for data, model, variant in sorted(combinations, key=order):
-        point = find_point(runs, EXPERIMENT, data, model, variant)
+    measured = Measured({id(run): run for run in [*runs, *singles]}.values())
+    for combination in sorted(combinations, key=order):
+        point = find_point(runs, EXPERIMENT, *combination)
+        data = point.runs[0].data
+        with_side = frozenset(
+            run.model for run in [*runs, *singles] if run.data == data and run.side_information
+        )
         for protocol in _PROTOCOLS:
             if point.by_seed(protocol):
-                best, minus = _beside_best(point, protocol, runs, measured)
-                yield _Row(point, protocol, best, minus)
+                cell, best = best_single(point.runs[0], protocol, singles)
+                single = _Beside(best, _minus(point, protocol, cell, best, measured))
+                member = _best_member(point, protocol, runs, measured)
+                yield _Row(point, protocol, member, single, with_side)
 
 
-def _beside_best(
+def _best_member(
     point: Point, protocol: str, runs: Sequence[Record], measured: Measured
-) -> tuple[Point, Difference | None]:
+) -> _Beside:
     """The runs of the best model among the members, and the combination's error minus theirs."""
     first = point.runs[0]
     trainings: dict[tuple[str, str], set[int]] = {}
@@ -137,14 +176,19 @@ def _beside_best(
             cell = CellKey(EXPERIMENT, first.data, first.train_share, model, variant)
             candidates.append((mean, cell, kept))
     if not candidates:
-        return Point(()), None
+        return _Beside(Point(()))
     _, cell, best = min(candidates, key=lambda candidate: candidate[0])
-    own = CellKey(EXPERIMENT, first.data, first.train_share, first.model, first.variant)
+    return _Beside(best, _minus(point, protocol, cell, best, measured))
+
+
+def _minus(
+    point: Point, protocol: str, cell: CellKey, other: Point, measured: Measured
+) -> Difference | None:
+    """The error of a combination minus that of runs of a cell."""
+    own = cell_of(point.runs[0])
     mine = measured.sample(own, protocol, set(point.by_seed(protocol)))
-    theirs = measured.sample(cell, protocol, set(best.seeds))
-    if mine is None or theirs is None:
-        return best, None
-    return best, measured.difference([(1, mine), (-1, theirs)])
+    theirs = measured.sample(cell, protocol, set(other.seeds))
+    return measured.difference([(1, mine), (-1, theirs)]) if mine and theirs else None
 
 
 def _name(run: Record) -> str:
@@ -154,20 +198,26 @@ def _name(run: Record) -> str:
     return title if run.variant == "default" else f"{title}, {run.variant}"
 
 
-def _table(rows: Sequence[_Row]) -> Table:
+def _table(rows: Sequence[_Row], runs: Sequence[Record]) -> Table:
+    lines = [_line(row) for row in rows]
+    marked = any(_WITH_SIDE in text for line in lines for text in line)
     return Table(
         name=EXPERIMENT,
-        caption="Combinations of models beside the best of their members: test RMSE. The runs are "
-        "those of `glocalk reproduce experiment=combined`.",
+        caption="Combinations of models beside the best of their members, and beside the best "
+        "single model of all tables: test RMSE. The runs are those of `glocalk reproduce "
+        "experiment=combined`.",
         columns=[
             *(("", name) for name in ("Data", "Combination", "Protocol", "Members and weights")),
             ("RMSE", "combined"),
             ("Best member", "name"),
             ("Best member", "RMSE"),
             *(("Combined − best member", name) for name in ("difference", "interval", "p")),
+            ("Best single model", "name"),
+            ("Best single model", "RMSE"),
+            *(("Combined − best single model", name) for name in ("difference", "interval", "p")),
             ("", "Seeds"),
         ],
-        rows=[_line(row) for row in rows],
+        rows=lines,
         notes=[
             "The best member is the model with the lowest mean *test* error over its trainings in "
             "the combination, under the same protocol: it is chosen by what it is compared by, in "
@@ -175,51 +225,73 @@ def _table(rows: Sequence[_Row]) -> Table:
             "them; ± is their sample standard deviation. A mean of them cannot have a larger mean "
             "squared error than they have on average: there, the size of the difference tells "
             "more than p.",
+            "The best single model is the row with the lowest mean test error, under the same "
+            "protocol, of `table1.md`, `around.md`, `monti.md` and `tuned.md`, or of a member that "
+            "has no row there; beside a combination of models that take ratings alone, of rows "
+            "that do so. It, too, is chosen in its own favor.",
+            *[f"{_WITH_SIDE}: with side information."] * marked,
             "`validated`: each member at the epoch that its own selection run chose; `last`: at "
             "its last epoch. Weights come from what the members' selection runs hold out, at the "
             "same kind of epoch. The test ratings choose no epoch and no weight.",
             f"Interval: {100 * LEVEL:.0f} %, by a bootstrap over users with test ratings "
             f"({RESAMPLES:,} resamples). p: paired t-test with the user as unit, by Holm's method "
-            "adjusted for all rows.",
-            DATES_NOTE,
+            "adjusted for both comparisons of all rows.",
+            *dates_note(runs),
             "Weights of the lowest seed; a model trained with several seeds has the sum of theirs.",
         ],
     )
 
 
 def _line(row: _Row) -> list[str]:
-    minus = row.minus
     return [
         data_title(row.run.data),
         _name(row.run),
         f"`{row.protocol}`",
         row.weights,
         mean_and_sd(row.point, row.protocol),
-        _name(row.best.runs[0]) if row.best.runs else NOTHING,
-        mean_and_sd(row.best, row.protocol),
-        difference(minus.estimate) if minus else NOTHING,
-        difference_interval(*minus.interval) if minus else NOTHING,
-        p_value(row.p_adjusted),
+        *_beside(row, row.member),
+        *_beside(row, row.single),
         seed_count(row.point),
     ]
 
 
+def _beside(row: _Row, each: _Beside) -> list[str]:
+    minus = each.minus
+    return [
+        NOTHING if each.first is None else row.title(each.first.model),
+        mean_and_sd(each.point, row.protocol),
+        difference(minus.estimate) if minus else NOTHING,
+        difference_interval(*minus.interval) if minus else NOTHING,
+        p_value(each.p_adjusted),
+    ]
+
+
 def _csv_row(row: _Row) -> list[str]:
-    minus, best = row.minus, row.best
+    member, single = row.member.first, row.single.first
     return [
         *(row.run.data, row.run.model, row.run.variant, row.protocol),
         " ".join(map(str, row.point.seeds)),
         number(row.point.mean(row.protocol)),
         number(row.point.sd(row.protocol)),
-        best.runs[0].model if best.runs else "",
-        number(best.mean(row.protocol)),
-        number(best.sd(row.protocol)),
-        number(minus.estimate if minus else None),
-        *(map(number, minus.interval) if minus else ("", "")),
-        number(row.p_adjusted),
+        member.model if member else "",
+        *_figures(row.protocol, row.member),
         " ".join(
             f"{member.model}/{member.seed}={number(member.weights[row.protocol])}"
             for member in row.run.members
         ),
         number(row.seconds, 1),
+        *((single.model, single.experiment) if single else ("", "")),
+        *_figures(row.protocol, row.single),
+    ]
+
+
+def _figures(protocol: str, each: _Beside) -> list[str]:
+    """Mean and sd of a model beside a combination, and their difference."""
+    minus = each.minus
+    return [
+        number(each.point.mean(protocol)),
+        number(each.point.sd(protocol)),
+        number(minus.estimate if minus else None),
+        *(map(number, minus.interval) if minus else ("", "")),
+        number(each.p_adjusted),
     ]

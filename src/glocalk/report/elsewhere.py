@@ -16,7 +16,7 @@ from glocalk.report.cells import (
     model_title,
 )
 from glocalk.report.layout import NOTHING, csv_text, duration, number, whole
-from glocalk.report.origins import DATES_NOTE, ORIGIN_NOTE, origin
+from glocalk.report.origins import ORIGIN_NOTE, dates_note, origin
 from glocalk.report.parts import Files, Sources
 from glocalk.report.points import POINT_COLUMNS, cost_notes, find_point, point_values
 from glocalk.report.published import read_sourced
@@ -50,7 +50,7 @@ def around_files(sources: Sources) -> Files:
         "codes on the same splits: test RMSE.",
         [
             "GLocal-K's rows are Table 1's, for comparison.",
-            DATES_NOTE,
+            *dates_note(sources.records),
             "Made by `glocalk reproduce experiment=around`; `make report` makes the table from the "
             "records.",
         ],

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from glocalk.records.run import Record
-from glocalk.records.search import PLAIN_SEARCH, Search, Trial
+from glocalk.records.search import PLAIN_SEARCH, Search, Trial, ended
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import NOTHING, enumeration
 
-DATES_NOTE = (
+_DATES = (
     "Bayesian FM on ML-100K also knows the dates of the test ratings, as in the official code; "
     "`side.md` has its error without them."
 )
 ORIGIN_NOTE = (
     "Hyperparameters: `paper` are published ones, or the defaults of a model without any. `search` "
     "is the best trial of a search on held-out training ratings (`first trial`: none was better "
-    "than the hyperparameters that it started from), `search, then by hand` others than the best "
+    "than the hyperparameters that it started from; where there is no other search, that of "
+    "`tuned.md` counts if it found none better), `search, then by hand` others than the best "
     "trial's, `by hand` a choice without a recorded search. Both were made on held-out training "
     "ratings too; `conf/settings` says how."
 )
@@ -51,6 +52,12 @@ class Origin:
         return ", ".join([search, f"{self.trials} trials{first}", *rest])
 
 
+def dates_note(runs: Iterable[Record]) -> list[str]:
+    """A note on models that know the dates of the test ratings; empty without such a run."""
+    known = any(run.data == "ml_100k" and run.config["model"].get("dates") for run in runs)
+    return [_DATES] * known
+
+
 def origins_text(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
     """The origins of a model's hyperparameters on each data set: `ML-1M: paper; Douban: by hand`.
 
@@ -69,24 +76,39 @@ def origins_text(cells: Sequence[Cell], searches: Sequence[Search]) -> str:
 
 
 def origin(cell: Cell, searches: Sequence[Search]) -> Origin | None:
-    """What the hyperparameters of a cell's runs were chosen by; None without runs.
+    """What the hyperparameters of a cell's runs were chosen by; None without runs."""
+    return origin_of(cell.runs[0], searches) if cell.runs else None
+
+
+def origin_of(run: Record, searches: Sequence[Search]) -> Origin:
+    """What the hyperparameters of a run were chosen by.
 
     The label `settings_from` says whether they are the paper's. If not, the committed search of the
-    model on the data tells: its best options are those of the runs, or others. Without a search
-    they were tried by hand.
+    model on the data tells: its best options are those of the runs, or others. Without one, a
+    search of an experiment may have found none better. Otherwise they were tried by hand.
     """
-    if not cell.runs:
-        return None
-    run = cell.runs[0]
     if run.config["model"].keys() <= {"name"}:
         return Origin(NOTHING)
     if run.settings_from == "paper":
         return Origin("paper")
-    wanted = (PLAIN_SEARCH, cell.model, cell.data)
-    made = [it for it in searches if (it.experiment, it.model, it.data) == wanted]
-    if not made or made[0].best is None:
-        return Origin("by hand")
-    search, best = made[0], made[0].best
+    made = [
+        it
+        for it in searches
+        if (it.model, it.data) == (run.model, run.data) and it.best is not None
+    ]
+    for search in made:
+        if search.experiment == PLAIN_SEARCH:
+            return _searched(search, run)
+    for search in made:
+        confirmed = search.best is search.trials[0] and len(ended(search.trials)) > 1
+        if confirmed and are_used(search, search.trials[0], run):
+            return Origin("search", len(search.trials), first=True)
+    return Origin("by hand")
+
+
+def _searched(search: Search, run: Record) -> Origin:
+    best = search.best
+    assert best is not None
     if not are_used(search, best, run):
         return Origin("search, then by hand", len(search.trials))
     return Origin("search", len(search.trials), first=best is search.trials[0])

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from glocalk.report.cells import DATA_SETS, Cell
 from glocalk.report.layout import NOTHING, markdown_table, rmse
-from glocalk.report.table1 import budget_notes, group_label
+from glocalk.report.table1 import budget_notes, dampings_note, group_label
 
 PROTOCOL = "validated"
 
@@ -54,6 +54,7 @@ def _notes(cells: Sequence[Cell], full_table: str) -> list[str]:
         "*Ours*: the `validated` protocol. A part of the training ratings, held out in a "
         "separate run, chooses the epoch; no epoch is chosen on the test set.",
         f"±: sample standard deviation over seeds. Without it: one run. {NOTHING}: no figure.",
+        *dampings_note(cells, "[reports/tuned.md](reports/tuned.md)"),
         *budget_notes([cell for cell in cells if cell.data in DATA_SETS]),
         f"Every protocol, the rule of the published figures among them, the seeds and where "
         f"hyperparameters come from: [{full_table}]({full_table}).",

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from glocalk.records.run import Record
-from glocalk.records.search import Search, ended
+from glocalk.records.search import PLAIN_SEARCH, Search
 from glocalk.report.cells import data_sets_in_order, data_title, in_order, model_title
 from glocalk.report.layout import (
     NOTHING,
@@ -21,19 +19,31 @@ from glocalk.report.layout import (
     whole,
     yes,
 )
-from glocalk.report.origins import DATES_NOTE, are_used
+from glocalk.report.origins import dates_note, origin_of
 from glocalk.report.parts import Files, Sources
-from glocalk.report.points import Point
 from glocalk.report.table1 import PROTOCOL_NOTES
 from glocalk.report.tables import mean_and_sd, seed_count, tex_table
+from glocalk.report.tuned_rows import (
+    EXPERIMENT,
+    NOT_SEARCHED,
+    PROTOCOL,
+    SEARCHED,
+    TunedRow,
+    tuned_rows,
+)
 
-EXPERIMENT = "tuned"
-PROTOCOL = "validated"
-
-_SEARCHED, _NOT_SEARCHED = "=", "†"  # marks of rows without a better trial
-_PRESENT = ("table1", "around", "monti")  # experiments with the present hyperparameters
 _COLUMNS = (
-    *("data", "model", "trials", "done", "pruned", "failed", "out_of_time", "search_seconds"),
+    *(
+        "data",
+        "model",
+        "side_information",
+        "trials",
+        "done",
+        "pruned",
+        "failed",
+        "out_of_time",
+        "search_seconds",
+    ),
     *("first_trial_rmse", "best_trial_rmse", "best_trial", "options", "changed"),
     *("validated_mean", "validated_sd", "last_mean", "last_sd", "seeds"),
     *("present_validated_mean", "present_validated_sd", "present_seeds"),
@@ -41,58 +51,26 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A model on a data set.
-
-    Attributes:
-        search: its search.
-        present: runs with the present hyperparameters.
-        tuned: runs with those of the best trial; the same runs if no trial was better.
-    """
-
-    search: Search
-    present: Point
-    tuned: Point
-
-    @property
-    def changed(self) -> bool:
-        """Whether a trial was better than the first."""
-        return _better(self.search)
-
-    @property
-    def mark(self) -> str:
-        """Says why a row has the present hyperparameters; empty for others."""
-        if self.changed:
-            return ""
-        return _SEARCHED if len(ended(self.search.trials)) > 1 else _NOT_SEARCHED
-
-    @property
-    def change(self) -> float | None:
-        """Tuned minus present, over the seeds that both have; None where they are the same runs."""
-        return self.tuned.minus(self.present, PROTOCOL) if self.changed else None
-
-
 def tuned_files(sources: Sources) -> Files:
     """`tuned.md`, `tuned.csv` and `tuned.tex`; nothing without searches."""
-    rows = _rows(sources)
+    rows = tuned_rows(sources)
     if not rows:
         return {}
     header, lines = _overview(rows)
     caption = (
-        "Every model after a search for its hyperparameters, all searches with one small budget: "
-        f"test RMSE under `{PROTOCOL}`."
+        "Every model, searched for hyperparameters with the same small budget: test RMSE under "
+        f"`{PROTOCOL}`."
     )
-    notes = _notes(rows)
+    notes = _notes(rows, sources.searches)
     listed = "".join(f"- {note}\n" for note in notes)
     return {
         "tuned.csv": csv_text(_COLUMNS, map(_csv_row, rows)),
-        "tuned.md": f"{caption}\n\n{markdown_table(header, lines, left=1)}\n{listed}\n"
+        "tuned.md": f"{caption}\n\n{markdown_table(header, lines, left=2)}\n{listed}\n"
         f"## Searches\n\n{_details(rows)}",
         "tuned.tex": tex_table(
             EXPERIMENT,
             caption,
-            "l" + "r" * (len(header) - 1),
+            "ll" + "r" * (len(header) - 2),
             [("", len(header))],
             header,
             [lines],
@@ -101,77 +79,39 @@ def tuned_files(sources: Sources) -> Files:
     }
 
 
-def _rows(sources: Sources) -> list[_Row]:
-    """The models that have been searched, by data set."""
-    searches = {
-        (search.data, search.model): search
-        for search in sources.searches
-        if search.experiment == EXPERIMENT
-    }
-    rows = []
-    for data in data_sets_in_order(data for data, _ in searches):
-        for model in in_order({model for where, model in searches if where == data}):
-            search = searches[data, model]
-            present, tuned = _present(sources.records, search), _tuned(sources.records, search)
-            rows.append(_Row(search, present, tuned if _better(search) else present))
-    return rows
-
-
-def _present(records: Sequence[Record], search: Search) -> Point:
-    """The runs with the hyperparameters that the search began with."""
-    like = [run for run in records if run.config["model"] == search.config["model"]]
-    points = (_of_search(like, search, experiment) for experiment in _PRESENT)
-    return next((point for point in points if point.runs), Point(()))
-
-
-def _tuned(records: Sequence[Record], search: Search) -> Point:
-    """The runs with the hyperparameters of its best trial."""
-    best = search.best
-    like = [run for run in records if run.model == search.model]
-    made = _of_search(like, search, EXPERIMENT).runs
-    return Point(tuple(run for run in made if best is not None and are_used(search, best, run)))
-
-
-def _of_search(records: Sequence[Record], search: Search, experiment: str) -> Point:
-    """The runs of an experiment on the data of a search, under its protocol.
-
-    They are not found by name: the options of user-supplied data make a variant of each run.
-    """
-    alike = ("data", "protocol")
-    found = [
-        run
-        for run in records
-        if (run.experiment, run.train_share) == (experiment, 1)
-        and all(run.config.get(name) == search.config.get(name) for name in alike)
-    ]
-    return Point(tuple(sorted(found, key=lambda run: run.seed)))
-
-
-def _better(search: Search) -> bool:
-    return search.best is not None and search.best is not search.trials[0]
-
-
-def _overview(rows: Sequence[_Row]) -> tuple[list[str], list[list[str]]]:
+def _overview(rows: Sequence[TunedRow]) -> tuple[list[str], list[list[str]]]:
     """A row for each model, a column for each data set."""
     cells = {(row.search.model, row.search.data): row for row in rows}
     data_sets = data_sets_in_order(data for _, data in cells)
     lines = [
         [
             model_title(model),
+            _side(model, rows),
             *(_figure(cells.get((model, data))) for data in data_sets),
         ]
         for model in in_order({model for model, _ in cells})
     ]
-    return ["Model", *map(data_title, data_sets)], lines
+    return ["Model", "Side inf.", *map(data_title, data_sets)], lines
 
 
-def _figure(row: _Row | None) -> str:
+def _side(model: str, rows: Sequence[TunedRow]) -> str:
+    """`yes` if the model has side information; the data sets if it has so on some alone."""
+    known = {
+        row.search.data: row.with_side
+        for row in rows
+        if row.search.model == model and row.tuned.runs
+    }
+    having = [data_title(data) for data, has in known.items() if has]
+    return "yes" if len(having) == len(known) else enumeration(having) if having else ""
+
+
+def _figure(row: TunedRow | None) -> str:
     if row is None or not row.tuned.runs:
         return NOTHING
     return f"{mean_and_sd(row.tuned, PROTOCOL)} {row.mark}".rstrip()
 
 
-def _details(rows: Sequence[_Row]) -> str:
+def _details(rows: Sequence[TunedRow]) -> str:
     header = ["Data", "Model", "Trials", "Time", "Best trial", "First", "Best", "Tuned", "Present"]
     header += ["Difference", "Seeds"]
     lines = []
@@ -195,7 +135,7 @@ def _details(rows: Sequence[_Row]) -> str:
     return markdown_table(header, lines, left=3)
 
 
-def _best(row: _Row) -> str:
+def _best(row: TunedRow) -> str:
     best = row.search.best
     if best is None:
         return "none"
@@ -213,14 +153,14 @@ def _trials(search: Search) -> str:
     return ": ".join([str(len(search.trials)), *([", ".join(others)] if others else [])])
 
 
-def _notes(rows: Sequence[_Row]) -> list[str]:
+def _notes(rows: Sequence[TunedRow], every: Sequence[Search]) -> list[str]:
     budgets = {
         f"{it.trials} trials" + (f" that take {it.hours:g} h together" if it.hours else "")
         for it in (row.search.budget for row in rows)
         if it is not None
     }
     searches = [row.search for row in rows]
-    unsearched = sum(row.mark == _NOT_SEARCHED for row in rows)
+    unsearched = sum(row.mark == NOT_SEARCHED for row in rows)
     seeds = {str(it.seed if it.valid_seed is None else it.valid_seed) for it in searches}
     exhausted = any(it.is_exhausted for it in searches)
     return [
@@ -229,11 +169,13 @@ def _notes(rows: Sequence[_Row]) -> list[str]:
         "epochs is made to its end."
         + (" A search ends earlier when every combination has been tried." if exhausted else ""),
         *_repeats(searches),
-        "The first trial has the present hyperparameters: published ones, or those of an earlier "
-        f"search. `{_SEARCHED}`: no other trial was better; `{_NOT_SEARCHED}`: no other trial "
+        "The first trial has the present hyperparameters, those of the rows of `table1.md`, "
+        "`around.md` and `monti.md`, which say what they come from. "
+        f"`{SEARCHED}`: no other trial was better; `{NOT_SEARCHED}`: no other trial "
         f"ended in time, so that the model was not searched: {unsearched} of "
-        f"{len(searches)}. The runs of both are those of the "
-        "tables of the present hyperparameters.",
+        f"{len(searches)}. The runs of both are those of these tables. {NOTHING}: a model without "
+        "a row in them on that data set.",
+        *_earlier(rows, every),
         "Pruned: ended because its held-out error was above the median of the earlier trials at "
         "the same epoch. Failed: could not be trained, mostly because it diverged.",
         "First, best: RMSE of these trials on the held-out ratings. Tuned, present: test RMSE of "
@@ -241,11 +183,39 @@ def _notes(rows: Sequence[_Row]) -> list[str]:
         "tuned minus present, over the seeds that both have; seeds: those of the tuned runs.",
         "Trials are judged by held-out training ratings, never by test ratings. They are drawn by "
         f"seed {enumeration(sorted(seeds))}, which chooses no epoch afterwards.",
-        f"`{PROTOCOL}`: {PROTOCOL_NOTES[PROTOCOL]} Mean ± sample standard deviation over seeds.",
-        DATES_NOTE,
+        f"`{PROTOCOL}`: {PROTOCOL_NOTES[PROTOCOL]} Mean ± sample standard deviation over seeds; "
+        "without it, one seed, or a model that does not depend on it.",
+        *dates_note([run for row in rows for run in row.tuned.runs]),
         "Made by `glocalk reproduce experiment=tuned`; `make report` makes the table from the "
         "records. Every trial: `searches.csv`.",
     ]
+
+
+def _earlier(rows: Sequence[TunedRow], every: Sequence[Search]) -> list[str]:
+    """A note on what earlier searches cost, and which ratings judged them."""
+    plain = {(it.data, it.model): it for it in every if it.experiment == PLAIN_SEARCH}
+    before = [
+        plain[place]
+        for row in rows
+        if (place := (row.search.data, row.search.model)) in plain
+        and row.present.runs
+        and origin_of(row.present.runs[0], [plain[place]]).trials is not None
+    ]
+    if not before:
+        return []
+    shared = [it for it in before if it.valid_seed in (None, it.seed)]
+    seeds = enumeration(sorted({str(it.seed) for it in shared}))
+    most = max(len(it.trials) for it in before)
+    note = (
+        f"{len(before)} of {len(rows)} rows began with the hyperparameters of an earlier search, "
+        f"of up to {most} trials, which no budget counts."
+    )
+    if shared:
+        note += (
+            f" The ratings that also choose the epoch of seed {seeds} judged {len(shared)} of "
+            "these."
+        )
+    return [note]
 
 
 def _repeats(searches: Sequence[Search]) -> list[str]:
@@ -259,13 +229,13 @@ def _repeats(searches: Sequence[Search]) -> list[str]:
     ]
 
 
-def _csv_row(row: _Row) -> list[str]:
+def _csv_row(row: TunedRow) -> list[str]:
     search = row.search
     states = Counter(trial.state for trial in search.trials)
     best, first = search.best, search.trials[0]
     position = None if best is None else 1 + search.trials.index(best)
     return [
-        *(search.data, search.model, str(len(search.trials))),
+        *(search.data, search.model, yes(row.with_side), str(len(search.trials))),
         *(str(states[state]) for state in ("done", "pruned", "failed", "out_of_time")),
         number(search.seconds, 1),
         number(first.valid_rmse if first.state == "done" else None),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from glocalk.records.run import Record, Uncertainty
 from glocalk.report.cells import data_sets_in_order, data_title, in_order, model_title
-from glocalk.report.layout import csv_text, number, rmse
+from glocalk.report.layout import csv_text, number, rmse, yes
+from glocalk.report.origins import dates_note
 from glocalk.report.parts import Files, Sources
 from glocalk.report.tables import Table
 
@@ -18,7 +19,7 @@ _PROTOCOL = "last"
 _REFERENCE = "global_mean"
 _PERCENTS = ("50", "80", "95")
 _COLUMNS = (
-    *("data", "model", "protocol", "seeds", "rmse", "nll", "crps"),
+    *("data", "model", "side_information", "protocol", "seeds", "rmse", "nll", "crps"),
     *("density_nll", "density_crps", "mean_std"),
     *(f"{name}_{percent}" for name in ("coverage", "width") for percent in _PERCENTS),
 )
@@ -42,6 +43,11 @@ class _Row:
     def rmse(self) -> float:
         """Test RMSE of the means."""
         return statistics.fmean(run.protocols[_PROTOCOL].rmse for run in self.runs)
+
+    @property
+    def with_side(self) -> bool:
+        """Whether the model uses more than ratings."""
+        return any(run.side_information for run in self.runs)
 
     def mean(self, of: Callable[[Uncertainty], float | None]) -> float | None:
         """The mean of a figure; None where it has none."""
@@ -99,7 +105,7 @@ def _csv_row(row: _Row) -> list[str]:
         *(row.coverage(percent) for percent in _PERCENTS),
         *(row.width(percent) for percent in _PERCENTS),
     ]
-    return [row.data, row.model, _PROTOCOL, seeds, *map(number, figures)]
+    return [row.data, row.model, yes(row.with_side), _PROTOCOL, seeds, *map(number, figures)]
 
 
 def _table(rows: Sequence[_Row]) -> Table:
@@ -108,7 +114,7 @@ def _table(rows: Sequence[_Row]) -> Table:
         caption="Predictive distributions of the test ratings: log score, CRPS, and coverage of "
         "central intervals.",
         columns=[
-            *(("", name) for name in ("Data", "Model")),
+            *(("", name) for name in ("Data", "Model", "Side inf.")),
             ("Mean", "RMSE"),
             *(("Distribution", name) for name in ("NLL", "CRPS", "sd")),
             *(("Coverage", f"{percent} %") for percent in _PERCENTS[1:]),
@@ -130,6 +136,7 @@ def _table(rows: Sequence[_Row]) -> Table:
             "every pair; what it has to be compared with.",
             f"`{_PROTOCOL}`: after the last epoch of the final run; one seed, unless the csv lists "
             "more.",
+            *dates_note([run for row in rows for run in row.runs]),
             "Made by `glocalk reproduce experiment=uncertainty`; `make report` makes the table "
             "from the records.",
         ],
@@ -140,6 +147,7 @@ def _line(row: _Row) -> list[str]:
     return [
         data_title(row.data),
         model_title(row.model),
+        "yes" if row.with_side else "",
         rmse(row.rmse),
         rmse(row.mean(lambda scores: scores.nll)),
         rmse(row.mean(lambda scores: scores.crps)),

@@ -235,20 +235,24 @@ csv,item_knn,data.path=<a>.csv,last,1,2,0.800000,,0.8
 
 
 COMBINED = """data,model,variant,protocol,seeds,mean,sd,best_member,best_mean,best_sd,minus_best,\
-low,high,p_adjusted,members,seconds
+low,high,p_adjusted,members,seconds,best_single,single_experiment,single_mean,single_sd,\
+minus_single,single_low,single_high,single_p_adjusted
 ml_100k,stack,default,validated,0,0.88,,glocal_k,0.891,,-0.011,-0.0131,-0.0089,0.00001,\
-bias/0=0.1 glocal_k/0=0.25 glocal_k/1=0.65 gc_mc/0=0.004,60.0
-ml_100k,stack,default,last,0,0.8815,,glocal_k,0.892,,-0.0105,-0.013,-0.008,0.00001,bias/0=1,60.0
-csv,ensemble,data.path=<a>.csv,validated,0 1,0.5,0.01,,,,,,,,bias/0=1,1.0
+bias/0=0.1 glocal_k/0=0.25 glocal_k/1=0.65 gc_mc/0=0.004,60.0,\
+svd_pp,around,0.885,0.002,-0.005,-0.0081,-0.0019,0.04
+ml_100k,stack,default,last,0,0.8815,,glocal_k,0.892,,-0.0105,-0.013,-0.008,0.00001,bias/0=1,60.0,,,,,,,,
+csv,ensemble,data.path=<a>.csv,validated,0 1,0.5,0.01,,,,,,,,bias/0=1,1.0,,,,,,,,
 """
-UNCERTAINTY = """data,model,protocol,seeds,rmse,nll,crps,density_nll,density_crps,mean_std,\
+UNCERTAINTY = """data,model,side_information,protocol,seeds,rmse,nll,crps,density_nll,density_crps,mean_std,\
 coverage_50,coverage_80,coverage_95,width_50,width_80,width_95
-douban,cf_nade,last,0,0.74,1.05,0.41,,,0.6512,0.6,0.8123,0.96,1,2,3
+douban,cf_nade,no,last,0,0.74,1.05,0.41,,,0.6512,0.6,0.8123,0.96,1,2,3
 """
-TUNED = """data,model,changed,validated_mean,validated_sd,validated_change,mark
-ml_100k,bias,yes,0.94,,-0.0309,
-douban,bias,no,0.7493,,,=
-ml_100k,glocal_k,yes,,,,
+TUNED = """data,model,side_information,changed,validated_mean,validated_sd,validated_change,mark
+ml_100k,bias,no,yes,0.94,,-0.0309,
+douban,bias,no,no,0.7493,,,=
+ml_100k,bayesian_fm,yes,no,0.88,,,=
+douban,bayesian_fm,no,no,0.72,,,=
+ml_100k,glocal_k,no,yes,,,,
 """
 
 
@@ -257,16 +261,18 @@ def made(section, name, text):
     return section(Material([], [], [], [], texts))
 
 
-def test_combinations_stand_beside_their_best_member():
+def test_combinations_stand_beside_their_best_member_and_the_best_single_model():
     weights = "GLocal-K 0.90, User + item bias 0.10, 1 below 0.005"
     assert cells_of(made(combined_section, "combined", COMBINED)) == [
         [
             *("ML-100K", "Stacking", "", ".8800", ".8815", "GLocal-K", ".8910"),
-            *("−.0110", "[−.0131, −.0089]", "&lt; .001", weights),
+            *("−.0110", "[−.0131, −.0089]", "&lt; .001", "SVD++", ".8850 ± .0020", "−.0050"),
+            *("[−.0081, −.0019]", ".040", weights),
         ],
         [
             *("csv", "Mean of models", "data.path=&lt;a&gt;.csv", ".5000 ± .0100", "–", "–", "–"),
-            *("–", "–", "–", "User + item bias 1.00"),
+            *["–"] * 8,
+            "User + item bias 1.00",
         ],
     ]
     assert made(combined_section, "combined", "") is None
@@ -274,14 +280,15 @@ def test_combinations_stand_beside_their_best_member():
 
 def test_scores_of_distributions_have_a_row_for_each_model():
     assert cells_of(made(uncertainty_section, "uncertainty", UNCERTAINTY)) == [
-        ["Douban", "CF-NADE", ".7400", "1.0500", ".4100", ".6512", ".812", ".960"],
+        ["Douban", "CF-NADE", "", ".7400", "1.0500", ".4100", ".6512", ".812", ".960"],
     ]
 
 
 def test_the_change_by_a_search_is_shown_where_a_trial_was_better():
     assert cells_of(made(tuned_section, "tuned", TUNED)) == [
-        ["User + item bias", ".9400", "−.0309", ".7493", "="],
-        ["GLocal-K", "–", "–", "–", "–"],
+        ["User + item bias", "", ".9400", "−.0309", ".7493", "="],
+        ["Bayesian FM", "ML-100K", ".8800", "=", ".7200", "="],
+        ["GLocal-K", "", "–", "–", "–", "–"],
     ]
 
 

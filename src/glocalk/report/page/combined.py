@@ -1,8 +1,8 @@
-"""Combinations of models, each beside its best member."""
+"""Combinations of models, each beside its best member and the best single model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from glocalk.report.cells import data_title, model_title
 from glocalk.report.layout import NOTHING, difference_interval, p_value
@@ -11,6 +11,11 @@ from glocalk.report.page.section import Material, Section
 from glocalk.report.page.study import study_section
 
 _SHOWN = "validated"
+_MEMBER = ("best_member", "best_mean", "best_sd", "minus_best", "low", "high", "p_adjusted")
+_SINGLE = (
+    *("best_single", "single_mean", "single_sd", "minus_single"),
+    *("single_low", "single_high", "single_p_adjusted"),
+)
 
 
 def combined_section(material: Material) -> Section | None:
@@ -21,17 +26,26 @@ def combined_section(material: Material) -> Section | None:
     columns = [
         *(Column(name, kind="text") for name in ("Data", "Combination", "Changed")),
         *(Column(f"`{protocol}`", "combined") for protocol in (_SHOWN, "last")),
-        Column("name", "best member", kind="text"),
-        Column(f"`{_SHOWN}`", "best member"),
-        Column("difference", "combined minus best member"),
-        Column("interval", "combined minus best member", kind=""),
-        Column("p", "combined minus best member"),
+        *(column for which in ("best member", "best single model") for column in _columns(which)),
         Column("Members, largest weight first", kind="text"),
     ]
-    lead = "Test RMSE of a mean, or of linear stacking, beside the best of the models combined."
+    lead = (
+        "Test RMSE of a mean, or of linear stacking, beside the best of the models combined, and "
+        "beside the best single model of all tables."
+    )
     lines = [_line(row, last.get(_place(row))) for row in shown]
     titles = "Combinations of models", "Combined"
     return study_section(material, "combined", titles, lead, columns, lines)
+
+
+def _columns(which: str) -> list[Column]:
+    return [
+        Column("name", which, kind="text"),
+        Column(f"`{_SHOWN}`", which),
+        Column("difference", f"combined minus {which}"),
+        Column("interval", f"combined minus {which}", kind=""),
+        Column("p", f"combined minus {which}"),
+    ]
 
 
 def _place(row: Mapping[str, str]) -> tuple[str, ...]:
@@ -39,21 +53,25 @@ def _place(row: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _line(row: Mapping[str, str], last: Mapping[str, str] | None) -> list[Entry]:
-    tested = bool(row["minus_best"])
-    interval = difference_interval(float(row["low"]), float(row["high"])) if tested else NOTHING
     changed = "" if row["variant"] == "default" else f"`{row['variant']}`"
-    p = row["p_adjusted"]
     return [
         *map(words, (data_title(row["data"]), model_title(row["model"]), changed)),
         figure(row["mean"], row["sd"]),
         figure(last["mean"], last["sd"]) if last else figure(""),
-        words(model_title(row["best_member"]) if row["best_member"] else NOTHING),
-        figure(row["best_mean"], row["best_sd"]),
-        change(row["minus_best"]),
-        Entry(interval),
-        Entry(p_value(float(p) if p else None), p),
+        *_beside(*map(row.__getitem__, _MEMBER)),
+        *_beside(*map(row.__getitem__, _SINGLE)),
         words(_members(row["members"])),
     ]
+
+
+def _beside(
+    model: str, mean: str, sd: str, minus: str, low: str, high: str, p: str
+) -> Iterator[Entry]:
+    yield words(model_title(model) if model else NOTHING)
+    yield figure(mean, sd)
+    yield change(minus)
+    yield Entry(difference_interval(float(low), float(high)) if minus else NOTHING)
+    yield Entry(p_value(float(p) if p else None), p)
 
 
 def _members(text: str) -> str:

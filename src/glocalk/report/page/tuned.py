@@ -1,4 +1,4 @@
-"""Every model with hyperparameters from a search of its own."""
+"""Every model after a search for its hyperparameters."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def tuned_section(material: Material) -> Section | None:
     data_sets = data_sets_in_order(data for _, data in cells)
     columns = [
         Column("Model", kind="text"),
+        Column("Side inf.", kind="text"),
         *(
             Column(name, data_title(data))
             for data in data_sets
@@ -25,18 +26,26 @@ def tuned_section(material: Material) -> Section | None:
         ),
     ]
     lead = (
-        "Test RMSE where every model has hyperparameters from a search of its own, all with one "
-        "budget. Change: tuned minus present hyperparameters, over the seeds that both have."
+        "Test RMSE after searches for hyperparameters, all with the same small budget. Change: "
+        "tuned minus present hyperparameters, over the seeds that both have."
     )
     lines = [
         [
             words(model_title(model)),
+            words(_side(model, cells)),
             *(entry for data in data_sets for entry in _cell(cells.get((model, data)))),
         ]
         for model in in_order({model for model, _ in cells})
     ]
     titles = "Searched hyperparameters", "Tuned"
     return study_section(material, "tuned", titles, lead, columns, lines)
+
+
+def _side(model: str, cells: Mapping[tuple[str, str], Mapping[str, str]]) -> str:
+    """`yes` if the model has side information; the data sets if it has so on some alone."""
+    known = {data: row["side_information"] for (name, data), row in cells.items() if name == model}
+    having = [data_title(data) for data, has in known.items() if has == "yes"]
+    return "yes" if len(having) == len(known) else ", ".join(having)
 
 
 def _cell(row: Mapping[str, str] | None) -> tuple[Entry, Entry]:

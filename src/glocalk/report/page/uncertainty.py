@@ -16,7 +16,7 @@ _PERCENTS = ("80", "95")
 def uncertainty_section(material: Material) -> Section | None:
     """A row for each model that gives a distribution of each rating."""
     columns = [
-        *(Column(name, kind="text") for name in ("Data", "Model")),
+        *(Column(name, kind="text") for name in ("Data", "Model", "Side inf.")),
         Column("RMSE", "mean"),
         *(Column(name, "distribution") for name in ("NLL", "CRPS", "sd")),
         *(Column(f"{percent} %", "coverage of intervals") for percent in _PERCENTS),
@@ -30,6 +30,7 @@ def uncertainty_section(material: Material) -> Section | None:
 def _line(row: Mapping[str, str]) -> list[Entry]:
     return [
         *map(words, (data_title(row["data"]), model_title(row["model"]))),
+        words("yes" if row["side_information"] == "yes" else ""),
         *(figure(row[name]) for name in _FIGURES),
         *(figure(row[f"coverage_{percent}"], digits=3) for percent in _PERCENTS),
     ]
