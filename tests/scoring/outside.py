@@ -1,4 +1,4 @@
-"""A small split, and a table of predictions for its test ratings."""
+"""A small split, predictions for its test ratings, and records of runs on it."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ import numpy as np
 
 import glocalk
 from glocalk.cli.evaluate import EvaluateConfig
+from glocalk.records.run import PROTOCOLS, ProtocolResult
+from report.factory import record
 
 OPTIONS = {"users": 40, "items": 30, "ratings": 300}
 DATA = {"_target_": "glocalk.data.datasets.synthetic.Synthetic", **OPTIONS}
@@ -34,3 +36,38 @@ def config(predictions, **changes):
         **{"data": DATA, "data_dir": "data", "protocol": PROTOCOL, **changes},
     }
     return EvaluateConfig.check(options, "")
+
+
+def predictions(seed):
+    """[test ratings] Predictions on the scale, in the order of the small split's test ratings."""
+    ratings = small_split().test.ratings
+    return np.clip(ratings + np.random.default_rng(seed).normal(0, 0.8, len(ratings)), 1, 5)
+
+
+def run_of(predicted, protocols=PROTOCOLS, **names):
+    """The record of a run that has predicted this for the small split."""
+    split = small_split()
+    test = split.test
+    errors = np.bincount(test.users, (predicted - test.ratings) ** 2, test.num_users).round(6)
+    result = ProtocolResult(
+        training="final",
+        rmse=float(np.sqrt(errors.sum() / len(test))),
+        mae=float(np.abs(predicted - test.ratings).mean()),
+        ndcg=0.9,
+        rmse_epoch=None,
+        mae_epoch=None,
+        ndcg_epoch=None,
+        user_errors="key",
+    )
+    fields = {
+        "data": "synthetic",
+        "split": "planted",
+        "data_checksum": split.checksum,
+        "user_counts": np.bincount(test.users, minlength=test.num_users).tolist(),
+    }
+    made = record(**fields | names)
+    update = {
+        "protocols": dict.fromkeys(protocols, result),
+        "user_errors": {"key": errors.tolist()},
+    }
+    return made.model_copy(update=update)

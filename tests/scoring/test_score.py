@@ -11,7 +11,6 @@ import pytest
 import glocalk
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
-from glocalk.records.run import PROTOCOLS, ProtocolResult
 from glocalk.report.statistics.measured import Measured
 from glocalk.report.statistics.paired import holm
 from glocalk.run.revealing import RevealedSplit
@@ -19,43 +18,10 @@ from glocalk.scoring.compared import records_of
 from glocalk.scoring.score import COLUMNS
 from glocalk.scoring.written import terminal_text, write_score
 from report.factory import record
-from scoring.outside import predicted_for, small_split
+from scoring.outside import predicted_for, predictions, run_of, small_split
 
 SPLIT = small_split()
 TABLE = predicted_for(SPLIT)
-
-
-def run_of(predicted, protocols=PROTOCOLS, **names):
-    """The record of a run that has predicted this."""
-    test = SPLIT.test
-    errors = np.bincount(test.users, (predicted - test.ratings) ** 2, test.num_users).round(6)
-    result = ProtocolResult(
-        training="final",
-        rmse=float(np.sqrt(errors.sum() / len(test))),
-        mae=float(np.abs(predicted - test.ratings).mean()),
-        ndcg=0.9,
-        rmse_epoch=None,
-        mae_epoch=None,
-        ndcg_epoch=None,
-        user_errors="key",
-    )
-    made = record(
-        data="synthetic",
-        split="planted",
-        data_checksum=SPLIT.checksum,
-        user_counts=np.bincount(test.users, minlength=test.num_users).tolist(),
-        **names,
-    )
-    update = {
-        "protocols": dict.fromkeys(protocols, result),
-        "user_errors": {"key": errors.tolist()},
-    }
-    return made.model_copy(update=update)
-
-
-def predictions(seed):
-    noise = np.random.default_rng(seed).normal(0, 0.8, len(SPLIT.test))
-    return np.clip(SPLIT.test.ratings + noise, 1, 5)
 
 
 @pytest.fixture
@@ -66,7 +32,9 @@ def runs():
         run_of(predictions(2), seed=1),
         run_of(predictions(3), model="sparse_fc"),
         run_of(
-            predictions(4), ("last", "best_test", "official"), experiment="kernels", variant="x"
+            predictions(4),
+            ("last", "best_test", "official"),
+            **{"experiment": "kernels", "variant": "x", "options": {"kernel_size": 5}},
         ),
         record(model="sparse_fc"),
     ]
@@ -163,7 +131,8 @@ def test_a_folder_of_runs_is_compared_too(runs, tmp_path):
     ],
 )
 def test_variants_are_compared_if_asked_for(other, is_left_out, tmp_path):
-    for number, run in enumerate([run_of(predictions(1)), run_of(predictions(2), **other)]):
+    runs = [run_of(predictions(1)), run_of(predictions(2), options={"rank": 2}, **other)]
+    for number, run in enumerate(runs):
         run.write(tmp_path / f"{number}.json")
     score = glocalk.score(TABLE, SPLIT, records=tmp_path)
     assert len(score.rows) == 2 - is_left_out

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from glocalk.data.splits import Split
+from glocalk.records.identity import config_hash
 from glocalk.records.run import Record
 from glocalk.report.cells import is_default, model_title
 from glocalk.report.kernels.traced import EXPERIMENT as ABLATIONS
@@ -28,6 +30,12 @@ from glocalk.run.revealing import RevealedSplit
 
 PREFERRED, OTHERWISE = "validated", "last"
 
+# The experiments with one row for each model: their rows stand for the same trainings of others.
+_TABLES = ("table1", "around", "monti")
+
+# Which seeds make a selection run changes no training on all training ratings.
+_SELECTION = ("selection", "lowest_seed")
+
 _CHANGES_MODEL = re.compile(r"(^|,)[+~]*(model\.|settings([=,]|$))")
 
 
@@ -38,6 +46,8 @@ class Row:
     Attributes:
         cell: what the runs have in common.
         title: the model in tables, with what makes it another row than that of Table 1.
+        side_information: whether the model uses more than ratings.
+        test_dates: whether the model knows the dates of the test ratings.
         protocol: `validated`, or `last` where no run has it.
         seeds: number of runs.
         rmse: mean RMSE over seeds.
@@ -51,6 +61,8 @@ class Row:
 
     cell: CellKey
     title: str
+    side_information: bool
+    test_dates: bool
     protocol: str
     seeds: int
     rmse: float
@@ -96,6 +108,66 @@ def is_variant(run: Record) -> bool:
     return changes_model or run.experiment == ABLATIONS or run.train_share != 1
 
 
+def cells_of(records: Iterable[Record]) -> dict[CellKey, list[Record]]:
+    """The runs of each cell."""
+    cells: dict[CellKey, list[Record]] = {}
+    for record in records:
+        cells.setdefault(cell_of(record), []).append(record)
+    return cells
+
+
+def without_repeated(records: Iterable[Record]) -> list[Record]:
+    """The runs of one cell for each model with the same hyperparameters.
+
+    Several experiments may train the same: a member of a combination is a row of Table 1, too. Of
+    cells that agree in everything that can change a training but the seed, one is kept: with a
+    result under `validated` before others, then that with the most seeds, then that of Table 1, of
+    `around` or of `monti`, then the first by name. Errors are not compared, because those of the
+    same training on another processor differ.
+
+    Args:
+        records: runs on the same split.
+    """
+    same: dict[str, list[list[Record]]] = {}
+    for runs in cells_of(records).values():
+        same.setdefault(_training(runs[0]), []).append(runs)
+    return [run for cells in same.values() for run in min(cells, key=_precedence)]
+
+
+def _training(run: Record) -> str:
+    """Hash of everything that can change a training on a split, except the seed.
+
+    Options of the data are not in it: they chose the split, and what the model takes from the data
+    besides has its own checksum.
+    """
+    protocol = run.config.get("protocol", {})
+    return config_hash(
+        {
+            "model": run.config["model"],
+            "model_version": run.model_version,
+            "side": run.side_checksum,
+            "train_share": run.train_share,
+            "trainer": run.config.get("trainer", {}),
+            "protocol": {name: protocol[name] for name in protocol if name not in _SELECTION},
+        }
+    )
+
+
+def _precedence(runs: Sequence[Record]) -> tuple[Any, ...]:
+    """What the cells of the same training are sorted by: the first one is shown."""
+    counted, protocol = _counted(runs)
+    cell = cell_of(runs[0])
+    seeds = 1 if runs[0].deterministic else len(counted)
+    rank = _TABLES.index(cell.experiment) if cell.experiment in _TABLES else len(_TABLES)
+    return protocol != PREFERRED, -seeds, rank, cell.experiment, cell.variant != "default", cell
+
+
+def _counted(runs: Sequence[Record]) -> tuple[Sequence[Record], str]:
+    """The runs of a cell that are compared, and the protocol."""
+    validated = [run for run in runs if PREFERRED in run.protocols]
+    return (validated, PREFERRED) if validated else (runs, OTHERWISE)
+
+
 def compared(ours: Sample, records: Iterable[Record]) -> tuple[Interval, list[Row]]:
     """The interval of the predictions' RMSE, and every row in ascending order of RMSE.
 
@@ -108,14 +180,8 @@ def compared(ours: Sample, records: Iterable[Record]) -> tuple[Interval, list[Ro
     Raises:
         GlocalkError: a record has other test users than the predictions.
     """
-    cells: dict[CellKey, list[Record]] = {}
-    for record in records:
-        cells.setdefault(cell_of(record), []).append(record)
-    samples: list[tuple[list[Record], str, Sample]] = []
-    for runs in cells.values():
-        validated = [run for run in runs if PREFERRED in run.protocols]
-        kept, protocol = (validated, PREFERRED) if validated else (runs, OTHERWISE)
-        samples.append((kept, protocol, Sample.of(kept, protocol)))
+    counted = [_counted(runs) for runs in cells_of(records).values()]
+    samples = [(runs, protocol, Sample.of(runs, protocol)) for runs, protocol in counted]
     refuse_others([ours, *(sample for *_, sample in samples)])
     mine, *others = _resampled([ours, *(sample for *_, sample in samples)])
     differences = [
@@ -156,6 +222,8 @@ def _row(
     return Row(
         cell=cell_of(runs[0]),
         title=_title(runs[0]),
+        side_information=runs[0].side_information,
+        test_dates=_takes_dates(runs[0].config["model"]),
         protocol=protocol,
         seeds=len(runs),
         rmse=sample.mean,
@@ -166,6 +234,13 @@ def _row(
         difference=difference,
         p_adjusted=p_adjusted,
     )
+
+
+def _takes_dates(options: Mapping[str, Any]) -> bool:
+    """Whether a model, or a member of a combination, takes the dates of what it predicts."""
+    members = options.get("members")
+    those = members.values() if isinstance(members, Mapping) else ()
+    return options.get("dates") is True or any(map(_takes_dates, those))
 
 
 def _title(run: Record) -> str:

@@ -20,16 +20,24 @@ from glocalk.metrics import (
     why_no_ndcg,
 )
 from glocalk.records.run import Record
-from glocalk.report.load import cell_of
+from glocalk.report.origins import DATES_NOTE
 from glocalk.report.statistics.bootstrap import Interval
 from glocalk.report.statistics.sample import Sample
-from glocalk.scoring.compared import Row, compared, is_variant, records_of
+from glocalk.scoring.compared import (
+    Row,
+    cells_of,
+    compared,
+    is_variant,
+    records_of,
+    without_repeated,
+)
 from glocalk.scoring.order import suspicions
 
 _DECIMALS = 6  # of a user's sum of squared errors in a record
 
 COLUMNS = (
-    *("title", "model", "experiment", "variant", "train_share", "protocol", "seeds"),
+    *("title", "model", "experiment", "variant", "train_share", "side_information"),
+    *("protocol", "seeds"),
     *("rmse", "sd", "low", "high", "mae", "ndcg"),
     *("difference", "difference_low", "difference_high", "p_adjusted"),
 )
@@ -83,6 +91,7 @@ class Score:
     def comparisons(self) -> pd.DataFrame:
         """One line for each committed row of the same split, in ascending order of RMSE.
 
+        `side_information` says whether the model uses more than ratings.
         `difference` is the RMSE of the predictions minus that of the row: negative where the
         predictions are better. `difference_low` and `difference_high` are its 95 % interval over
         users, `p_adjusted` the p-value of a paired test, adjusted for all rows.
@@ -141,6 +150,8 @@ def score_predictions(
         notes.append("Warning: one user has all test ratings, so that no interval is known.")
     if why_not := why_no_ndcg(test):
         notes.append(why_not)
+    if any(row.test_dates and row.cell.data == "ml_100k" for row in rows):
+        notes.append(DATES_NOTE)
     return Score(
         name=name,
         data=data,
@@ -178,7 +189,7 @@ def refuse_lacking(folder: Path) -> None:
 def _found(
     folder: Path | None, split: Split, variants: bool
 ) -> tuple[Sequence[Record], tuple[str, ...]]:
-    """The records to compare with, and which are left out or why there are none."""
+    """The records to compare with, and how many rows are left out or why there are none."""
     if folder is None:
         return (), ("Nothing was compared: name a folder of records to compare with.",)
     if not folder.is_dir():
@@ -189,27 +200,41 @@ def _found(
     records = records_of(folder, split)
     if records:
         kept = [run for run in records if variants or not is_variant(run)]
-        left_out = len({*map(cell_of, records)} - {*map(cell_of, kept)})
-        return kept, (_left_out(left_out),) if left_out else ()
+        once = without_repeated(kept)
+        rows = [len(cells_of(runs)) for runs in (records, kept, once)]
+        return once, (*_repeated(rows[1] - rows[2]), *_left_out(rows[0] - rows[1]))
     return (), (
         f"Nothing was compared, because no record in '{folder}' is of this split "
         f"(checksum {split.checksum[:12]}…).",
     )
 
 
-def _left_out(rows: int) -> str:
+def _repeated(rows: int) -> tuple[str, ...]:
+    """A sentence on rows that repeat others; none without such rows."""
+    what = "row repeats a model" if rows == 1 else "rows repeat models"
+    sentence = (
+        f"{rows} further {what} of the table with the same hyperparameters, trained for another "
+        "experiment: of these, the row with the most seeds is compared."
+    )
+    return (sentence,) if rows else ()
+
+
+def _left_out(rows: int) -> tuple[str, ...]:
+    """A sentence on variants that are left out; none without them."""
     what, adds = ("row is", "it") if rows == 1 else ("rows are", "them")
-    return (
+    sentence = (
         f"{rows} further {what} left out, of other hyperparameters, ablations or shares of the "
         f"training ratings: variants=true adds {adds}."
     )
+    return (sentence,) if rows else ()
 
 
 def _values(row: Row) -> dict[str, object]:
     cell, minus = row.cell, row.difference
     values = (
         *(row.title, cell.model, cell.experiment, cell.variant, cell.train_share),
-        *(row.protocol, row.seeds, row.rmse, row.sd, *row.interval, row.mae, row.ndcg),
+        *(row.side_information, row.protocol, row.seeds),
+        *(row.rmse, row.sd, *row.interval, row.mae, row.ndcg),
         *(minus.estimate, *minus.interval, row.p_adjusted),
     )
     return dict(zip(COLUMNS, values, strict=True))

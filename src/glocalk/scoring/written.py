@@ -20,21 +20,24 @@ from glocalk.report.layout import (
     number,
     p_value,
     rmse,
+    yes,
 )
 from glocalk.report.statistics.bootstrap import RESAMPLES
 from glocalk.report.tables import with_sd
 from glocalk.scoring.compared import OTHERWISE, PREFERRED
 from glocalk.scoring.score import COLUMNS, Score
 
-_HEADER = ("RMSE", "Interval", "Difference", "Its interval", "p", "Seeds", "Protocol", "Row")
+_HEADER = ("RMSE", "Interval", "Difference", "Its interval", "p", "Seeds", "Protocol")
+_SIDE, _TITLE = "Side inf.", "Row"
 _GROUP_HEADER = ("Kind", "Group", "Ratings", "RMSE", "MAE", "Mean error")
 _MARK = "→"
-_LEFT = (7, 8)  # columns of text, after the mark
+_LEFT = (7, 8, 9)  # columns of text, after the mark
 
 _LEGEND = (
     "Difference: the RMSE of {name} minus that of the row, negative where {name} is better. "
     "Intervals are those of 95 %, by a bootstrap over the users with test ratings; p is that of a "
-    "paired test with the user as unit, adjusted for all rows by Holm's method."
+    "paired test with the user as unit, adjusted for all rows by Holm's method. Side inf.: whether "
+    "the model uses more than ratings."
 )
 
 
@@ -58,7 +61,7 @@ def terminal_text(score: Score) -> str:
     """Errors, comparisons and notes for a terminal."""
     parts = [summary(score)]
     if score.rows:
-        lines = [("", *_HEADER), *_lines(score)]
+        lines = [("", *_HEADER, _SIDE, _TITLE), *_lines(score)]
         parts += ["", *_columns(lines), "", _LEGEND.format(name=score.name)]
     if score.groups is not None:
         parts += ["", *_columns([_GROUP_HEADER, *_group_lines(score.groups)], left=(0, 1)), ""]
@@ -91,7 +94,7 @@ def write_score(score: Score, folder: Path) -> list[Path]:
 
 def _lines(score: Score) -> list[tuple[str, ...]]:
     """A line of texts for each row, the predictions' own marked in the first column."""
-    rows = [
+    rows: list[tuple[float, tuple[str, ...]]] = [
         (
             row.rmse,
             (
@@ -103,13 +106,14 @@ def _lines(score: Score) -> list[tuple[str, ...]]:
                 p_value(row.p_adjusted),
                 str(row.seeds),
                 row.protocol,
+                "yes" if row.side_information else "",
                 row.title,
             ),
         )
         for row in score.rows
     ]
     own = f"[{', '.join(rmse(end) for end in score.interval)}]"
-    rows.append((score.rmse, (_MARK, rmse(score.rmse), own, "", "", "", "", "", score.name)))
+    rows.append((score.rmse, (_MARK, rmse(score.rmse), own, *[""] * 6, score.name)))
     return [line for _, line in sorted(rows, key=lambda row: row[0])]
 
 
@@ -166,10 +170,10 @@ def _markdown(score: Score) -> str:
     parts = [f"# Evaluation of {markdown(score.name)}", markdown(summary(score))]
     if score.rows:
         lines = [
-            [f"**{markdown(title)}**" if mark else markdown(title), *cells]
-            for mark, *cells, title in _lines(score)
+            [f"**{markdown(title)}**" if mark else markdown(title), side, *cells]
+            for mark, *cells, side, title in _lines(score)
         ]
-        parts.append(markdown_table(["Row", *_HEADER[:-1]], lines, left=1).rstrip())
+        parts.append(markdown_table([_TITLE, _SIDE, *_HEADER], lines, left=2).rstrip())
         parts.append(markdown(_LEGEND.format(name=score.name)))
     if score.groups is not None:
         lines = [[*map(markdown, line)] for line in _group_lines(score.groups)]
@@ -219,4 +223,6 @@ def _content(score: Score) -> dict[str, Any]:
 def _cell(value: Any) -> str:
     if value is None or value != value:
         return ""
+    if isinstance(value, bool):
+        return yes(value)
     return number(value) if isinstance(value, float) else str(value)
