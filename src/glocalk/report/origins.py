@@ -12,7 +12,7 @@ from glocalk.records.search import PLAIN_SEARCH, Search, Trial, ended
 from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import NOTHING, enumeration
 
-_DATES = (
+DATES_NOTE = (
     "Bayesian FM on ML-100K also knows the dates of the test ratings, as in the official code; "
     "`side.md` has its error without them."
 )
@@ -54,8 +54,18 @@ class Origin:
 
 def dates_note(runs: Iterable[Record]) -> list[str]:
     """A note on models that know the dates of the test ratings; empty without such a run."""
-    known = any(run.data == "ml_100k" and run.config["model"].get("dates") for run in runs)
-    return [_DATES] * known
+    return [DATES_NOTE] * any(map(knows_dates, runs))
+
+
+def knows_dates(run: Record) -> bool:
+    """Whether a model, or a member of a combination, knew the dates of ML-100K's test ratings."""
+    return run.data == "ml_100k" and _takes_dates(run.config["model"])
+
+
+def _takes_dates(options: Mapping[str, Any]) -> bool:
+    members = options.get("members")
+    those = members.values() if isinstance(members, Mapping) else ()
+    return options.get("dates") is True or any(map(_takes_dates, those))
 
 
 def origins_text(cells: Sequence[Cell], searches: Sequence[Search]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from glocalk.records.run import Record
 from glocalk.report.cells import is_default, model_title
 from glocalk.report.kernels.traced import EXPERIMENT as ABLATIONS
 from glocalk.report.load import CellKey, cell_of, load_committed, load_local
+from glocalk.report.origins import knows_dates
 from glocalk.report.statistics.bootstrap import (
     Interval,
     percentile_interval,
@@ -47,7 +48,7 @@ class Row:
         cell: what the runs have in common.
         title: the model in tables, with what makes it another row than that of Table 1.
         side_information: whether the model uses more than ratings.
-        test_dates: whether the model knows the dates of the test ratings.
+        test_dates: whether the model knows the dates of ML-100K's test ratings.
         protocol: `validated`, or `last` where no run has it.
         seeds: number of runs.
         rmse: mean RMSE over seeds.
@@ -223,7 +224,7 @@ def _row(
         cell=cell_of(runs[0]),
         title=_title(runs[0]),
         side_information=runs[0].side_information,
-        test_dates=_takes_dates(runs[0].config["model"]),
+        test_dates=knows_dates(runs[0]),
         protocol=protocol,
         seeds=len(runs),
         rmse=sample.mean,
@@ -234,13 +235,6 @@ def _row(
         difference=difference,
         p_adjusted=p_adjusted,
     )
-
-
-def _takes_dates(options: Mapping[str, Any]) -> bool:
-    """Whether a model, or a member of a combination, takes the dates of what it predicts."""
-    members = options.get("members")
-    those = members.values() if isinstance(members, Mapping) else ()
-    return options.get("dates") is True or any(map(_takes_dates, those))
 
 
 def _title(run: Record) -> str:

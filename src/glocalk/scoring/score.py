@@ -150,7 +150,7 @@ def score_predictions(
         notes.append("Warning: one user has all test ratings, so that no interval is known.")
     if why_not := why_no_ndcg(test):
         notes.append(why_not)
-    if any(row.test_dates and row.cell.data == "ml_100k" for row in rows):
+    if any(row.test_dates for row in rows):
         notes.append(DATES_NOTE)
     return Score(
         name=name,

@@ -243,7 +243,8 @@ svd_pp,around,0.885,0.002,-0.005,-0.0081,-0.0019,0.04
 ml_100k,stack,default,last,0,0.8815,,glocal_k,0.892,,-0.0105,-0.013,-0.008,0.00001,bias/0=1,60.0,,,,,,,,
 csv,ensemble,data.path=<a>.csv,validated,0 1,0.5,0.01,,,,,,,,bias/0=1,1.0,,,,,,,,
 """
-UNCERTAINTY = """data,model,side_information,protocol,seeds,rmse,nll,crps,density_nll,density_crps,mean_std,\
+UNCERTAINTY = """data,model,side_information,protocol,seeds,rmse,nll,crps,density_nll,\
+density_crps,mean_std,\
 coverage_50,coverage_80,coverage_95,width_50,width_80,width_95
 douban,cf_nade,no,last,0,0.74,1.05,0.41,,,0.6512,0.6,0.8123,0.96,1,2,3
 """
