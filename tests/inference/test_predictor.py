@@ -106,11 +106,13 @@ def test_ids_may_be_lists_arrays_series_or_tensors(kind):
 def test_an_unknown_id_is_named():
     model = fitted()
     with pytest.raises(
-        GlocalkError, match=r"^The user id 'eve' is not in tiny: correct it, or choose"
+        GlocalkError, match=r"^The user id 'eve' is not in tiny: correct it, or set the "
     ):
         model.predict(["u1", "eve"], ["item 1", "item 1"])
     with pytest.raises(
-        GlocalkError, match=r" 'item' is not in tiny: .* unknown=\"mean\" for the mean rat"
+        # Right in Python, on the command line and in the body of a request.
+        GlocalkError,
+        match=r" 'item' is not in tiny: .* set the option 'unknown' to 'mean' for the mean rating",
     ):
         model.predict(["u1"], ["item"])
     with pytest.raises(

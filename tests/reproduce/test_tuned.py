@@ -100,6 +100,14 @@ def test_runs_have_the_best_of_their_search_and_others_stand_where_none_is_bette
     assert len(executor.calls) == before
 
 
+def test_a_seed_of_runs_that_also_judges_the_searches_is_said(tmp_path, configs):
+    for seeds, count in (("[0,1]", 0), ("[0,1000]", 1)):
+        process = tuned(tmp_path, configs, "trials=1", f"seeds={seeds}", models="bias_mf_als")
+        assert process.returncode == 0, process.stderr
+        said = "With searches.valid_seed=1000, the trials are judged by the ratings that seed=1000"
+        assert process.stdout.count(said) == count
+
+
 def test_rows_without_their_search_are_left_out_and_named(tmp_path, configs, monkeypatch):
     def fail(executor, arguments, command="train"):
         return Outcome(1, "it failed") if command == "tune" else make(executor, arguments, command)

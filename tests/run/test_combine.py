@@ -169,6 +169,38 @@ def test_a_member_whose_model_was_not_saved_is_named(made):
         execute(stack.model_copy(update={"force": True}))
 
 
+def test_all_members_without_a_model_are_named_before_another_is_trained(tmp_path):
+    execute(combination(tmp_path, save_model=False))
+    members = {"members": {**MEMBERS, "third": {"_target_": "glocalk.GlobalMean"}}}
+    three = combination(tmp_path, options=members)
+    with pytest.raises(GlocalkError) as refused:
+        execute(three)
+    assert str(refused.value) == (
+        "The runs of members 'bias' and 'bias_mf' were made with save_model=false: repeat them "
+        "with -m member=bias,bias_mf seed=0 force=true, or set save_model=false here, too."
+    )
+    assert not list(tmp_path.glob("*-third-*"))
+    for name in ("bias", "bias_mf"):
+        execute(member_run(three, name, 0).model_copy(update={"force": True}))
+    folder = tmp_path / execute(three).folder
+    assert (folder / "model.pt").is_file()
+
+
+def test_seeds_without_a_model_are_repeated_and_no_others(tmp_path):
+    both = combination(tmp_path, "Ensemble", {"seeds": 2})
+    execute(both)
+    for name in ("bias-*seed0", "bias_mf-*seed0", "bias_mf-*seed1"):
+        (model,) = tmp_path.glob(f"*-{name}/model.pt")
+        model.unlink()
+    again = both.model_copy(update={"force": True})
+    with pytest.raises(GlocalkError, match=r"runs of members 'bias' and 'bias_mf' were") as refused:
+        execute(again)
+    assert (
+        "repeat them with member=bias seed=0 force=true, then with -m member=bias_mf seed=0,1 "
+        "force=true, or set"
+    ) in str(refused.value)
+
+
 def test_a_member_s_run_is_named_after_what_was_changed_of_it(tmp_path):
     changed = "data.fold=2,model.members.bias.user_damping=3,model.method=ridge"
     stack = combination(tmp_path, variant=changed)

@@ -261,3 +261,16 @@ def test_an_option_without_a_default_is_shown_and_asked_for(tmp_path, monkeypatc
     assert as_dict(config)["data"] == {"_target_": "their_data.Mine", "fold": 1}
     given = compose("stats", ["data._target_=their_data.Mine", "data.path=x.csv"])
     assert given.data.path == "x.csv"
+
+
+def test_an_option_that_is_given_twice_names_the_variant_by_what_took_effect():
+    start = ["model=bias", "data=synthetic", "protocol.cold_start=users"]
+    once = compose_run([*start, "protocol.revealed=1"])
+    twice = compose_run([*start, "protocol.revealed=5", "++protocol.revealed=1"])
+    assert twice.variant == "protocol.cold_start=users,protocol.revealed=1"
+    assert (twice.protocol.revealed, twice.identity) == (1, once.identity)
+    # The option is not there without `+`, which the second override leaves out.
+    added = compose_run(["model=bias", "data=synthetic", "+trainer.max_steps=3"])
+    for second in ("trainer.max_steps=3", "++trainer.max_steps=3"):
+        changed = compose_run(["model=bias", "data=synthetic", "+trainer.max_steps=7", second])
+        assert changed.identity == added.identity

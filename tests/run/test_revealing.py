@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import glocalk
+from command import call
 from glocalk.data.rating_matrix import RatingMatrix
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
@@ -121,20 +122,42 @@ PROTOCOL = {"valid_share": 0.05, "clip": True, "selection": "never", "lowest_see
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"revealed": 5}, "revealed goes with cold_start"),
-        ({"cold_start_seed": 3}, "cold_start_seed goes with cold_start=users or"),
-        ({"cold_start": "users", "fold_in": True}, "fold_in needs at least one revealed"),
+        ({"revealed": 5}, "protocol.revealed=5 has an effect on a cold start alone: add protocol"),
+        (
+            {"cold_start_seed": 3},
+            "protocol.cold_start_seed=3 has .*: add protocol.cold_start=users",
+        ),
+        ({"cold_start": "users", "fold_in": True}, "at least one .*: add protocol.revealed=5"),
         ({"cold_start": "users", "revealed": 0, "fold_in": True}, "at least one revealed"),
         ({"cold_start": "users", "revealed": 11}, "revealed' cannot be 11"),
         (
             {"cold_start": "users", "revealed": 1, "fold_in": True, "selection": "each_seed"},
-            "needs selection=never",
+            "no selection run is made: add protocol.selection=never",
         ),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, sentence):
-    with pytest.raises(GlocalkError, match=sentence):
+    with pytest.raises(GlocalkError, match=sentence) as refused:
         ProtocolConfig.check({**PROTOCOL, **options}, "protocol")
+    assert "{" not in str(refused.value)
+
+
+def test_what_a_sentence_about_a_split_asks_for_is_enough(tmp_path):
+    """Each refusal names an option; with the options named so far, the last command is accepted."""
+    small = ["data=synthetic", "data.users=60", "data.items=50", "data.ratings=2000"]
+    given = ["protocol.fold_in=true"]
+    for option in (
+        "protocol.revealed=5",
+        "protocol.cold_start=users",
+        "protocol.selection=never",
+    ):
+        refused = call("split", *small, *given, "out=made", cwd=tmp_path)
+        assert refused.returncode == 1
+        assert f"add {option}" in refused.stderr
+        assert "{" not in refused.stderr
+        given.append(option)
+    assert call("split", *small, *given, "out=made", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "made" / "revealed.csv").is_file()
 
 
 def test_what_is_not_asked_for_is_no_part_of_a_run_s_identity():

@@ -62,7 +62,8 @@ class TuneConfig(BaseConfig):
         "at its next epoch; null: any",
     )
     valid_seed: Seed | None = Field(
-        description="seed of the choice of held-out ratings, which no run should share; null: seed"
+        description="seed of the choice of held-out ratings, which no run should share; without "
+        "effect where the split itself chooses them; null: seed"
     )
     storage: str | None = Field(
         default=None,

@@ -259,15 +259,16 @@ def _checked_state(completer: Completer) -> State:
     if not (named and all(isinstance(part, Tensor) for part in state.values())):
         raise GlocalkError(
             f"{type(completer).__name__}.state() does not return tensors by name, so the model "
-            "cannot be saved: turn each part into a torch.Tensor, or set save_model=false."
+            "cannot be saved: turn each part into a torch.Tensor, or keep no model of its runs "
+            "(save_model=false)."
         )
     for name, part in state.items():
         if part.dtype not in (*_WHOLE, *_FLOATS) or part.layout is not torch.strided:
             kind = "sparse" if part.layout is not torch.strided else str(part.dtype)[6:]
             raise GlocalkError(
                 f"{type(completer).__name__}.state() has '{name}' as {kind}, which a model file "
-                "does not hold: make it a dense tensor of float32, float64, int32 or int64, or set "
-                "save_model=false."
+                "does not hold: make it a dense tensor of float32, float64, int32 or int64, or "
+                "keep no model of its runs (save_model=false)."
             )
     return state
 
@@ -283,7 +284,7 @@ def _check_restore(completer: Completer, state: State, shape: tuple[int, int]) -
         raise GlocalkError(
             f"{cls.__name__}.restore() does not take what its state() returned "
             f"({one_line(error).rstrip('.')}), so the model could not be loaded: let state() "
-            "return all that restore() reads, or set save_model=false."
+            "return all that restore() reads, or keep no model of its runs (save_model=false)."
         ) from error
 
 

@@ -79,6 +79,11 @@ class Division(ABC):
         """Whether the user chose it in place of the data set's own split."""
         return True
 
+    @property
+    def draws(self) -> bool:
+        """Whether the seed decides which ratings are held out."""
+        return True
+
     @abstractmethod
     def choose(self, pairs: Pairs, share: float, seed: int) -> Mask:
         """[n] The ratings that are held out of these.
@@ -184,6 +189,10 @@ class Newest(Division):
 
     order: RatingOrder
 
+    @property
+    def draws(self) -> bool:
+        return False
+
     def choose(self, pairs: Pairs, share: float, seed: int) -> Mask:  # noqa: ARG002 (no draw)
         places = self.order.of(pairs)
         chosen = np.zeros(len(places), dtype=bool)
@@ -206,6 +215,10 @@ class LastOfUsers(Division):
 
     count: int
     order: RatingOrder | None
+
+    @property
+    def draws(self) -> bool:
+        return self.order is None
 
     def choose(self, pairs: Pairs, share: float, seed: int) -> Mask:  # noqa: ARG002 (`count` says)
         users = pairs.users
@@ -246,6 +259,10 @@ class Given(Division):
     """
 
     cells: Indices
+
+    @property
+    def draws(self) -> bool:
+        return False
 
     def choose(self, pairs: Pairs, share: float, seed: int) -> Mask:  # noqa: ARG002 (all are given)
         chosen = np.isin(cells_of(pairs), self.cells)

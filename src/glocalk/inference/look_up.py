@@ -89,8 +89,9 @@ def found(known: TrainedOn, ids: Labels, kind: Kind, unknown: Unknown | None = N
         refuse_other_writing(labels, ids, kind, known.title)
     if missing.any() and unknown != "mean":
         label = shown(ids[np.argmax(missing)])
-        # These quotes are right in Python, and a shell drops them.
-        other = "leave it out" if unknown is None else 'choose unknown="mean" for the mean rating'
+        # In words: Python, the command line and the service have an option each in their own form.
+        mean = "set the option 'unknown' to 'mean' for the mean rating"
+        other = "leave it out" if unknown is None else mean
         raise GlocalkError(
             f"The {kind} id '{label}' is not in {known.title}: correct it, or {other}."
         )

@@ -22,6 +22,7 @@ from glocalk.reproduce.searches import (
     plan_searches,
     search_jobs,
     unchanged,
+    warning_of_seeds,
     with_best,
 )
 
@@ -43,6 +44,8 @@ def reproduce(config: ReproduceConfig) -> None:
     else:
         runs, gaps = find_runs(config, unchanged(points))
         planned = plan_searches(config, points, runs)
+        if warning := warning_of_seeds(config, points):
+            _log.warning("%s", warning)
         failed, by_place = _search(config, planned)
         runs = find_again(config, with_best(points, planned, by_place), runs)
         made = list(by_place.values())

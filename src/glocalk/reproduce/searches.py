@@ -118,6 +118,24 @@ def held(config: ReproduceConfig, planned: PlannedSearch) -> Search | None:
     return held_search(run, planned.space, budget, searches.valid_seed, planned.checksum, committed)
 
 
+def warning_of_seeds(config: ReproduceConfig, points: Sequence[Point]) -> str | None:
+    """What to say if a run of the plan holds out the ratings that judge the searches.
+
+    Args:
+        config: what to reproduce.
+        points: the points of the plan.
+    """
+    assert config.searches is not None
+    seed = config.searches.valid_seed
+    if seed not in {point.seed for point in points}:
+        return None
+    return (
+        f"With searches.valid_seed={seed}, the trials are judged by the ratings that seed={seed} "
+        "holds out in a run of this plan, so that they choose its epoch, too: choose another of "
+        "the two."
+    )
+
+
 def search_jobs(planned: Sequence[PlannedSearch]) -> list[Job]:
     """The jobs that make the searches."""
     return [Job(search.title, search.arguments, command="tune") for search in planned]

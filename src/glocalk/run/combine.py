@@ -20,7 +20,6 @@ from glocalk.completers.registry import load
 from glocalk.data.rating_matrix import Values
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
-from glocalk.inference.model_file import MODEL_FILE
 from glocalk.records.run import Member, ProtocolResult, Record
 from glocalk.run.config import RunConfig
 from glocalk.run.member_runs import MemberRun, members_of
@@ -39,6 +38,7 @@ class Combination:
         completer: the combination, unfitted.
         split: its data.
         execute: makes the run of a member, or finds its record.
+        lacks_model: whether the run of a member has been made, and would be taken without a model.
         lender: the record of the combination whose weights are taken, if they are not its own.
     """
 
@@ -48,10 +48,11 @@ class Combination:
         completer: Combined,
         split: Split,
         execute: Callable[[RunConfig], Record],
+        lacks_model: Callable[[RunConfig], bool],
         lender: Record | None,
     ) -> None:
         self.config, self.completer, self.split = config, completer, split
-        self._execute, self._lender = execute, lender
+        self._execute, self._lacks_model, self._lender = execute, lacks_model, lender
         self._refuse_idle_options()
         self.predictions: dict[str, Values] = {}
         self.weights: dict[str, Weights] = {}
@@ -64,16 +65,12 @@ class Combination:
             GlocalkError: a member's run fails, or lacks the model that is to be saved.
         """
         runs = members_of(self.config)
+        self._refuse_without_models(runs)  # before any other is trained
         for number, run in enumerate(runs, start=1):
             _log.info("Member %d of %d: %s seed %d.", number, len(runs), run.model_name, run.seed)
             record = self._execute(run.model_copy(update={"force": False}))
-            self._made.append(made := MemberRun.of(record, run.runs_dir))
-            if self.config.save_model and not (made.folder / MODEL_FILE).exists():
-                raise GlocalkError(
-                    f"The run of member '{run.model_name}' was made with save_model=false: repeat "
-                    f"it with member={run.model_name} seed={run.seed} force=true, or set "
-                    "save_model=false here, too."
-                )
+            self._made.append(MemberRun.of(record, run.runs_dir))
+        self._refuse_without_models(runs)  # another process may have made one in the meantime
         records = [made.record for made in self._made]
         chosen = all("validated" in record.protocols for record in records)
         protocols = ["validated", "last"] if chosen else ["last"]
@@ -103,6 +100,24 @@ class Combination:
         self.completer.adopt(fitted, self.weights["last"], self.split.train.scale)
         self.completer.trained_on = fitted[0].trained_on
         return self.completer
+
+    def _refuse_without_models(self, runs: Sequence[RunConfig]) -> None:
+        """Refuse to save a model of members that have none.
+
+        Raises:
+            GlocalkError: there are such members; names all.
+        """
+        if not self.config.save_model:
+            return
+        lacking = [run for run in runs if self._lacks_model(run)]
+        if lacking:
+            one = len(lacking) == 1
+            raise GlocalkError(
+                f"{'The run of member' if one else 'The runs of members'} {_shown(lacking)} "
+                f"{'was' if one else 'were'} made with save_model=false: repeat "
+                f"{'it' if one else 'them'} with {_repeating(lacking)}, or set save_model=false "
+                "here, too."
+            )
 
     def _refuse_idle_options(self) -> None:
         """Refuse options that would have no effect, or that lack what they need.
@@ -189,6 +204,27 @@ class Combination:
     def _intercepts(self) -> dict[str, float]:
         found = {name: weights.intercept for name, weights in self.weights.items()}
         return found if any(found.values()) else {}
+
+
+def _shown(runs: Sequence[RunConfig]) -> str:
+    """The names of members in words: 'bias', 'item_knn' and 'svd_pp'."""
+    *first, last = dict.fromkeys(f"'{run.model_name}'" for run in runs)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _repeating(runs: Sequence[RunConfig]) -> str:
+    """The options that make these runs again; no others, which may take hours."""
+    seeds_of: dict[str, list[int]] = {}
+    for run in runs:
+        seeds_of.setdefault(run.model_name, []).append(run.seed)
+    names_of: dict[tuple[int, ...], list[str]] = {}
+    for name, seeds in seeds_of.items():
+        names_of.setdefault(tuple(seeds), []).append(name)
+    return ", then with ".join(
+        f"{'-m ' if len(own) * len(names) > 1 else ''}member={','.join(names)} "
+        f"seed={','.join(map(str, own))} force=true"
+        for own, names in names_of.items()
+    )
 
 
 def _observe(monitor: Monitor, protocol: str, predicted: Values) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -105,7 +106,7 @@ def run_config(
     for name in (*without, "plan", "searches"):
         options.pop(name, None)
     if not options["variant"]:
-        telling = [line for line in hydra.overrides.task if _names_variant(line)]
+        telling = _last_of_each(line for line in hydra.overrides.task if _names_variant(line))
         if base is not None:
             telling = _effective(telling, config, hydra, composing)
             if not telling and options["train_share"] == 1:
@@ -131,6 +132,19 @@ def _named(line: str) -> str:
 def _key(line: str) -> str:
     """The name of the option that an override changes."""
     return line.split("=")[0].lstrip("+~")
+
+
+def _last_of_each(lines: Iterable[str]) -> list[str]:
+    """The overrides that take effect: of those of one option, the last.
+
+    `+x=1 x=2` is `+x=2`: the option is not there without the first.
+    """
+    last: dict[str, str] = {}
+    for line in lines:
+        name, before = _key(line), last.get(_key(line), "")
+        adds = re.match(r"\+(?!\+)", before) and line.startswith((name, "++"))
+        last[name] = f"+{line.lstrip('+')}" if adds else line
+    return list(last.values())
 
 
 def _effective(

@@ -13,6 +13,7 @@ from glocalk.config import ADDED, BaseConfig, find_class
 from glocalk.data.labels import Side
 from glocalk.data.sources import Source, build_source
 from glocalk.data.splits import Split
+from glocalk.errors import GlocalkError
 from glocalk.names import Label, Name, Seed
 from glocalk.records.identity import without_target
 from glocalk.run.revealing import MOST_REVEALED, reveal
@@ -57,14 +58,28 @@ class ProtocolConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _reveals_what_is_held_out(self) -> Self:
+        # Not a ValueError, whose sentence would begin with all options of the protocol as a dict.
+        cold_start = "protocol.cold_start=users or protocol.cold_start=items"
         if self.cold_start_seed and self.cold_start is None:
-            raise ValueError("cold_start_seed goes with cold_start=users or cold_start=items")
+            raise GlocalkError(
+                f"protocol.cold_start_seed={self.cold_start_seed} has an effect on a cold start "
+                f"alone: add {cold_start}, or leave it out."
+            )
         if self.revealed is not None and self.cold_start is None:
-            raise ValueError("revealed goes with cold_start=users or cold_start=items")
+            raise GlocalkError(
+                f"protocol.revealed={self.revealed} has an effect on a cold start alone: add "
+                f"{cold_start}, or leave it out."
+            )
         if self.fold_in and not self.revealed:
-            raise ValueError("fold_in needs at least one revealed rating, as in revealed=5")
+            raise GlocalkError(
+                "protocol.fold_in=true needs at least one revealed rating of each new user or "
+                "item: add protocol.revealed=5, for example."
+            )
         if self.fold_in and self.selection != "never":
-            raise ValueError("fold_in evaluates the last epoch alone: it needs selection=never")
+            raise GlocalkError(
+                "protocol.fold_in=true evaluates the last epoch alone, so that no selection run is "
+                "made: add protocol.selection=never."
+            )
         return self
 
     def divided(self, split: Split) -> Split:

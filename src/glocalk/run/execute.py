@@ -182,7 +182,9 @@ class _Run:
         """Make the members' runs, and combine them."""
         assert self.split is not None
         lender = self._lender() if completer.needs_held_out else None
-        combination = Combination(self.config, completer, self.split, execute, lender)
+        combination = Combination(
+            self.config, completer, self.split, execute, self._lacks_model, lender
+        )
         outcome = combination.run()
         self._keep_model(combination.fitted if self.config.save_model else None)
         if self.config.save_predictions:
@@ -190,6 +192,11 @@ class _Run:
             kept = KeptPredictions("last", None, predicted["last"], predicted.get("validated"))
             write_predictions(kept, outcome.protocols, self.split, self.folder.path)
         return outcome
+
+    def _lacks_model(self, member: RunConfig) -> bool:
+        """Whether the run of a member has been made, and would be taken without a model."""
+        run = _Run(member, build_completer(member.model), self.split)
+        return run.held_record() is not None and not run.folder.model_file.exists()
 
     def _lender(self) -> Record | None:
         """The record of the seed whose weights are taken, if it is not this one's.

@@ -59,7 +59,8 @@ def search(
         config: config of the run that the trials vary.
         space: choices for options under `model`, nested as the options are; see `Space`.
         budget: number of trials in all, and the hours that they may take together.
-        valid_seed: seed of the choice of held-out ratings; None takes that of the run.
+        valid_seed: seed of the choice of held-out ratings; None takes that of the run. It has no
+            effect where the split itself chooses them, which a warning says.
         storage: where several processes share the search: they make its trials together, and each
             returns when all are made. None keeps it in the runs folder, for one process.
 
@@ -72,6 +73,8 @@ def search(
     choices = space_of(config, space)  # a wrong one is refused before the data is read
     set_threads(config.trainer.threads, folder_of(config) / "threads")
     task = Task.of(config, choices, budget, valid_seed, config.split())
+    if task.warning:
+        _log.warning("%s", task.warning)
     try:
         return _search(task) if storage is None else _search_together(task, storage)
     except OSError as error:

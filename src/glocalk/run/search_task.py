@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from glocalk.completers.base import Completer
+from glocalk.completers.combined.base import Combined
 from glocalk.completers.registry import build_completer, completer_class
 from glocalk.data.splits import Split
 from glocalk.errors import GlocalkError
@@ -115,6 +117,37 @@ class Task:
         return f"A search over {self.config.model_name} on {self.config.data_name}"
 
     @property
+    def warning(self) -> str | None:
+        """What to say where the ratings that judge the trials also choose in a later run."""
+        protocol, seed, valid_seed = self.config.protocol, self.config.seed, self.blank.valid_seed
+        completer = build_completer(self.config.model)
+        chosen = None if protocol.selection == "never" else _chosen_in_runs(completer)
+        if not self.split.division.draws:
+            ineffective = (
+                f"The split of {self.config.data_name} itself chooses which ratings are held out, "
+                "so that valid_seed has no effect"
+            )
+            if chosen is None:
+                return f"{ineffective}."
+            return (
+                f"{ineffective}: the ratings that judge the trials choose {chosen} of a later run, "
+                "too."
+            )
+        own = seed if valid_seed is None else valid_seed
+        seeds = completer.seeds(seed) if isinstance(completer, Combined) else (seed,)
+        selecting = (protocol.lowest_seed,) if protocol.selection == "lowest_seed" else seeds
+        # With another seed, another part of the training ratings is kept.
+        is_same_part = own == seed or self.config.train_share == 1
+        if chosen is None or own not in selecting or not is_same_part:
+            return None
+        shown = "null" if valid_seed is None else valid_seed
+        return (
+            f"With valid_seed={shown}, the trials are judged by the ratings that seed={own} holds "
+            f"out in a run, so that they choose {chosen} of that run, too: give valid_seed a value "
+            "that is the seed of no run."
+        )
+
+    @property
     def path(self) -> Path:
         return self.folder / RECORD
 
@@ -165,3 +198,11 @@ class Task:
     def record(self, study: Study) -> Search:
         """The record with the trials made so far."""
         return self.blank.model_copy(update={"trials": study.trials})
+
+
+def _chosen_in_runs(completer: Completer) -> str | None:
+    """What the held-out ratings of a selection run choose in a run; None if it makes none."""
+    if isinstance(completer, Combined):
+        weights = " and weights" if completer.needs_held_out else ""
+        return f"the members' epochs{weights}"
+    return "the epoch" if completer.has_epochs else None

@@ -92,5 +92,7 @@ def test_initial_factors_come_near_the_least_regularized_error():
 def test_too_large_a_graph_is_refused_before_it_takes_memory():
     graph = sparse.eye_array(20_001, format="csr")
     factors, rated = np.zeros((20_001, 1)), sparse.csr_array((20_001, 2))
-    with pytest.raises(GlocalkError, match=r"20001 nodes has too many .* train with prune=false"):
+    with pytest.raises(
+        GlocalkError, match=r"20001 nodes has too many .* set the option 'prune' to false"
+    ):
         pruned(graph, factors, np.zeros((2, 1)), rated, 1.0, np.random.default_rng(0))

@@ -90,7 +90,7 @@ def pruned(
     if graph.shape[0] > _MOST_NODES:
         raise GlocalkError(
             f"A graph of {graph.shape[0]} nodes has too many to find contested edges, at most "
-            f"{_MOST_NODES}: train with prune=false."
+            f"{_MOST_NODES}: set the option 'prune' to false."
         )
     edges = sparse.triu(graph, 1).tocoo()
     rows, columns = edges.coords
