@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from glocalk.config import ADDED, BaseConfig, did_you_mean, find_class, unknown_option
 from glocalk.errors import GlocalkError
@@ -31,6 +31,35 @@ def test_an_incomplete_nested_config_keeps_the_defaults_of_the_outer_one():
     config = Outer.check({"length": 2, "inner": {"size": 3}}, "")
     assert config == Outer(length=2, inner=Inner(size=3, share=0.25))
     assert Outer.defaults() == {"inner": {"size": 1, "share": 0.25, "colors": {}}}
+
+
+class Pair(BaseConfig):
+    low: int = 0
+    high: int = 1
+
+    @model_validator(mode="after")
+    def _in_order(self):
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+class WithPair(BaseConfig):
+    pair: Pair = Pair()
+
+
+@pytest.mark.parametrize(
+    ("check", "name"),
+    [
+        (lambda options: Pair.check(options, "pair"), "pair"),
+        (lambda options: WithPair.check({"pair": options}, ""), "pair"),
+        (lambda options: WithPair.check({"pair": options}, "model"), "model.pair"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_named_without_their_values(check, name):
+    with pytest.raises(GlocalkError) as caught:
+        check({"low": 2})
+    assert str(caught.value) == f"The options of '{name}' do not fit together: low is above high."
 
 
 class Kinds(BaseConfig):

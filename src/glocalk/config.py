@@ -281,9 +281,10 @@ def _first_problem(error: ValidationError, cls: type[BaseConfig], where: str) ->
     name = ".".join(path)
     if not name:  # options that do not fit together
         return f"{cls.__name__}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}."
-    if not problem["loc"]:
+    together = problem["type"] == "value_error" and isinstance(problem["input"], Mapping)
+    if not problem["loc"] or together:
         reason = problem["msg"].removeprefix("Value error, ").rstrip(".")
-        return f"The options of '{where}' do not fit together: {reason}."
+        return f"The options of '{name}' do not fit together: {reason}."
     if problem["type"] == "extra_forbidden":
         known = _fields_at(cls, [str(part) for part in problem["loc"][:-1]])
         return f"Unknown option '{name}': {did_you_mean(path[-1], known)}"

@@ -165,8 +165,11 @@ def test_a_member_whose_model_was_not_saved_is_named(made):
     runs, stack, _ = made
     (model,) = runs.glob("*-bias-*/model.pt")
     model.unlink()
+    (record,) = runs.glob("*-stack-*/record.json")
+    before = record.read_bytes()
     with pytest.raises(GlocalkError, match="member=bias seed=0 force=true"):
         execute(stack.model_copy(update={"force": True}))
+    assert record.read_bytes() == before
 
 
 def test_all_members_without_a_model_are_named_before_another_is_trained(tmp_path):

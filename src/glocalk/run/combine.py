@@ -65,12 +65,12 @@ class Combination:
             GlocalkError: a member's run fails, or lacks the model that is to be saved.
         """
         runs = members_of(self.config)
-        self._refuse_without_models(runs)  # before any other is trained
         for number, run in enumerate(runs, start=1):
             _log.info("Member %d of %d: %s seed %d.", number, len(runs), run.model_name, run.seed)
             record = self._execute(run.model_copy(update={"force": False}))
             self._made.append(MemberRun.of(record, run.runs_dir))
-        self._refuse_without_models(runs)  # another process may have made one in the meantime
+        # Another process may have made one in the meantime.
+        refuse_without_models(self.config, self._lacks_model)
         records = [made.record for made in self._made]
         chosen = all("validated" in record.protocols for record in records)
         protocols = ["validated", "last"] if chosen else ["last"]
@@ -100,24 +100,6 @@ class Combination:
         self.completer.adopt(fitted, self.weights["last"], self.split.train.scale)
         self.completer.trained_on = fitted[0].trained_on
         return self.completer
-
-    def _refuse_without_models(self, runs: Sequence[RunConfig]) -> None:
-        """Refuse to save a model of members that have none.
-
-        Raises:
-            GlocalkError: there are such members; names all.
-        """
-        if not self.config.save_model:
-            return
-        lacking = [run for run in runs if self._lacks_model(run)]
-        if lacking:
-            one = len(lacking) == 1
-            raise GlocalkError(
-                f"{'The run of member' if one else 'The runs of members'} {_shown(lacking)} "
-                f"{'was' if one else 'were'} made with save_model=false: repeat "
-                f"{'it' if one else 'them'} with {_repeating(lacking)}, or set save_model=false "
-                "here, too."
-            )
 
     def _refuse_idle_options(self) -> None:
         """Refuse options that would have no effect, or that lack what they need.
@@ -204,6 +186,27 @@ class Combination:
     def _intercepts(self) -> dict[str, float]:
         found = {name: weights.intercept for name, weights in self.weights.items()}
         return found if any(found.values()) else {}
+
+
+def refuse_without_models(config: RunConfig, lacks_model: Callable[[RunConfig], bool]) -> None:
+    """Refuse to save a combination's model if members that have been made have none.
+
+    Args:
+        config: config of the combination's run.
+        lacks_model: whether the run of a member has been made, and would be taken without a model.
+
+    Raises:
+        GlocalkError: there are such members; names all.
+    """
+    lacking = [run for run in members_of(config) if lacks_model(run)] if config.save_model else []
+    if lacking:
+        one = len(lacking) == 1
+        raise GlocalkError(
+            f"{'The run of member' if one else 'The runs of members'} {_shown(lacking)} "
+            f"{'was' if one else 'were'} made with save_model=false: repeat "
+            f"{'it' if one else 'them'} with {_repeating(lacking)}, or set save_model=false here, "
+            "too."
+        )
 
 
 def _shown(runs: Sequence[RunConfig]) -> str:

@@ -16,7 +16,7 @@ from glocalk.metrics import why_no_ndcg
 from glocalk.records.identity import config_hash, run_key
 from glocalk.records.run import Record
 from glocalk.run import provenance
-from glocalk.run.combine import Combination
+from glocalk.run.combine import Combination, refuse_without_models
 from glocalk.run.config import RunConfig
 from glocalk.run.contract import check_schedule
 from glocalk.run.folder import RunFolder
@@ -48,6 +48,8 @@ def execute(config: RunConfig) -> Record:
         _log.info("%s", note)
     with run.folder.lock():
         held = run.held_record()
+        if held is None or config.force:
+            run.refuse_members_without_models()
         if config.force:
             run.folder.clear()
         run.folder.refuse_links()
@@ -192,6 +194,11 @@ class _Run:
             kept = KeptPredictions("last", None, predicted["last"], predicted.get("validated"))
             write_predictions(kept, outcome.protocols, self.split, self.folder.path)
         return outcome
+
+    def refuse_members_without_models(self) -> None:
+        """Refuse a combination whose model would lack members, before anything is removed."""
+        if isinstance(self.completer, Combined):
+            refuse_without_models(self.config, self._lacks_model)
 
     def _lacks_model(self, member: RunConfig) -> bool:
         """Whether the run of a member has been made, and would be taken without a model."""
