@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from glocalk.records.run import Record
-from glocalk.report.cells import data_title, in_order, model_title
+from glocalk.report.cells import data_sets_in_order, data_title, in_order, model_title
 from glocalk.report.layout import (
     NOTHING,
     csv_text,
@@ -97,13 +97,14 @@ def _rows(runs: Sequence[Record], protocol: str) -> list[_Row]:
             draws = errors.setdefault((run.data, str(new), _model(run)), {})
             draws[int(draw)] = run.protocols[protocol].rmse
     where = dict.fromkeys((data, new) for data, new, _ in sorted(errors))
+    places = data_sets_in_order(data for data, _ in where)
     known = in_order({name for _, _, (name, _) in errors})
     models = sorted(
         {model for _, _, model in errors}, key=lambda one: (known.index(one[0]), one[1])
     )
     return [
         _Row(data, new, model, model in with_side, errors[data, new, model])
-        for data, new in sorted(where, key=lambda place: (place[0] != "ml_100k", *place))
+        for data, new in sorted(where, key=lambda place: (places.index(place[0]), place[1]))
         for model in models
         if (data, new, model) in errors
     ]

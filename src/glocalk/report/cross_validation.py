@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from glocalk.records.run import Record
-from glocalk.report.cells import data_title, in_order, model_title
+from glocalk.report.cells import data_sets_in_order, data_title, in_order, model_title
 from glocalk.report.layout import code, csv_text, number
 from glocalk.report.parts import Files
 from glocalk.report.points import changed_options
@@ -97,8 +97,12 @@ def _rows(runs: Sequence[Record]) -> list[_Row]:
     for run in runs:
         by_key.setdefault(_Key(run.data, run.model, _changed(run)), []).append(run)
     models = in_order({key.model for key in by_key})
-    order = sorted(by_key, key=lambda key: (key.data, key.changed, models.index(key.model)))
-    return [_row(key, by_key[key]) for key in order]
+    places = data_sets_in_order(key.data for key in by_key)
+
+    def order(key: _Key) -> tuple[int, str, int]:
+        return places.index(key.data), key.changed, models.index(key.model)
+
+    return [_row(key, by_key[key]) for key in sorted(by_key, key=order)]
 
 
 def _row(key: _Key, runs: Sequence[Record]) -> _Row:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from glocalk.records.run import Record
-from glocalk.report.cells import data_title, in_order, model_title
+from glocalk.report.cells import data_sets_in_order, data_title, in_order, model_title
 from glocalk.report.layout import NOTHING, csv_text, difference, number
 from glocalk.report.parts import Files, Sources
 from glocalk.report.points import changed_options
@@ -97,8 +97,8 @@ def _rows(runs: Sequence[Record]) -> list[_Row]:
             place = bool(options.get("fold_in", False)), int(revealed)
             draw = int(options.get("cold_start_seed", 0))
             points.setdefault(place, {}).setdefault(draw, []).append(run)
-    order = in_order({model for _, _, model in found})
-    places = sorted(found, key=lambda at: (at[0] != "ml_100k", at[0], at[1], order.index(at[2])))
+    sets, models = data_sets_in_order(at[0] for at in found), in_order({at[2] for at in found})
+    places = sorted(found, key=lambda at: (sets.index(at[0]), at[1], models.index(at[2])))
     return [
         _Row(
             *place,
