@@ -116,6 +116,20 @@ def test_a_combination_stands_beside_the_best_single_model_of_all_tables():
     assert "‡: with side information." in table
 
 
+def test_single_models_of_own_data_have_its_options_in_their_variant():
+    own = {"data": "csv", "variant": "data.path=a.csv", "data_checksum": "aaaa"}
+    single = baseline("svd_pp", 0.88, **own)
+    (row, _) = rows([made("stack", 0.9, members=MEMBERS, **own), single, *TABLED])
+    assert (row["best_single"], float(row["single_mean"])) == ("svd_pp", 0.88)
+
+
+def test_the_note_names_the_experiments_whose_records_there_are():
+    table = combined_files(Sources([STACK, *TABLED]))["combined.md"]
+    assert "in the records of `table1` and `around`;" in table
+    table = combined_files(Sources([STACK, TABLED[0]]))["combined.md"]
+    assert "in the records of `table1`;" in table
+
+
 def test_a_member_is_a_single_model_where_no_table_has_it():
     lucky = made("svd_pp", 0.5)  # one training, although the table has the model
     (row, _) = rows([STACK, lucky, made("bayesian_mf", 0.7), *TABLED])

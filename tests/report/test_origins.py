@@ -82,10 +82,11 @@ def test_data_sets_with_the_same_origin_are_joined():
     assert origins_text([empty], []) == "–"
 
 
-def test_a_search_of_an_experiment_counts_if_it_found_none_better():
+def test_a_choice_by_hand_says_whether_the_search_of_all_models_found_none_better():
     tried = [trial({"rank": 8}, 0.93), trial({"rank": 16}, 0.94)]
     confirmed = search("tuned", trials=tried)
-    assert text({"rank": 8}, [confirmed]) == "search, 2 trials (first trial)"
+    assert text({"rank": 8}, [confirmed]) == "by hand (none better in 2 trials)"
+    assert text({"rank": 8}, [search("other", trials=tried)]) == "by hand"
     assert text({"rank": 16}, [confirmed]) == "by hand"
     assert text({"rank": 8}, [search("tuned", trials=tried[::-1])]) == "by hand"
     unsearched = search("tuned", trials=[tried[0], trial({"rank": 16}, None, "out_of_time")])

@@ -1,7 +1,7 @@
 import csv
 import io
 
-from factory import record, search
+from factory import baseline, record, search
 
 from glocalk.records.search import Budget, Trial
 from glocalk.report.parts import Sources
@@ -139,11 +139,24 @@ def test_models_with_side_information_are_marked_also_where_they_have_it_on_one_
     }
 
 
-def test_earlier_searches_are_counted_which_no_budget_counts():
-    """Biased MF began with the best trial of its earlier search; SVD++ with what is published."""
+def test_a_row_without_runs_has_no_side_information():
+    made = tuned_files(Sources([], [search(**OWN)]))
+    assert "| Biased MF |  | – |" in made["tuned.md"]
+    (row,) = csv.DictReader(io.StringIO(made["tuned.csv"]))
+    assert row["side_information"] == ""
+
+
+def test_earlier_searches_are_counted_that_are_outside_the_budget():
+    """Biased MF and Item-kNN, which has no epoch, began with the best trials of earlier searches.
+
+    SVD++ began with what is published.
+    """
+    options = {"rank": 16}
+    without_epochs = [baseline("item_knn", 0.93, settings_from="validation", options=options)]
     started = [
-        *runs("table1", "bias_mf", [0.93], settings_from="validation", options={"rank": 16}),
-        *runs("table1", "svd_pp", [0.95], options={"rank": 16}),
+        *runs("table1", "bias_mf", [0.93], settings_from="validation", options=options),
+        *without_epochs,
+        *runs("table1", "svd_pp", [0.95], options=options),
     ]
     plain = [search(model=run.model) for run in started]
     own = [search(**OWN, model=run.model) for run in started]
@@ -151,6 +164,7 @@ def test_earlier_searches_are_counted_which_no_budget_counts():
         made.config["model"] = run.config["model"]
     table = tuned_files(Sources(started, [*own, *plain]))["tuned.md"]
     assert (
-        "1 of 2 rows began with the hyperparameters of an earlier search, of up to 4 trials, which "
-        "no budget counts. The ratings that also choose the epoch of seed 0 judged 1 of these."
+        "2 of 3 rows began with the hyperparameters of an earlier search, of up to 4 trials, which "
+        "are outside this budget. The ratings that also choose the epoch of seed 0 judged 1 of "
+        "these."
     ) in table

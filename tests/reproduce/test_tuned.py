@@ -89,8 +89,8 @@ def test_runs_have_the_best_of_their_search_and_others_stand_where_none_is_bette
     assert bias.settings_from == "validation"
     table = (tmp_path / "runs" / "report" / "tuned.md").read_text()
     figure = f"{bias.protocols['validated'].rmse:.4f}".removeprefix("0")
-    assert f"\n| User + item bias | {figure} |" in table
-    assert re.search(r"\n\| Biased MF by ALS \| 1?\.\d{4} ± \.\d{4} = \|", table)
+    assert f"\n| User + item bias |  | {figure} |" in table
+    assert re.search(r"\n\| Biased MF by ALS \|  \| 1?\.\d{4} ± \.\d{4} = \|", table)
     assert "Budget of every search: 6 trials that take 0.05 h together" in table
 
     before = len(executor.calls)
@@ -104,7 +104,7 @@ def test_a_seed_of_runs_that_also_judges_the_searches_is_said(tmp_path, configs)
     for seeds, count in (("[0,1]", 0), ("[0,1000]", 1)):
         process = tuned(tmp_path, configs, "trials=1", f"seeds={seeds}", models="bias_mf_als")
         assert process.returncode == 0, process.stderr
-        said = "With searches.valid_seed=1000, the trials are judged by the ratings that seed=1000"
+        said = "With searches.valid_seed=1000, the trials are judged by the ratings that a"
         assert process.stdout.count(said) == count
 
 

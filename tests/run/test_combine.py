@@ -182,6 +182,9 @@ def test_all_members_without_a_model_are_named_before_another_is_trained(tmp_pat
         "The runs of members 'bias' and 'bias_mf' were made with save_model=false: repeat them "
         "with -m member=bias,bias_mf seed=0 force=true, or set save_model=false here, too."
     )
+    records = [Record.read(path) for path in tmp_path.glob("*/record.json")]
+    (failed,) = (record for record in records if record.status == "failed")
+    assert failed.failure.message == str(refused.value)
     assert not list(tmp_path.glob("*-third-*"))
     for name in ("bias", "bias_mf"):
         execute(member_run(three, name, 0).model_copy(update={"force": True}))

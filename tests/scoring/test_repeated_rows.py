@@ -55,7 +55,7 @@ def test_repeated_trainings_count_once_and_enlarge_no_family_of_tests(tmp_path):
     ]
     score = scored(distinct + repeated, tmp_path / "all")
     assert {*score.comparisons["title"]} == {"GLocal-K", "GLocal-K (tuned)", "User + item bias"}
-    assert sum(note.startswith("3 further rows repeat models") for note in score.notes) == 1
+    assert sum(note.startswith("3 further rows are of trainings") for note in score.notes) == 1
     # Holm's method by hand, over three tests; a score beside one row has the p-value of one test.
     alone = [scored([run], tmp_path / str(n)).rows[0] for n, run in enumerate(distinct)]
     p_values = dict(sorted(((row.title, row.p_adjusted) for row in alone), key=lambda row: row[1]))

@@ -13,14 +13,15 @@ from glocalk.report.layout import (
     csv_text,
     difference,
     difference_interval,
+    enumeration,
     number,
     p_value,
 )
 from glocalk.report.load import CellKey, cell_of
 from glocalk.report.origins import dates_note
 from glocalk.report.parts import Files, Sources
-from glocalk.report.points import Point, find_point
-from glocalk.report.single import best_single, single_models
+from glocalk.report.points import Point, changes_model, find_point
+from glocalk.report.single import best_single, experiments_of, single_models
 from glocalk.report.statistics.bootstrap import LEVEL, RESAMPLES
 from glocalk.report.statistics.measured import Difference, Measured
 from glocalk.report.statistics.paired import holm
@@ -103,6 +104,11 @@ class _Row:
         """A single model's name, marked if it has side information."""
         return model_title(model) + (_WITH_SIDE if model in self.with_side else "")
 
+    def name(self, run: Record) -> str:
+        """The name of a single model, with the options of its own that it has."""
+        title = self.title(run.model)
+        return f"{title}, {run.variant}" if changes_model(run) else title
+
     @property
     def seconds(self) -> float:
         """Of its members and itself, of the lowest seed."""
@@ -112,8 +118,9 @@ class _Row:
 def combined_files(sources: Sources) -> Files:
     """The table as csv, Markdown and LaTeX."""
     runs = [run for run in sources.records if run.experiment == EXPERIMENT]
-    rows = _adjusted(list(_rows(runs, single_models(sources.records))))
-    table = _table(rows, runs)
+    singles = single_models(sources.records)
+    rows = _adjusted(list(_rows(runs, singles)))
+    table = _table(rows, runs, experiments_of(singles))
     return {
         f"{EXPERIMENT}.csv": csv_text(_COLUMNS, map(_csv_row, rows)),
         f"{EXPERIMENT}.md": table.markdown(),
@@ -198,14 +205,13 @@ def _name(run: Record) -> str:
     return title if run.variant == "default" else f"{title}, {run.variant}"
 
 
-def _table(rows: Sequence[_Row], runs: Sequence[Record]) -> Table:
+def _table(rows: Sequence[_Row], runs: Sequence[Record], sources: Sequence[str]) -> Table:
     lines = [_line(row) for row in rows]
     marked = any(_WITH_SIDE in text for line in lines for text in line)
     return Table(
         name=EXPERIMENT,
         caption="Combinations of models beside the best of their members, and beside the best "
-        "single model of all tables: test RMSE. The runs are those of `glocalk reproduce "
-        "experiment=combined`.",
+        "single model: test RMSE. The runs are those of `glocalk reproduce experiment=combined`.",
         columns=[
             *(("", name) for name in ("Data", "Combination", "Protocol", "Members and weights")),
             ("RMSE", "combined"),
@@ -225,10 +231,11 @@ def _table(rows: Sequence[_Row], runs: Sequence[Record]) -> Table:
             "them; ± is their sample standard deviation. A mean of them cannot have a larger mean "
             "squared error than they have on average: there, the size of the difference tells "
             "more than p.",
-            "The best single model is the row with the lowest mean test error, under the same "
-            "protocol, of `table1.md`, `around.md`, `monti.md` and `tuned.md`, or of a member that "
-            "has no row there; beside a combination of models that take ratings alone, of rows "
-            "that do so. It, too, is chosen in its own favor.",
+            "The best single model is the one with the lowest mean test error, under the same "
+            f"protocol, in the records of {enumeration(sources or ['no experiment'])}; a member "
+            "counts if it is in none of the others. Beside a combination of models that take "
+            "ratings alone, it takes ratings alone, too. It is chosen in its own favor, and has "
+            "all its seeds: a single training of a member may be better.",
             *[f"{_WITH_SIDE}: with side information."] * marked,
             "`validated`: each member at the epoch that its own selection run chose; `last`: at "
             "its last epoch. Weights come from what the members' selection runs hold out, at the "
@@ -258,7 +265,7 @@ def _line(row: _Row) -> list[str]:
 def _beside(row: _Row, each: _Beside) -> list[str]:
     minus = each.minus
     return [
-        NOTHING if each.first is None else row.title(each.first.model),
+        NOTHING if each.first is None else row.name(each.first),
         mean_and_sd(each.point, row.protocol),
         difference(minus.estimate) if minus else NOTHING,
         difference_interval(*minus.interval) if minus else NOTHING,

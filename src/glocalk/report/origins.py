@@ -13,18 +13,19 @@ from glocalk.report.cells import Cell, data_title
 from glocalk.report.layout import NOTHING, enumeration
 
 DATES_NOTE = (
-    "Bayesian FM on ML-100K also knows the dates of the test ratings, as in the official code; "
-    "`side.md` has its error without them."
+    "Bayesian FM on ML-100K, and a combination with it, also knows the dates of the test ratings, "
+    "as in the official code; `reports/side.md` has its error without them."
 )
 ORIGIN_NOTE = (
     "Hyperparameters: `paper` are published ones, or the defaults of a model without any. `search` "
     "is the best trial of a search on held-out training ratings (`first trial`: none was better "
-    "than the hyperparameters that it started from; where there is no other search, that of "
-    "`tuned.md` counts if it found none better), `search, then by hand` others than the best "
-    "trial's, `by hand` a choice without a recorded search. Both were made on held-out training "
-    "ratings too; `conf/settings` says how."
+    "than the hyperparameters that it started from), `search, then by hand` others than the best "
+    "trial's, `by hand` a choice without a recorded search (`none better`: in the trials of the "
+    "later search of `tuned.md`). Both were made on held-out training ratings too; `conf/settings` "
+    "says how."
 )
 
+_LATER = "tuned"  # the experiment that searches all models from where they are
 _RELATIVE = 1e-3  # configs hold the four digits that a search prints
 
 
@@ -34,7 +35,8 @@ class Origin:
 
     Attributes:
         chosen_by: `paper`, `search`, `search, then by hand`, `by hand`, or `–` without any.
-        trials: number of trials of the search; None without one.
+        trials: number of trials of the search, or of a later one that found none better; None
+            without either.
         first: whether no trial was better than the first.
     """
 
@@ -47,6 +49,8 @@ class Origin:
         """In a table: `search, 12 trials`."""
         if self.trials is None:
             return self.chosen_by
+        if self.chosen_by == "by hand":
+            return f"by hand (none better in {self.trials} trials)"
         search, *rest = self.chosen_by.split(", ")
         first = " (first trial)" if self.first else ""
         return ", ".join([search, f"{self.trials} trials{first}", *rest])
@@ -94,8 +98,8 @@ def origin_of(run: Record, searches: Sequence[Search]) -> Origin:
     """What the hyperparameters of a run were chosen by.
 
     The label `settings_from` says whether they are the paper's. If not, the committed search of the
-    model on the data tells: its best options are those of the runs, or others. Without one, a
-    search of an experiment may have found none better. Otherwise they were tried by hand.
+    model on the data tells: its best options are those of the runs, or others. Without one, they
+    were tried by hand; the later search of all models may have found none better.
     """
     if run.config["model"].keys() <= {"name"}:
         return Origin(NOTHING)
@@ -111,8 +115,9 @@ def origin_of(run: Record, searches: Sequence[Search]) -> Origin:
             return _searched(search, run)
     for search in made:
         confirmed = search.best is search.trials[0] and len(ended(search.trials)) > 1
-        if confirmed and are_used(search, search.trials[0], run):
-            return Origin("search", len(search.trials), first=True)
+        is_later = search.experiment == _LATER and confirmed
+        if is_later and are_used(search, search.trials[0], run):
+            return Origin("by hand", len(search.trials), first=True)
     return Origin("by hand")
 
 

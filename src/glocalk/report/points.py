@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from glocalk.records.run import Record
 from glocalk.report.layout import number
 from glocalk.report.published import results_of
 
+_OF_MODEL = re.compile(r"(^|,)[+~]*(model\.|settings([=,]|$))")  # in a variant
 POINT_COLUMNS = (
     *("best_test_mean", "best_test_sd", "validated_mean", "validated_sd"),
     *("last_mean", "last_sd", "seeds"),
@@ -83,6 +85,11 @@ def changed_options(run: Record) -> str:
     share = [f"train_share={run.train_share:g}"] * (run.train_share != 1)
     options = [run.variant] * (run.variant != "default")
     return ",".join([*share, *options])
+
+
+def changes_model(run: Record) -> bool:
+    """Whether a variant has other options of the model; those of data and protocol do not count."""
+    return _OF_MODEL.search(run.variant) is not None
 
 
 def point_values(point: Point) -> list[str]:

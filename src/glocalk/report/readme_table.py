@@ -54,7 +54,7 @@ def _notes(cells: Sequence[Cell], full_table: str) -> list[str]:
         "*Ours*: the `validated` protocol. A part of the training ratings, held out in a "
         "separate run, chooses the epoch; no epoch is chosen on the test set.",
         f"±: sample standard deviation over seeds. Without it: one run. {NOTHING}: no figure.",
-        *dampings_note(cells, "[reports/tuned.md](reports/tuned.md)"),
+        *dampings_note(cells, " ([reports/tuned.md](reports/tuned.md))"),
         *budget_notes([cell for cell in cells if cell.data in DATA_SETS]),
         f"Every protocol, the rule of the published figures among them, the seeds and where "
         f"hyperparameters come from: [{full_table}]({full_table}).",

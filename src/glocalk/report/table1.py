@@ -168,21 +168,21 @@ def table1_notes(cells: Sequence[Cell]) -> list[str]:
         *_seeds(made),
         *_borrowed_epochs(made),
         ORIGIN_NOTE,
-        *dampings_note(made, "`tuned.md`"),
+        *dampings_note(made),
         *budget_notes(made),
     ]
 
 
-def dampings_note(cells: Sequence[Cell], tuned: str) -> list[str]:
-    """Where the baseline's error with searched hyperparameters is; empty without such a row.
+def dampings_note(cells: Sequence[Cell], where: str = "") -> list[str]:
+    """What the baseline's hyperparameters are; empty without such a row.
 
     Args:
         cells: the table's cells.
-        tuned: the table of searches, as it is named there.
+        where: a link to the table of searches.
     """
     note = (
-        f"User + item bias has the dampings that were published for the Netflix Prize; {tuned} has "
-        "its error with searched ones."
+        "User + item bias has the dampings that were published for the Netflix Prize; `glocalk "
+        f"reproduce experiment=tuned` searches others{where}."
     )
     return [note] * any(cell.model == "bias" for cell in cells)
 

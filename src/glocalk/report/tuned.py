@@ -58,8 +58,8 @@ def tuned_files(sources: Sources) -> Files:
         return {}
     header, lines = _overview(rows)
     caption = (
-        "Every model, searched for hyperparameters with the same small budget: test RMSE under "
-        f"`{PROTOCOL}`."
+        "Every model after a search for its hyperparameters, all with the same small budget: test "
+        f"RMSE under `{PROTOCOL}`."
     )
     notes = _notes(rows, sources.searches)
     listed = "".join(f"- {note}\n" for note in notes)
@@ -102,7 +102,9 @@ def _side(model: str, rows: Sequence[TunedRow]) -> str:
         if row.search.model == model and row.tuned.runs
     }
     having = [data_title(data) for data, has in known.items() if has]
-    return "yes" if len(having) == len(known) else enumeration(having) if having else ""
+    if not having:
+        return ""
+    return "yes" if len(having) == len(known) else enumeration(having)
 
 
 def _figure(row: TunedRow | None) -> str:
@@ -195,7 +197,7 @@ def _earlier(rows: Sequence[TunedRow], every: Sequence[Search]) -> list[str]:
     """A note on what earlier searches cost, and which ratings judged them."""
     plain = {(it.data, it.model): it for it in every if it.experiment == PLAIN_SEARCH}
     before = [
-        plain[place]
+        (row, plain[place])
         for row in rows
         if (place := (row.search.data, row.search.model)) in plain
         and row.present.runs
@@ -203,12 +205,12 @@ def _earlier(rows: Sequence[TunedRow], every: Sequence[Search]) -> list[str]:
     ]
     if not before:
         return []
-    shared = [it for it in before if it.valid_seed in (None, it.seed)]
+    shared = [it for row, it in before if row.chooses_epoch and it.valid_seed in (None, it.seed)]
     seeds = enumeration(sorted({str(it.seed) for it in shared}))
-    most = max(len(it.trials) for it in before)
+    most = max(len(it.trials) for _, it in before)
     note = (
         f"{len(before)} of {len(rows)} rows began with the hyperparameters of an earlier search, "
-        f"of up to {most} trials, which no budget counts."
+        f"of up to {most} trials, which are outside this budget."
     )
     if shared:
         note += (
@@ -235,7 +237,12 @@ def _csv_row(row: TunedRow) -> list[str]:
     best, first = search.best, search.trials[0]
     position = None if best is None else 1 + search.trials.index(best)
     return [
-        *(search.data, search.model, yes(row.with_side), str(len(search.trials))),
+        *(
+            search.data,
+            search.model,
+            yes(row.with_side) if row.tuned.runs else "",
+            str(len(search.trials)),
+        ),
         *(str(states[state]) for state in ("done", "pruned", "failed", "out_of_time")),
         number(search.seconds, 1),
         number(first.valid_rmse if first.state == "done" else None),

@@ -44,6 +44,15 @@ class TunedRow:
         return any(run.side_information for run in self.tuned.runs)
 
     @property
+    def chooses_epoch(self) -> bool:
+        """Whether held-out ratings choose an epoch of the present runs."""
+        return any(
+            run.protocols[PROTOCOL].rmse_epoch is not None
+            for run in self.present.runs
+            if PROTOCOL in run.protocols
+        )
+
+    @property
     def mark(self) -> str:
         """Says why a row has the present hyperparameters; empty for others."""
         if self.changed:

@@ -130,9 +130,9 @@ def warning_of_seeds(config: ReproduceConfig, points: Sequence[Point]) -> str | 
     if seed not in {point.seed for point in points}:
         return None
     return (
-        f"With searches.valid_seed={seed}, the trials are judged by the ratings that seed={seed} "
-        "holds out in a run of this plan, so that they choose its epoch, too: choose another of "
-        "the two."
+        f"With searches.valid_seed={seed}, the trials are judged by the ratings that a selection "
+        f"run with seed={seed} holds out, so that they choose the epoch of that run, too: change "
+        "one of the two."
     )
 
 

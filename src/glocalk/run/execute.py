@@ -197,8 +197,13 @@ class _Run:
 
     def refuse_members_without_models(self) -> None:
         """Refuse a combination whose model would lack members, before anything is removed."""
-        if isinstance(self.completer, Combined):
+        if not isinstance(self.completer, Combined):
+            return
+        try:
             refuse_without_models(self.config, self._lacks_model)
+        except GlocalkError as error:
+            self.write_failure(error)
+            raise
 
     def _lacks_model(self, member: RunConfig) -> bool:
         """Whether the run of a member has been made, and would be taken without a model."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from glocalk.report.cells import is_default, model_title
 from glocalk.report.kernels.traced import EXPERIMENT as ABLATIONS
 from glocalk.report.load import CellKey, cell_of, load_committed, load_local
 from glocalk.report.origins import knows_dates
+from glocalk.report.points import changes_model
 from glocalk.report.statistics.bootstrap import (
     Interval,
     percentile_interval,
@@ -36,8 +36,6 @@ _TABLES = ("table1", "around", "monti")
 
 # Which seeds make a selection run changes no training on all training ratings.
 _SELECTION = ("selection", "lowest_seed")
-
-_CHANGES_MODEL = re.compile(r"(^|,)[+~]*(model\.|settings([=,]|$))")
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,7 @@ def is_variant(run: Record) -> bool:
     Its hyperparameters are others than the model's, it is an ablation, or it has a share of the
     training ratings. Options that chose the split do not count: all rows have the same one.
     """
-    changes_model = _CHANGES_MODEL.search(run.variant) is not None
-    return changes_model or run.experiment == ABLATIONS or run.train_share != 1
+    return changes_model(run) or run.experiment == ABLATIONS or run.train_share != 1
 
 
 def cells_of(records: Iterable[Record]) -> dict[CellKey, list[Record]]:

@@ -211,10 +211,10 @@ def _found(
 
 def _repeated(rows: int) -> tuple[str, ...]:
     """A sentence on rows that repeat others; none without such rows."""
-    what = "row repeats a model" if rows == 1 else "rows repeat models"
+    what = "row is of a training" if rows == 1 else "rows are of trainings"
     sentence = (
-        f"{rows} further {what} of the table with the same hyperparameters, trained for another "
-        "experiment: of these, the row with the most seeds is compared."
+        f"{rows} further {what} that the table has. Each training is compared once: by a row with "
+        "a result under 'validated' before others, then by the one with the most seeds."
     )
     return (sentence,) if rows else ()
 

@@ -31,7 +31,7 @@ def combined_section(material: Material) -> Section | None:
     ]
     lead = (
         "Test RMSE of a mean, or of linear stacking, beside the best of the models combined, and "
-        "beside the best single model of all tables."
+        "beside the best single model."
     )
     lines = [_line(row, last.get(_place(row))) for row in shown]
     titles = "Combinations of models", "Combined"

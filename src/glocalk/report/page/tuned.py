@@ -43,9 +43,13 @@ def tuned_section(material: Material) -> Section | None:
 
 def _side(model: str, cells: Mapping[tuple[str, str], Mapping[str, str]]) -> str:
     """`yes` if the model has side information; the data sets if it has so on some alone."""
-    known = {data: row["side_information"] for (name, data), row in cells.items() if name == model}
+    known = {
+        data: row["side_information"]
+        for (name, data), row in cells.items()
+        if name == model and row["side_information"]
+    }
     having = [data_title(data) for data, has in known.items() if has == "yes"]
-    return "yes" if len(having) == len(known) else ", ".join(having)
+    return "yes" if having and len(having) == len(known) else ", ".join(having)
 
 
 def _cell(row: Mapping[str, str] | None) -> tuple[Entry, Entry]:
