@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 
 import glocalk.cli.train
 from command import call
+from glocalk.completers.registry import build_completer
 from glocalk.errors import GlocalkError
 from glocalk.records.identity import config_hash
 from glocalk.records.run import read_records
@@ -287,8 +288,12 @@ def test_the_plan_of_uncertainty_has_the_reference_on_every_set():
     assert len(sets) == 5
     assert {data for _, _, data, model, *_ in made if model == "global_mean"} == sets
     with_selection = {model for _, _, _, model, *_, selection in made if selection != "never"}
-    assert with_selection == {"cf_nade"}
-    assert len(made) == 5 * 2 + 4 * 5 + 4
+    assert with_selection == {"cf_nade", "f_eae"}
+    assert len(made) == 5 * 2 + 4 * 5 + 2 + 4 + 2
+    # A model that is reported at the epoch that its selection run chooses cannot do without one.
+    for run in compose_runs(config_of("uncertainty")):
+        needs_selection = build_completer(run.config.model).official in ("validated", "settled")
+        assert run.config.protocol.selection != "never" or not needs_selection
 
 
 def test_the_plan_of_one_epoch_has_one_run():
