@@ -33,17 +33,8 @@ from glocalk.report.tuned_rows import (
 )
 
 _COLUMNS = (
-    *(
-        "data",
-        "model",
-        "side_information",
-        "trials",
-        "done",
-        "pruned",
-        "failed",
-        "out_of_time",
-        "search_seconds",
-    ),
+    *("data", "model", "side_information", "trials"),
+    *("done", "pruned", "failed", "out_of_time", "search_seconds"),
     *("first_trial_rmse", "best_trial_rmse", "best_trial", "options", "changed"),
     *("validated_mean", "validated_sd", "last_mean", "last_sd", "seeds"),
     *("present_validated_mean", "present_validated_sd", "present_seeds"),
@@ -237,12 +228,8 @@ def _csv_row(row: TunedRow) -> list[str]:
     best, first = search.best, search.trials[0]
     position = None if best is None else 1 + search.trials.index(best)
     return [
-        *(
-            search.data,
-            search.model,
-            yes(row.with_side) if row.tuned.runs else "",
-            str(len(search.trials)),
-        ),
+        *(search.data, search.model, yes(row.with_side) if row.tuned.runs else ""),
+        str(len(search.trials)),
         *(str(states[state]) for state in ("done", "pruned", "failed", "out_of_time")),
         number(search.seconds, 1),
         number(first.valid_rmse if first.state == "done" else None),
